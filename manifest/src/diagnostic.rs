@@ -1,0 +1,149 @@
+//! What is wrong with a plugin: one value an error or warning, with its code, place and way out.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+/// How much a finding weighs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// The build stops (or, with `--keep-going`, leaves the plugin out).
+    Error,
+    /// The build goes on; `--deny-warnings` makes it an error.
+    Warning,
+}
+
+/// A stretch of one file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Span {
+    /// Byte offset of the first byte.
+    pub offset: usize,
+    /// Length in bytes; 0 marks a point.
+    pub len: usize,
+    /// 1-based line of `offset`.
+    pub line: usize,
+    /// 1-based column of `offset`, in characters.
+    pub column: usize,
+}
+
+impl Span {
+    /// The very start of a file: the place of whatever concerns the file as a whole.
+    pub const START: Span = Span { offset: 0, len: 0, line: 1, column: 1 };
+
+    /// The span of `len` bytes at byte `offset` of `text`; both are brought back into the text and to the borders of
+    /// characters, so that positions from any parser are safe to use.
+    pub fn at(text: &str, offset: usize, len: usize) -> Span {
+        let floor = |mut at: usize| {
+            at = at.min(text.len());
+            while !text.is_char_boundary(at) {
+                at -= 1;
+            }
+            at
+        };
+        let start = floor(offset);
+        let end = floor(offset.saturating_add(len)).max(start);
+        let before = &text[..start];
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        Span {
+            offset: start,
+            len: end - start,
+            line: before.bytes().filter(|b| *b == b'\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+        }
+    }
+}
+
+/// A second place that a finding speaks of: the other plugin's claim, the first of two equal keys.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Related {
+    /// The file, as shown to the reader.
+    pub file: PathBuf,
+    /// Where in it.
+    pub span: Span,
+    /// What is there, in a few words.
+    pub label: String,
+}
+
+/// One error or warning.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// Error or warning.
+    pub level: Level,
+    /// Stable code, `HUB0xx`.
+    pub code: &'static str,
+    /// One sentence that says what is wrong, naming the field and the value.
+    pub message: String,
+    /// Slug (or, where the manifest gives none, folder name) of the vertical plugin concerned.
+    pub plugin: Option<String>,
+    /// The file: an absolute path, or one relative to the folder the command was started in.
+    pub file: Option<PathBuf>,
+    /// Where in the file.
+    pub span: Span,
+    /// What the marked text is, in a few words; empty when the message says it all.
+    pub label: String,
+    /// What to write or do instead.
+    pub help: String,
+    /// Other places concerned.
+    pub related: Vec<Related>,
+}
+
+impl Diagnostic {
+    /// An error with the given stable code.
+    pub fn error(code: &'static str, message: impl Into<String>) -> Diagnostic {
+        Diagnostic {
+            level: Level::Error,
+            code,
+            message: message.into(),
+            plugin: None,
+            file: None,
+            span: Span::START,
+            label: String::new(),
+            help: String::new(),
+            related: Vec::new(),
+        }
+    }
+
+    /// A warning with the given stable code.
+    pub fn warning(code: &'static str, message: impl Into<String>) -> Diagnostic {
+        Diagnostic { level: Level::Warning, ..Diagnostic::error(code, message) }
+    }
+
+    /// Names the vertical plugin.
+    pub fn plugin(mut self, slug: impl Into<String>) -> Diagnostic {
+        self.plugin = Some(slug.into());
+        self
+    }
+
+    /// Names the place.
+    pub fn at(mut self, file: impl Into<PathBuf>, span: Span) -> Diagnostic {
+        self.file = Some(file.into());
+        self.span = span;
+        self
+    }
+
+    /// Says what the marked text is.
+    pub fn label(mut self, label: impl Into<String>) -> Diagnostic {
+        self.label = label.into();
+        self
+    }
+
+    /// Says what to do.
+    pub fn help(mut self, help: impl Into<String>) -> Diagnostic {
+        self.help = help.into();
+        self
+    }
+
+    /// Names a second place.
+    pub fn related(mut self, file: impl Into<PathBuf>, span: Span, label: impl Into<String>) -> Diagnostic {
+        self.related.push(Related { file: file.into(), span, label: label.into() });
+        self
+    }
+}
+
+/// Puts findings into the order they are reported in: by file, then place, then code.
+pub fn sort(diagnostics: &mut [Diagnostic]) {
+    diagnostics.sort_by(|a, b| {
+        (&a.file, a.span.offset, a.code, &a.message).cmp(&(&b.file, b.span.offset, b.code, &b.message))
+    });
+}

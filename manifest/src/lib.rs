@@ -1,0 +1,8 @@
+//! What a plugin's author declares (`plugin.yaml`, `overrides.json`), as typed values with positions, what can be
+//! wrong with it, and the [`plan::Plan`] that a build makes of all plugins together.
+//!
+//! Nothing here reads a disk: every function takes text. The build and the running host share this crate, so that a
+//! manifest means the same to both.
+
+pub mod diagnostic;
+pub mod plan;
