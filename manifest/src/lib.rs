@@ -4,5 +4,14 @@
 //! Nothing here reads a disk: every function takes text. The build and the running host share this crate, so that a
 //! manifest means the same to both.
 
+mod contributions;
 pub mod diagnostic;
+pub mod grammar;
+pub mod json;
+pub mod node;
+pub mod overrides;
 pub mod plan;
+pub mod plugin;
+mod reader;
+pub mod source;
+pub mod yaml;

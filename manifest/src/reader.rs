@@ -1,0 +1,212 @@
+//! Reads typed fields out of a [`Node`] tree and collects every finding on the way.
+
+use std::ops::Range;
+
+use crate::diagnostic::Diagnostic;
+use crate::grammar::{alternatives, nearest};
+use crate::node::{Entry, Node, Value};
+use crate::source::{Source, Spanned};
+
+/// A source and what was found wrong in it so far.
+pub(crate) struct Reader<'a> {
+    /// The document's text.
+    pub source: &'a Source,
+    /// Slug or folder name of the plugin.
+    pub plugin: &'a str,
+    /// All findings.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl<'a> Reader<'a> {
+    /// Records an error at a place.
+    pub fn error(
+        &mut self,
+        code: &'static str,
+        range: &Range<usize>,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        let diagnostic = Diagnostic::error(code, message)
+            .plugin(self.plugin)
+            .at(&self.source.file, self.source.span(range))
+            .help(help);
+        self.diagnostics.push(diagnostic);
+    }
+
+    /// Records a warning at a place.
+    pub fn warning(
+        &mut self,
+        code: &'static str,
+        range: &Range<usize>,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        let diagnostic = Diagnostic::warning(code, message)
+            .plugin(self.plugin)
+            .at(&self.source.file, self.source.span(range))
+            .help(help);
+        self.diagnostics.push(diagnostic);
+    }
+
+    /// The value has the wrong type.
+    pub fn wrong_type(&mut self, node: &Node, what: &str, wanted: &str, example: &str) {
+        let message = format!("{what} must be {wanted}, but this is {}", node.value.kind());
+        self.error("HUB011", &node.range, message, format!("write {example}"));
+    }
+
+    /// The entries of a mapping.
+    pub fn map<'n>(&mut self, node: &'n Node, what: &str, example: &str) -> Option<&'n [Entry]> {
+        match &node.value {
+            Value::Map(entries) => Some(entries),
+            _ => {
+                self.wrong_type(node, what, "a mapping", example);
+                None
+            }
+        }
+    }
+
+    /// The items of a list.
+    pub fn list<'n>(&mut self, node: &'n Node, what: &str, example: &str) -> Option<&'n [Node]> {
+        match &node.value {
+            Value::List(items) => Some(items),
+            _ => {
+                self.wrong_type(node, what, "a list", example);
+                None
+            }
+        }
+    }
+
+    /// Text that is not blank.
+    pub fn text(&mut self, node: &Node, what: &str) -> Option<Spanned<String>> {
+        match &node.value {
+            Value::String(text) if text.trim().is_empty() => {
+                self.error(
+                    "HUB012",
+                    &node.range,
+                    format!("{what} is blank"),
+                    "write some text, or remove the field",
+                );
+                None
+            }
+            Value::String(text) => Some(Spanned::new(text.clone(), node.range.clone())),
+            Value::Integer(_) | Value::Number(_) | Value::Bool(_) => {
+                let written = self.source.text.get(node.range.clone()).unwrap_or_default().trim();
+                self.wrong_type(node, what, "text", &format!("it in quotes: \"{written}\""));
+                None
+            }
+            _ => {
+                self.wrong_type(node, what, "text", "one line of text");
+                None
+            }
+        }
+    }
+
+    /// `true` or `false`.
+    pub fn boolean(&mut self, node: &Node, what: &str) -> Option<bool> {
+        match node.value {
+            Value::Bool(value) => Some(value),
+            _ => {
+                self.wrong_type(node, what, "true or false", "`true` or `false`, without quotes");
+                None
+            }
+        }
+    }
+
+    /// Text that keeps to a grammar, which says what to write where it does not.
+    pub fn checked<T>(
+        &mut self,
+        node: &Node,
+        code: &'static str,
+        what: &str,
+        check: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<Spanned<T>> {
+        let text = self.text(node, what)?;
+        match check(&text.value) {
+            Ok(value) => Some(Spanned::new(value, text.range)),
+            Err(help) => {
+                self.error(code, &text.range, format!("{what} `{}` is malformed", text.value), help);
+                None
+            }
+        }
+    }
+
+    /// One of a few words.
+    pub fn word<T: Copy>(&mut self, node: &Node, what: &str, words: &[(&str, T)]) -> Option<T> {
+        let text = self.text(node, what)?;
+        if let Some((_, value)) = words.iter().find(|(word, _)| *word == text.value) {
+            return Some(*value);
+        }
+        let all: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        self.error(
+            "HUB021",
+            &text.range,
+            format!("{what} cannot be `{}`", text.value),
+            format!("write {}", alternatives(&all)),
+        );
+        None
+    }
+
+    /// Each text of a list that keeps to a grammar; repeated ones are warned of and kept once.
+    pub fn texts(
+        &mut self,
+        node: &Node,
+        what: &str,
+        code: &'static str,
+        example: &str,
+        check: impl Fn(&str) -> Result<(), String>,
+    ) -> Vec<Spanned<String>> {
+        let mut out: Vec<Spanned<String>> = Vec::new();
+        for item in self.list(node, &format!("`{what}`"), example).unwrap_or_default() {
+            let read = self.checked(item, code, &format!("the entry of `{what}`"), |text| {
+                check(text).map(|()| text.to_string())
+            });
+            let Some(read) = read else { continue };
+            if out.iter().any(|known| known.value == read.value) {
+                self.warning(
+                    "HUB025",
+                    &read.range,
+                    format!("`{}` stands twice in `{what}`", read.value),
+                    "remove one of the two",
+                );
+            } else {
+                out.push(read);
+            }
+        }
+        out
+    }
+
+    /// Warns of every key that is not among `known`, with the nearest that is.
+    pub fn unknown_keys(&mut self, entries: &[Entry], known: &[&str], of: &str) {
+        for entry in entries {
+            if known.contains(&entry.key.as_str()) {
+                continue;
+            }
+            let near = nearest(&entry.key, known.iter().copied());
+            let help = if near.is_empty() {
+                "it is ignored; remove it, or build with a platform that knows it".to_string()
+            } else {
+                format!("did you mean {}?", alternatives(&near))
+            };
+            self.warning("HUB016", &entry.key_range, format!("unknown field `{}` in {of}", entry.key), help);
+        }
+    }
+
+    /// Records that a required field is missing from a mapping.
+    pub fn missing(&mut self, range: &Range<usize>, field: &str, of: &str, example: &str) {
+        self.error(
+            "HUB010",
+            range,
+            format!("{of} lacks the required field `{field}`"),
+            format!("add `{example}`"),
+        );
+    }
+}
+
+/// The value of a key.
+pub(crate) fn get<'n>(entries: &'n [Entry], key: &str) -> Option<&'n Node> {
+    entries
+        .iter()
+        .find(|entry| entry.key == key)
+        .map(|entry| &entry.value)
+        .filter(|node| node.value != Value::Null)
+}

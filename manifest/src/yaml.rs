@@ -1,0 +1,221 @@
+//! YAML text to a [`Node`] tree, within bounds: depth, number of values, and aliases that cannot explode.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use granit_parser::{Event, Parser, ScalarStyle, Span as YamlSpan};
+
+use crate::diagnostic::{Diagnostic, Span};
+use crate::node::{Entry, MAX_DEPTH, MAX_NODES, Node, Value};
+use crate::source::{Source, name_of};
+
+/// Parses one document. Repeated keys are reported and left out; anything worse gives no tree.
+pub fn parse(source: &Source, diagnostics: &mut Vec<Diagnostic>) -> Option<Node> {
+    let mut builder = Builder { source, diagnostics, anchors: HashMap::new(), nodes: 0 };
+    let mut parser = Parser::new_from_str(&source.text);
+    match builder.document(&mut parser) {
+        Ok(node) => node,
+        Err(diagnostic) => {
+            diagnostics.push(*diagnostic);
+            None
+        }
+    }
+}
+
+type Events<'a> = Parser<'a, granit_parser::StrInput<'a>>;
+type Failure = Box<Diagnostic>;
+
+struct Builder<'a, 'd> {
+    source: &'a Source,
+    diagnostics: &'d mut Vec<Diagnostic>,
+    anchors: HashMap<usize, (Node, usize)>,
+    nodes: usize,
+}
+
+impl<'a> Builder<'a, '_> {
+    fn document(&mut self, parser: &mut Events<'a>) -> Result<Option<Node>, Failure> {
+        let mut root = None;
+        loop {
+            let Some((event, range)) = self.next(parser)? else { return Ok(root) };
+            match event {
+                Event::StreamStart | Event::DocumentStart(..) | Event::DocumentEnd => {}
+                Event::StreamEnd => return Ok(root),
+                _ if root.is_some() => {
+                    return Err(self
+                        .failure("HUB003", "the file holds more than one YAML document", &range)
+                        .into());
+                }
+                event => root = Some(self.node(parser, event, range, 0)?),
+            }
+        }
+    }
+
+    /// The next event that is data.
+    fn next(&mut self, parser: &mut Events<'a>) -> Result<Option<(Event<'a>, Range<usize>)>, Failure> {
+        loop {
+            match parser.next_event() {
+                None => return Ok(None),
+                // The node that follows carries the anchor's number.
+                Some(Ok((Event::Anchor(..), _))) => {}
+                Some(Ok((event, span))) => return Ok(Some((event, bytes_of(&span)))),
+                Some(Err(error)) => {
+                    let at = error.marker().byte_offset().unwrap_or(0);
+                    let message = format!("{} is not YAML: {}", name_of(&self.source.file), error.kind());
+                    return Err(self
+                        .failure("HUB003", &message, &(at..at))
+                        .help("check indentation, quotes and brackets at this place")
+                        .into());
+                }
+            }
+        }
+    }
+
+    fn node(
+        &mut self,
+        parser: &mut Events<'a>,
+        event: Event<'a>,
+        range: Range<usize>,
+        depth: usize,
+    ) -> Result<Node, Failure> {
+        self.nodes += 1;
+        if self.nodes > MAX_NODES {
+            let message = format!("the document holds more than {MAX_NODES} values");
+            return Err(self.failure("HUB006", &message, &range).into());
+        }
+        if depth > MAX_DEPTH {
+            let message = format!("lists and mappings are nested more than {MAX_DEPTH} deep");
+            return Err(self.failure("HUB006", &message, &range).into());
+        }
+        let before = self.nodes;
+        let (node, anchor) = match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                let plain = style == ScalarStyle::Plain && tag.is_none();
+                let value = if plain { infer(&text) } else { Value::String(text.into_owned()) };
+                (Node { range, value }, anchor)
+            }
+            Event::SequenceStart(_, anchor, _) => {
+                let (items, end) = self.list(parser, depth)?;
+                (Node { range: range.start..end.max(range.end), value: Value::List(items) }, anchor)
+            }
+            Event::MappingStart(_, anchor, _) => {
+                let (entries, end) = self.mapping(parser, depth)?;
+                (Node { range: range.start..end.max(range.end), value: Value::Map(entries) }, anchor)
+            }
+            Event::Alias(id) => return self.alias(id, range),
+            Event::UnresolvedAlias(name) => {
+                let message = format!("the alias `*{name}` names no anchor above it");
+                return Err(self.failure("HUB003", &message, &range).into());
+            }
+            _ => return Err(self.failure("HUB003", "this is not a value", &range).into()),
+        };
+        if anchor > 0 {
+            self.anchors.insert(anchor, (node.clone(), self.nodes - before + 1));
+        }
+        Ok(node)
+    }
+
+    /// A copy of the anchored value, charged in full so that nested aliases cannot explode.
+    fn alias(&mut self, id: usize, range: Range<usize>) -> Result<Node, Failure> {
+        let Some((node, size)) = self.anchors.get(&id) else {
+            return Err(self
+                .failure("HUB003", "this alias stands inside the value that it names", &range)
+                .into());
+        };
+        self.nodes += size;
+        if self.nodes > MAX_NODES {
+            let message =
+                format!("with its aliases followed, the document holds more than {MAX_NODES} values");
+            return Err(self.failure("HUB006", &message, &range).into());
+        }
+        Ok(Node { range, value: node.value.clone() })
+    }
+
+    fn list(&mut self, parser: &mut Events<'a>, depth: usize) -> Result<(Vec<Node>, usize), Failure> {
+        let mut items = Vec::new();
+        let mut end = 0;
+        while let Some((event, range)) = self.next(parser)? {
+            if matches!(event, Event::SequenceEnd) {
+                break;
+            }
+            let item = self.node(parser, event, range, depth + 1)?;
+            end = item.range.end;
+            items.push(item);
+        }
+        Ok((items, end))
+    }
+
+    fn mapping(&mut self, parser: &mut Events<'a>, depth: usize) -> Result<(Vec<Entry>, usize), Failure> {
+        let mut entries: Vec<Entry> = Vec::new();
+        let mut seen: HashMap<String, Range<usize>> = HashMap::new();
+        let mut end = 0;
+        while let Some((event, key_range)) = self.next(parser)? {
+            let key = match event {
+                Event::MappingEnd => break,
+                Event::Scalar(text, ..) => text.into_owned(),
+                _ => {
+                    return Err(self.failure("HUB003", "a key must be plain text", &key_range).into());
+                }
+            };
+            let Some((event, range)) = self.next(parser)? else { break };
+            let mut value = self.node(parser, event, range, depth + 1)?;
+            if value.range.is_empty() {
+                // An empty value has no place of its own: its key is where the reader should look.
+                value.range = key_range.clone();
+            }
+            end = value.range.end;
+            if let Some(first) = seen.get(&key) {
+                let repeated = repeated_key(self.source, &key, first, &key_range);
+                self.diagnostics.push(repeated);
+                continue;
+            }
+            seen.insert(key.clone(), key_range.clone());
+            entries.push(Entry { key, key_range, value });
+        }
+        Ok((entries, end))
+    }
+
+    fn failure(&self, code: &'static str, message: &str, range: &Range<usize>) -> Diagnostic {
+        Diagnostic::error(code, message).at(&self.source.file, self.source.span(range))
+    }
+}
+
+/// A key that stands twice in one mapping.
+pub(crate) fn repeated_key(
+    source: &Source,
+    key: &str,
+    first: &Range<usize>,
+    second: &Range<usize>,
+) -> Diagnostic {
+    let first: Span = source.span(first);
+    Diagnostic::error("HUB005", format!("the key `{key}` stands twice"))
+        .at(&source.file, source.span(second))
+        .label("again here")
+        .help(format!("keep one of the two; the first is in line {}", first.line))
+        .related(&source.file, first, "first here")
+}
+
+fn bytes_of(span: &YamlSpan) -> Range<usize> {
+    let start = span.start.byte_offset().unwrap_or(0);
+    start..span.end.byte_offset().unwrap_or(start).max(start)
+}
+
+/// The core schema of YAML 1.2 for a plain scalar. Octal, hexadecimal, infinities stay text: no field wants them.
+fn infer(text: &str) -> Value {
+    match text {
+        "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
+        "true" | "True" | "TRUE" => return Value::Bool(true),
+        "false" | "False" | "FALSE" => return Value::Bool(false),
+        _ => {}
+    }
+    let numeric = text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'+' | b'e' | b'E'))
+        && text.bytes().any(|b| b.is_ascii_digit());
+    if numeric {
+        if let Ok(value) = text.parse::<i64>() {
+            return Value::Integer(value);
+        }
+        if let Some(value) = text.parse::<f64>().ok().filter(|value| value.is_finite()) {
+            return Value::Number(value);
+        }
+    }
+    Value::String(text.to_string())
+}
