@@ -1,0 +1,2 @@
+import "hub:load";
+import "hub:shell";

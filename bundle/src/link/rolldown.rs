@@ -1,0 +1,194 @@
+//! rolldown behind the boundary: its options, one run, and its output in our own terms.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rolldown::{
+    BundlerBuilder, BundlerOptions, BundlerTransformOptions, ChecksOptions, CommentsOptions, Either,
+    ExperimentalOptions, HashCharacters, InputItem, JsxOptions, OutputFormat, Platform, RawMinifyOptions,
+    SourceMapPathTransform, SourceMapType, TsConfig,
+};
+use rolldown_common::{AttachDebugInfo, Output, OutputChunk};
+use rolldown_plugin::__inner::SharedPluginable;
+
+use super::assets::{Assets, hashed_name};
+use super::lazy::{Lazy, Targets};
+use super::report::{Sink, finding_of};
+use super::resolve::Resolve;
+use super::styles::{Sheets, StyleModules};
+use super::{Chunk, Linked, Linker, Request};
+use crate::finding::{Finding, OTHER};
+use crate::job::Mode;
+use crate::places::{Places, normalize};
+use crate::style::Styles;
+
+/// The scripts run in browsers of early 2023 and later, the same as those of the style sheets.
+const TARGET: [&str; 4] = ["chrome111", "edge111", "firefox114", "safari16.4"];
+/// The linker's idea of the output folder; nothing is ever written there.
+const OUT: &str = "target/web";
+
+/// The linker.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Rolldown;
+
+impl Linker for Rolldown {
+    fn link(&self, request: &Request) -> Result<Linked, Vec<Finding>> {
+        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(threads)
+            .max_blocking_threads(threads)
+            .build()
+            .map_err(|error| vec![Finding::error(OTHER, format!("no threads can be started: {error}"))])?;
+        let linked = runtime.block_on(link(request));
+        // What is still to be freed is freed by the end of the process.
+        runtime.shutdown_background();
+        linked
+    }
+}
+
+async fn link(request: &Request) -> Result<Linked, Vec<Finding>> {
+    let places = &request.places;
+    let assets = Arc::new(Assets::default());
+    let sheets = Arc::new(Sheets::default());
+    let sink = Arc::new(Sink::default());
+    let targets = Arc::new(Targets::default());
+    let styles = Styles::new(Arc::clone(places), request.mode == Mode::Production);
+    let plugins: Vec<SharedPluginable> = vec![
+        Arc::new(Resolve::new(Arc::clone(places), Arc::clone(&assets), Arc::clone(&sink))),
+        Arc::new(StyleModules::new(styles, Arc::clone(&assets), Arc::clone(&sheets), Arc::clone(&sink))),
+        Arc::new(Lazy::new(Arc::clone(&sheets), Arc::clone(&targets))),
+    ];
+    let built = BundlerBuilder::default().with_options(options(request)).with_plugins(plugins).build();
+    let output = match built {
+        Ok(mut bundler) => {
+            let output = bundler.generate().await;
+            // Taking the graph apart takes longer than the process has left to live.
+            std::mem::forget(bundler);
+            output
+        }
+        Err(errors) => Err(errors),
+    };
+    let mut findings = sink.take();
+    let (output, diagnostics) = match output {
+        Ok(output) => (Some(output.assets), output.warnings),
+        Err(errors) => (None, errors.into_vec()),
+    };
+    findings.extend(diagnostics.into_iter().filter_map(|diagnostic| finding_of(diagnostic, places)));
+    findings.sort();
+    findings.dedup();
+    match output {
+        Some(output) if !findings.iter().any(Finding::is_error) => {
+            let lazy = targets.take().iter().map(|id| name_of(id, places)).collect();
+            Ok(Linked { findings, lazy, ..linked(&output, places, &sheets, &assets) })
+        }
+        _ => Err(findings),
+    }
+}
+
+fn options(request: &Request) -> BundlerOptions {
+    let production = request.mode == Mode::Production;
+    let environment = if production { "\"production\"" } else { "\"development\"" };
+    let define = [("process.env.NODE_ENV", environment)];
+    BundlerOptions {
+        cwd: Some(request.places.repo.clone()),
+        input: Some(vec![InputItem { name: Some("main".to_owned()), import: "hub:entry".to_owned() }]),
+        dir: Some(OUT.to_owned()),
+        format: Some(OutputFormat::Esm),
+        platform: Some(Platform::Browser),
+        entry_filenames: Some("assets/[name]-[hash].js".to_owned().into()),
+        chunk_filenames: Some("assets/[name]-[hash].js".to_owned().into()),
+        // One case only: names must stay apart on file systems that know no case.
+        hash_characters: Some(HashCharacters::Base36),
+        define: Some(define.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()),
+        minify: Some(RawMinifyOptions::Bool(production)),
+        sourcemap: Some(if production { SourceMapType::Hidden } else { SourceMapType::File }),
+        sourcemap_path_transform: Some(source_names(&request.places)),
+        transform: Some(BundlerTransformOptions {
+            jsx: Some(Either::Right(JsxOptions {
+                runtime: Some("automatic".to_owned()),
+                development: Some(false),
+                ..JsxOptions::default()
+            })),
+            target: Some(Either::Right(TARGET.map(str::to_owned).to_vec())),
+            ..BundlerTransformOptions::default()
+        }),
+        // An author's tsconfig.json is for the editor; what it says must not change what is shipped.
+        tsconfig: Some(TsConfig::Auto(false)),
+        comments: Some(CommentsOptions { legal: true, annotation: !production, jsdoc: !production }),
+        checks: Some(ChecksOptions {
+            plugin_timings: Some(false),
+            prefer_builtin_feature: Some(false),
+            circular_dependency: Some(false),
+            large_barrel_modules: Some(false),
+            ..ChecksOptions::default()
+        }),
+        experimental: Some(ExperimentalOptions {
+            attach_debug_info: Some(AttachDebugInfo::None),
+            lazy_barrel: Some(true),
+            ..ExperimentalOptions::default()
+        }),
+        ..BundlerOptions::default()
+    }
+}
+
+/// Source maps name their sources by the names that are the same on every machine.
+fn source_names(places: &Arc<Places>) -> SourceMapPathTransform {
+    let places = Arc::clone(places);
+    let folder = places.repo.join(OUT).join("assets");
+    SourceMapPathTransform::new(Arc::new(move |source: &str, _: &str| {
+        let name = source_name(&places, &folder, source);
+        Box::pin(async move { Ok(name) })
+    }))
+}
+
+fn source_name(places: &Places, folder: &Path, source: &str) -> String {
+    match source.find("hub:") {
+        Some(at) => source[at..].to_owned(),
+        None => places.name(&normalize(&folder.join(source))),
+    }
+}
+
+/// rolldown's output in our terms.
+fn linked(output: &[Output], places: &Places, sheets: &Sheets, assets: &Assets) -> Linked {
+    let maps: HashMap<&str, &str> = output
+        .iter()
+        .filter_map(|file| match file {
+            Output::Asset(asset) => asset.source.try_as_inner_str().ok().map(|text| (asset.filename.as_str(), text)),
+            Output::Chunk(_) => None,
+        })
+        .collect();
+    let scripts: Vec<&OutputChunk> = output
+        .iter()
+        .filter_map(|file| match file {
+            Output::Chunk(chunk) => Some(chunk.as_ref()),
+            Output::Asset(_) => None,
+        })
+        .collect();
+    let known: BTreeSet<&str> = scripts.iter().map(|chunk| chunk.filename.as_str()).collect();
+    let chunks = scripts.iter().map(|chunk| Chunk {
+        file: chunk.filename.to_string(),
+        code: chunk.code.clone(),
+        map: chunk.sourcemap_filename.as_deref().and_then(|file| maps.get(file)).map(|map| (*map).to_owned()),
+        entry: chunk.is_entry,
+        imports: chunk
+            .imports
+            .iter()
+            .filter(|file| known.contains(file.as_str()))
+            .map(|file| file.to_string())
+            .collect(),
+        modules: chunk.modules.keys.iter().map(|id| name_of(id.as_str(), places)).collect(),
+        style: sheets.join(chunk.modules.keys.iter().map(|id| id.as_str())).map(|text| {
+            (hashed_name(&format!("{}.css", chunk.name), text.as_bytes()), text)
+        }),
+    });
+    Linked { chunks: chunks.collect(), assets: assets.take(), ..Linked::default() }
+}
+
+/// A module's machine-independent name.
+fn name_of(id: &str, places: &Places) -> String {
+    match id.strip_prefix('\0') {
+        Some(inner) => inner.to_owned(),
+        None => places.name(&PathBuf::from(id)),
+    }
+}
