@@ -1,1 +1,16 @@
+//! The library behind `cargo xtask`: from a folder of plugins to one release.
+//!
+//! [`pipeline`] puts the stages in order; each stage is a module here that knows nothing of the ones after it.
 
+pub mod digest;
+pub mod failure;
+pub mod generate;
+pub mod load;
+pub mod pipeline;
+pub mod resolve;
+pub mod rust_source;
+pub mod scan;
+pub mod stage;
+pub mod webgen;
+pub mod websource;
+pub mod write;

@@ -1,1 +1,51 @@
-fn main(){}
+//! `cargo xtask`: argument parsing and reporting. The work is in `hub-codegen`.
+
+mod bench;
+mod build;
+mod check;
+mod cli;
+mod dev;
+mod progress;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Command};
+
+/// How a command ended, as its exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Everything is done.
+    Done,
+    /// Something in a plugin is wrong, or a test failed.
+    Failed,
+    /// The command line makes no sense.
+    Usage,
+    /// The machine lacks something.
+    Machine,
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> ExitCode {
+        ExitCode::from(match outcome {
+            Outcome::Done => 0,
+            Outcome::Failed => 1,
+            Outcome::Usage => 2,
+            Outcome::Machine => 3,
+        })
+    }
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::BuildPlatform(args) => build::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Dev(args) => dev::run(&args),
+        Command::Golden(args) => check::golden(&args),
+        Command::Test(args) => test::run(&args),
+        Command::Bench(args) => bench::run(&args),
+    };
+    outcome.into()
+}

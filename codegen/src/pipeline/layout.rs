@@ -1,0 +1,115 @@
+//! What a release holds, and under which path: the one list that packing and `cargo xtask dev` share.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use hub_manifest::plan::{HostPlugin, Plan};
+use walkdir::WalkDir;
+
+use crate::generate::Files;
+use crate::load::LoadedPlugin;
+use crate::write::Source;
+
+/// One file of a release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReleaseFile {
+    /// Its bytes.
+    pub source: Source,
+    /// Whether it may be run.
+    pub executable: bool,
+}
+
+/// Files of a release by their path in it.
+pub type Release = BTreeMap<String, ReleaseFile>;
+
+/// What is in a dbt project's folder because dbt ran there.
+const DBT_OUTPUT: &[&str] = &["target", "logs", "dbt_packages"];
+
+/// The pieces of a release.
+pub struct Pieces<'a> {
+    /// The checkout.
+    pub repo: &'a Path,
+    /// The plan.
+    pub plan: &'a Plan,
+    /// The plugins, as read.
+    pub loaded: &'a [LoadedPlugin],
+    /// The compiled host.
+    pub host: &'a Path,
+    /// The bundled web shell.
+    pub web: &'a Path,
+    /// Generated files, by their path in the release.
+    pub generated: &'a Files,
+}
+
+/// Lists all files of a release but `RELEASE.json`, which is made of this list.
+pub fn release(pieces: &Pieces<'_>) -> io::Result<Release> {
+    let mut out = Release::new();
+    let mut copy = |path: String, from: PathBuf, executable: bool| {
+        out.insert(path, ReleaseFile { source: Source::Copy(from), executable });
+    };
+    copy("bin/hub-platform".to_string(), pieces.host.to_path_buf(), true);
+    copy("drivers.yaml".to_string(), pieces.repo.join("host-template/drivers.yaml"), false);
+    for (folder, prefix) in [
+        (pieces.web.to_path_buf(), "web".to_string()),
+        (pieces.repo.join("host-template/dbt"), "dbt".to_string()),
+    ] {
+        for file in files_below(&folder)? {
+            copy(format!("{prefix}/{file}"), folder.join(&file), false);
+        }
+    }
+    for plugin in pieces.loaded {
+        let Some(planned) = pieces.plan.host.plugins.iter().find(|planned| planned.name == plugin.slug()) else {
+            continue;
+        };
+        for file in plugin.folder.files.iter().filter(|file| is_shipped(planned, file)) {
+            let from = plugin.folder.root.join(file);
+            copy(format!("plugins/{}/{file}", planned.name), from, false);
+        }
+    }
+    for (path, text) in pieces.generated {
+        let source = Source::Bytes(text.clone().into_bytes());
+        out.insert(path.clone(), ReleaseFile { source, executable: path.ends_with(".sh") });
+    }
+    Ok(out)
+}
+
+/// A plugin's data goes along, its source does not: the manifest, dbt projects, scripts and migrations.
+fn is_shipped(plugin: &HostPlugin, file: &str) -> bool {
+    let below = |folder: &str| {
+        folder == "." || file.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
+    };
+    let in_dbt = plugin.dbt_workspaces.iter().any(|workspace| {
+        let folder = workspace.project_dir.as_str();
+        let inner = if folder == "." { Some(file) } else { file.strip_prefix(folder).and_then(|f| f.strip_prefix('/')) };
+        inner.is_some_and(|inner| !DBT_OUTPUT.iter().any(|name| inner.starts_with(&format!("{name}/"))))
+    });
+    file == "plugin.yaml"
+        || in_dbt
+        || plugin.known_scripts.iter().any(|script| script.script_path == file)
+        || (file.ends_with(".sql") && plugin.migrations.as_deref().is_some_and(below))
+}
+
+fn files_below(folder: &Path) -> io::Result<Vec<String>> {
+    let mut files = Vec::new();
+    for entry in WalkDir::new(folder).sort_by_file_name() {
+        let entry = entry.map_err(io::Error::from)?;
+        if entry.file_type().is_file()
+            && let Ok(inner) = entry.path().strip_prefix(folder)
+        {
+            files.push(inner.to_string_lossy().replace('\\', "/"));
+        }
+    }
+    Ok(files)
+}
+
+/// The handlebars templates of the release, by the path of the file that each one makes.
+pub fn templates(repo: &Path) -> io::Result<Files> {
+    let folder = repo.join("host-template/templates");
+    let read = |name: &str| fs::read_to_string(folder.join(name));
+    Ok(Files::from([
+        ("systemd/hub-platform.service".to_string(), read("hub-platform.service.hbs")?),
+        ("iaas/scripts/setup-customer.sh".to_string(), read("setup-customer.sh.hbs")?),
+    ]))
+}

@@ -1,0 +1,76 @@
+//! The stages in their order: scan → manifest → resolve → generate → compile + bundle → pack.
+//!
+//! [`front`] ends with the plan and needs no compiler; [`build`] goes on to a release folder's parts; [`pack`] makes the
+//! tarball. Nothing here prints: progress goes through [`Progress`], findings come back as values.
+
+mod front;
+mod layout;
+
+use std::path::{Path, PathBuf};
+
+pub use front::{Front, FrontError, front};
+
+/// The checkout that is built from, and where its output goes.
+#[derive(Debug, Clone)]
+pub struct Repo {
+    /// Root of the checkout, absolute.
+    pub root: PathBuf,
+    /// Cargo's target folder, absolute.
+    pub target: PathBuf,
+    /// Version of the platform's own crates: the default version of a release.
+    pub version: String,
+}
+
+impl Repo {
+    /// The checkout that holds this program's sources. `CARGO_TARGET_DIR` is honoured; relative, it starts at the
+    /// current folder, as cargo has it.
+    pub fn find() -> Repo {
+        let manifest = std::env::var_os("CARGO_MANIFEST_DIR")
+            .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+        let root = manifest.parent().unwrap_or(Path::new("/")).to_path_buf();
+        let target = match std::env::var_os("CARGO_TARGET_DIR") {
+            Some(dir) => std::env::current_dir().unwrap_or_default().join(dir),
+            None => root.join("target"),
+        };
+        Repo { root, target, version: env!("CARGO_PKG_VERSION").to_string() }
+    }
+
+    /// The output tree of one profile.
+    pub fn output(&self, profile: Profile) -> PathBuf {
+        self.target.join("platform").join(profile.name())
+    }
+
+    /// The web shell's folder.
+    pub fn shell(&self) -> PathBuf {
+        self.root.join("host-template/shell")
+    }
+}
+
+/// How the host is compiled and the web shell bundled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    /// Optimised, minified: what is shipped.
+    Release,
+    /// Quick to build.
+    Dev,
+}
+
+impl Profile {
+    /// The profile's name: of cargo's profile, and of the output folder.
+    pub fn name(self) -> &'static str {
+        match self {
+            Profile::Release => "release",
+            Profile::Dev => "dev",
+        }
+    }
+}
+
+/// Who wants to know how far a build is. Stages may run at the same time.
+pub trait Progress: Sync {
+    /// A stage begins.
+    fn begin(&self, stage: &'static str);
+    /// What the stage is at.
+    fn detail(&self, stage: &'static str, text: &str);
+    /// The stage is over; `note` says what there was to do.
+    fn end(&self, stage: &'static str, note: &str);
+}

@@ -1,0 +1,114 @@
+//! The resolve stage: all manifests together become one [`Plan`], and every cross-plugin mistake becomes a finding.
+//!
+//! A pure function of what was loaded. Findings are made from every sound field, so one broken manifest does not hide
+//! what is wrong in another.
+
+mod contributions;
+mod identity;
+pub mod order;
+mod routers;
+mod web;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use hub_manifest::diagnostic::{self, Diagnostic, Level, Span};
+use hub_manifest::plan::{HostPlan, Plan};
+use semver::Version;
+
+use crate::load::LoadedPlugin;
+use crate::websource::Source;
+use order::Constraints;
+
+/// What the plugins are resolved against.
+#[derive(Debug)]
+pub struct Platform {
+    /// Version of the release that is built.
+    pub version: Version,
+    /// Sources of the web shell, which ask for override keys too.
+    pub shell: Vec<Source>,
+}
+
+/// The plan, and what it was made of.
+#[derive(Debug, Default)]
+pub struct Resolved {
+    /// The plan: whole where there is no error, of the sound plugins otherwise.
+    pub plan: Plan,
+    /// Root folder of each plugin of the plan, absolute.
+    pub roots: BTreeMap<String, PathBuf>,
+    /// Everything found, sorted.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Number of plugins that took part, sound or not.
+    pub plugins: usize,
+}
+
+impl Resolved {
+    /// Whether nothing keeps the plan from being built.
+    pub fn is_sound(&self) -> bool {
+        !self.diagnostics.iter().any(|diagnostic| diagnostic.level == Level::Error)
+    }
+
+    /// Slugs of the plugins that have errors.
+    pub fn broken(&self) -> BTreeSet<String> {
+        let errors = self.diagnostics.iter().filter(|diagnostic| diagnostic.level == Level::Error);
+        errors.filter_map(|diagnostic| diagnostic.plugin.clone()).collect()
+    }
+}
+
+/// Where findings are gathered while the plan is made.
+pub(crate) struct Context<'a> {
+    /// The plugins of the plan, in plugin order.
+    pub plugins: Vec<&'a LoadedPlugin>,
+    /// Who depends on whom.
+    pub constraints: BTreeMap<String, Constraints>,
+    /// Everything found.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Context<'_> {
+    /// Records a finding about a place in a plugin's `plugin.yaml`.
+    pub fn in_manifest(&mut self, plugin: &LoadedPlugin, range: &std::ops::Range<usize>, found: Diagnostic) {
+        self.diagnostics.push(in_manifest(plugin, range, found));
+    }
+}
+
+/// Gives a finding its place in a plugin's `plugin.yaml`.
+pub(crate) fn in_manifest(
+    plugin: &LoadedPlugin,
+    range: &std::ops::Range<usize>,
+    found: Diagnostic,
+) -> Diagnostic {
+    let span = plugin.source.as_ref().map_or(Span::START, |source| source.span(range));
+    found.plugin(plugin.slug()).at(plugin.shown("plugin.yaml"), span)
+}
+
+/// Makes the plan of all plugins.
+pub fn resolve(loaded: &[LoadedPlugin], platform: &Platform, found: Vec<Diagnostic>) -> Resolved {
+    let enabled: Vec<&LoadedPlugin> =
+        loaded.iter().filter(|plugin| plugin.manifest.enabled != Some(false)).collect();
+    let mut diagnostics = found;
+    let unique = identity::unique(&enabled, &mut diagnostics);
+    let constraints = identity::constraints(&unique, platform, &mut diagnostics);
+    let plugins = identity::ordered(&unique, &constraints, &mut diagnostics);
+    let mut context = Context { plugins, constraints, diagnostics };
+
+    let crates = routers::crates(&mut context);
+    let web = web::web_plan(&mut context, platform);
+    let mut host =
+        HostPlan { version: platform.version.to_string(), plugins: contributions::host_plugins(&mut context) };
+
+    let mut diagnostics = context.diagnostics;
+    diagnostic::sort(&mut diagnostics);
+    diagnostics.dedup();
+    for plugin in &mut host.plugins {
+        let own = diagnostics.iter().filter(|found| found.plugin.as_deref() == Some(&plugin.name));
+        let warnings = own.filter(|found| found.level == Level::Warning);
+        plugin.warnings = warnings.map(|found| format!("{}: {}", found.code, found.message)).collect();
+    }
+    Resolved {
+        roots: context.plugins.iter().map(|p| (p.slug().to_string(), p.folder.root.clone())).collect(),
+        plan: Plan { host, crates, web },
+        plugins: enabled.len(),
+        diagnostics,
+    }
+}

@@ -1,0 +1,153 @@
+//! A running host, stopped when it goes out of scope.
+
+use std::fs::File;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// Longest time from start to the first answer before a test gives up.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A host and its data folder.
+pub struct Host {
+    child: Child,
+    data: TempDir,
+    log: PathBuf,
+    /// `http://127.0.0.1:<port>`.
+    pub url: String,
+}
+
+/// A port that nothing listens on.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
+}
+
+/// `hub-platform` of a release, with an environment that says nothing about it.
+pub fn command(release: &Path) -> Command {
+    let mut command = Command::new(release.join("bin/hub-platform"));
+    for name in ["INSTALL_DIR", "DATA_DIR", "DATABASE_URL", "LISTEN", "RUST_LOG"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+impl Host {
+    /// Starts `serve` on a free port and waits for its first answer.
+    pub fn start(release: &Path) -> Host {
+        Host::start_with(release, |_| {})
+    }
+
+    /// The same, after `prepare` put something into the data folder.
+    pub fn start_with(release: &Path, prepare: impl FnOnce(&Path)) -> Host {
+        let data = tempfile::tempdir().expect("a temporary folder");
+        prepare(data.path());
+        let url = format!("127.0.0.1:{}", free_port());
+        let log = data.path().join("test.log");
+        let out = File::create(&log).expect("a log file");
+        let mut command = command(release);
+        command.args(["serve", "--listen", &url]).env("DATA_DIR", data.path());
+        command.stdout(out.try_clone().expect("a second handle")).stderr(out);
+        let child = command.spawn().expect("the host starts");
+        let mut host = Host { child, data, log, url: format!("http://{url}") };
+        host.wait();
+        host
+    }
+
+    fn wait(&mut self) {
+        let begun = Instant::now();
+        loop {
+            if let Ok(answer) = ureq::get(format!("{}/api/health", self.url)).call()
+                && answer.status() == 200
+            {
+                return;
+            }
+            if let Ok(Some(status)) = self.child.try_wait() {
+                panic!("the host ended with {status}:\n{}", self.log());
+            }
+            assert!(begun.elapsed() < PATIENCE, "the host does not answer:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Everything that it has logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// The data folder.
+    pub fn data(&self) -> &Path {
+        self.data.path()
+    }
+
+    /// Answer to a GET, whatever its status: status, headers as text, body.
+    pub fn get(&self, path: &str) -> Answer {
+        self.get_with(path, &[])
+    }
+
+    /// The same with request headers.
+    pub fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let config = ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0).build();
+        let mut request = ureq::Agent::new_with_config(config).get(format!("{}{path}", self.url));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut answer = request.call().unwrap_or_else(|error| panic!("GET {path}: {error}\n{}", self.log()));
+        let headers = answer.headers().clone();
+        Answer {
+            status: answer.status().as_u16(),
+            body: answer.body_mut().read_to_vec().expect("a body"),
+            headers: headers
+                .iter()
+                .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_string()))
+                .collect(),
+        }
+    }
+
+    /// Sends SIGTERM and waits: the exit code.
+    pub fn stop(mut self) -> Option<i32> {
+        let mut kill = Command::new("kill");
+        kill.arg(self.child.id().to_string());
+        crate::xtask::run(kill).expect(0);
+        self.child.wait().expect("the host can be waited for").code()
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        // Both fail where `stop` has ended it already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Answer {
+    /// Status code.
+    pub status: u16,
+    /// Headers, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// Body.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// A header's value; empty where there is none.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
+    }
+
+    /// The body as JSON.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("not JSON ({error}): {}", String::from_utf8_lossy(&self.body)))
+    }
+
+    /// The body as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+}

@@ -1,0 +1,67 @@
+//! Runs the real `cargo xtask` of this checkout.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// Root of this checkout.
+pub fn repo() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the checkout").to_path_buf()
+}
+
+/// What a command printed, and how it ended.
+#[derive(Debug)]
+pub struct Ran {
+    /// Exit code; none where a signal ended it.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Ran {
+        Ran {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+impl Ran {
+    /// The objects of a run with `--message-format json`; panics where a line is none.
+    pub fn messages(&self) -> Vec<serde_json::Value> {
+        let parse = |line: &str| {
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("not JSON ({error}): {line}\n{}", self.stderr))
+        };
+        self.stdout.lines().map(parse).collect()
+    }
+
+    /// Panics with everything that was printed unless the exit code is the one wanted.
+    pub fn expect(self, code: i32) -> Ran {
+        assert_eq!(self.code, Some(code), "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        self
+    }
+}
+
+/// A `cargo xtask` command, run in the checkout, without colours.
+pub fn xtask<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command {
+    // The test command hands its own path down, so that the build under test is the one that runs the tests.
+    let mut command = match std::env::var_os("HUB_XTASK") {
+        Some(program) => Command::new(program),
+        None => {
+            let mut cargo = Command::new(env!("CARGO"));
+            cargo.args(["run", "--quiet", "--package", "xtask", "--"]);
+            cargo
+        }
+    };
+    command.current_dir(repo()).args(arguments).env("NO_COLOR", "1").env_remove("RUST_BACKTRACE");
+    command
+}
+
+/// Runs a command to its end.
+pub fn run(mut command: Command) -> Ran {
+    command.output().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}")).into()
+}

@@ -1,0 +1,123 @@
+//! The command line, as typed.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Builds and checks the platform.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, about, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Build the platform with all its plugins into one tarball
+    BuildPlatform(BuildArgs),
+    /// Check every plugin, without compiling or bundling anything
+    Check(CheckArgs),
+    /// Build, serve, and do both again on every change
+    Dev(DevArgs),
+    /// Bring the committed example of a generated host up to date
+    Golden(GoldenArgs),
+    /// Run everything that the project checks, set-up included
+    Test(TestArgs),
+    /// Run the benchmarks and print ratios
+    Bench(BenchArgs),
+}
+
+/// Which plugins, and how to speak of them.
+#[derive(Debug, Clone, Args)]
+pub struct CheckArgs {
+    /// Folder of plugins; may repeat, earlier folders win [default: plugins]
+    #[arg(long, value_name = "DIR")]
+    pub plugins: Vec<PathBuf>,
+    /// Treat warnings as errors
+    #[arg(long)]
+    pub deny_warnings: bool,
+    /// How findings are printed
+    #[arg(long, value_enum, default_value_t = MessageFormat::Human)]
+    pub message_format: MessageFormat,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct BuildArgs {
+    #[command(flatten)]
+    pub check: CheckArgs,
+    /// Version of the release [default: the workspace's]
+    #[arg(long, value_name = "V")]
+    pub version: Option<String>,
+    /// Folder of the tarball [default: dist]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// How the host is compiled and the web shell bundled
+    #[arg(long, value_enum, default_value_t = Profile::Release)]
+    pub profile: Profile,
+    /// Fail where a lock file would have to change
+    #[arg(long)]
+    pub locked: bool,
+    /// Leave plugins with errors out and record their errors in the release
+    #[arg(long)]
+    pub keep_going: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct DevArgs {
+    /// Folder of plugins; may repeat, earlier folders win [default: plugins]
+    #[arg(long, value_name = "DIR")]
+    pub plugins: Vec<PathBuf>,
+    /// Address to serve on
+    #[arg(long, default_value = "127.0.0.1:8001")]
+    pub listen: SocketAddr,
+    /// Data folder of the served platform [default: target/platform/dev/data]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct GoldenArgs {
+    /// Change nothing; fail where the example is out of date
+    #[arg(long)]
+    pub check: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct TestArgs {
+    /// Fail, rather than skip, where the machine lacks something that a test needs
+    #[arg(long)]
+    pub require_all: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct BenchArgs {
+    /// Which benchmarks to run
+    #[arg(value_enum, default_values_t = [Bench::Bundle, Bench::Host])]
+    pub which: Vec<Bench>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum MessageFormat {
+    /// Frames for people
+    Human,
+    /// One JSON object a line
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Profile {
+    /// Optimised, minified: what is shipped
+    Release,
+    /// Quick to build
+    Dev,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Bench {
+    /// The bundle stage against Vite and esbuild
+    Bundle,
+    /// The host against a hand-written axum application
+    Host,
+}
