@@ -1,0 +1,137 @@
+//! What cargo says before it compiles anything: dependencies that cannot be found, features that do not exist.
+
+use std::path::{Path, PathBuf};
+
+use hub_manifest::diagnostic::{Diagnostic, Span};
+
+use super::{Failure, Job, Machine, common_args, of_plugin, text_of, unlocked};
+use crate::cargo::{self, Call};
+use crate::stage::Origin;
+
+/// Lets cargo choose versions for what the lock does not name, and refuses to go on if there is such a package.
+pub(super) fn check_locked(job: &Job) -> Result<(), Failure> {
+    let mut args = vec!["tree".into(), "--workspace".into(), "--depth".into(), "0".into()];
+    args.extend(common_args(job).into_iter().filter(|arg| arg != "--locked"));
+    let call = Call { folder: job.staged.root.clone(), args, ..Call::default() };
+    let outcome = cargo::run_plain(&call)?;
+    if !outcome.success {
+        let said = cargo::complaint(&outcome.stderr);
+        return Err(match (cargo::machine_lack(&said), complaint(job, &said)) {
+            (Some(machine), _) => machine.into(),
+            (None, Some(diagnostic)) => vec![diagnostic].into(),
+            (None, None) => {
+                Machine::new("cargo cannot resolve the plugins' dependencies", "").details(said).into()
+            }
+        });
+    }
+    let diagnostics: Vec<Diagnostic> = unlocked(job)
+        .into_iter()
+        .map(|package| {
+            let what = format!("{} {} is not in the repository's Cargo.lock", package.name, package.version);
+            let help =
+                "build without --locked, or use the version of a package that the platform already locks";
+            let diagnostic = Diagnostic::error("HUB059", what).help(help);
+            match user_of(job, &package.name) {
+                Some((origin, span)) => of_plugin(diagnostic, origin.plugin).at(origin.file, span),
+                None => diagnostic,
+            }
+        })
+        .collect();
+    if diagnostics.is_empty() { Ok(()) } else { Err(diagnostics.into()) }
+}
+
+/// The plugin's `Cargo.toml` that names a package, and where.
+fn user_of(job: &Job, package: &str) -> Option<(Origin, Span)> {
+    manifests(job).into_iter().find_map(|staged| {
+        let origin = job.staged.paths.origin(&staged)?;
+        let text = text_of(&origin.file);
+        let at = text.lines().enumerate().find_map(|(index, line)| {
+            let key = line.trim_start().trim_start_matches("[dependencies.");
+            let named = key.strip_prefix(package)?.starts_with([' ', '=', '.', ']']);
+            named.then_some(index)
+        })?;
+        let offset = text.split_inclusive('\n').take(at).map(str::len).sum();
+        Some((origin, Span::at(&text, offset, package.len())))
+    })
+}
+
+/// The manifests of the plugins' crates, relative to the staged workspace.
+fn manifests(job: &Job) -> Vec<PathBuf> {
+    let crates = &job.plan.crates;
+    crates.iter().map(|c| Path::new("plugins").join(&c.plugin).join(&c.dir).join("Cargo.toml")).collect()
+}
+
+/// Cargo's complaint about the manifest of a plugin, if it names one.
+pub(super) fn complaint(job: &Job, said: &str) -> Option<Diagnostic> {
+    let root = job.staged.root.display().to_string();
+    let staged = manifests(job).into_iter().find(|path| {
+        let folder = path.parent().unwrap_or(path).display().to_string();
+        said.contains(&format!("{root}/{folder}")) || said.contains(&format!("{folder}/Cargo.toml"))
+    });
+    let named =
+        |package: &str| said.contains(&format!("`{package} v")) || said.contains(&format!("`{package}`"));
+    let staged = staged.or_else(|| {
+        let found = job.plan.crates.iter().find(|c| named(&c.package))?;
+        Some(Path::new("plugins").join(&found.plugin).join(&found.dir).join("Cargo.toml"))
+    })?;
+    let origin = job.staged.paths.origin(&staged)?;
+    let author = origin.file.parent().unwrap_or(&origin.file).display().to_string();
+    let folder = format!("{root}/{}", staged.parent().unwrap_or(&staged).display());
+    let said = said.replace(&folder, &author);
+    let span = quoted_in(&text_of(&origin.file), &said);
+    let help =
+        "mend the dependency in Cargo.toml; `cargo check` in the crate's own folder shows the same error";
+    Some(
+        of_plugin(Diagnostic::error("HUB058", one_line(&said)), origin.plugin)
+            .at(origin.file, span)
+            .help(help),
+    )
+}
+
+/// Cargo's complaint and its causes as one sentence.
+fn one_line(said: &str) -> String {
+    let lines = said.lines().map(str::trim).filter(|line| !line.is_empty() && *line != "Caused by:");
+    let frames = |line: &&str| !line.starts_with('|') && !line.starts_with("-->") && !line.starts_with("= ");
+    let mut text = String::new();
+    for line in lines.filter(frames).take(6) {
+        if !text.is_empty() {
+            text.push_str("; ");
+        }
+        text.push_str(line.strip_prefix("error: ").unwrap_or(line));
+    }
+    text
+}
+
+/// The place in a manifest of the first name that the complaint quotes: most often the dependency.
+fn quoted_in(text: &str, said: &str) -> Span {
+    let quoted = said.split('`').skip(1).step_by(2);
+    let names = quoted.filter_map(|q| q.split([' ', '=', '@']).next()).filter(|name| !name.is_empty());
+    for name in names {
+        let mut offset = 0;
+        for line in text.split_inclusive('\n') {
+            if line.trim_start().starts_with(name) || line.starts_with(&format!("[dependencies.{name}]")) {
+                let at = line.find(name).unwrap_or(0);
+                return Span::at(text, offset + at, name.len());
+            }
+            offset += line.len();
+        }
+    }
+    Span::START
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_dependency_that_cargo_quotes_is_found() {
+        let text = "[package]\nname = \"hub-plugin-crm\"\n\n[dependencies]\nserdee = \"1\"\n";
+        let said = "error: no matching package named `serdee` found\nlocation searched: crates.io index\nrequired by package `hub-plugin-crm v0.1.0 (/x)`";
+        let span = quoted_in(text, said);
+        assert_eq!((span.line, span.column, span.len), (5, 1, 6));
+        assert_eq!(
+            one_line(said),
+            "no matching package named `serdee` found; location searched: crates.io index; required by package `hub-plugin-crm v0.1.0 (/x)`"
+        );
+    }
+}
