@@ -32,6 +32,28 @@ pub const RESERVED_SLUGS: &[&str] = &[
     "web",
 ];
 
+/// Permissions that the platform itself declares; seed groups may grant them.
+pub const PLATFORM_PERMISSIONS: &[&str] = &[
+    "audit.read",
+    "connectors.read",
+    "connectors.test",
+    "dashboards.read",
+    "dashboards.write",
+    "datasets.read",
+    "datasets.write",
+    "dbt.read",
+    "dbt.run",
+    "members.manage",
+    "members.read",
+    "plugins.manage",
+    "plugins.read",
+    "records.read",
+    "records.write",
+];
+
+/// Slug of the platform's own dbt workspace.
+pub const PLATFORM_WORKSPACE: &str = "honeyframe";
+
 /// HTTP methods that a route may name.
 pub const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 

@@ -23,15 +23,7 @@ impl Source {
         let unreadable = |message: String| Diagnostic::error("HUB001", message).at(file, Span::START);
         let name = name_of(file);
         if bytes.len() > MAX_BYTES {
-            return Err(Box::new(
-                unreadable(format!(
-                    "{name} has {} bytes, more than the {MAX_BYTES} that are read",
-                    bytes.len()
-                ))
-                .help(
-                    "a manifest only names things: move data into files of the plugin and name those files",
-                ),
-            ));
+            return Err(Box::new(Source::too_large(file, bytes.len() as u64)));
         }
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         match std::str::from_utf8(bytes) {
@@ -59,6 +51,17 @@ impl Source {
                 ))
             }
         }
+    }
+
+    /// The finding for a file of more than [`MAX_BYTES`], so that nobody has to read it to say so.
+    pub fn too_large(file: &Path, bytes: u64) -> Diagnostic {
+        let name = name_of(file);
+        Diagnostic::error(
+            "HUB001",
+            format!("{name} has {bytes} bytes, more than the {MAX_BYTES} that are read"),
+        )
+        .at(file, Span::START)
+        .help("a manifest only names things: move data into files of the plugin and name those files")
     }
 
     /// Line, column and extent of a stretch of the text.
