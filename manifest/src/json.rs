@@ -30,7 +30,8 @@ pub fn parse(source: &Source, diagnostics: &mut Vec<Diagnostic>) -> Option<Node>
     if let Some(offset) = too_deep(&source.text) {
         diagnostics.push(
             Diagnostic::error("HUB006", format!("lists and objects are nested more than {MAX_DEPTH} deep"))
-                .at(&source.file, source.span(&(offset..offset + 1))),
+                .at(&source.file, source.span(&(offset..offset + 1)))
+                .help("make the document flatter: no field needs that much"),
         );
         return None;
     }

@@ -27,15 +27,7 @@ impl Source {
         }
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         match std::str::from_utf8(bytes) {
-            Ok(text) if text.trim().is_empty() => Err(Box::new(
-                Diagnostic::error("HUB002", format!("{name} is empty")).at(file, Span::START).help(
-                    if name == "plugin.yaml" {
-                        "a manifest needs at least `name`, `version` and `display_name`"
-                    } else {
-                        "write `{ \"overrides\": {} }`, or delete the file"
-                    },
-                ),
-            )),
+            Ok(text) if text.trim().is_empty() => Err(Box::new(Source::empty(file))),
             Ok(text) => Ok(Source { file: file.to_path_buf(), text: text.to_string() }),
             Err(error) => {
                 let sound = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
@@ -51,6 +43,17 @@ impl Source {
                 ))
             }
         }
+    }
+
+    /// The finding for a file that holds no value.
+    pub fn empty(file: &Path) -> Diagnostic {
+        let name = name_of(file);
+        let help = if name == "plugin.yaml" {
+            "a manifest needs at least `name`, `version` and `display_name`"
+        } else {
+            "write `{ \"overrides\": {} }`, or delete the file"
+        };
+        Diagnostic::error("HUB002", format!("{name} is empty")).at(file, Span::START).help(help)
     }
 
     /// The finding for a file of more than [`MAX_BYTES`], so that nobody has to read it to say so.

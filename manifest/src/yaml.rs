@@ -39,6 +39,9 @@ impl<'a> Builder<'a, '_> {
             let Some((event, range)) = self.next(parser)? else { return Ok(root) };
             match event {
                 Event::StreamStart | Event::DocumentStart(..) | Event::DocumentEnd => {}
+                Event::StreamEnd if root.is_none() => {
+                    return Err(Source::empty(&self.source.file).into());
+                }
                 Event::StreamEnd => return Ok(root),
                 _ if root.is_some() => {
                     return Err(self
@@ -175,7 +178,11 @@ impl<'a> Builder<'a, '_> {
     }
 
     fn failure(&self, code: &'static str, message: &str, range: &Range<usize>) -> Diagnostic {
-        Diagnostic::error(code, message).at(&self.source.file, self.source.span(range))
+        let help = match code {
+            "HUB006" => "make the document smaller and flatter: no field needs that much",
+            _ => "write the fields as plain YAML: `key: value`, one a line",
+        };
+        Diagnostic::error(code, message).at(&self.source.file, self.source.span(range)).help(help)
     }
 }
 
