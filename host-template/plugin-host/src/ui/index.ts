@@ -1,0 +1,11 @@
+/** `@platform/plugin-host/ui`: page furniture that the shell and plugins share, so that all pages look alike. */
+
+export { CreateDialog, type FormField } from "./create-dialog.tsx";
+export { type Column, DataTable } from "./data-table.tsx";
+export { formatDate, formatNumber } from "./format.ts";
+export { Icon, iconNames } from "./icon.tsx";
+export { type ListPage, useListPage } from "./list-page.ts";
+export { Page, useDocumentTitle } from "./page.tsx";
+export { Pager } from "./pager.tsx";
+export { EmptyState, ErrorState, ListSkeleton, ResourceView } from "./states.tsx";
+export { StatusBadge } from "./status-badge.tsx";

@@ -1,0 +1,67 @@
+/** Accounts: a table with pages, and a form for a new one. */
+
+import { Text } from "@mantine/core";
+import {
+  type Column,
+  CreateDialog,
+  DataTable,
+  EmptyState,
+  type FormField,
+  formatNumber,
+  Page,
+  Pager,
+  ResourceView,
+  useListPage,
+} from "@platform/plugin-host/ui";
+import type { ReactNode } from "react";
+import type { Account } from "./model.ts";
+
+const FIELDS: readonly FormField[] = [
+  { name: "name", label: "Name", required: true, placeholder: "Northwind Group" },
+  { name: "industry", label: "Industry", placeholder: "Wholesale" },
+  { name: "owner", label: "Owner", placeholder: "Who looks after it" },
+  { name: "annual_revenue", label: "Annual revenue", kind: "number", placeholder: "1200000" },
+];
+
+const COLUMNS: readonly Column<Account>[] = [
+  {
+    label: "Name",
+    cell: (account) => (
+      <Text size="sm" fw={600}>
+        {account.name}
+      </Text>
+    ),
+  },
+  { label: "Industry", cell: (account) => account.industry ?? "–" },
+  { label: "Owner", cell: (account) => account.owner ?? "–" },
+  { label: "Annual revenue", cell: (account) => formatNumber(account.annual_revenue), numeric: true },
+];
+
+/** The page at `/crm/accounts`. */
+export function AccountsPage(): ReactNode {
+  const { resource, page, setPage } = useListPage<Account>("/api/crm/accounts");
+  const created = () => {
+    setPage(1);
+    resource.reload();
+  };
+  return (
+    <Page
+      title="Accounts"
+      description="Groups of customers under one contract."
+      actions={<CreateDialog title="New account" path="/api/crm/accounts" fields={FIELDS} onCreated={created} />}
+    >
+      <ResourceView resource={resource} what="the accounts">
+        {(list) =>
+          list.items.length === 0 ? (
+            <EmptyState title="No accounts yet" hint="Make the first one with “New account”." />
+          ) : (
+            <>
+              <DataTable caption="Accounts" columns={COLUMNS} rows={list.items} rowKey={(account) => account.id} />
+              <Pager list={list} page={page} onPage={setPage} />
+            </>
+          )
+        }
+      </ResourceView>
+    </Page>
+  );
+}
