@@ -2,11 +2,17 @@
 //!
 //! [`pipeline`] puts the stages in order; each stage is a module here that knows nothing of the ones after it.
 
+pub mod bundle;
+pub mod cargo;
+pub mod compile;
 pub mod digest;
 pub mod failure;
 pub mod generate;
 pub mod load;
+pub mod npm;
+pub mod pack;
 pub mod pipeline;
+pub mod report;
 pub mod resolve;
 pub mod rust_source;
 pub mod scan;

@@ -114,10 +114,10 @@ fn check_manifest(repo: &Path, file: &Path, bytes: &[u8]) -> Option<Diagnostic> 
     let diagnostic = match serde_json::from_slice::<Value>(bytes) {
         Err(error) => broken(file, bytes, &error),
         Ok(Value::Object(object)) if object.get("name").is_some_and(Value::is_string) => return None,
-        Ok(Value::Object(_)) => Diagnostic::error("HUB070", "package.json has no `name`")
+        Ok(Value::Object(_)) => Diagnostic::error("HUB067", "package.json has no `name`")
             .at(file, Span::START)
             .help("add \"name\": \"…\", as npm needs it to link the package"),
-        Ok(_) => Diagnostic::error("HUB070", "package.json is not a JSON object")
+        Ok(_) => Diagnostic::error("HUB067", "package.json is not a JSON object")
             .at(file, Span::START)
             .help("write { \"name\": \"…\", \"private\": true, \"dependencies\": {} }"),
     };
@@ -135,7 +135,7 @@ fn broken(file: &Path, bytes: &[u8], error: &serde_json::Error) -> Diagnostic {
     let span = Span::at(&text, before + error.column().saturating_sub(1), 0);
     let message = error.to_string();
     let message = message.split(" at line ").next().unwrap_or_default();
-    Diagnostic::error("HUB070", format!("package.json is not valid JSON: {message}"))
+    Diagnostic::error("HUB067", format!("package.json is not valid JSON: {message}"))
         .at(file, span)
         .help("mend the syntax; npm reads plain JSON, without comments or trailing commas")
 }
@@ -194,12 +194,15 @@ fn explain(repo: &Path, said: &str) -> Failure {
             .collect();
         let what = match missing.first() {
             Some(first) => {
-                format!("package-lock.json does not match the package.json files: it lacks {first}")
+                format!(
+                    "package-lock.json does not match the package.json files: it lacks {}",
+                    first.trim_end_matches(" from lock file")
+                )
             }
             None => "package-lock.json does not match the package.json files".to_string(),
         };
         return vec![
-            Diagnostic::error("HUB071", what)
+            Diagnostic::error("HUB068", what)
                 .at(repo.join("package-lock.json"), Span::START)
                 .help("run `npm install` in the repository and commit package-lock.json"),
         ]
@@ -288,9 +291,9 @@ mod tests {
         ]);
         let failure = ensure(dir.path(), true, &mut || panic!("npm must not run")).unwrap_err();
         insta::assert_snapshot!(errors(failure), @"
-        HUB070 [crm] 3:1 package.json is not valid JSON: trailing comma
-        HUB070 [finance] 1:1 package.json is not a JSON object
-        HUB070 [health] 1:1 package.json has no `name`
+        HUB067 [crm] 3:1 package.json is not valid JSON: trailing comma
+        HUB067 [finance] 1:1 package.json is not a JSON object
+        HUB067 [health] 1:1 package.json has no `name`
         ");
     }
 
@@ -314,7 +317,7 @@ mod tests {
         )
         .unwrap();
         let failure = ensure(dir.path(), true, &mut || {}).unwrap_err();
-        insta::assert_snapshot!(errors(failure), @"HUB071 [-] 1:1 package-lock.json does not match the package.json files: it lacks crm@1.0.0 from lock file");
+        insta::assert_snapshot!(errors(failure), @"HUB068 [-] 1:1 package-lock.json does not match the package.json files: it lacks crm@1.0.0");
     }
 
     #[test]

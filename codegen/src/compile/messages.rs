@@ -10,6 +10,7 @@ use hub_manifest::plan::{Plan, PluginCrate, RouterMount};
 
 use super::of_plugin;
 use crate::failure::Finding;
+use crate::report::plain;
 use crate::stage::Staged;
 
 /// Code of an error that the compiler found in a plugin.
@@ -201,18 +202,4 @@ fn help(rustc: &RustcDiagnostic) -> String {
         new => format!("{}: `{new}`", child.message.trim_end_matches(':')),
     };
     text.chars().take(HELP_LENGTH).collect()
-}
-
-/// Text without the terminal's colour codes.
-pub(super) fn plain(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find("\u{1b}[") {
-        out.push_str(&rest[..at]);
-        let code = &rest[at + 2..];
-        let end = code.find(|c: char| c.is_ascii_alphabetic()).map_or(code.len(), |end| end + 1);
-        rest = &code[end..];
-    }
-    out.push_str(rest);
-    out
 }

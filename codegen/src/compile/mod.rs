@@ -13,6 +13,7 @@ use hub_manifest::plan::Plan;
 
 use crate::cargo::{self, Call, Outcome, Progress};
 use crate::failure::{Failure, Finding, Machine};
+use crate::report::plain;
 use crate::stage::{self, HOST_PACKAGE, Staged};
 
 pub use stamp::Stamp;
@@ -109,7 +110,7 @@ fn call(job: &Job) -> Call {
     Call {
         folder: job.staged.root.clone(),
         args,
-        env: vec![("CARGO_ENCODED_RUSTFLAGS", rustflags(job))],
+        env: vec![("CARGO_ENCODED_RUSTFLAGS", rustflags(&job.staged.root, job.target_dir))],
         // The profiles of the staged workspace are the only ones: the machine's settings may not change the bytes.
         unset: vec!["RUSTFLAGS", "CARGO_BUILD_RUSTFLAGS", "CARGO_INCREMENTAL", "CARGO_BUILD_TARGET"],
     }
@@ -133,16 +134,17 @@ fn common_args(job: &Job) -> Vec<OsString> {
 }
 
 /// Flags of every crate of the host: static linking, and no path of this machine in the binary. Of several prefixes
-/// that fit, rustc takes the last.
-fn rustflags(job: &Job) -> OsString {
+/// that fit, rustc takes the last. The value of `CARGO_ENCODED_RUSTFLAGS`: whoever compiles with it, `--target` and the
+/// same profile shares the host's dependencies.
+pub fn rustflags(staged: &Path, target_dir: &Path) -> OsString {
     let home = std::env::var_os("CARGO_HOME")
         .map(PathBuf::from)
         .or_else(|| std::env::home_dir().map(|home| home.join(".cargo")))
         .and_then(|home| std::path::absolute(home).ok());
     let folders = [
         home.map(|home| (home, "/cargo")),
-        Some((job.target_dir.to_path_buf(), "/target")),
-        Some((job.staged.root.clone(), "/hub")),
+        Some((target_dir.to_path_buf(), "/target")),
+        Some((staged.to_path_buf(), "/hub")),
     ];
     let mut flags = OsString::from("-Ctarget-feature=+crt-static");
     for (from, to) in folders.into_iter().flatten() {
@@ -161,7 +163,7 @@ fn failure(job: &Job, outcome: &Outcome, findings: Vec<Finding>) -> Failure {
         // Only what has no place in a source can be the machine's fault: a linker, a missing standard library.
         if message.message.spans.is_empty() {
             said.push('\n');
-            said.push_str(&messages::plain(message.message.rendered.as_deref().unwrap_or_default()));
+            said.push_str(&plain(message.message.rendered.as_deref().unwrap_or_default()));
         }
     }
     if let Some(machine) = cargo::machine_lack(&said) {

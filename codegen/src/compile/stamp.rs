@@ -26,7 +26,7 @@ pub struct Stamp {
 pub(super) fn key(job: &Job) -> String {
     let mut digest = Digest::new("compile 1");
     digest.add("sources", job.staged.digest.as_bytes());
-    digest.add("flags", rustflags(job).as_encoded_bytes());
+    digest.add("flags", rustflags(&job.staged.root, job.target_dir).as_encoded_bytes());
     digest.add("profile", job.profile.name().as_bytes());
     digest.add("target", job.target_dir.as_os_str().as_encoded_bytes());
     for name in ["RUSTUP_TOOLCHAIN", "RUSTC", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER"] {

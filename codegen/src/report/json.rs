@@ -1,0 +1,124 @@
+//! One JSON object a line, for programs.
+
+use std::path::Path;
+
+use hub_manifest::diagnostic::{Diagnostic, Level};
+use serde::Serialize;
+
+use super::shown;
+use crate::failure::Machine;
+
+/// Code of what no plugin is to blame for.
+const MACHINE: &str = "HUB090";
+
+#[derive(Serialize)]
+struct Line<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    level: Level,
+    code: &'a str,
+    message: &'a str,
+    plugin: Option<&'a str>,
+    file: Option<String>,
+    line: Option<usize>,
+    column: Option<usize>,
+    help: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    label: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    related: Vec<Place<'a>>,
+}
+
+#[derive(Serialize)]
+struct Place<'a> {
+    file: String,
+    line: usize,
+    column: usize,
+    label: &'a str,
+}
+
+/// The last line of a command.
+#[derive(Debug, Clone, Default)]
+pub struct Finished<'a> {
+    /// Whether all went well.
+    pub ok: bool,
+    /// How many errors there were.
+    pub errors: usize,
+    /// How many warnings there were.
+    pub warnings: usize,
+    /// The tarball.
+    pub artifact: Option<&'a Path>,
+    /// Its SHA-256.
+    pub sha256: Option<&'a str>,
+}
+
+/// A diagnostic as one line of JSON, without the line feed. Paths are relative to `current` where they lie below it.
+pub fn diagnostic_line(diagnostic: &Diagnostic, current: &Path) -> String {
+    let path = |path: &Path| shown(path, current).to_string_lossy().into_owned();
+    let placed = diagnostic.file.is_some();
+    let related = diagnostic.related.iter().map(|place| Place {
+        file: path(&place.file),
+        line: place.span.line,
+        column: place.span.column,
+        label: &place.label,
+    });
+    line(&Line {
+        kind: "diagnostic",
+        level: diagnostic.level,
+        code: diagnostic.code,
+        message: &diagnostic.message,
+        plugin: diagnostic.plugin.as_deref(),
+        file: diagnostic.file.as_deref().map(path),
+        line: placed.then_some(diagnostic.span.line),
+        column: placed.then_some(diagnostic.span.column),
+        help: &diagnostic.help,
+        label: &diagnostic.label,
+        related: related.collect(),
+    })
+}
+
+/// Something that the machine lacks, in the form of a diagnostic without a place.
+pub fn machine_line(machine: &Machine) -> String {
+    line(&Line {
+        kind: "diagnostic",
+        level: Level::Error,
+        code: MACHINE,
+        message: &machine.what,
+        plugin: None,
+        file: None,
+        line: None,
+        column: None,
+        help: &machine.help,
+        label: "",
+        related: Vec::new(),
+    })
+}
+
+/// The last line of a command.
+pub fn finished_line(finished: &Finished) -> String {
+    #[derive(Serialize)]
+    struct Last<'a> {
+        #[serde(rename = "type")]
+        kind: &'static str,
+        ok: bool,
+        errors: usize,
+        warnings: usize,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        artifact: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        sha256: Option<&'a str>,
+    }
+    line(&Last {
+        kind: "finished",
+        ok: finished.ok,
+        errors: finished.errors,
+        warnings: finished.warnings,
+        artifact: finished.artifact.map(|path| path.to_string_lossy().into_owned()),
+        sha256: finished.sha256,
+    })
+}
+
+/// A value of plain fields as JSON, which cannot fail.
+fn line(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
