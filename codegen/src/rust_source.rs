@@ -105,10 +105,16 @@ fn check_function(file: &str, item: &ItemFn) -> Result<(), RouterProblem> {
         return problem("HUB038", format!("the router function `{name}` is not public"));
     }
     if item.sig.asyncness.is_some() {
-        return problem("HUB039", format!("the router function `{name}` is async: routers are built before the host runs"));
+        return problem(
+            "HUB039",
+            format!("the router function `{name}` is async: routers are built before the host runs"),
+        );
     }
     if item.sig.inputs.iter().any(|input| matches!(input, FnArg::Receiver(_) | FnArg::Typed(_))) {
-        return problem("HUB039", format!("the router function `{name}` takes arguments: handlers get theirs from the request"));
+        return problem(
+            "HUB039",
+            format!("the router function `{name}` takes arguments: handlers get theirs from the request"),
+        );
     }
     let gives_router = match &item.sig.output {
         ReturnType::Default => false,
@@ -117,10 +123,20 @@ fn check_function(file: &str, item: &ItemFn) -> Result<(), RouterProblem> {
             _ => false,
         },
     };
-    if gives_router { Ok(()) } else { problem("HUB039", format!("the function `{name}` does not give a `Router`")) }
+    if gives_router {
+        Ok(())
+    } else {
+        problem("HUB039", format!("the function `{name}` does not give a `Router`"))
+    }
 }
 
-fn missing_module(sources: &Sources, file: &str, folder: &str, module: &str, items: &[Item]) -> RouterProblem {
+fn missing_module(
+    sources: &Sources,
+    file: &str,
+    folder: &str,
+    module: &str,
+    items: &[Item],
+) -> RouterProblem {
     let on_disk = [format!("{folder}/{module}.rs"), format!("{folder}/{module}/mod.rs")]
         .into_iter()
         .find(|path| sources.contains_key(path));
@@ -141,9 +157,10 @@ fn missing_module(sources: &Sources, file: &str, folder: &str, module: &str, ite
             format!("there is no module `{module}` in {file}"),
             format!("add `pub mod {module};` to {file} and the file {folder}/{module}.rs"),
         ),
-        (None, near) => {
-            (format!("there is no module `{module}` in {file}"), format!("did you mean {}?", alternatives(near)))
-        }
+        (None, near) => (
+            format!("there is no module `{module}` in {file}"),
+            format!("did you mean {}?", alternatives(near)),
+        ),
     };
     RouterProblem { code: "HUB036", message, help, place: None }
 }

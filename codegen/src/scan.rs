@@ -88,7 +88,8 @@ fn list(root: &Path) -> io::Result<BTreeSet<String>> {
     let mut files = BTreeSet::new();
     let walk = WalkDir::new(root).into_iter().filter_entry(|entry| {
         let name = entry.file_name().to_string_lossy();
-        entry.depth() == 0 || !(entry.file_type().is_dir() && (name.starts_with('.') || SKIPPED.contains(&&*name)))
+        entry.depth() == 0
+            || !(entry.file_type().is_dir() && (name.starts_with('.') || SKIPPED.contains(&&*name)))
     });
     for entry in walk {
         let entry = entry.map_err(io::Error::from)?;

@@ -30,7 +30,7 @@ pub enum Command {
 }
 
 /// Which plugins, and how to speak of them.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct CheckArgs {
     /// Folder of plugins; may repeat, earlier folders win [default: plugins]
     #[arg(long, value_name = "DIR")]
@@ -98,9 +98,10 @@ pub struct BenchArgs {
     pub which: Vec<Bench>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum MessageFormat {
     /// Frames for people
+    #[default]
     Human,
     /// One JSON object a line
     Json,

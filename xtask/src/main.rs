@@ -6,6 +6,7 @@ mod check;
 mod cli;
 mod dev;
 mod progress;
+mod report;
 mod test;
 
 use std::process::ExitCode;

@@ -1,5 +1,5 @@
 //! Shows on standard error what a build is at: one moving line a stage on a terminal, one line a finished stage
-//! elsewhere, and nothing but the stage's end where JSON is wanted.
+//! everywhere, and nothing where JSON is wanted.
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
@@ -14,25 +14,17 @@ pub struct Display {
     /// The bars, on a terminal.
     bars: Option<MultiProgress>,
     quiet: bool,
-    state: Mutex<State>,
+    running: Mutex<Running>,
 }
 
-#[derive(Default)]
-struct State {
-    running: BTreeMap<&'static str, (Instant, Option<ProgressBar>)>,
-    finished: Vec<(&'static str, Duration, String)>,
-}
+/// The stages that run now: when each began, and its line.
+type Running = BTreeMap<&'static str, (Instant, Option<ProgressBar>)>;
 
 impl Display {
-    /// A display; a quiet one shows nothing but keeps the times.
+    /// A display; a quiet one shows nothing.
     pub fn new(quiet: bool) -> Display {
         let bars = (!quiet && std::io::stderr().is_terminal()).then(MultiProgress::new);
-        Display { bars, quiet, state: Mutex::default() }
-    }
-
-    /// The finished stages with their times, in the order they ended.
-    pub fn times(&self) -> Vec<(&'static str, Duration, String)> {
-        self.state.lock().map(|state| state.finished.clone()).unwrap_or_default()
+        Display { bars, quiet, running: Mutex::default() }
     }
 }
 
@@ -47,22 +39,22 @@ impl Progress for Display {
             bar.enable_steady_tick(Duration::from_millis(120));
             bar
         });
-        if let Ok(mut state) = self.state.lock() {
-            state.running.insert(stage, (Instant::now(), bar));
+        if let Ok(mut running) = self.running.lock() {
+            running.insert(stage, (Instant::now(), bar));
         }
     }
 
     fn detail(&self, stage: &'static str, text: &str) {
-        if let Ok(state) = self.state.lock()
-            && let Some((_, Some(bar))) = state.running.get(stage)
+        if let Ok(running) = self.running.lock()
+            && let Some((_, Some(bar))) = running.get(stage)
         {
             bar.set_message(text.to_string());
         }
     }
 
     fn end(&self, stage: &'static str, note: &str) {
-        let Ok(mut state) = self.state.lock() else { return };
-        let Some((begun, bar)) = state.running.remove(stage) else { return };
+        let Ok(mut running) = self.running.lock() else { return };
+        let Some((begun, bar)) = running.remove(stage) else { return };
         if let Some(bar) = bar {
             bar.finish_and_clear();
         }
@@ -74,7 +66,6 @@ impl Progress for Display {
                 None => eprintln!("{line}"),
             }
         }
-        state.finished.push((stage, took, note.to_string()));
     }
 }
 

@@ -192,3 +192,6 @@ fn unlocked(job: &Job) -> Vec<stage::Locked> {
 fn of_plugin(diagnostic: Diagnostic, plugin: Option<String>) -> Diagnostic {
     Diagnostic { plugin, ..diagnostic }
 }
+
+#[cfg(test)]
+mod tests;

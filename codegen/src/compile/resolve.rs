@@ -78,7 +78,8 @@ pub(super) fn complaint(job: &Job, said: &str) -> Option<Diagnostic> {
     let author = origin.file.parent().unwrap_or(&origin.file).display().to_string();
     let folder = format!("{root}/{}", staged.parent().unwrap_or(&staged).display());
     let said = said.replace(&folder, &author);
-    let span = quoted_in(&text_of(&origin.file), &said);
+    let text = text_of(&origin.file);
+    let span = framed_in(&text, &said).unwrap_or_else(|| quoted_in(&text, &said));
     let help =
         "mend the dependency in Cargo.toml; `cargo check` in the crate's own folder shows the same error";
     Some(
@@ -88,18 +89,47 @@ pub(super) fn complaint(job: &Job, said: &str) -> Option<Diagnostic> {
     )
 }
 
-/// Cargo's complaint and its causes as one sentence.
+/// Cargo's complaint and its causes as one sentence. Left out are frames, which show staged files, and the chain of
+/// who requires whom, which ends in the generated host.
 fn one_line(said: &str) -> String {
-    let lines = said.lines().map(str::trim).filter(|line| !line.is_empty() && *line != "Caused by:");
-    let frames = |line: &&str| !line.starts_with('|') && !line.starts_with("-->") && !line.starts_with("= ");
-    let mut text = String::new();
-    for line in lines.filter(frames).take(6) {
-        if !text.is_empty() {
-            text.push_str("; ");
-        }
-        text.push_str(line.strip_prefix("error: ").unwrap_or(line));
-    }
-    text
+    const LEFT_OUT: [&str; 9] = [
+        "|",
+        "-->",
+        "= ",
+        "...",
+        "Caused by:",
+        "required by package",
+        "failed to load manifest",
+        "referenced by workspace",
+        "versions that meet",
+    ];
+    let told = |line: &&str| {
+        !line.is_empty() && !LEFT_OUT.iter().any(|part| line.starts_with(part)) && source_line(line).is_none()
+    };
+    let lines: Vec<&str> = said
+        .lines()
+        .map(str::trim)
+        .filter(told)
+        .take(4)
+        .map(|line| line.strip_prefix("error: ").unwrap_or(line).trim_end_matches('.'))
+        .collect();
+    lines.join("; ")
+}
+
+/// The source in a line of a frame, `3 | version = "one"`.
+fn source_line(line: &str) -> Option<&str> {
+    let (number, source) = line.split_once(" | ")?;
+    number.trim().bytes().all(|b| b.is_ascii_digit()).then_some(source)
+}
+
+/// The place that cargo's own frame marks. Lines are numbered as in the staged file, so the line is found by its text.
+fn framed_in(text: &str, said: &str) -> Option<Span> {
+    let mut lines = said.lines().map(str::trim_start).skip_while(|line| !line.starts_with("--> "));
+    let column: usize = lines.next()?.rsplit(':').next()?.trim().parse().ok()?;
+    let source = lines.find_map(source_line)?;
+    let before: usize =
+        text.split_inclusive('\n').take_while(|line| line.trim_end() != source).map(str::len).sum();
+    (before < text.len()).then(|| Span::at(text, before + column.saturating_sub(1), 0))
 }
 
 /// The place in a manifest of the first name that the complaint quotes: most often the dependency.
@@ -109,7 +139,8 @@ fn quoted_in(text: &str, said: &str) -> Span {
     for name in names {
         let mut offset = 0;
         for line in text.split_inclusive('\n') {
-            if line.trim_start().starts_with(name) || line.starts_with(&format!("[dependencies.{name}]")) {
+            let key = line.trim_start().trim_start_matches("[dependencies.");
+            if key.starts_with(name) || line.contains(&format!("package = \"{name}\"")) {
                 let at = line.find(name).unwrap_or(0);
                 return Span::at(text, offset + at, name.len());
             }
@@ -131,7 +162,7 @@ mod tests {
         assert_eq!((span.line, span.column, span.len), (5, 1, 6));
         assert_eq!(
             one_line(said),
-            "no matching package named `serdee` found; location searched: crates.io index; required by package `hub-plugin-crm v0.1.0 (/x)`"
+            "no matching package named `serdee` found; location searched: crates.io index"
         );
     }
 }

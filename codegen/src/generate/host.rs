@@ -22,10 +22,14 @@ pub struct HostPlace<'a> {
 pub fn host(plan: &Plan, place: HostPlace<'_>) -> Files {
     let mut plan_json = serde_json::to_string_pretty(&plan.host).expect("the plan has text keys only");
     plan_json.push('\n');
-    [("Cargo.toml", cargo_toml(plan, place)), ("plan.json", plan_json), ("src/main.rs", main_rs(&plan.crates))]
-        .into_iter()
-        .map(|(path, text)| (format!("{}/{path}", place.folder), text))
-        .collect()
+    [
+        ("Cargo.toml", cargo_toml(plan, place)),
+        ("plan.json", plan_json),
+        ("src/main.rs", main_rs(&plan.crates)),
+    ]
+    .into_iter()
+    .map(|(path, text)| (format!("{}/{path}", place.folder), text))
+    .collect()
 }
 
 fn cargo_toml(plan: &Plan, place: HostPlace<'_>) -> String {

@@ -1,0 +1,271 @@
+//! Generate, compile, bundle and pack: from the plan to the files of a release.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use hub_manifest::diagnostic::Level;
+
+use super::{Front, Profile, Progress, Repo, layout};
+use crate::bundle::{self, Bundled};
+use crate::compile::{self, Compiled};
+use crate::digest::FileCache;
+use crate::failure::{Failure, Finding, Machine};
+use crate::generate::{HostPlace, host, release_files};
+use crate::pack::{self, Files, Packed, ReleasePlugin};
+use crate::webgen::{Chunk, overrides_d_ts, overrides_manifest, overrides_ts};
+use crate::write::{Mode, Source, sync_tree, write_if_changed};
+use crate::{npm, stage};
+
+/// How a release is built.
+#[derive(Debug, Clone, Copy)]
+pub struct BuildOptions {
+    /// How the host is compiled and the web shell bundled.
+    pub profile: Profile,
+    /// Fail where a lock file would have to change.
+    pub locked: bool,
+}
+
+/// A release that is built but not packed.
+#[derive(Debug)]
+pub struct Built {
+    /// Version of the release.
+    pub version: String,
+    /// All its files but `RELEASE.json`.
+    pub files: Files,
+    /// Its plugins, those left out among them.
+    pub plugins: Vec<ReleasePlugin>,
+    /// The compiled host.
+    pub host: PathBuf,
+    /// Warnings of the compile and bundle stages.
+    pub findings: Vec<Finding>,
+}
+
+/// Builds everything that the plan calls for. The host is compiled while the web shell is bundled.
+pub fn build(
+    repo: &Repo,
+    front: &Front,
+    options: BuildOptions,
+    cache: &mut FileCache,
+    progress: &dyn Progress,
+) -> Result<Built, Failure> {
+    let (compiled, bundled) = thread::scope(|scope| {
+        let compiled = scope.spawn(|| compile(repo, front, options, progress));
+        let bundled = bundle(repo, front, options, cache, progress);
+        let compiled = compiled.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        (compiled, bundled)
+    });
+    let (compiled, bundled) = both(compiled, bundled)?;
+    let files = release(repo, front, options, &compiled, &bundled)?;
+    let mut findings = compiled.findings;
+    findings.extend(bundled.findings);
+    Ok(Built {
+        version: front.resolved.plan.host.version.clone(),
+        files,
+        plugins: release_plugins(front),
+        host: compiled.binary,
+        findings,
+    })
+}
+
+/// Both values, or what keeps either from being there: what the machine lacks goes before what plugins have wrong.
+fn both<A, B>(a: Result<A, Failure>, b: Result<B, Failure>) -> Result<(A, B), Failure> {
+    match (a, b) {
+        (Ok(a), Ok(b)) => Ok((a, b)),
+        (Err(Failure::Plugin(mut a)), Err(Failure::Plugin(b))) => {
+            a.extend(b);
+            Err(Failure::Plugin(a))
+        }
+        (Err(Failure::Machine(machine)), _) | (_, Err(Failure::Machine(machine))) => Err(machine.into()),
+        (Err(failure), _) | (_, Err(failure)) => Err(failure),
+    }
+}
+
+fn compile(
+    repo: &Repo,
+    front: &Front,
+    options: BuildOptions,
+    progress: &dyn Progress,
+) -> Result<Compiled, Failure> {
+    const STAGE: &str = "compile";
+    progress.begin(STAGE);
+    let plan = &front.resolved.plan;
+    let out = repo.output(options.profile);
+    let place = HostPlace { folder: "host", to_root: "../", workspace: None };
+    let result = stage::stage(&stage::Input {
+        repo: &repo.root,
+        plugins: &front.resolved.roots,
+        plan,
+        generated: &host(plan, place),
+        out: &out.join("src"),
+    })
+    .and_then(|staged| {
+        let job = compile::Job {
+            repo: &repo.root,
+            staged: &staged,
+            plan,
+            profile: options.profile,
+            target_dir: &repo.target,
+            stamp: &out.join("compile.json"),
+            locked: options.locked,
+            offline: false,
+        };
+        let mut compiled = compile::compile(&job, &mut |at| progress.detail(STAGE, &told(&at)))?;
+        compiled.findings.splice(0..0, staged.findings.clone());
+        Ok(compiled)
+    });
+    progress.end(STAGE, note(result.as_ref().map(|compiled| compiled.fresh)));
+    result
+}
+
+fn bundle(
+    repo: &Repo,
+    front: &Front,
+    options: BuildOptions,
+    cache: &mut FileCache,
+    progress: &dyn Progress,
+) -> Result<Bundled, Failure> {
+    const STAGE: &str = "bundle";
+    progress.begin(STAGE);
+    let result = npm::ensure(&repo.root, false, &mut || progress.detail(STAGE, "installing npm packages"))
+        .and_then(|packages| bundle_with(repo, front, options, &packages.digest, cache, progress));
+    progress.end(STAGE, note(result.as_ref().map(|bundled| bundled.fresh)));
+    result
+}
+
+fn bundle_with(
+    repo: &Repo,
+    front: &Front,
+    options: BuildOptions,
+    packages: &str,
+    cache: &mut FileCache,
+    progress: &dyn Progress,
+) -> Result<Bundled, Failure> {
+    let out = repo.output(options.profile).join("web");
+    let generated = out.join("generated");
+    let web = &front.resolved.plan.web;
+    for (name, text) in [("overrides.ts", overrides_ts(web)), ("overrides.d.ts", overrides_d_ts(web))] {
+        let path = generated.join(name);
+        write_if_changed(&path, text.as_bytes()).map_err(|error| Machine::io("write", &path, &error))?;
+    }
+    let with_frontend: BTreeMap<String, PathBuf> = front
+        .resolved
+        .roots
+        .iter()
+        .filter(|(slug, _)| {
+            front.loaded.iter().any(|plugin| plugin.slug() == *slug && !plugin.web.is_empty())
+        })
+        .map(|(slug, root)| (slug.clone(), root.clone()))
+        .collect();
+    let release = options.profile == Profile::Release;
+    let job = bundle::Job {
+        repo: &repo.root,
+        generated: &generated,
+        plugins: &with_frontend,
+        out: &out.join("dist"),
+        mode: if release { bundle::Mode::Production } else { bundle::Mode::Development },
+        compress: release,
+        packages,
+        target_dir: &repo.target,
+        stamp: &out.join("bundle.json"),
+        offline: false,
+    };
+    bundle::bundle(&job, cache, &mut |at| progress.detail("bundle", &told(&at)))
+}
+
+/// The list of all files of the release.
+fn release(
+    repo: &Repo,
+    front: &Front,
+    options: BuildOptions,
+    compiled: &Compiled,
+    bundled: &Bundled,
+) -> Result<Files, Failure> {
+    let plan = &front.resolved.plan;
+    let modules: BTreeMap<String, Chunk> = bundled
+        .modules
+        .iter()
+        .map(|(path, placed)| (path.clone(), Chunk { chunk: placed.chunk.clone(), css: placed.css.clone() }))
+        .collect();
+    let manifest = overrides_manifest(&plan.web, &modules).map_err(|what| Machine::new(what, ""))?;
+    let unreadable = |error: io::Error| Machine::new(format!("cannot read the release's files: {error}"), "");
+    let templates = layout::templates(&repo.root).map_err(unreadable)?;
+    let mut generated =
+        release_files(plan, &templates).map_err(|error| Machine::new(error.to_string(), ""))?;
+    generated.insert("overrides.manifest.json".to_string(), format!("{manifest:#}\n"));
+    let pieces = layout::Pieces {
+        repo: &repo.root,
+        plan,
+        loaded: &front.loaded,
+        host: &compiled.binary,
+        web: &repo.output(options.profile).join("web/dist"),
+        generated: &generated,
+    };
+    layout::release(&pieces).map_err(unreadable).map_err(Failure::from)
+}
+
+/// The plugins in plugin order, then those that were left out, with their errors.
+fn release_plugins(front: &Front) -> Vec<ReleasePlugin> {
+    let built = front.resolved.plan.host.plugins.iter().map(|plugin| ReleasePlugin {
+        name: plugin.name.clone(),
+        version: Some(plugin.version.clone()),
+        errors: Vec::new(),
+    });
+    let left_out = front.left_out.iter().map(|slug| {
+        let errors = front
+            .resolved
+            .diagnostics
+            .iter()
+            .filter(|found| found.level == Level::Error && found.plugin.as_deref() == Some(slug));
+        ReleasePlugin {
+            name: slug.clone(),
+            version: None,
+            errors: errors.map(|found| format!("{}: {}", found.code, found.message)).collect(),
+        }
+    });
+    built.chain(left_out).collect()
+}
+
+/// Packs a built release into one tarball in `out`.
+pub fn pack(
+    repo: &Repo,
+    built: &Built,
+    profile: Profile,
+    out: &Path,
+    cache: &mut FileCache,
+    progress: &dyn Progress,
+) -> Result<Packed, Machine> {
+    progress.begin("pack");
+    let job = pack::Job {
+        version: &built.version,
+        plugins: &built.plugins,
+        files: &built.files,
+        out,
+        stamp: &repo.output(profile).join("pack.json"),
+    };
+    let result = pack::pack(&job, cache);
+    progress.end("pack", note(result.as_ref().map(|packed| packed.fresh)));
+    result
+}
+
+/// Makes `folder` hold a built release, without packing it: what `cargo xtask dev` serves from. Gives the paths that
+/// changed. Entries named in `keep` stay.
+pub fn install(built: &Built, folder: &Path, keep: &[&str]) -> io::Result<Vec<PathBuf>> {
+    let tree: BTreeMap<PathBuf, Source> =
+        built.files.iter().map(|(path, file)| (PathBuf::from(path), file.source.clone())).collect();
+    let differences = sync_tree(folder, &tree, keep, Mode::Write)?;
+    Ok(differences.into_iter().map(|difference| difference.path).collect())
+}
+
+fn note<E>(fresh: Result<bool, E>) -> &'static str {
+    match fresh {
+        Ok(true) => "unchanged",
+        Ok(false) => "",
+        Err(_) => "failed",
+    }
+}
+
+fn told(at: &crate::cargo::Progress) -> String {
+    if at.total == 0 { at.what.clone() } else { format!("{}/{} {}", at.done, at.total, at.what) }
+}

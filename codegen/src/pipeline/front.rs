@@ -46,12 +46,7 @@ impl std::error::Error for FrontError {}
 
 /// Reads and resolves the plugins of all roots. With `keep_going`, plugins with errors are left out of the plan; their
 /// errors stay among the findings.
-pub fn front(
-    repo: &Repo,
-    roots: &[PathBuf],
-    version: &str,
-    keep_going: bool,
-) -> Result<Front, FrontError> {
+pub fn front(repo: &Repo, roots: &[PathBuf], version: &str, keep_going: bool) -> Result<Front, FrontError> {
     let version = Version::parse(version).map_err(|_| FrontError::Version(version.to_string()))?;
     let (folders, mut found) = scan(roots).map_err(FrontError::Scan)?;
     let (mut loaded, in_files) = load(folders);

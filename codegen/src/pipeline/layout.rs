@@ -1,6 +1,5 @@
 //! What a release holds, and under which path: the one list that packing and `cargo xtask dev` share.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,19 +9,8 @@ use walkdir::WalkDir;
 
 use crate::generate::Files;
 use crate::load::LoadedPlugin;
+use crate::pack::{File, Files as Release};
 use crate::write::Source;
-
-/// One file of a release.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReleaseFile {
-    /// Its bytes.
-    pub source: Source,
-    /// Whether it may be run.
-    pub executable: bool,
-}
-
-/// Files of a release by their path in it.
-pub type Release = BTreeMap<String, ReleaseFile>;
 
 /// What is in a dbt project's folder because dbt ran there.
 const DBT_OUTPUT: &[&str] = &["target", "logs", "dbt_packages"];
@@ -47,7 +35,7 @@ pub struct Pieces<'a> {
 pub fn release(pieces: &Pieces<'_>) -> io::Result<Release> {
     let mut out = Release::new();
     let mut copy = |path: String, from: PathBuf, executable: bool| {
-        out.insert(path, ReleaseFile { source: Source::Copy(from), executable });
+        out.insert(path, File { source: Source::Copy(from), executable });
     };
     copy("bin/hub-platform".to_string(), pieces.host.to_path_buf(), true);
     copy("drivers.yaml".to_string(), pieces.repo.join("host-template/drivers.yaml"), false);
@@ -60,7 +48,8 @@ pub fn release(pieces: &Pieces<'_>) -> io::Result<Release> {
         }
     }
     for plugin in pieces.loaded {
-        let Some(planned) = pieces.plan.host.plugins.iter().find(|planned| planned.name == plugin.slug()) else {
+        let Some(planned) = pieces.plan.host.plugins.iter().find(|planned| planned.name == plugin.slug())
+        else {
             continue;
         };
         for file in plugin.folder.files.iter().filter(|file| is_shipped(planned, file)) {
@@ -70,19 +59,22 @@ pub fn release(pieces: &Pieces<'_>) -> io::Result<Release> {
     }
     for (path, text) in pieces.generated {
         let source = Source::Bytes(text.clone().into_bytes());
-        out.insert(path.clone(), ReleaseFile { source, executable: path.ends_with(".sh") });
+        out.insert(path.clone(), File { source, executable: path.ends_with(".sh") });
     }
     Ok(out)
 }
 
 /// A plugin's data goes along, its source does not: the manifest, dbt projects, scripts and migrations.
 fn is_shipped(plugin: &HostPlugin, file: &str) -> bool {
-    let below = |folder: &str| {
-        folder == "." || file.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
-    };
+    let below =
+        |folder: &str| folder == "." || file.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
     let in_dbt = plugin.dbt_workspaces.iter().any(|workspace| {
         let folder = workspace.project_dir.as_str();
-        let inner = if folder == "." { Some(file) } else { file.strip_prefix(folder).and_then(|f| f.strip_prefix('/')) };
+        let inner = if folder == "." {
+            Some(file)
+        } else {
+            file.strip_prefix(folder).and_then(|f| f.strip_prefix('/'))
+        };
         inner.is_some_and(|inner| !DBT_OUTPUT.iter().any(|name| inner.starts_with(&format!("{name}/"))))
     });
     file == "plugin.yaml"

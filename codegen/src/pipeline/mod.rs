@@ -1,14 +1,18 @@
 //! The stages in their order: scan → manifest → resolve → generate → compile + bundle → pack.
 //!
-//! [`front`] ends with the plan and needs no compiler; [`build`] goes on to a release folder's parts; [`pack`] makes the
-//! tarball. Nothing here prints: progress goes through [`Progress`], findings come back as values.
+//! [`front`] ends with the plan and needs no compiler; [`build`] goes on to the files of a release; [`pack`] makes them
+//! the tarball, [`install`] a folder. Nothing here prints: progress goes through [`Progress`], findings come back as values.
 
+mod build;
 mod front;
 mod layout;
 
 use std::path::{Path, PathBuf};
 
+pub use build::{BuildOptions, Built, build, install, pack};
 pub use front::{Front, FrontError, front};
+
+pub use crate::compile::Profile;
 
 /// The checkout that is built from, and where its output goes.
 #[derive(Debug, Clone)]
@@ -28,10 +32,7 @@ impl Repo {
         let manifest = std::env::var_os("CARGO_MANIFEST_DIR")
             .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
         let root = manifest.parent().unwrap_or(Path::new("/")).to_path_buf();
-        let target = match std::env::var_os("CARGO_TARGET_DIR") {
-            Some(dir) => std::env::current_dir().unwrap_or_default().join(dir),
-            None => root.join("target"),
-        };
+        let target = crate::cargo::target_dir(&root);
         Repo { root, target, version: env!("CARGO_PKG_VERSION").to_string() }
     }
 
@@ -43,25 +44,6 @@ impl Repo {
     /// The web shell's folder.
     pub fn shell(&self) -> PathBuf {
         self.root.join("host-template/shell")
-    }
-}
-
-/// How the host is compiled and the web shell bundled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Profile {
-    /// Optimised, minified: what is shipped.
-    Release,
-    /// Quick to build.
-    Dev,
-}
-
-impl Profile {
-    /// The profile's name: of cargo's profile, and of the output folder.
-    pub fn name(self) -> &'static str {
-        match self {
-            Profile::Release => "release",
-            Profile::Dev => "dev",
-        }
     }
 }
 

@@ -130,7 +130,7 @@ fn one(finding: &Finding, style: &Style, sources: &mut Sources) -> String {
 
 /// A frame that rustc drew, with paths from the current folder.
 fn drawn(frame: &str, style: &Style) -> String {
-    let current = format!("{}/", style.current.display());
+    let current = format!("{}/", style.current.display().to_string().trim_end_matches('/'));
     let lines = frame.lines().map(|line| {
         let bare = plain(line);
         let arrow = bare.trim_start().starts_with("--> ") || bare.trim_start().starts_with("::: ");

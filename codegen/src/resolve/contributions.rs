@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hub_manifest::diagnostic::Diagnostic;
-use hub_manifest::grammar::{
-    PLATFORM_PERMISSIONS, PLATFORM_WORKSPACE, alternatives, ident_of, nearest,
-};
+use hub_manifest::grammar::{PLATFORM_PERMISSIONS, PLATFORM_WORKSPACE, alternatives, ident_of, nearest};
 use hub_manifest::plan::{
     ConfigField, DashboardSeed, DatasetTemplate, DbtWorkspace, HostPlugin, KnownScript, NavItem, PublicRoute,
     SeedGroup,
@@ -141,7 +139,11 @@ fn check_files(context: &mut Context<'_>, plugin: &LoadedPlugin) {
     let mut wanted: Vec<(&Spanned<String>, String, bool)> = Vec::new();
     for workspace in &manifest.dbt_workspaces {
         let project = join(&workspace.project_dir.value, "dbt_project.yml");
-        wanted.push((&workspace.project_dir, format!("the dbt workspace has no {project}"), files.contains(&project)));
+        wanted.push((
+            &workspace.project_dir,
+            format!("the dbt workspace has no {project}"),
+            files.contains(&project),
+        ));
     }
     for script in &manifest.known_scripts {
         let path = &script.script_path.value;
@@ -181,8 +183,10 @@ fn check_groups(context: &mut Context<'_>, plugin: &LoadedPlugin, known: &BTreeS
                 [] => format!("add `{}` to `permissions`", permission.value),
                 near => format!("did you mean {}? otherwise add it to `permissions`", alternatives(near)),
             };
-            let message =
-                format!("the group `{}` grants `{}`, which nobody declares", group.name.value, permission.value);
+            let message = format!(
+                "the group `{}` grants `{}`, which nobody declares",
+                group.name.value, permission.value
+            );
             context.in_manifest(plugin, &permission.range, Diagnostic::error("HUB058", message).help(help));
         }
     }

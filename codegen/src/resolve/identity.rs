@@ -36,10 +36,11 @@ pub fn unique<'a>(
             Diagnostic::warning("HUB031", format!("the plugin `{}` is shadowed by {kept}", name.value))
                 .help("earlier `--plugins` folders win; remove one of the two to silence this")
         };
-        diagnostics.push(
-            in_manifest(plugin, &name.range, found)
-                .related(first.shown("plugin.yaml"), first_span, "the first one"),
-        );
+        diagnostics.push(in_manifest(plugin, &name.range, found).related(
+            first.shown("plugin.yaml"),
+            first_span,
+            "the first one",
+        ));
     }
     unique
 }

@@ -94,8 +94,10 @@ pub fn resolve(loaded: &[LoadedPlugin], platform: &Platform, found: Vec<Diagnost
 
     let crates = routers::crates(&mut context);
     let web = web::web_plan(&mut context, platform);
-    let mut host =
-        HostPlan { version: platform.version.to_string(), plugins: contributions::host_plugins(&mut context) };
+    let mut host = HostPlan {
+        version: platform.version.to_string(),
+        plugins: contributions::host_plugins(&mut context),
+    };
 
     let mut diagnostics = context.diagnostics;
     diagnostic::sort(&mut diagnostics);

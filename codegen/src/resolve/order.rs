@@ -53,13 +53,16 @@ fn cycle(waiting: &BTreeMap<&str, BTreeSet<&str>>) -> Vec<String> {
     while let Some(slug) = at {
         if let Some(start) = path.iter().position(|seen| *seen == slug) {
             let mut round = path.split_off(start);
-            let smallest = round.iter().enumerate().min_by_key(|(_, slug)| **slug).map_or(0, |(index, _)| index);
+            let smallest =
+                round.iter().enumerate().min_by_key(|(_, slug)| **slug).map_or(0, |(index, _)| index);
             round.rotate_left(smallest);
             round.push(round[0]);
             return round.into_iter().map(str::to_string).collect();
         }
         path.push(slug);
-        at = waiting.get(slug).and_then(|before| before.iter().find(|slug| waiting.contains_key(*slug)).copied());
+        at = waiting
+            .get(slug)
+            .and_then(|before| before.iter().find(|slug| waiting.contains_key(*slug)).copied());
     }
     path.into_iter().map(str::to_string).collect()
 }
@@ -105,7 +108,6 @@ mod tests {
         check("a: z, b, z", Ok("b z a"));
         check("a: c, b: c, c: d, d", Ok("d c a b"));
         check("a: gone, b", Ok("a b"));
-        
     }
 
     #[test]

@@ -54,10 +54,13 @@ fn plugin_crate(context: &mut Context<'_>, plugin: &LoadedPlugin) -> Option<Plug
         Ok(names) => names,
         Err((offset, message)) => {
             context.diagnostics.push(
-                Diagnostic::error("HUB052", format!("backend/Cargo.toml is not a package manifest: {message}"))
-                    .plugin(plugin.slug())
-                    .at(plugin.shown("backend/Cargo.toml"), Span::at(&backend.cargo_toml, offset, 0))
-                    .help("mend the file; `cargo check` inside `backend/` must work by itself"),
+                Diagnostic::error(
+                    "HUB052",
+                    format!("backend/Cargo.toml is not a package manifest: {message}"),
+                )
+                .plugin(plugin.slug())
+                .at(plugin.shown("backend/Cargo.toml"), Span::at(&backend.cargo_toml, offset, 0))
+                .help("mend the file; `cargo check` inside `backend/` must work by itself"),
             );
             return None;
         }
@@ -92,13 +95,18 @@ fn check_spec(
         RouterCrate::Backend(ident) if *ident != ident_of(plugin.slug()) => {
             let own = ident_of(plugin.slug());
             return wrong_crate(
-                format!("the router `{text}` belongs to plugin `{ident}`: a plugin mounts its own routers only"),
+                format!(
+                    "the router `{text}` belongs to plugin `{ident}`: a plugin mounts its own routers only"
+                ),
                 format!("write `plugins.{own}.backend.…`, or move the line to that plugin's manifest"),
             );
         }
         RouterCrate::Named(name) if *name != names.lib => {
             return wrong_crate(
-                format!("the router `{text}` names the crate `{name}`, but backend/Cargo.toml makes `{}`", names.lib),
+                format!(
+                    "the router `{text}` names the crate `{name}`, but backend/Cargo.toml makes `{}`",
+                    names.lib
+                ),
                 format!("write `{}::…`", names.lib),
             );
         }
@@ -119,17 +127,16 @@ fn router_error(
     spec: &Spanned<RouterSpec>,
     problem: RouterProblem,
 ) -> Diagnostic {
-    let in_yaml = in_manifest(
-        plugin,
-        &spec.range,
-        Diagnostic::error(problem.code, problem.message).help(problem.help),
-    );
+    let in_yaml =
+        in_manifest(plugin, &spec.range, Diagnostic::error(problem.code, problem.message).help(problem.help));
     let Some((file, range)) = problem.place else { return in_yaml };
     let Some(text) = backend.sources.get(&file) else { return in_yaml };
     let (yaml, yaml_span) = (plugin.shown("plugin.yaml"), in_yaml.span);
-    in_yaml
-        .at(plugin.shown(&format!("{BACKEND}/{file}")), Span::at(text, range.start, range.len()))
-        .related(yaml, yaml_span, "mounted here")
+    in_yaml.at(plugin.shown(&format!("{BACKEND}/{file}")), Span::at(text, range.start, range.len())).related(
+        yaml,
+        yaml_span,
+        "mounted here",
+    )
 }
 
 fn crate_names(text: &str) -> Result<CrateNames, (usize, String)> {

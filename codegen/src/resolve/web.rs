@@ -208,8 +208,8 @@ fn warn_of_ties(context: &mut Context<'_>, chain: &[Placed<'_>]) {
             continue;
         }
         let (a, b) = (winner.claim.plugin.as_str(), loser.claim.plugin.as_str());
-        let related =
-            depends_on(&context.constraints, a).contains(b) || depends_on(&context.constraints, b).contains(a);
+        let related = depends_on(&context.constraints, a).contains(b)
+            || depends_on(&context.constraints, b).contains(a);
         if related {
             continue;
         }
@@ -314,7 +314,8 @@ fn warn_of_dead_navigation(context: &mut Context<'_>, plugin: &LoadedPlugin, pat
                 [] => "add a page with this path to `frontend_entry`".to_string(),
                 near => format!("did you mean {}?", alternatives(near)),
             };
-            let found = Diagnostic::warning("HUB070", format!("no page has the path `{path}` of `{}`", item.label));
+            let found =
+                Diagnostic::warning("HUB070", format!("no page has the path `{path}` of `{}`", item.label));
             context.in_manifest(plugin, &item.path.range, found.help(help));
         }
     }

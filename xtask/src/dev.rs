@@ -1,0 +1,198 @@
+//! `cargo xtask dev`: builds, serves, and does both again on every change.
+//!
+//! The served folder is a release that was never packed. The host restarts only when it was compiled anew or its data
+//! changed; a change of the web shell or of a component reloads the page.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::sync::mpsc::{self, Receiver};
+use std::time::{Duration, Instant};
+
+use hub_codegen::compile::Profile;
+use hub_codegen::digest::{FileCache, sha256_hex};
+use hub_codegen::failure::Failure;
+use hub_codegen::pipeline::{BuildOptions, Built, Repo, build, install};
+use notify_debouncer_full::notify::{EventKind, RecursiveMode};
+use notify_debouncer_full::{DebounceEventResult, new_debouncer};
+
+use crate::Outcome;
+use crate::check::{plan, roots};
+use crate::cli::{CheckArgs, DevArgs};
+use crate::progress::{Display, seconds};
+use crate::report::Report;
+
+/// How long the disk must be quiet before a build starts: editors write a file in several steps.
+const QUIET: Duration = Duration::from_millis(60);
+/// What tools write into the folders that are watched.
+const IGNORED: &[&str] = &["target", "node_modules", ".git", "dbt_packages", "logs", "__pycache__"];
+
+/// Runs `dev` until it is interrupted.
+pub fn run(args: &DevArgs) -> Outcome {
+    let repo = Repo::find();
+    let check = CheckArgs { plugins: args.plugins.clone(), ..CheckArgs::default() };
+    let folder = repo.output(Profile::Dev);
+    let data = args.data_dir.clone().unwrap_or_else(|| folder.join("data"));
+    let mut server = Server {
+        install: folder.join("install"),
+        data,
+        listen: args.listen.to_string(),
+        child: None,
+        serving: String::new(),
+    };
+    let mut watched = roots(&repo, &args.plugins);
+    watched.extend(["host-template", "macros", "manifest"].map(|name| repo.root.join(name)));
+    let changes = match watch(&watched) {
+        Ok(changes) => changes,
+        Err(error) => {
+            eprintln!("error: cannot watch for changes: {error}");
+            return Outcome::Machine;
+        }
+    };
+    loop {
+        let begun = Instant::now();
+        if let Some(built) = attempt(&repo, &check) {
+            match server.serve(&built) {
+                Ok(what) => eprintln!("{what} in {}: http://{}", seconds(begun.elapsed()), args.listen),
+                Err(error) => {
+                    eprintln!("error: cannot serve: {error}");
+                    return Outcome::Machine;
+                }
+            }
+        } else if server.child.is_some() {
+            eprintln!("the last good build is still served: http://{}", args.listen);
+        }
+        if changes.receiver.recv().is_err() {
+            return Outcome::Done;
+        }
+        // What came while building is part of the next build.
+        while changes.receiver.try_recv().is_ok() {}
+    }
+}
+
+/// One build; nothing where it failed, with the reason printed.
+fn attempt(repo: &Repo, check: &CheckArgs) -> Option<Built> {
+    let mut report = Report::new(check);
+    let front = plan(repo, check, &repo.version, false, &mut report).ok()?;
+    if report.stops(false) {
+        report.finish("");
+        return None;
+    }
+    let display = Display::new(true);
+    let mut cache = FileCache::open(&repo.output(Profile::Dev).join("files.json"));
+    let options = BuildOptions { profile: Profile::Dev, locked: false };
+    match build(repo, &front, options, &mut cache, &display) {
+        Ok(built) => {
+            let _ = cache.save();
+            report.add(built.findings.clone());
+            report.finish("");
+            Some(built)
+        }
+        Err(Failure::Plugin(findings)) => {
+            report.add(findings);
+            report.finish("");
+            None
+        }
+        Err(Failure::Machine(machine)) => {
+            report.machine(&machine);
+            None
+        }
+    }
+}
+
+/// The host that is being served.
+struct Server {
+    install: PathBuf,
+    data: PathBuf,
+    listen: String,
+    child: Option<Child>,
+    /// Fingerprint of what the running host was started with.
+    serving: String,
+}
+
+impl Server {
+    /// Puts a build in place; restarts the host or reloads the page, whichever the change calls for.
+    fn serve(&mut self, built: &Built) -> std::io::Result<&'static str> {
+        let changed = install(built, &self.install, &[".reload"])?;
+        let program = fs::read(&built.host)?;
+        let data_changed =
+            changed.iter().any(|path| !path.starts_with("web") && path != Path::new("bin/hub-platform"));
+        let serving = sha256_hex(&program);
+        let ended = self.child.as_mut().is_none_or(|child| !matches!(child.try_wait(), Ok(None)));
+        if ended || data_changed || serving != self.serving {
+            self.stop();
+            fs::create_dir_all(&self.data)?;
+            let mut command = Command::new(&built.host);
+            command.args(["serve", "--dev", "--listen", &self.listen]);
+            command.env("INSTALL_DIR", &self.install).env("DATA_DIR", &self.data);
+            self.child = Some(command.spawn()?);
+            self.serving = serving;
+            self.reload()?;
+            return Ok("served");
+        }
+        if changed.is_empty() {
+            return Ok("nothing to do");
+        }
+        self.reload()?;
+        Ok("page reloaded")
+    }
+
+    /// Tells open pages to load again: the host watches this file.
+    fn reload(&self) -> std::io::Result<()> {
+        let stamp = self.install.join("web/.reload");
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        fs::write(stamp, now.as_nanos().to_string())
+    }
+
+    fn stop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            // A development database needs no farewell: SQLite keeps its word when a process is killed.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// A running watch: it ends when it is dropped.
+struct Changes {
+    receiver: Receiver<()>,
+    _watch: Box<dyn std::any::Any>,
+}
+
+/// Watches folders, new and removed files and folders too.
+fn watch(folders: &[PathBuf]) -> Result<Changes, notify_debouncer_full::notify::Error> {
+    let (sender, receiver) = mpsc::channel();
+    let below: Vec<PathBuf> = folders.to_vec();
+    let told = move |result: DebounceEventResult| {
+        let relevant = match result {
+            Ok(events) => events.iter().any(|event| {
+                !matches!(event.kind, EventKind::Access(_))
+                    && event.paths.iter().any(|path| counts(path, &below))
+            }),
+            // An overflow of the queue: something changed, whatever it was.
+            Err(_) => true,
+        };
+        if relevant {
+            // Fails only while the program ends.
+            let _ = sender.send(());
+        }
+    };
+    let mut debouncer = new_debouncer(QUIET, None, told)?;
+    for folder in folders {
+        debouncer.watch(folder, RecursiveMode::Recursive)?;
+    }
+    Ok(Changes { receiver, _watch: Box::new(debouncer) })
+}
+
+/// Whether a change of this path can change the platform. Names above the watched folders do not matter.
+fn counts(path: &Path, folders: &[PathBuf]) -> bool {
+    let ignored = |name: &str| IGNORED.contains(&name) || name.starts_with('.') || name.ends_with('~');
+    let inner = folders.iter().find_map(|folder| path.strip_prefix(folder).ok()).unwrap_or(path);
+    !inner.components().any(|part| part.as_os_str().to_str().is_some_and(ignored))
+}

@@ -1,0 +1,133 @@
+//! Says what was found, for people on standard error or for programs on standard output, and settles the exit code.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+use hub_codegen::failure::{Finding, Machine};
+use hub_codegen::report::{
+    Counts, Finished, Style, diagnostic_line, finished_line, human, machine, machine_line,
+};
+use hub_manifest::diagnostic::Level;
+
+use crate::Outcome;
+use crate::cli::{CheckArgs, MessageFormat};
+
+/// What one command has to say.
+pub struct Report {
+    json: bool,
+    deny_warnings: bool,
+    findings: Vec<Finding>,
+    artifact: Option<(PathBuf, String)>,
+    style: Style,
+}
+
+impl Report {
+    /// An empty report in the format that the command line asks for.
+    pub fn new(args: &CheckArgs) -> Report {
+        let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        let style = Style { color, ..Style::plain(current()) };
+        Report {
+            json: args.message_format == MessageFormat::Json,
+            deny_warnings: args.deny_warnings,
+            findings: Vec::new(),
+            artifact: None,
+            style,
+        }
+    }
+
+    /// Takes findings in. `--deny-warnings` makes errors of warnings.
+    pub fn add(&mut self, findings: impl IntoIterator<Item = Finding>) {
+        for mut finding in findings {
+            if self.deny_warnings {
+                finding.diagnostic.level = Level::Error;
+            }
+            if self.json {
+                println!("{}", diagnostic_line(&finding.diagnostic, &self.style.current));
+            }
+            self.findings.push(finding);
+        }
+    }
+
+    /// Whether the findings so far end the command. With `keep_going` errors of plugins that are left out do not.
+    pub fn stops(&self, keep_going: bool) -> bool {
+        let errors = self.findings.iter().filter(|finding| finding.is_error());
+        if keep_going {
+            errors.filter(|finding| finding.diagnostic.plugin.is_none()).count() > 0
+        } else {
+            errors.count() > 0
+        }
+    }
+
+    /// Names what was built.
+    pub fn artifact(&mut self, path: &Path, sha256: &str) {
+        self.artifact = Some((path.to_path_buf(), sha256.to_string()));
+    }
+
+    /// Says everything, and `summary` last where there is no error.
+    pub fn finish(self, summary: &str) -> Outcome {
+        let counts = Counts::of(&self.findings);
+        let ok = counts.errors == 0 || self.artifact.is_some();
+        if self.json {
+            let artifact = self.artifact.as_ref();
+            let path = artifact.map(|(path, _)| std::path::absolute(path).unwrap_or_else(|_| path.clone()));
+            println!(
+                "{}",
+                finished_line(&Finished {
+                    ok,
+                    errors: counts.errors,
+                    warnings: counts.warnings,
+                    artifact: path.as_deref(),
+                    sha256: artifact.map(|(_, sha256)| sha256.as_str()),
+                })
+            );
+        } else {
+            if !self.findings.is_empty() {
+                eprintln!("{}", human(&self.findings, &self.style).trim_end());
+            }
+            if ok && !summary.is_empty() {
+                eprintln!("{summary}");
+            }
+        }
+        if ok { Outcome::Done } else { Outcome::Failed }
+    }
+
+    /// Says what the machine lacks.
+    pub fn machine(self, lack: &Machine) -> Outcome {
+        if self.json {
+            println!("{}", machine_line(lack));
+            let counts = Counts::of(&self.findings);
+            println!(
+                "{}",
+                finished_line(&Finished {
+                    errors: counts.errors + 1,
+                    warnings: counts.warnings,
+                    ..Finished::default()
+                })
+            );
+        } else {
+            if !self.findings.is_empty() {
+                eprintln!("{}", human(&self.findings, &self.style).trim_end());
+            }
+            eprintln!("{}", machine(lack, &self.style).trim_end());
+        }
+        Outcome::Machine
+    }
+
+    /// Says what is wrong with the command line.
+    pub fn usage(&self, message: &str) -> Outcome {
+        if self.json {
+            println!("{}", finished_line(&Finished { errors: 1, ..Finished::default() }));
+        }
+        eprintln!("error: {message}");
+        Outcome::Usage
+    }
+}
+
+fn current() -> PathBuf {
+    std::env::current_dir().unwrap_or_default()
+}
+
+/// A path relative to the current folder where it lies below it.
+pub fn shown(path: &Path) -> PathBuf {
+    path.strip_prefix(current()).unwrap_or(path).to_path_buf()
+}

@@ -1,0 +1,224 @@
+//! `cargo xtask test`: everything the project checks, one step after the other, the end-to-end tests last.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use hub_codegen::pipeline::{Profile, Repo};
+use hub_codegen::{compile, npm};
+
+use crate::Outcome;
+use crate::cli::TestArgs;
+use crate::progress::seconds;
+
+/// Where browsers are looked for, after what `CHROMIUM` names.
+const BROWSERS: &[&str] = &["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+
+/// What this machine has beyond Rust.
+struct Machine {
+    rustfmt: bool,
+    npm: bool,
+    python: bool,
+    browser: Option<PathBuf>,
+}
+
+impl Machine {
+    fn look() -> Machine {
+        Machine {
+            rustfmt: answers("cargo", &["fmt", "--version"]),
+            npm: answers("npm", &["--version"]),
+            python: answers("python3", &["-c", "import venv, ensurepip"]),
+            browser: browser(),
+        }
+    }
+
+    /// What is missing: what it is needed for, and how to get it.
+    fn missing(&self) -> Vec<(&'static str, &'static str)> {
+        let mut missing = Vec::new();
+        let mut need = |there: bool, what, how| {
+            if !there {
+                missing.push((what, how));
+            }
+        };
+        need(self.rustfmt, "the check of the formatting", "`rustup component add rustfmt`");
+        need(
+            self.npm,
+            "the web shell, and with it every end-to-end test",
+            "install Node.js 20 or newer with npm",
+        );
+        need(
+            self.python,
+            "the tests of the dbt projects",
+            "install Python 3 with venv (Debian: python3-venv)",
+        );
+        need(
+            self.browser.is_some(),
+            "the browser tests",
+            "install Chromium (Debian: chromium), or name a browser in CHROMIUM",
+        );
+        missing
+    }
+}
+
+/// Runs all steps and says first which are skipped; stops at the first that fails.
+pub fn run(args: &TestArgs) -> Outcome {
+    let repo = Repo::find();
+    let machine = Machine::look();
+    let missing = machine.missing();
+    for (what, how) in &missing {
+        eprintln!("skipped: {what}; to run it: {how}");
+    }
+    if args.require_all && !missing.is_empty() {
+        eprintln!("error: with --require-all nothing may be skipped");
+        return Outcome::Machine;
+    }
+    let begun = Instant::now();
+    for (name, step) in steps(&repo, &machine) {
+        // Said before a step, not after it: the last lines are the test runner's own.
+        eprintln!("\n== {name} (after {})", seconds(begun.elapsed()));
+        if let Err(problem) = step() {
+            eprintln!("== {name}: {problem}");
+            return Outcome::Failed;
+        }
+    }
+    Outcome::Done
+}
+
+type Step<'a> = (&'static str, Box<dyn Fn() -> Result<(), String> + 'a>);
+
+fn steps<'a>(repo: &'a Repo, machine: &'a Machine) -> Vec<Step<'a>> {
+    let mut steps: Vec<Step<'a>> = Vec::new();
+    let mut add = |wanted: bool, name, step: Box<dyn Fn() -> Result<(), String> + 'a>| {
+        if wanted {
+            steps.push((name, step));
+        }
+    };
+    add(machine.rustfmt, "formatting", Box::new(|| cargo(repo, &["fmt", "--all", "--check"])));
+    add(machine.npm, "npm packages", Box::new(|| npm_packages(repo)));
+    add(
+        machine.npm,
+        "types of the web shell",
+        Box::new(|| run_in(&repo.root, "npm", &["run", "--silent", "typecheck"])),
+    );
+    add(
+        machine.npm,
+        "tests of the web shell",
+        Box::new(|| run_in(&repo.root, "npm", &["run", "--silent", "test"])),
+    );
+    let own = ["test", "-p", "hub-manifest", "-p", "hub-codegen", "-p", "xtask"];
+    add(true, "build stages", Box::new(move || cargo(repo, &own)));
+    add(true, "bundle stage", Box::new(|| cargo(repo, &["test", "-p", "hub-bundle"])));
+    add(true, "host", Box::new(|| like_the_host(repo, &["-p", "hub-host", "-p", "hub-macros"])));
+    let plugins = ["--manifest-path", "plugins/Cargo.toml", "--workspace"];
+    add(true, "plugins and the golden host", Box::new(move || like_the_host(repo, &plugins)));
+    add(machine.python, "Python environment with dbt", Box::new(|| python_environment(repo)));
+    add(
+        machine.browser.is_some() && machine.npm,
+        "npm packages of the browser tests",
+        Box::new(|| {
+            run_in(
+                &repo.root.join("tests/browser"),
+                "npm",
+                &["ci", "--ignore-scripts", "--no-audit", "--no-fund"],
+            )
+        }),
+    );
+    add(machine.npm, "end to end", Box::new(|| end_to_end(repo, machine)));
+    steps
+}
+
+fn cargo(repo: &Repo, arguments: &[&str]) -> Result<(), String> {
+    let mut command = Command::new(cargo_program());
+    command.args(arguments).current_dir(&repo.root);
+    pass(command)
+}
+
+/// Tests of what is linked into the host run in the host's own profile, target and flags: its dependencies are the same
+/// builds as the product's, compiled once.
+fn like_the_host(repo: &Repo, arguments: &[&str]) -> Result<(), String> {
+    let mut command = Command::new(cargo_program());
+    command.args(["test", "--release", "--target", compile::TARGET, "--target-dir"]).arg(&repo.target);
+    command.args(arguments).current_dir(&repo.root);
+    let staged = repo.output(Profile::Release).join("src");
+    command.env("CARGO_ENCODED_RUSTFLAGS", compile::rustflags(&staged, &repo.target));
+    command.env_remove("RUSTFLAGS");
+    pass(command)
+}
+
+fn npm_packages(repo: &Repo) -> Result<(), String> {
+    npm::ensure(&repo.root, false, &mut || {}).map(|_| ()).map_err(|failure| format!("{failure:?}"))
+}
+
+/// The folder of the Python environment that dbt runs in.
+fn environment(repo: &Repo) -> PathBuf {
+    repo.target.join("test/python")
+}
+
+fn python_environment(repo: &Repo) -> Result<(), String> {
+    let folder = environment(repo);
+    let requirements = repo.root.join("tests/dbt/requirements.txt");
+    let text = std::fs::read_to_string(&requirements).map_err(|error| error.to_string())?;
+    let stamp = folder.join("requirements.stamp");
+    if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == text) {
+        return Ok(());
+    }
+    let path = folder.to_string_lossy().into_owned();
+    run_in(&repo.root, "python3", &["-m", "venv", "--clear", &path])?;
+    let pip = folder.join("bin/python");
+    let mut install = Command::new(pip);
+    install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"]).arg(&requirements);
+    pass(install)?;
+    std::fs::write(&stamp, text).map_err(|error| error.to_string())
+}
+
+fn end_to_end(repo: &Repo, machine: &Machine) -> Result<(), String> {
+    let mut command = Command::new(cargo_program());
+    command.args(["test", "-p", "hub-tests"]).current_dir(&repo.root);
+    command.env("HUB_XTASK", std::env::current_exe().map_err(|error| error.to_string())?);
+    let set: [(&str, Option<OsString>); 2] = [
+        ("HUB_BROWSER", machine.browser.as_ref().map(|path| path.into())),
+        ("HUB_DBT", machine.python.then(|| environment(repo).join("bin/dbt").into())),
+    ];
+    for (name, value) in set {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    pass(command)
+}
+
+fn run_in(folder: &Path, program: &str, arguments: &[&str]) -> Result<(), String> {
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(folder);
+    pass(command)
+}
+
+fn pass(mut command: Command) -> Result<(), String> {
+    match command.stdin(Stdio::null()).status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("{:?} failed ({status})", command.get_program())),
+        Err(error) => Err(format!("cannot start {:?}: {error}", command.get_program())),
+    }
+}
+
+fn cargo_program() -> OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+fn answers(program: &str, arguments: &[&str]) -> bool {
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+fn browser() -> Option<PathBuf> {
+    if let Some(named) = std::env::var_os("CHROMIUM") {
+        return Some(PathBuf::from(named));
+    }
+    let path = std::env::var_os("PATH")?;
+    let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    let candidates = BROWSERS.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
+    candidates.into_iter().find(|path| path.is_file())
+}
