@@ -235,7 +235,7 @@ fn a_dependency_that_cannot_be_had_is_told_with_its_place() {
     fixture
         .write("authors/crm/backend/Cargo.toml", &text.replace("path =", "features = [\"no-such\"], path ="));
     insta::assert_snapshot!(fixture.errors(), @r#"
-    error[HUB058]: failed to select a version for `hub-host`; versions that meet the requirements `*` are: 0.1.0; package `hub-plugin-crm` depends on `hub-host` with feature `no-such` but `hub-host` does not have that feature; failed to select a version for `hub-host` which could resolve this conflict
+    error[HUB058]: failed to select a version for `hub-host`; package `hub-plugin-crm` depends on `hub-host` with feature `no-such` but `hub-host` does not have that feature; failed to select a version for `hub-host` which could resolve this conflict
      --> authors/crm/backend/Cargo.toml:6:20
       |
     6 | hub = { package = "hub-host", features = ["no-such"], path = "../../../host-template/runtime" }
@@ -248,11 +248,11 @@ fn a_dependency_that_cannot_be_had_is_told_with_its_place() {
     fixture
         .write("authors/crm/backend/Cargo.toml", &text.replace("version = \"0.1.0\"", "version = \"one\""));
     insta::assert_snapshot!(fixture.errors(), @r#"
-    error[HUB058]: unexpected character 'o' while parsing major version number; 3 | version = "one"; failed to load manifest for workspace member `/tmp/.tmpiB1HQ6/repo/target/platform/dev/src/host`; referenced by workspace at `/tmp/.tmpiB1HQ6/repo/target/platform/dev/src/Cargo.toml`; failed to load manifest for dependency `hub-plugin-crm`
-     --> authors/crm/backend/Cargo.toml:1:1
+    error[HUB058]: unexpected character 'o' while parsing major version number; failed to load manifest for workspace member `/tmp/.tmpjaKXHI/repo/target/platform/dev/src/host`
+     --> authors/crm/backend/Cargo.toml:3:11
       |
-    1 | [package]
-      | ^
+    3 | version = "one"
+      |           ^
       |
       = help: mend the dependency in Cargo.toml; `cargo check` in the crate's own folder shows the same error
 
