@@ -14,7 +14,8 @@ export interface NavEntry {
 export interface Session {
   readonly user: { readonly id: string | number; readonly email: string; readonly name: string };
   readonly org: { readonly id: string | number; readonly name: string };
-  readonly tenant: { readonly id: string | number; readonly name: string } | null;
+  /** Identifier of the tenant, where one is chosen. */
+  readonly tenant: string | null;
   readonly role: string;
   readonly permissions: readonly string[];
   readonly nav: readonly NavEntry[];

@@ -20,8 +20,8 @@ const gray: MantineColorsTuple = [
   "#eef1f3",
   "#e3e7ea",
   "#d3d9dd",
-  "#b6bfc6",
-  "#929ea7",
+  "#c3cbd1",
+  "#96a2ab",
   "#5f6c76",
   "#4a565f",
   "#313b43",
@@ -49,6 +49,7 @@ export const theme = createTheme({
   primaryColor: "petrol",
   primaryShade: { light: 7, dark: 6 },
   colors: { petrol, gray, dark },
+  black: "#1d252b",
   fontFamily: sans,
   fontFamilyMonospace: mono,
   defaultRadius: "md",
@@ -71,9 +72,36 @@ export const theme = createTheme({
   },
 });
 
-/** Borders and secondary text: a little quieter, and readable, on this palette. */
+/** The colours that badges, marks and alerts come in. */
+const TINTS = ["petrol", "gray", "red", "orange", "yellow", "teal", "blue", "violet"];
+
+/** A tint as ground and text: a breath of the colour, and enough contrast to read on it. */
+function tint(ground: number, share: number, text: number): Record<string, string> {
+  const pairs = TINTS.flatMap((name) => [
+    [`--mantine-color-${name}-light`, `color-mix(in srgb, var(--mantine-color-${name}-${ground}) ${share}%, transparent)`],
+    [`--mantine-color-${name}-light-hover`, `color-mix(in srgb, var(--mantine-color-${name}-${ground}) ${share + 5}%, transparent)`],
+    [`--mantine-color-${name}-light-color`, `var(--mantine-color-${name}-${text})`],
+  ]);
+  return Object.fromEntries(pairs) as Record<string, string>;
+}
+
+/** Borders, secondary text and tints: quieter than Mantine's own, and readable on this palette. */
 export const cssVariables: CSSVariablesResolver = () => ({
   variables: {},
-  light: { "--mantine-color-default-border": "#e0e5e8", "--mantine-color-dimmed": "#5f6c76" },
-  dark: { "--mantine-color-default-border": "#2b353c", "--mantine-color-dimmed": "#93a0aa" },
+  light: {
+    "--mantine-color-default-border": "#e0e5e8",
+    "--mantine-color-dimmed": "#5f6c76",
+    ...tint(6, 12, 9),
+    "--mantine-color-petrol-light-color": "var(--mantine-color-petrol-7)",
+    "--mantine-color-gray-light-color": "var(--mantine-color-gray-7)",
+    "--mantine-color-yellow-light-color": "#8a5a00",
+    "--mantine-color-orange-light-color": "#a8470a",
+    "--mantine-color-teal-light-color": "#08694b",
+  },
+  dark: {
+    "--mantine-color-default-border": "#2b353c",
+    "--mantine-color-dimmed": "#93a0aa",
+    ...tint(5, 17, 3),
+    "--mantine-color-gray-light-color": "var(--mantine-color-dark-1)",
+  },
 });

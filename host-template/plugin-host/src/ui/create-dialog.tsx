@@ -40,7 +40,7 @@ export function CreateDialog<T>({ title, path, fields, toBody, onCreated }: Prop
       <Button leftSection={<Plus size={16} aria-hidden="true" />} onClick={() => setOpened(true)}>
         {title}
       </Button>
-      <Modal opened={opened} onClose={close} title={title} closeButtonProps={{ "aria-label": "Close" }}>
+      <Modal opened={opened} onClose={close} title={<strong>{title}</strong>} closeButtonProps={{ "aria-label": "Close" }}>
         <CreateForm<T>
           path={path}
           fields={fields}

@@ -84,8 +84,13 @@ function Row<T>({ row, columns, detail, name }: RowProps<T>): ReactNode {
             </UnstyledButton>
           </td>
         )}
-        {columns.map((column) => (
-          <td key={column.label} data-label={column.label} data-numeric={column.numeric || undefined}>
+        {columns.map((column, index) => (
+          <td
+            key={column.label}
+            data-label={column.label}
+            data-first={index === 0 || undefined}
+            data-numeric={column.numeric || undefined}
+          >
             {column.cell(row)}
           </td>
         ))}

@@ -1,7 +1,8 @@
 /** The frame of a page: heading, what it is about, actions, and the document's title. */
 
-import { Group, Stack, Text, Title } from "@mantine/core";
+import { Stack, Text, Title } from "@mantine/core";
 import { type ReactNode, useEffect } from "react";
+import styles from "./page.module.css";
 
 /** The platform's name, as the served page carries it. */
 const platformName = typeof document === "undefined" ? "" : document.title;
@@ -30,8 +31,8 @@ export function Page({ title, description, actions, children }: Props): ReactNod
   useDocumentTitle(title);
   return (
     <Stack gap="lg">
-      <Group justify="space-between" align="flex-end" gap="md">
-        <Stack gap={4} maw={720}>
+      <div className={styles.head}>
+        <Stack gap={4} className={styles.heading}>
           <Title order={1}>{title}</Title>
           {description !== undefined && (
             <Text c="dimmed" size="sm">
@@ -39,8 +40,8 @@ export function Page({ title, description, actions, children }: Props): ReactNod
             </Text>
           )}
         </Stack>
-        {actions !== undefined && <Group gap="xs">{actions}</Group>}
-      </Group>
+        {actions !== undefined && <div className={styles.actions}>{actions}</div>}
+      </div>
       {children}
     </Stack>
   );

@@ -6,6 +6,7 @@ import type { ReactNode } from "react";
 const COLOURS: Readonly<Record<string, string>> = {
   active: "teal",
   admitted: "blue",
+  churned: "red",
   closed: "gray",
   customer: "teal",
   discharged: "gray",
@@ -19,8 +20,7 @@ const COLOURS: Readonly<Record<string, string>> = {
   pending: "yellow",
   prospect: "blue",
   scheduled: "violet",
-  churned: "red",
-  "at-risk": "orange",
+  waiting: "yellow",
 };
 
 /** Nothing where there is no status. */

@@ -1,6 +1,6 @@
 /** Who is signed in, for which organisation and in which role. */
 
-import { Avatar, Menu, Text, UnstyledButton } from "@mantine/core";
+import { Avatar, Box, Menu, Text, UnstyledButton } from "@mantine/core";
 import type { ReactNode } from "react";
 import { useSession } from "../session.ts";
 
@@ -15,21 +15,21 @@ export function AccountMenu(): ReactNode {
         </UnstyledButton>
       </Menu.Target>
       <Menu.Dropdown>
-        <div style={{ padding: "0.5rem 0.75rem" }}>
+        <Box px="sm" py="xs">
           <Text size="sm" fw={600} truncate>
             {user.name}
           </Text>
           <Text size="xs" c="dimmed" truncate>
             {user.email}
           </Text>
-        </div>
+        </Box>
         <Menu.Divider />
-        <div style={{ padding: "0.5rem 0.75rem" }}>
+        <Box px="sm" py="xs">
           <Text size="xs" c="dimmed">
             {org.name}
-            {tenant === null ? "" : ` · ${tenant.name}`} · {role}
+            {tenant === null ? "" : ` · ${tenant}`} · {role}
           </Text>
-        </div>
+        </Box>
       </Menu.Dropdown>
     </Menu>
   );

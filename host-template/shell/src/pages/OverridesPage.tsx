@@ -5,8 +5,8 @@ import { overrides } from "@platform/overrides";
 import { type Claim, explainChain, usePluginHost, type Verdict } from "@platform/plugin-host";
 import { EmptyState, Page } from "@platform/plugin-host/ui";
 import Search from "lucide-react/icons/search";
-import { type ReactNode, useState } from "react";
-import { Link } from "react-router";
+import { type ReactNode, useEffect, useRef, useState } from "react";
+import { Link, useLocation } from "react-router";
 import { SHELL_SURFACES } from "../surfaces.ts";
 import styles from "./overrides.module.css";
 
@@ -22,7 +22,7 @@ export default function OverridesPage(): ReactNode {
   return (
     <Page
       title="Overrides"
-      description="Which plugin draws which part of the interface. The first claim of a chain whose plugin is enabled wins."
+      description="Which plugin draws which part of the interface, and why."
       actions={
         <TextInput
           type="search"
@@ -61,8 +61,17 @@ function KeyCard({ name, chain }: { readonly name: string; readonly chain: reado
   const verdicts = explainChain(chain, enabled);
   const winner = verdicts.find((verdict) => verdict.outcome === "wins");
   const headingId = `key-${name}`;
+  const [card, named] = useNamedByHash(name);
   return (
-    <Paper withBorder component="section" aria-labelledby={headingId} id={name} className={styles.card}>
+    <Paper
+      withBorder
+      component="section"
+      ref={card}
+      aria-labelledby={headingId}
+      data-key={name}
+      data-named={named || undefined}
+      className={styles.card}
+    >
       <Group justify="space-between" gap="xs" className={styles.head}>
         <div>
           <Title order={2} size="sm" id={headingId} className={styles.key}>
@@ -97,6 +106,18 @@ function KeyCard({ name, chain }: { readonly name: string; readonly chain: reado
       </ol>
     </Paper>
   );
+}
+
+/** Brings a card into view when the address names its key, as links from the Plugins page do. */
+function useNamedByHash(name: string) {
+  const card = useRef<HTMLDivElement>(null);
+  const named = useLocation().hash === `#${encodeURIComponent(name)}`;
+  useEffect(() => {
+    if (named) {
+      card.current?.scrollIntoView({ block: "center" });
+    }
+  }, [named]);
+  return [card, named] as const;
 }
 
 const OUTCOMES = {

@@ -34,7 +34,7 @@ const COLUMNS: readonly Column<PluginInfo>[] = [
   {
     label: "Source",
     cell: (plugin) => (
-      <Badge variant="outline" color={plugin.source === "data" ? "violet" : "gray"}>
+      <Badge variant={plugin.source === "data" ? "light" : "default"} color="violet">
         {plugin.source === "data" ? "customer" : "bundled"}
       </Badge>
     ),
@@ -73,7 +73,7 @@ export default function PluginsPage(): ReactNode {
   return (
     <Page
       title="Plugins"
-      description="The vertical plugins of this platform: those that came with the release, and the customer's own."
+      description="What came with the release, and what the customer added."
       actions={
         <>
           <TextInput

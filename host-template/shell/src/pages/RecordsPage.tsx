@@ -8,10 +8,10 @@ import { RecordCard } from "./RecordCard.tsx";
 
 const FIELDS: readonly FormField[] = [
   { name: "title", label: "Title", required: true, placeholder: "Northwind Traders" },
-  { name: "subtitle", label: "Subtitle", placeholder: "Wholesale, Hamburg" },
-  { name: "status", label: "Status", options: ["new", "active", "pending", "closed"], initial: "new" },
+  { name: "subtitle", label: "Subtitle", placeholder: "Renewal of the service contract" },
+  { name: "status", label: "Status", options: ["open", "waiting", "done"], initial: "open" },
+  { name: "owner", label: "Owner", placeholder: "Who looks after it" },
   { name: "email", label: "E-mail", kind: "email", placeholder: "hello@example.com" },
-  { name: "phone", label: "Phone" },
 ];
 
 /** Each record is drawn by `records.card`. */
@@ -22,7 +22,7 @@ export function RecordsPage(): ReactNode {
       title="New record"
       path="/api/records"
       fields={FIELDS}
-      toBody={({ email, phone, ...own }) => ({ ...own, fields: { email, phone } })}
+      toBody={({ owner, email, ...own }) => ({ ...own, fields: { owner, email } })}
       onCreated={() => {
         setPage(1);
         resource.reload();

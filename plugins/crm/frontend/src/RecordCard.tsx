@@ -1,10 +1,8 @@
-/** Draws a platform record as a customer: who it is and how to reach them; the standard card is one click away. */
+/** Draws a platform record as a customer: who it is and who looks after them; the standard card is one click away. */
 
 import { Avatar, UnstyledButton } from "@mantine/core";
 import type { OverrideProps } from "@platform/plugin-host";
-import { formatDate, StatusBadge } from "@platform/plugin-host/ui";
-import Mail from "lucide-react/icons/mail";
-import Phone from "lucide-react/icons/phone";
+import { formatDate, formatNumber, Icon, StatusBadge } from "@platform/plugin-host/ui";
 import { type ReactNode, useState } from "react";
 import styles from "./RecordCard.module.css";
 
@@ -22,8 +20,7 @@ export function CustomerRecordCard({ record, Original }: OverrideProps<"records.
 }
 
 function CustomerCard({ record }: Pick<OverrideProps<"records.card">, "record">): ReactNode {
-  const email = textOf(record.fields?.email);
-  const phone = textOf(record.fields?.phone);
+  const { owner, region, value, email } = record.fields ?? {};
   return (
     <article className={styles.card} data-crm-card="">
       <header className={styles.head}>
@@ -34,26 +31,34 @@ function CustomerCard({ record }: Pick<OverrideProps<"records.card">, "record">)
         </div>
         <StatusBadge status={record.status} />
       </header>
-      <ul className={styles.contacts}>
-        {email !== undefined && (
-          <li>
-            <Mail size={14} aria-hidden="true" />
-            <a href={`mailto:${email}`}>{email}</a>
-          </li>
-        )}
-        {phone !== undefined && (
-          <li>
-            <Phone size={14} aria-hidden="true" />
-            <a href={`tel:${phone.replace(/[^+\d]/g, "")}`}>{phone}</a>
-          </li>
-        )}
-        {email === undefined && phone === undefined && <li className={styles.none}>No contact details</li>}
+      <ul className={styles.facts}>
+        <Fact icon="user" name="Owner" value={owner} />
+        <Fact icon="map-pin" name="Region" value={region} />
+        <Fact icon="banknote" name="Value" value={typeof value === "number" ? formatNumber(value) : value} />
+        <Fact icon="mail" name="E-mail" value={email} link="mailto:" />
       </ul>
       <p className={styles.since}>Since {formatDate(record.created_at)}</p>
     </article>
   );
 }
 
-function textOf(value: unknown): string | undefined {
-  return typeof value === "string" && value !== "" ? value : undefined;
+interface FactProps {
+  readonly icon: string;
+  readonly name: string;
+  readonly value: unknown;
+  /** What a link to the value begins with. */
+  readonly link?: string;
+}
+
+/** One thing that is known of a customer; nothing where it is not known. */
+function Fact({ icon, name, value, link }: FactProps): ReactNode {
+  if (typeof value !== "string" || value === "") {
+    return null;
+  }
+  return (
+    <li title={name}>
+      <Icon name={icon} size={14} />
+      {link === undefined ? <span>{value}</span> : <a href={link + value}>{value}</a>}
+    </li>
+  );
 }

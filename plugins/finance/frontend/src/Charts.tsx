@@ -48,7 +48,7 @@ export function RevenueChart({ months, currency }: RevenueProps): ReactNode {
       <XAxis dataKey="month" {...AXIS} />
       <YAxis {...AXIS} width={56} tickFormatter={(amount: number) => money(amount, currency)} />
       <Tooltip {...TOOLTIP} formatter={(amount) => money(Number(amount), currency)} />
-      <Legend iconType="circle" iconSize={8} wrapperStyle={{ fontSize: 13 }} />
+      <Legend itemSorter={null} iconType="circle" iconSize={8} wrapperStyle={{ fontSize: 13 }} />
       <Area
         type="monotone"
         dataKey="revenue"

@@ -1,0 +1,42 @@
+/** Forms and lists: what is sent, where an error lands, which page an address means. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ApiError } from "@platform/plugin-host";
+import { textWithoutField, valuesToSend } from "../../host-template/plugin-host/src/ui/create-dialog.tsx";
+import { formatDate } from "../../host-template/plugin-host/src/ui/format.ts";
+import { pageFrom, withPage } from "../../host-template/plugin-host/src/ui/list-page.ts";
+
+const FIELDS = [
+  { name: "name", label: "Name", required: true },
+  { name: "beds", label: "Beds", kind: "number" as const },
+  { name: "city", label: "City" },
+];
+
+test("values are trimmed, numbers are numbers, empty optional ones stay away", () => {
+  assert.deepEqual(valuesToSend(FIELDS, { name: " A ", beds: "12", city: " " }), { name: "A", beds: 12 });
+  assert.deepEqual(valuesToSend(FIELDS, {}), { name: "" });
+  assert.deepEqual(valuesToSend(FIELDS, { name: "A", beds: "many" }), { name: "A", beds: "many" });
+});
+
+test("an error at a field of the form needs no text of its own", () => {
+  const error = (errors: { field: string; message: string }[]) => new ApiError(422, { title: "Invalid", detail: "wrong", errors });
+  assert.equal(textWithoutField(error([{ field: "name", message: "is empty" }]), FIELDS), undefined);
+  assert.equal(textWithoutField(error([{ field: "owner", message: "is unknown" }]), FIELDS), "owner: is unknown");
+  assert.equal(textWithoutField(error([]), FIELDS), "wrong");
+});
+
+test("a page number that makes no sense is the first page", () => {
+  assert.deepEqual(["3", null, "", "0", "-2", "1.5", "x", "1e99"].map(pageFrom), [3, 1, 1, 1, 1, 1, 1, 1]);
+});
+
+test("the first page leaves no trace in the address", () => {
+  assert.equal(withPage(new URLSearchParams("q=a&page=4"), 1).toString(), "q=a");
+  assert.equal(withPage(new URLSearchParams("q=a"), 2).toString(), "q=a&page=2");
+});
+
+test("a date that is none is shown as it is", () => {
+  assert.equal(formatDate("soon"), "soon");
+  assert.equal(formatDate(null), "–");
+  assert.match(formatDate("2026-01-15T13:05:00Z"), /2026/);
+});
