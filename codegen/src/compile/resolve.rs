@@ -96,7 +96,7 @@ fn one_line(said: &str) -> String {
         "|",
         "-->",
         "= ",
-        "...",
+        "... ",
         "Caused by:",
         "required by package",
         "failed to load manifest",
@@ -108,10 +108,9 @@ fn one_line(said: &str) -> String {
     };
     let lines: Vec<&str> = said
         .lines()
-        .map(str::trim)
+        .map(|line| line.trim().trim_start_matches("error: ").trim_end_matches('.'))
         .filter(told)
         .take(4)
-        .map(|line| line.strip_prefix("error: ").unwrap_or(line).trim_end_matches('.'))
         .collect();
     lines.join("; ")
 }
