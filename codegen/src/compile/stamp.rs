@@ -46,16 +46,19 @@ struct Stored {
     warnings: Vec<StoredWarning>,
 }
 
+/// Offset, length, line and column.
+type StoredSpan = (usize, usize, usize, usize);
+
 #[derive(Serialize, Deserialize)]
 struct StoredWarning {
     code: String,
     message: String,
     plugin: Option<String>,
     file: Option<PathBuf>,
-    place: (usize, usize, usize, usize),
+    place: StoredSpan,
     label: String,
     help: String,
-    related: Vec<(PathBuf, (usize, usize, usize, usize), String)>,
+    related: Vec<(PathBuf, StoredSpan, String)>,
     rendered: Option<String>,
 }
 
@@ -86,11 +89,11 @@ impl Stamp {
     }
 }
 
-fn pack(span: Span) -> (usize, usize, usize, usize) {
+fn pack(span: Span) -> StoredSpan {
     (span.offset, span.len, span.line, span.column)
 }
 
-fn unpack((offset, len, line, column): (usize, usize, usize, usize)) -> Span {
+fn unpack((offset, len, line, column): StoredSpan) -> Span {
     Span { offset, len, line, column }
 }
 
