@@ -20,7 +20,9 @@ pub fn add_twins(files: &mut BTreeMap<String, Vec<u8>>, mode: Mode, kept: &Path)
     let mut jobs: Vec<(&str, &[u8], Format)> = files
         .iter()
         .filter(|(path, bytes)| bytes.len() >= SMALLEST && is_text(path))
-        .flat_map(|(path, bytes)| [Format::Brotli, Format::Gzip].map(|format| (path.as_str(), bytes.as_slice(), format)))
+        .flat_map(|(path, bytes)| {
+            [Format::Brotli, Format::Gzip].map(|format| (path.as_str(), bytes.as_slice(), format))
+        })
         .collect();
     // The longest first, so that no core is left with it at the end.
     jobs.sort_by_key(|(_, bytes, format)| std::cmp::Reverse((*format, bytes.len())));

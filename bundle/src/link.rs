@@ -7,17 +7,22 @@ mod lazy;
 mod report;
 mod resolve;
 mod rolldown;
-mod suggest;
 mod styles;
+mod suggest;
 
 pub use graph::{Need, Page};
 pub use rolldown::Rolldown;
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::finding::Finding;
 use crate::job::Mode;
 use crate::places::Places;
+
+/// Length of the hash in the name of a script: `assets/<name>-<hash>.js`.
+pub const HASH_LEN: usize = 8;
 
 /// What is to be linked.
 #[derive(Debug, Clone)]
@@ -43,7 +48,8 @@ pub struct Chunk {
     pub imports: Vec<String>,
     /// Machine-independent names of the modules in it, in the order they run.
     pub modules: Vec<String>,
-    /// The style sheet of its own modules, if any: path in the output folder and text.
+    /// The style sheet of its own modules, if any: path in the output folder and text. The entry's is that of the whole
+    /// page, and the chunks that it imports have none.
     pub style: Option<(String, String)>,
 }
 
@@ -65,6 +71,8 @@ pub struct Linked {
     pub assets: Vec<Asset>,
     /// Machine-independent names of the modules that somebody imports lazily.
     pub lazy: Vec<String>,
+    /// Folders of the packages of which something is in the output.
+    pub packages: BTreeSet<PathBuf>,
     /// Warnings.
     pub findings: Vec<Finding>,
 }

@@ -6,6 +6,7 @@
 mod compress;
 mod finding;
 mod job;
+mod licenses;
 mod link;
 mod output;
 mod page;
@@ -36,9 +37,11 @@ const MACHINE: u8 = 3;
 
 fn main() -> ExitCode {
     let mut text = String::new();
-    let job: Job = match std::io::stdin().read_to_string(&mut text).map_err(|error| error.to_string()).and_then(|_| {
-        serde_json::from_str(&text).map_err(|error| error.to_string())
-    }) {
+    let job: Job = match std::io::stdin()
+        .read_to_string(&mut text)
+        .map_err(|error| error.to_string())
+        .and_then(|_| serde_json::from_str(&text).map_err(|error| error.to_string()))
+    {
         Ok(job) => job,
         Err(error) => {
             eprintln!("hub-bundle: expected one JSON job on standard input: {error}");
@@ -81,7 +84,9 @@ fn run(job: &Job) -> Result<Reply, Stop> {
     let html = page::render(&job.html, &job.title, &page)?;
     let modules = placed(&linked, &page);
     let diagnostics = linked.findings.clone();
+    let licenses = licenses::text(&linked.packages);
     let mut files = files(linked);
+    files.insert("licenses.txt".to_owned(), licenses.into_bytes());
     files.insert("index.html".to_owned(), html.into_bytes());
     let bundle = start.elapsed();
     if job.compress {

@@ -90,7 +90,11 @@ mod tests {
         replace(&out, &files("one")).unwrap();
         assert!(holds(&out, &files("one")));
         assert!(!holds(&out, &files("two")));
-        assert_eq!(std::fs::read_dir(root.path().join("deep")).unwrap().count(), 1, "nothing is left beside it");
+        assert_eq!(
+            std::fs::read_dir(root.path().join("deep")).unwrap().count(),
+            1,
+            "nothing is left beside it"
+        );
     }
 
     #[test]

@@ -132,7 +132,8 @@ mod tests {
     use super::*;
 
     fn places() -> Places {
-        let plugin = |slug: &str, root: &str, outside| PluginRoot { slug: slug.into(), root: root.into(), outside };
+        let plugin =
+            |slug: &str, root: &str, outside| PluginRoot { slug: slug.into(), root: root.into(), outside };
         Places {
             repo: "/r".into(),
             generated: "/r/target/web/generated".into(),

@@ -43,6 +43,8 @@ pub struct Style {
     pub body: String,
     /// For a CSS module: each local name and the class names it stands for.
     pub classes: Option<BTreeMap<String, String>>,
+    /// The files that it was made of.
+    pub files: Vec<PathBuf>,
 }
 
 impl Style {
@@ -143,7 +145,8 @@ impl Styles {
             }
         }
         let body = split_imports(&code, &mut head);
-        Style { head, body, classes: css.exports.map(|exports| class_names(&exports)) }
+        let classes = css.exports.map(|exports| class_names(&exports));
+        Style { head, body, classes, files: files.all() }
     }
 }
 
@@ -227,6 +230,10 @@ impl<'a> Files<'a> {
         self.real.lock().ok().and_then(|map| map.get(name).cloned()).unwrap_or_else(|| name.to_owned())
     }
 
+    fn all(&self) -> Vec<PathBuf> {
+        self.real.lock().map(|map| map.values().cloned().collect()).unwrap_or_default()
+    }
+
     fn text(&self, name: &Path) -> &str {
         self.read_before(name).unwrap_or("")
     }
@@ -289,7 +296,8 @@ fn is_elsewhere(url: &str) -> bool {
     url.is_empty()
         || url.starts_with(['/', '#'])
         || url.split_once(':').is_some_and(|(scheme, _)| {
-            scheme.len() > 1 && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
+            scheme.len() > 1
+                && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
         })
 }
 
@@ -301,7 +309,8 @@ impl SourceProvider for Files<'_> {
             return Ok(text);
         }
         let file = self.real(name);
-        let text = std::fs::read_to_string(&file).map_err(|error| Unresolved(format!("{}: {error}", file.display())))?;
+        let text = std::fs::read_to_string(&file)
+            .map_err(|error| Unresolved(format!("{}: {error}", file.display())))?;
         let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
         Ok(&self.texts[self.texts.push((name.to_owned(), text))].1)
     }

@@ -1,7 +1,7 @@
 //! Files that are shipped as they are: named by their content, each once.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use xxhash_rust::xxh3::xxh3_128;
@@ -27,7 +27,9 @@ pub fn hashed_name(file_name: &str, content: &[u8]) -> String {
         _ => (file_name, None),
     };
     let safe = |text: &str| -> String {
-        text.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '_' }).collect()
+        text.chars()
+            .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '_' })
+            .collect()
     };
     let mut name = format!("assets/{}-{}", safe(stem), hash(content));
     if let Some(extension) = extension {
@@ -51,7 +53,13 @@ fn hash(content: &[u8]) -> String {
 
 /// The files shipped so far.
 #[derive(Debug, Default)]
-pub struct Assets(Mutex<BTreeMap<String, Arc<[u8]>>>);
+pub struct Assets(Mutex<BTreeMap<String, Shipped>>);
+
+#[derive(Debug)]
+struct Shipped {
+    from: PathBuf,
+    bytes: Arc<[u8]>,
+}
 
 impl Assets {
     /// Ships `file` and gives its address on the site.
@@ -59,14 +67,21 @@ impl Assets {
         let bytes = std::fs::read(file)?;
         let name = hashed_name(&file.file_name().unwrap_or_default().to_string_lossy(), &bytes);
         let address = format!("/{name}");
-        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).entry(name).or_insert_with(|| bytes.into());
+        let shipped = || Shipped { from: file.to_owned(), bytes: bytes.into() };
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).entry(name).or_insert_with(shipped);
         Ok(address)
+    }
+
+    /// Where they come from.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let files = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        files.values().map(|shipped| shipped.from.clone()).collect()
     }
 
     /// All of them, sorted by name.
     pub fn take(&self) -> Vec<Asset> {
         let files = std::mem::take(&mut *self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
-        files.into_iter().map(|(file, bytes)| Asset { file, bytes }).collect()
+        files.into_iter().map(|(file, shipped)| Asset { file, bytes: shipped.bytes }).collect()
     }
 }
 

@@ -40,9 +40,12 @@ pub struct Page {
 impl Page {
     /// Works out the page from the chunks.
     pub fn of(chunks: &[Chunk]) -> Page {
-        let by_file: HashMap<&str, &Chunk> = chunks.iter().map(|chunk| (chunk.file.as_str(), chunk)).collect();
+        let by_file: HashMap<&str, &Chunk> =
+            chunks.iter().map(|chunk| (chunk.file.as_str(), chunk)).collect();
         let imports = |file: &str| by_file.get(file).map_or(&[][..], |chunk| &chunk.imports);
-        let style = |file: &str| by_file.get(file).and_then(|chunk| chunk.style.as_ref()).map(|(path, _)| path.clone());
+        let style = |file: &str| {
+            by_file.get(file).and_then(|chunk| chunk.style.as_ref()).map(|(path, _)| path.clone())
+        };
         let Some(entry) = chunks.iter().find(|chunk| chunk.entry) else { return Page::default() };
         let eager = closure(&entry.file, imports);
         let on_page: HashSet<&str> = eager.iter().copied().collect();
@@ -59,7 +62,11 @@ impl Page {
             entry: entry.file.clone(),
             lazy: lazy.collect(),
             styles: eager.iter().filter_map(|file| style(file)).collect(),
-            scripts: eager.iter().filter(|file| **file != entry.file).map(|file| (*file).to_owned()).collect(),
+            scripts: eager
+                .iter()
+                .filter(|file| **file != entry.file)
+                .map(|file| (*file).to_owned())
+                .collect(),
         }
     }
 }
@@ -120,14 +127,18 @@ mod tests {
         assert_eq!(page.entry, "main");
         assert_eq!(page.scripts, ["vendor", "ui"]);
         assert_eq!(page.styles, ["vendor.css", "main.css"]);
-        assert_eq!(page.lazy["a"], Need { css: vec!["chart.css".into(), "a.css".into()], js: vec!["chart".into()] });
+        assert_eq!(
+            page.lazy["a"],
+            Need { css: vec!["chart.css".into(), "a.css".into()], js: vec!["chart".into()] }
+        );
         assert!(page.lazy["b"].is_empty());
         assert_eq!(page.lazy["chart"].css, ["chart.css"]);
     }
 
     #[test]
     fn cycles_end() {
-        let page = Page::of(&[chunk("main", &["a"], false), chunk("a", &["b"], false), chunk("b", &["a"], false)]);
+        let page =
+            Page::of(&[chunk("main", &["a"], false), chunk("a", &["b"], false), chunk("b", &["a"], false)]);
         assert_eq!(page.scripts, ["b", "a"]);
     }
 }

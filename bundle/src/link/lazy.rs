@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 use memchr::memmem;
 use rolldown_common::RollupRenderedChunk;
 use rolldown_plugin::{
-    HookBuildEndArgs, HookNoopReturn, HookRenderChunkArgs, HookRenderChunkOutput, HookRenderChunkReturn, HookTransformOutputMap, HookUsage, Plugin,
-    PluginContext,
+    HookBuildEndArgs, HookNoopReturn, HookRenderChunkArgs, HookRenderChunkOutput, HookRenderChunkReturn,
+    HookTransformOutputMap, HookUsage, Plugin, PluginContext,
 };
 
 use super::graph::closure;
@@ -51,12 +51,17 @@ impl Lazy {
     fn needy(&self, args: &HookRenderChunkArgs<'_>) -> &HashSet<String> {
         self.needy.get_or_init(|| {
             let imports = |file: &str| args.chunks.get(file).map_or(&[][..], |chunk| &chunk.imports);
-            let styled = |chunk: &RollupRenderedChunk| self.sheets.any(chunk.modules.keys.iter().map(|id| id.as_str()));
-            let Some(entry) = args.chunks.values().find(|chunk| chunk.is_entry) else { return HashSet::new() };
+            let styled = |chunk: &RollupRenderedChunk| {
+                self.sheets.any(chunk.modules.keys.iter().map(|id| id.as_str()))
+            };
+            let Some(entry) = args.chunks.values().find(|chunk| chunk.is_entry) else {
+                return HashSet::new();
+            };
             let page: HashSet<&str> = closure(entry.filename.as_str(), imports).into_iter().collect();
             let lazy = args.chunks.values().filter(|chunk| !page.contains(chunk.filename.as_str()));
             let needs_more = lazy.filter(|chunk| {
-                let added = closure(chunk.filename.as_str(), imports).into_iter().filter(|file| !page.contains(file));
+                let added =
+                    closure(chunk.filename.as_str(), imports).into_iter().filter(|file| !page.contains(file));
                 let mut added = added.filter_map(|file| args.chunks.get(file));
                 added.any(|other| other.filename != chunk.filename || styled(other))
             });

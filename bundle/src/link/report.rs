@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use rolldown_error::{BuildDiagnostic, DiagnosableArcstr, DiagnosableResolveError, DiagnosticOptions, EventKind, Severity};
+use rolldown_error::{
+    BuildDiagnostic, DiagnosableArcstr, DiagnosableResolveError, DiagnosticOptions, EventKind, Severity,
+};
 
 use super::suggest::nearest;
 use crate::finding::{Finding, MISSING_EXPORT, OTHER, SYNTAX, Spot, UNRESOLVED, token_len};
@@ -77,7 +79,8 @@ fn unresolved_import(error: &DiagnosableResolveError, places: &Places) -> Findin
     let text = error.source.as_str();
     let (specifier, spot) = match &error.importee {
         DiagnosableArcstr::String(specifier) => {
-            let at = ['"', '\''].iter().filter_map(|quote| text.find(&format!("{quote}{specifier}{quote}"))).min();
+            let at =
+                ['"', '\''].iter().filter_map(|quote| text.find(&format!("{quote}{specifier}{quote}"))).min();
             (specifier.as_str(), at.map_or(Spot::START, |at| Spot::at(text, at, token_len(text, at))))
         }
         DiagnosableArcstr::Span(span) => {
@@ -108,7 +111,9 @@ fn explain(specifier: &str, importer: &Path, places: &Places, reason: &str) -> (
         let reason = reason.trim_end_matches('.');
         return (
             format!("`{specifier}` is not a module of the package `{package}`: {reason}"),
-            format!("the package's own package.json lists under `exports` what can be imported; the whole package is `{package}`"),
+            format!(
+                "the package's own package.json lists under `exports` what can be imported; the whole package is `{package}`"
+            ),
         );
     }
     let manifest = package_json(folder, places);
@@ -181,7 +186,11 @@ fn spot_of_utf16(text: &str, line: usize, column: usize) -> Spot {
 }
 
 fn first_line(text: &str) -> String {
-    text.lines().find(|line| !line.trim().is_empty()).unwrap_or("the linker failed without a word").trim().to_owned()
+    text.lines()
+        .find(|line| !line.trim().is_empty())
+        .unwrap_or("the linker failed without a word")
+        .trim()
+        .to_owned()
 }
 
 /// `text` without the full stop at its end, so that all findings read alike.

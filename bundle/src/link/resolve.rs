@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex};
 
 use rolldown_common::{ImportKind, ResolvedId};
 use rolldown_plugin::{
-    HookLoadArgs, HookLoadOutput, HookLoadReturn, HookResolveIdArgs, HookResolveIdOutput, HookResolveIdReturn,
-    HookUsage, Plugin, PluginContext, PluginContextResolveOptions, SharedLoadPluginContext,
+    HookLoadArgs, HookLoadOutput, HookLoadReturn, HookResolveIdArgs, HookResolveIdOutput,
+    HookResolveIdReturn, HookUsage, Plugin, PluginContext, PluginContextResolveOptions,
+    SharedLoadPluginContext,
 };
 
 use super::assets::{Assets, is_shipped};
@@ -37,8 +38,30 @@ const SINGLETONS: [&str; 9] = [
 
 /// Modules that exist in Node only.
 const NODE_ONLY: [&str; 24] = [
-    "assert", "buffer", "child_process", "cluster", "crypto", "dns", "events", "fs", "http", "https", "module", "net",
-    "os", "path", "perf_hooks", "process", "readline", "stream", "tls", "url", "util", "v8", "vm", "zlib",
+    "assert",
+    "buffer",
+    "child_process",
+    "cluster",
+    "crypto",
+    "dns",
+    "events",
+    "fs",
+    "http",
+    "https",
+    "module",
+    "net",
+    "os",
+    "path",
+    "perf_hooks",
+    "process",
+    "readline",
+    "stream",
+    "tls",
+    "url",
+    "util",
+    "v8",
+    "vm",
+    "zlib",
 ];
 
 type Found = HashMap<(String, bool), Option<ResolvedId>>;
@@ -67,16 +90,26 @@ impl Resolve {
         specifier: &str,
         importer: Option<&str>,
     ) -> anyhow::Result<Option<ResolvedId>> {
-        let options = PluginContextResolveOptions { import_kind: args.kind, ..PluginContextResolveOptions::default() };
+        let options =
+            PluginContextResolveOptions { import_kind: args.kind, ..PluginContextResolveOptions::default() };
         Ok(ctx.resolve(specifier, importer, Some(options)).await?.ok())
     }
 
     /// `@plugins/<slug>/…`: a file of that plugin and of no other place.
-    async fn plugin_file(&self, ctx: &PluginContext, args: &HookResolveIdArgs<'_>, rest: &str) -> HookResolveIdReturn {
+    async fn plugin_file(
+        &self,
+        ctx: &PluginContext,
+        args: &HookResolveIdArgs<'_>,
+        rest: &str,
+    ) -> HookResolveIdReturn {
         let (slug, path) = rest.split_once('/').unwrap_or((rest, ""));
         let Some(plugin) = self.places.plugin(slug) else {
             let known: Vec<_> = self.places.slugs().collect();
-            self.wrong(args, format!("there is no plugin `{slug}` in this build"), format!("the plugins are {}", known.join(", ")));
+            self.wrong(
+                args,
+                format!("there is no plugin `{slug}` in this build"),
+                format!("the plugins are {}", known.join(", ")),
+            );
             return Ok(Some(nothing()));
         };
         let leaves = || {
@@ -131,7 +164,8 @@ fn place_of_import(finding: Finding, importer: Option<&str>, specifier: &str) ->
     let Some(importer) = importer.filter(|importer| !importer.starts_with('\0')) else { return finding };
     let file = Path::new(importer.split('?').next().unwrap_or(importer));
     let text = std::fs::read_to_string(file).unwrap_or_default();
-    let at = ['"', '\'', '`'].iter().filter_map(|quote| text.find(&format!("{quote}{specifier}{quote}"))).min();
+    let at =
+        ['"', '\'', '`'].iter().filter_map(|quote| text.find(&format!("{quote}{specifier}{quote}"))).min();
     finding.at(file, at.map_or(Spot::START, |at| Spot::at(&text, at, token_len(&text, at))))
 }
 
@@ -146,9 +180,9 @@ fn is_bare(specifier: &str) -> bool {
 }
 
 fn is_singleton(specifier: &str) -> bool {
-    SINGLETONS.iter().any(|name| {
-        specifier.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    })
+    SINGLETONS
+        .iter()
+        .any(|name| specifier.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
 }
 
 impl Plugin for Resolve {
@@ -158,7 +192,7 @@ impl Plugin for Resolve {
 
     async fn resolve_id(&self, ctx: &PluginContext, args: &HookResolveIdArgs<'_>) -> HookResolveIdReturn {
         let specifier = args.specifier;
-        if specifier.starts_with(['.', '/']) && !specifier.contains('?') {
+        if specifier.starts_with(['.', '/']) && !specifier.starts_with("//") && !specifier.contains('?') {
             return Ok(None);
         }
         match specifier {
@@ -179,13 +213,27 @@ impl Plugin for Resolve {
             return self.plugin_file(ctx, args, rest).await;
         }
         // `./x.svg?raw`, `./x.pdf?url`: the file is found first, the wish stays in the name.
-        if let Some((path, wish)) = specifier.rsplit_once('?').filter(|(_, wish)| matches!(*wish, "raw" | "url")) {
+        if let Some((path, wish)) =
+            specifier.rsplit_once('?').filter(|(_, wish)| matches!(*wish, "raw" | "url"))
+        {
             let found = self.follow(ctx, args, path, args.importer).await?;
             return Ok(found.map(|found| HookResolveIdOutput::from_id(format!("{}?{wish}", found.id))));
         }
+        if specifier.starts_with("http:") || specifier.starts_with("https:") || specifier.starts_with("//") {
+            self.wrong(
+                args,
+                format!("`{specifier}` is on another site, which a customer's network may not reach"),
+                "install it as a package and import it by its name".to_owned(),
+            );
+            return Ok(Some(nothing()));
+        }
         if !is_bare(specifier) {
             if let Some(module) = specifier.strip_prefix("node:") {
-                self.wrong(args, format!("`node:{module}` exists in Node only, not in a browser"), String::new());
+                self.wrong(
+                    args,
+                    format!("`node:{module}` exists in Node only, not in a browser"),
+                    String::new(),
+                );
                 return Ok(Some(nothing()));
             }
             return Ok(None);

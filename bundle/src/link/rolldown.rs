@@ -1,23 +1,26 @@
 //! rolldown behind the boundary: its options, one run, and its output in our own terms.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
 
 use rolldown::{
-    BundlerBuilder, BundlerOptions, BundlerTransformOptions, ChecksOptions, CommentsOptions, Either,
-    ExperimentalOptions, HashCharacters, InputItem, JsxOptions, OutputFormat, Platform, RawMinifyOptions,
-    SourceMapPathTransform, SourceMapType, TsConfig,
+    BundlerBuilder, BundlerOptions, BundlerTransformOptions, ChecksOptions, CodeSplittingMode,
+    CommentsOptions, Either, ExperimentalOptions, GeneratedCodeOptions, HashCharacters, InputItem,
+    JsxOptions, ManualCodeSplittingOptions, MatchGroup, MatchGroupName, MatchGroupTest, OutputFormat,
+    Platform, RawMinifyOptions, SourceMapPathTransform, SourceMapType, TsConfig,
 };
-use rolldown_common::{AttachDebugInfo, Output, OutputChunk};
+use rolldown_common::{AttachDebugInfo, ModuleTag, Output, OutputChunk};
 use rolldown_plugin::__inner::SharedPluginable;
 
 use super::assets::{Assets, hashed_name};
+use super::graph::closure;
 use super::lazy::{Lazy, Targets};
 use super::report::{Sink, finding_of};
-use super::resolve::Resolve;
+use super::resolve::{LOADER, Resolve};
 use super::styles::{Sheets, StyleModules};
-use super::{Chunk, Linked, Linker, Request};
+use super::{Chunk, HASH_LEN, Linked, Linker, Request};
 use crate::finding::{Finding, OTHER};
 use crate::job::Mode;
 use crate::places::{Places, normalize};
@@ -96,8 +99,8 @@ fn options(request: &Request) -> BundlerOptions {
         dir: Some(OUT.to_owned()),
         format: Some(OutputFormat::Esm),
         platform: Some(Platform::Browser),
-        entry_filenames: Some("assets/[name]-[hash].js".to_owned().into()),
-        chunk_filenames: Some("assets/[name]-[hash].js".to_owned().into()),
+        entry_filenames: Some(format!("assets/[name]-[hash:{HASH_LEN}].js").into()),
+        chunk_filenames: Some(format!("assets/[name]-[hash:{HASH_LEN}].js").into()),
         // One case only: names must stay apart on file systems that know no case.
         hash_characters: Some(HashCharacters::Base36),
         define: Some(define.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()),
@@ -115,7 +118,11 @@ fn options(request: &Request) -> BundlerOptions {
         }),
         // An author's tsconfig.json is for the editor; what it says must not change what is shipped.
         tsconfig: Some(TsConfig::Auto(false)),
-        comments: Some(CommentsOptions { legal: true, annotation: !production, jsdoc: !production }),
+        code_splitting: Some(CodeSplittingMode::Advanced(vendor())),
+        // Licences are gathered in one file of their own.
+        comments: Some(CommentsOptions { legal: !production, annotation: !production, jsdoc: !production }),
+        // Smaller and faster than `const`, which must check at run time that it has been set.
+        top_level_var: Some(production),
         checks: Some(ChecksOptions {
             plugin_timings: Some(false),
             prefer_builtin_feature: Some(false),
@@ -123,6 +130,8 @@ fn options(request: &Request) -> BundlerOptions {
             large_barrel_modules: Some(false),
             ..ChecksOptions::default()
         }),
+        // Nothing here asks a module's namespace for its name.
+        generated_code: Some(GeneratedCodeOptions { symbols: false, ..GeneratedCodeOptions::default() }),
         experimental: Some(ExperimentalOptions {
             attach_debug_info: Some(AttachDebugInfo::None),
             lazy_barrel: Some(true),
@@ -130,6 +139,26 @@ fn options(request: &Request) -> BundlerOptions {
         }),
         ..BundlerOptions::default()
     }
+}
+
+/// The packages that the page itself needs are a chunk of their own. It changes when a package does; a plugin's edit
+/// changes the entry, which names every lazy chunk, and nothing that others import.
+///
+/// The loader goes with them, as the first module of the first chunk that runs.
+fn vendor() -> ManualCodeSplittingOptions {
+    let test = |id: &str| {
+        let found = id.contains("/node_modules/") || id == LOADER;
+        let answer: Pin<Box<dyn Future<Output = anyhow::Result<Option<bool>>> + Send>> =
+            Box::pin(std::future::ready(Ok(Some(found))));
+        answer
+    };
+    let group = MatchGroup {
+        name: MatchGroupName::Static("vendor".to_owned()),
+        test: Some(MatchGroupTest::Function(Arc::new(test))),
+        tags: Some(vec![ModuleTag::Initial]),
+        ..MatchGroup::default()
+    };
+    ManualCodeSplittingOptions { groups: Some(vec![group]), ..ManualCodeSplittingOptions::default() }
 }
 
 /// Source maps name their sources by the names that are the same on every machine.
@@ -154,7 +183,9 @@ fn linked(output: &[Output], places: &Places, sheets: &Sheets, assets: &Assets) 
     let maps: HashMap<&str, &str> = output
         .iter()
         .filter_map(|file| match file {
-            Output::Asset(asset) => asset.source.try_as_inner_str().ok().map(|text| (asset.filename.as_str(), text)),
+            Output::Asset(asset) => {
+                asset.source.try_as_inner_str().ok().map(|text| (asset.filename.as_str(), text))
+            }
             Output::Chunk(_) => None,
         })
         .collect();
@@ -165,7 +196,24 @@ fn linked(output: &[Output], places: &Places, sheets: &Sheets, assets: &Assets) 
             Output::Asset(_) => None,
         })
         .collect();
-    let known: BTreeSet<&str> = scripts.iter().map(|chunk| chunk.filename.as_str()).collect();
+    let by_file: HashMap<&str, &OutputChunk> =
+        scripts.iter().map(|chunk| (chunk.filename.as_str(), *chunk)).collect();
+    let imports = |file: &str| by_file.get(file).map_or(&[][..], |chunk| &chunk.imports);
+    let ids = |chunk: &OutputChunk| chunk.modules.keys.iter().map(|id| id.to_string()).collect::<Vec<_>>();
+    // The page has one style sheet, in the order in which its chunks run.
+    let entry = scripts.iter().find(|chunk| chunk.is_entry).map_or("", |chunk| chunk.filename.as_str());
+    let page: Vec<&OutputChunk> =
+        closure(entry, imports).into_iter().filter_map(|file| by_file.get(file).copied()).collect();
+    let style = |chunk: &OutputChunk| {
+        let on_page = page.iter().any(|other| other.filename == chunk.filename);
+        let ids: Vec<String> = match (chunk.is_entry, on_page) {
+            (true, _) => page.iter().flat_map(|chunk| ids(chunk)).collect(),
+            (false, true) => Vec::new(),
+            (false, false) => ids(chunk),
+        };
+        let text = sheets.join(ids.iter().map(String::as_str))?;
+        Some((hashed_name(&format!("{}.css", chunk.name), text.as_bytes()), text))
+    };
     let chunks = scripts.iter().map(|chunk| Chunk {
         file: chunk.filename.to_string(),
         code: chunk.code.clone(),
@@ -174,15 +222,28 @@ fn linked(output: &[Output], places: &Places, sheets: &Sheets, assets: &Assets) 
         imports: chunk
             .imports
             .iter()
-            .filter(|file| known.contains(file.as_str()))
+            .filter(|file| by_file.contains_key(file.as_str()))
             .map(|file| file.to_string())
             .collect(),
         modules: chunk.modules.keys.iter().map(|id| name_of(id.as_str(), places)).collect(),
-        style: sheets.join(chunk.modules.keys.iter().map(|id| id.as_str())).map(|text| {
-            (hashed_name(&format!("{}.css", chunk.name), text.as_bytes()), text)
-        }),
+        style: style(chunk),
     });
-    Linked { chunks: chunks.collect(), assets: assets.take(), ..Linked::default() }
+    let modules = scripts.iter().flat_map(|chunk| &chunk.modules.keys).map(|id| PathBuf::from(id.as_str()));
+    let packages = modules
+        .chain(sheets.files())
+        .chain(assets.files())
+        .filter_map(|file| package_folder(&file))
+        .collect();
+    Linked { chunks: chunks.collect(), assets: assets.take(), packages, ..Linked::default() }
+}
+
+/// The folder of the package that a file belongs to; nothing for the platform's and the plugins' own files.
+fn package_folder(file: &Path) -> Option<PathBuf> {
+    let text = file.to_str()?;
+    let start = text.rfind("/node_modules/")? + "/node_modules/".len();
+    let parts = if text[start..].starts_with('@') { 2 } else { 1 };
+    let end = text[start..].match_indices('/').nth(parts - 1).map(|(at, _)| start + at)?;
+    Some(PathBuf::from(&text[..end]))
 }
 
 /// A module's machine-independent name.

@@ -2,12 +2,14 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use rolldown_common::ModuleType;
 use rolldown_common::side_effects::HookSideEffects;
-use rolldown_plugin::{HookLoadArgs, HookLoadOutput, HookLoadReturn, HookUsage, Plugin, SharedLoadPluginContext};
+use rolldown_plugin::{
+    HookLoadArgs, HookLoadOutput, HookLoadReturn, HookUsage, Plugin, SharedLoadPluginContext,
+};
 
 use super::assets::Assets;
 use super::report::Sink;
@@ -26,6 +28,12 @@ impl Sheets {
     pub fn any<'a>(&self, ids: impl Iterator<Item = &'a str>) -> bool {
         let sheets = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         ids.into_iter().any(|id| sheets.get(id).is_some_and(|style| !style.is_empty()))
+    }
+
+    /// All files that any of the sheets was made of.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let sheets = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        sheets.values().flat_map(|style| style.files.clone()).collect()
     }
 
     /// The style sheet of a chunk made of these modules, in the order in which they run.
