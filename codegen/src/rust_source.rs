@@ -177,7 +177,7 @@ fn parse(sources: &Sources, file: &str) -> Result<Vec<Item>, RouterProblem> {
     match syn::parse_file(text) {
         Ok(parsed) => Ok(parsed.items),
         Err(error) => Err(RouterProblem {
-            code: "HUB056",
+            code: "HUB074",
             message: format!("syntax error in {file}: {error}"),
             help: "mend the Rust source at this place".to_string(),
             place: Some((file.to_string(), span_range(error.span()))),

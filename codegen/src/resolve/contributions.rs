@@ -187,7 +187,7 @@ fn check_groups(context: &mut Context<'_>, plugin: &LoadedPlugin, known: &BTreeS
                 "the group `{}` grants `{}`, which nobody declares",
                 group.name.value, permission.value
             );
-            context.in_manifest(plugin, &permission.range, Diagnostic::error("HUB058", message).help(help));
+            context.in_manifest(plugin, &permission.range, Diagnostic::error("HUB076", message).help(help));
         }
     }
 }

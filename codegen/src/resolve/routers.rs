@@ -45,7 +45,7 @@ pub fn crates(context: &mut Context<'_>) -> Vec<PluginCrate> {
 fn plugin_crate(context: &mut Context<'_>, plugin: &LoadedPlugin) -> Option<PluginCrate> {
     let first = plugin.manifest.routers.first()?;
     let Some(backend) = &plugin.backend else {
-        let found = Diagnostic::error("HUB056", "the plugin mounts a router, but has no backend/Cargo.toml")
+        let found = Diagnostic::error("HUB073", "the plugin mounts a router, but has no backend/Cargo.toml")
             .help("add the crate (`cargo init --lib backend`), or remove `routers`");
         context.in_manifest(plugin, &first.range, found);
         return None;

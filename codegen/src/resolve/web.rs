@@ -120,7 +120,7 @@ fn check_claim(context: &mut Context<'_>, placed: &Placed<'_>, asked: &BTreeSet<
             near => format!("did you mean {}?", alternatives(near)),
         };
         context.diagnostics.push(
-            Diagnostic::warning("HUB059", format!("nothing asks for the override key `{key}`"))
+            Diagnostic::warning("HUB077", format!("nothing asks for the override key `{key}`"))
                 .plugin(plugin.slug())
                 .at(file, *span)
                 .help(help),
@@ -246,7 +246,7 @@ fn entry(context: &mut Context<'_>, plugin: &LoadedPlugin) -> Option<FrontendEnt
         } else if let Some((file, _)) = &pages {
             let message = format!("the page `{}` lies outside the plugin's own paths", page.path);
             context.diagnostics.push(
-                Diagnostic::error("HUB057", message)
+                Diagnostic::error("HUB075", message)
                     .plugin(slug)
                     .at(file, page.span)
                     .help(format!("write a path under `/{slug}/` or `/plugins/{slug}/`")),
