@@ -69,7 +69,8 @@ impl Installed {
     /// The only release in it.
     pub fn release(&self) -> PathBuf {
         let releases = self.folder().join("releases");
-        let mut found = std::fs::read_dir(&releases).expect("releases/").map(|entry| entry.expect("an entry").path());
+        let mut found =
+            std::fs::read_dir(&releases).expect("releases/").map(|entry| entry.expect("an entry").path());
         let release = found.next().expect("one release");
         assert!(found.next().is_none(), "more than one release in {}", releases.display());
         release

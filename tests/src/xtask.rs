@@ -34,7 +34,8 @@ impl Ran {
     /// The objects of a run with `--message-format json`; panics where a line is none.
     pub fn messages(&self) -> Vec<serde_json::Value> {
         let parse = |line: &str| {
-            serde_json::from_str(line).unwrap_or_else(|error| panic!("not JSON ({error}): {line}\n{}", self.stderr))
+            serde_json::from_str(line)
+                .unwrap_or_else(|error| panic!("not JSON ({error}): {line}\n{}", self.stderr))
         };
         self.stdout.lines().map(parse).collect()
     }
@@ -64,4 +65,14 @@ pub fn xtask<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command
 /// Runs a command to its end.
 pub fn run(mut command: Command) -> Ran {
     command.output().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}")).into()
+}
+
+/// A program that the test command prepared and named in the environment. Without it the caller skips its test, and says
+/// so: `cargo xtask test` sets everything up, and with `--require-all` refuses to start where it cannot.
+pub fn prepared(variable: &str) -> Option<PathBuf> {
+    let named = std::env::var_os(variable).map(PathBuf::from);
+    if named.is_none() {
+        eprintln!("skipped: {variable} is not set; `cargo xtask test` prepares what this test needs");
+    }
+    named
 }

@@ -130,7 +130,8 @@ fn the_chain_of_dashboard_view_stands_in_winning_order() {
     let manifest: Value = serde_json::from_slice(&text).expect("JSON");
     assert_eq!(manifest["version"], 1);
     let chain = manifest["keys"]["dashboard.view"].as_array().expect("a chain");
-    let order: Vec<_> = chain.iter().map(|claim| (claim["plugin"].as_str(), claim["priority"].as_i64())).collect();
+    let order: Vec<_> =
+        chain.iter().map(|claim| (claim["plugin"].as_str(), claim["priority"].as_i64())).collect();
     assert_eq!(order, [(Some("finance"), Some(20)), (Some("healthcare"), Some(10))]);
     let mut chunks: Vec<&str> = Vec::new();
     for claim in manifest["keys"].as_object().unwrap().values().flat_map(|chain| chain.as_array().unwrap()) {
@@ -175,18 +176,16 @@ fn the_unpacked_release_serves_every_plugin() {
     assert_eq!(health["version"], "0.1.0");
 
     let plugins = host.get("/api/plugins").json();
-    let names: Vec<_> = plugins.as_array().unwrap().iter().filter_map(|plugin| plugin["name"].as_str()).collect();
+    let names: Vec<_> =
+        plugins.as_array().unwrap().iter().filter_map(|plugin| plugin["name"].as_str()).collect();
     assert_eq!(names, ["_demo", "crm", "finance", "healthcare"]);
     let routers: Vec<_> =
         plugins.as_array().unwrap().iter().filter_map(|plugin| plugin["router_count"].as_u64()).collect();
     assert_eq!(routers, [1, 2, 0, 2]);
 
-    for path in [
-        "/api/healthcare/records",
-        "/api/healthcare/facilities",
-        "/api/crm/customers",
-        "/api/crm/accounts",
-    ] {
+    for path in
+        ["/api/healthcare/records", "/api/healthcare/facilities", "/api/crm/customers", "/api/crm/accounts"]
+    {
         let list = host.get(path);
         assert_eq!(list.status, 200, "{path}");
         let list = list.json();
@@ -216,7 +215,8 @@ fn web_assets_are_cached_for_ever_and_the_page_never() {
     assert!(page.header("content-type").starts_with("text/html"));
     assert_eq!(page.header("cache-control"), "no-cache");
     let text = page.text();
-    let entry = text.split('"').find(|part| part.starts_with("/assets/") && part.ends_with(".js")).expect("a script");
+    let entry =
+        text.split('"').find(|part| part.starts_with("/assets/") && part.ends_with(".js")).expect("a script");
 
     let script = host.get_with(entry, &[("accept-encoding", "br, gzip")]);
     assert_eq!(script.status, 200);
@@ -236,7 +236,9 @@ fn web_assets_are_cached_for_ever_and_the_page_never() {
 fn a_bad_customer_plugin_is_listed_and_does_not_stop_the_start() {
     let installed = Built::shared().unpack();
     let host = Host::start_with(&installed.release(), |data| {
-        for (name, text) in [("broken", "name: [broken"), ("good", "name: good\nversion: 1.0.0\ndisplay_name: Good\n")] {
+        for (name, text) in
+            [("broken", "name: [broken"), ("good", "name: good\nversion: 1.0.0\ndisplay_name: Good\n")]
+        {
             let folder = data.join("plugins").join(name);
             fs::create_dir_all(&folder).unwrap();
             fs::write(folder.join("plugin.yaml"), text).unwrap();
@@ -246,7 +248,8 @@ fn a_bad_customer_plugin_is_listed_and_does_not_stop_the_start() {
     let log = host.log();
     assert!(log.contains("plugin_host: 6 vertical plugins discovered (5 ok, 1 invalid)"), "{log}");
     let plugins = host.get("/api/plugins").json();
-    let broken = plugins.as_array().unwrap().iter().find(|plugin| plugin["name"] == "broken").expect("listed");
+    let broken =
+        plugins.as_array().unwrap().iter().find(|plugin| plugin["name"] == "broken").expect("listed");
     assert_eq!(broken["source"], "data");
     assert!(broken["errors"][0].as_str().unwrap().contains("HUB003"), "{broken}");
 }

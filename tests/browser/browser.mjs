@@ -1,0 +1,64 @@
+// A real Chromium for the browser test: where it is, how it is started, and what a page said on its console.
+
+import { existsSync } from "node:fs";
+import { chromium } from "playwright-core";
+
+const NAMES = ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"];
+
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+/** The program to drive: `$CHROMIUM`, or the first one on the search path. */
+export function chromiumPath() {
+  if (process.env.CHROMIUM) {
+    return process.env.CHROMIUM;
+  }
+  const folders = (process.env.PATH ?? "").split(":").filter(Boolean);
+  const found = NAMES.flatMap((name) => folders.map((folder) => `${folder}/${name}`)).find((path) => existsSync(path));
+  if (found === undefined) {
+    throw new Error(`no Chromium found (${NAMES.join(", ")}); install one, or set CHROMIUM to its path`);
+  }
+  return found;
+}
+
+/** Starts the browser, without a window and with a profile of its own. */
+export function launch() {
+  return chromium.launch({ executablePath: chromiumPath(), args: FLAGS });
+}
+
+/** Opens a page at a size and in a colour scheme; `said` collects what it writes to the console at its worst. */
+export async function openPage(browser, { width = 1280, height = 800, scheme = "light" } = {}) {
+  const context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme, reducedMotion: "reduce" });
+  const page = await context.newPage();
+  page.setDefaultTimeout(15_000);
+  const said = [];
+  page.on("console", (message) => {
+    if (message.type() === "error" || message.type() === "warning") {
+      said.push(`${new URL(page.url()).pathname}: ${message.type()}: ${message.text()}`);
+    }
+  });
+  page.on("pageerror", (error) => said.push(`${new URL(page.url()).pathname}: uncaught: ${error.message}`));
+  return { page, said, close: () => context.close() };
+}
+
+/** Goes to a path and waits until its heading is there and nothing is loading any more. */
+export async function visit(page, base, path) {
+  await page.goto(base + path, { waitUntil: "networkidle" });
+  await page.locator("#main").waitFor();
+}
+
+/** The calls that the accessibility rules object to, at the levels that keep somebody out. */
+export async function accessibilityFindings(page, axeSource) {
+  await page.evaluate(axeSource);
+  const { violations } = await page.evaluate(() => globalThis.axe.run(document));
+  return violations
+    .filter((found) => found.impact === "serious" || found.impact === "critical")
+    .map((found) => `${found.id}: ${found.help} (${found.nodes.map((node) => node.target.join(" ")).slice(0, 3).join("; ")})`);
+}

@@ -1,0 +1,42 @@
+//! A real browser over the running release: what an admin sees. The steps are in `tests/browser/e2e.mjs`; the test
+//! command names the browser in `HUB_BROWSER` and installs the packages.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use hub_tests::host::Host;
+use hub_tests::release::Built;
+use hub_tests::xtask::{prepared, repo, run};
+
+#[test]
+fn the_page_shows_what_the_plugins_contribute() {
+    let Some(browser) = prepared("HUB_BROWSER") else { return };
+    let installed = Built::shared().unpack();
+    let host = Host::start(&installed.release());
+
+    // The same platform with one plugin more, whose overrides throw.
+    let fixtures = repo().join("tests/browser/fixtures/plugins");
+    let plugins = repo().join("plugins");
+    let with_throwing =
+        Built::new(&["--plugins", &plugins.to_string_lossy(), "--plugins", &fixtures.to_string_lossy()]);
+    let throwing_installed = with_throwing.unpack();
+    let throwing = Host::start(&throwing_installed.release());
+
+    let screenshots = screenshots();
+    let mut command = Command::new("node");
+    command.arg("e2e.mjs").args([&host.url, &throwing.url]).arg(&screenshots);
+    command.current_dir(repo().join("tests/browser")).env("CHROMIUM", browser);
+    let ran = run(command);
+    println!("{}", ran.stdout);
+    assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);
+    assert!(ran.stdout.lines().filter(|line| line.starts_with("ok ")).count() >= 10, "{}", ran.stdout);
+    assert!(screenshots.join("dashboard.png").is_file());
+}
+
+/// Where the pictures go: beside the other output of builds, so that people can look at them.
+fn screenshots() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| repo().join("target"), PathBuf::from);
+    let folder = target.join("test/screenshots");
+    std::fs::create_dir_all(&folder).expect("a folder for screenshots");
+    folder
+}
