@@ -379,3 +379,188 @@ fn code(code: &str) -> &'static str {
     const KNOWN: [&str; 6] = ["HUB060", "HUB061", "HUB062", "HUB063", "HUB064", "HUB069"];
     KNOWN.into_iter().find(|known| *known == code).unwrap_or("HUB069")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    /// A repository with a shell and one plugin; its bundler is a script that stands in where the real one's failures
+    /// cannot be had at will.
+    struct Fixture {
+        dir: tempfile::TempDir,
+        plugins: BTreeMap<String, PathBuf>,
+    }
+
+    impl Fixture {
+        fn new() -> Fixture {
+            let dir = tempfile::tempdir().unwrap();
+            let plugins = BTreeMap::from([("crm".to_string(), dir.path().join("elsewhere/crm"))]);
+            let fixture = Fixture { dir, plugins };
+            for (path, text) in [
+                ("Cargo.toml", ""),
+                ("Cargo.lock", ""),
+                ("bundle/src/main.rs", ""),
+                ("host-template/shell/src/main.tsx", "start();"),
+                ("host-template/shell/node_modules/x/index.js", ""),
+                ("generated/overrides.ts", ""),
+                ("elsewhere/crm/frontend/src/Card.tsx", "const ä = 1;\nconst b = <Card;\n"),
+                ("elsewhere/crm/backend/src/lib.rs", ""),
+                ("elsewhere/crm/plugin.yaml", "name: crm"),
+            ] {
+                fixture.write(path, text);
+            }
+            fixture
+        }
+
+        fn write(&self, path: &str, text: &str) {
+            let path = self.dir.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+
+        /// Puts a script in the bundler's place, and a note that says that it is up to date.
+        fn bundler(&self, script: &str) -> PathBuf {
+            self.write("bundler", &format!("#!/bin/sh\ncat > /dev/null\n{script}\n"));
+            let program = self.dir.path().join("bundler");
+            fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+            program
+        }
+
+        fn with<T>(&self, check: impl FnOnce(&Job, &mut FileCache) -> T) -> T {
+            let (root, at) = (self.dir.path(), |path: &str| self.dir.path().join(path));
+            let mut cache = FileCache::open(&at("cache.json"));
+            let (generated, out, target_dir, stamp) =
+                (at("generated"), at("dist"), at("target"), at("bundle.json"));
+            let job = Job {
+                repo: root,
+                generated: &generated,
+                plugins: &self.plugins,
+                out: &out,
+                mode: Mode::Production,
+                compress: true,
+                packages: "packages",
+                target_dir: &target_dir,
+                stamp: &stamp,
+                offline: true,
+            };
+            check(&job, &mut cache)
+        }
+
+        fn digest(&self) -> String {
+            self.with(|job, cache| inputs_digest(job, cache).unwrap())
+        }
+
+        fn failure(&self, script: &str) -> String {
+            let program = self.bundler(script);
+            match self.with(|job, _| run(job, &program)) {
+                Err(Failure::Machine(machine)) => machine.to_string(),
+                other => panic!("no failure of the machine: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn only_what_the_web_is_made_of_counts() {
+        let fixture = Fixture::new();
+        let first = fixture.digest();
+        fixture.write("elsewhere/crm/backend/src/lib.rs", "// edited");
+        fixture.write("elsewhere/crm/plugin.yaml", "name: crm\nversion: 1.0.0");
+        fixture.write("host-template/shell/node_modules/x/index.js", "edited");
+        fixture.write("host-template/shell/src/.main.tsx.swp", "");
+        assert_eq!(fixture.digest(), first);
+        let mut seen = vec![first];
+        for (path, text) in [
+            ("elsewhere/crm/frontend/src/Card.tsx", "const c = 1;"),
+            ("elsewhere/crm/frontend/src/logo.svg", "<svg/>"),
+            ("elsewhere/crm/shared/util.ts", ""),
+            ("host-template/plugin-host/src/index.ts", ""),
+            ("generated/overrides.ts", "export {}"),
+        ] {
+            fixture.write(path, text);
+            let next = fixture.digest();
+            assert!(!seen.contains(&next), "{path}");
+            seen.push(next);
+        }
+    }
+
+    #[test]
+    fn findings_are_placed_in_the_authors_file() {
+        let fixture = Fixture::new();
+        let file = fixture.dir.path().join("elsewhere/crm/frontend/src/Card.tsx");
+        let reply = format!(
+            r#"{{"ok":false,"diagnostics":[{{"level":"error","code":"HUB060","message":"unexpected end","file":"{}","line":1,"column":9,"length":1,"help":"close the tag"}},{{"level":"warning","code":"HUB999","message":"odd","file":null,"help":""}}]}}"#,
+            file.display()
+        );
+        let program = fixture.bundler(&format!("echo noise\necho '{reply}'\nexit 1"));
+        let found = fixture.with(|job, _| findings(job, &run(job, &program).unwrap().diagnostics));
+        let first = &found[0].diagnostic;
+        assert_eq!(
+            (first.code, first.plugin.as_deref(), first.file.as_ref()),
+            ("HUB060", Some("crm"), Some(&file))
+        );
+        // `ä` is two bytes: the column counts characters, the offset bytes.
+        assert_eq!(first.span, Span { offset: 9, len: 1, line: 1, column: 9 });
+        assert_eq!((found[1].diagnostic.code, found[1].diagnostic.level), ("HUB069", Level::Warning));
+    }
+
+    #[test]
+    fn a_place_beyond_the_file_is_no_reason_to_fail() {
+        let said = |line: usize, column: usize, length: usize| Said {
+            level: "error".to_string(),
+            code: "HUB060".to_string(),
+            message: String::new(),
+            file: None,
+            line,
+            column,
+            length,
+            help: String::new(),
+        };
+        assert_eq!(span("ab\n", &said(9, 9, 9)), Span { offset: 3, len: 0, line: 9, column: 9 });
+        assert_eq!(span("", &said(0, 0, 0)), Span { offset: 0, len: 0, line: 1, column: 1 });
+    }
+
+    #[test]
+    fn the_bundlers_own_failures_are_told_apart() {
+        let fixture = Fixture::new();
+        insta::assert_snapshot!(fixture.failure("echo 'hub-bundle: cannot write /dist: full' >&2; exit 3"), @"the web shell cannot be bundled: cannot write /dist: full");
+        insta::assert_snapshot!(fixture.failure("echo 'thread main panicked' >&2; exit 101"), @"
+        the bundler failed
+          = help: this is an error in the platform itself
+
+        thread main panicked
+        ");
+        insta::assert_snapshot!(fixture.failure("kill -9 $$"), @"
+        the bundler was stopped (signal: 9 (SIGKILL))
+          = help: if the machine ran out of memory, add memory or swap
+        ");
+        insta::assert_snapshot!(fixture.failure("echo '{\"ok\":false,\"diagnostics\":[]}'; exit 1"), @"
+        the bundler failed
+          = help: this is an error in the platform itself
+        ");
+    }
+
+    #[test]
+    fn nothing_is_done_while_nothing_changed() {
+        let fixture = Fixture::new();
+        fixture.write("dist/index.html", "<html>");
+        let reply = Reply {
+            ok: true,
+            files: vec![Asset { path: "index.html".to_string(), size: 6 }],
+            ..Reply::default()
+        };
+        fixture.with(|job, cache| {
+            let stamp = Stamp {
+                inputs: inputs_digest(job, cache).unwrap(),
+                bundler: bundler_digest(job, cache).unwrap(),
+                reply,
+            };
+            fs::write(job.stamp, serde_json::to_vec(&stamp).unwrap()).unwrap();
+        });
+        let fresh = fixture.with(|job, cache| bundle(job, cache, &mut |_| {})).unwrap();
+        assert!(fresh.fresh && fresh.files.len() == 1);
+        // An asset that is gone or cut short is made again: here that needs a bundler, which there is not.
+        fixture.write("dist/index.html", "");
+        assert!(fixture.with(|job, cache| bundle(job, cache, &mut |_| {})).is_err());
+    }
+}
