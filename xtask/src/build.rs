@@ -29,6 +29,10 @@ pub fn run(args: &BuildArgs) -> Outcome {
         return report.finish("");
     }
     let profile = profile(args.profile);
+    let _lock = match repo.lock(profile, || eprintln!("waiting for another build to end")) {
+        Ok(lock) => lock,
+        Err(machine) => return report.machine(&machine),
+    };
     let mut cache = FileCache::open(&repo.output(profile).join("files.json"));
     let options = BuildOptions { profile, locked: args.locked };
     let built = match build(&repo, &front, options, &mut cache, &display) {

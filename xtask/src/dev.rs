@@ -78,6 +78,13 @@ fn attempt(repo: &Repo, check: &CheckArgs) -> Option<Built> {
         report.finish("");
         return None;
     }
+    let _lock = match repo.lock(Profile::Dev, || eprintln!("waiting for another build to end")) {
+        Ok(lock) => lock,
+        Err(machine) => {
+            report.machine(&machine);
+            return None;
+        }
+    };
     let display = Display::new(true);
     let mut cache = FileCache::open(&repo.output(Profile::Dev).join("files.json"));
     let options = BuildOptions { profile: Profile::Dev, locked: false };

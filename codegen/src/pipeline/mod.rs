@@ -7,7 +7,10 @@ mod build;
 mod front;
 mod layout;
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
+
+use crate::failure::Machine;
 
 pub use build::{BuildOptions, Built, build, install, pack};
 pub use front::{Front, FrontError, front};
@@ -41,10 +44,32 @@ impl Repo {
         self.target.join("platform").join(profile.name())
     }
 
+    /// Takes the output tree of one profile for this process, until the lock is dropped: two builds at once would write
+    /// over each other. `waiting` is called where another build has it.
+    pub fn lock(&self, profile: Profile, waiting: impl FnOnce()) -> Result<OutputLock, Machine> {
+        let folder = self.output(profile);
+        let path = folder.join(".lock");
+        let failed = |error: std::io::Error| Machine::io("lock", &path, &error);
+        std::fs::create_dir_all(&folder).map_err(failed)?;
+        let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
+        if file.try_lock().is_err() {
+            waiting();
+            file.lock().map_err(failed)?;
+        }
+        Ok(OutputLock { _file: file })
+    }
+
     /// The web shell's folder.
     pub fn shell(&self) -> PathBuf {
         self.root.join("host-template/shell")
     }
+}
+
+/// An output tree that belongs to this process. The operating system takes the lock back when the process ends, however
+/// it ends.
+#[derive(Debug)]
+pub struct OutputLock {
+    _file: File,
 }
 
 /// Who wants to know how far a build is. Stages may run at the same time.
