@@ -1,1 +1,93 @@
+//! The library that every generated host links, and that a plugin's backend is written against.
+//!
+//! A plugin's author needs the [`prelude`] and `#[hub::router]`:
+//!
+//! ```
+//! use hub::prelude::*;
+//!
+//! #[hub::router]
+//! pub fn router() -> Router {
+//!     Router::new().route("/ping", get(ping))
+//! }
+//!
+//! async fn ping() -> &'static str {
+//!     "pong"
+//! }
+//! ```
+//!
+//! A generated host hands a [`Platform`] to [`main`] and holds no logic of its own.
 
+// The macros write `::hub::…`, here as in a plugin.
+extern crate self as hub;
+
+mod api;
+mod app;
+mod cli;
+mod config;
+mod ctx;
+pub mod db;
+mod discover;
+mod extract;
+mod fault;
+mod logs;
+pub mod middleware;
+mod mount;
+mod openapi;
+mod overrides;
+mod page;
+mod platform;
+mod problem;
+mod public;
+mod registry;
+mod router;
+mod serve;
+mod settings;
+mod start;
+pub mod testing;
+mod validate;
+mod web;
+
+use std::process::ExitCode;
+
+pub use axum;
+pub use ctx::{Config, Ctx};
+pub use db::Db;
+pub use extract::{Created, Json, Path, Query};
+pub use hub_macros::{router, routes};
+pub use page::{DEFAULT_LIMIT, MAX_LIMIT, Page, Paged};
+pub use platform::{Mount, Platform};
+pub use problem::{FieldError, Problem, ProblemBody, Result};
+pub use router::{Methods, Router, Routes, delete, get, patch, post, put};
+pub use serde_json::json;
+pub use tracing;
+pub use utoipa;
+pub use validate::Check;
+
+/// What a plugin's module begins with: `use hub::prelude::*;`.
+pub mod prelude {
+    pub use crate::{
+        Check, Created, Ctx, Json, Page, Paged, Path, Problem, Query, Result, Router, args, delete, get,
+        patch, post, put, routes,
+    };
+    pub use axum::http::StatusCode;
+    pub use utoipa::{self, IntoParams, ToSchema};
+}
+
+/// What a generated host does: runs the command that it was started with.
+pub fn main(platform: Platform) -> ExitCode {
+    cli::run(&platform)
+}
+
+/// A new identifier; later ones sort after earlier ones.
+pub fn new_id() -> String {
+    uuid::Uuid::now_v7().to_string()
+}
+
+/// The time now as it is kept in the database: RFC 3339 in UTC, which sorts as text.
+pub fn now() -> String {
+    use time::format_description::well_known::Rfc3339;
+    let now = time::OffsetDateTime::now_utc();
+    // Milliseconds, so that every text is of one length.
+    let now = now.replace_millisecond(now.millisecond()).unwrap_or(now);
+    now.format(&Rfc3339).unwrap_or_default()
+}

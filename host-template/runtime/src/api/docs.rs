@@ -1,0 +1,52 @@
+//! `GET /api/openapi.json`, and `GET /api/docs`, a page that shows it and needs no other host.
+
+use axum::body::Bytes;
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+
+use crate::ctx::Ctx;
+use crate::extract::json_response;
+use crate::openapi;
+use crate::router::{Router, get};
+use crate::web::headers;
+
+pub(super) fn router() -> Router {
+    Router::new()
+        .route("/openapi.json", get(description))
+        .route("/docs", get(page))
+        .route("/docs/docs.js", get(script))
+        .route("/docs/docs.css", get(style))
+}
+
+/// Made when first asked for: nobody waits for it at start.
+async fn description(ctx: Ctx) -> Response {
+    let hub = ctx.hub();
+    let text = hub.description.get_or_init(|| {
+        let document = openapi::document(&hub.version, &hub.routes);
+        Bytes::from(document.to_string())
+    });
+    json_response(text.clone())
+}
+
+async fn page() -> Response {
+    file("text/html; charset=utf-8", include_str!("docs/index.html"))
+}
+
+async fn script() -> Response {
+    file("text/javascript; charset=utf-8", include_str!("docs/docs.js"))
+}
+
+async fn style() -> Response {
+    file("text/css; charset=utf-8", include_str!("docs/docs.css"))
+}
+
+fn file(kind: &'static str, text: &'static str) -> Response {
+    let mut response = text.into_response();
+    headers::secure(response.headers_mut(), kind.starts_with("text/html"));
+    let set: [(HeaderName, HeaderValue); 2] = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+    ];
+    response.headers_mut().extend(set);
+    response
+}

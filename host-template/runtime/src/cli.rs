@@ -1,0 +1,203 @@
+//! The host's command line: one `match` that sends each command to its function.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use serde::Serialize;
+
+use crate::api::plugin_views;
+use crate::discover::customer_plugins;
+use crate::fault::Fault;
+use crate::logs;
+use crate::mount::PLATFORM;
+use crate::platform::Platform;
+use crate::serve;
+use crate::settings::{self, process_env};
+use crate::start::{self, Options};
+
+#[derive(Parser)]
+#[command(name = "hub-platform", about = "The hub platform: one host with all its vertical plugins")]
+#[command(subcommand_required = true, arg_required_else_help = true, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the API and the web page
+    Serve {
+        /// Address and port to listen on
+        #[arg(long, env = "LISTEN", default_value = "127.0.0.1:8001", value_parser = address)]
+        listen: SocketAddr,
+        /// Serve the page's files as they are on disk, and reload the page when they change
+        #[arg(long, hide = true)]
+        dev: bool,
+    },
+    /// Look at the vertical plugins
+    Plugins {
+        #[command(subcommand)]
+        command: PluginsCommand,
+    },
+    /// List all routes: method, path, vertical plugin, router
+    Routes {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Subcommand)]
+enum PluginsCommand {
+    /// List all vertical plugins
+    List {
+        /// As JSON, like `GET /api/plugins`
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// `localhost` is the one name that is known without asking the network.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let numbers = match text.strip_prefix("localhost:") {
+        Some(port) => format!("127.0.0.1:{port}"),
+        None => text.to_owned(),
+    };
+    numbers
+        .parse()
+        .map_err(|_| "write an IP address and a port, such as 127.0.0.1:8001 or [::]:8001".to_owned())
+}
+
+/// Runs the command that the process was started with.
+pub(crate) fn run(platform: &Platform) -> ExitCode {
+    let version = platform.plan().map(|plan| plan.version).unwrap_or_default();
+    let matches = Cli::command().version(version).try_get_matches();
+    let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let done = match cli.command {
+        Command::Serve { listen, dev } => serve(platform, listen, dev),
+        Command::Plugins { command: PluginsCommand::List { json } } => list_plugins(platform, json),
+        Command::Routes { json } => list_routes(platform, json),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => {
+            let _ = writeln!(io::stderr(), "{fault}");
+            ExitCode::from(fault.exit())
+        }
+    }
+}
+
+fn serve(platform: &Platform, listen: SocketAddr, dev: bool) -> Result<(), Fault> {
+    logs::start(&process_env);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| {
+        Fault::machine(
+            format!("cannot start the host's threads: {}", settings::reason(&e)),
+            "raise the limits on threads and open files for the user that runs the host",
+        )
+    })?;
+    let dev = dev || process_env("HUB_DEV").is_some_and(|value| value == "1");
+    let result = runtime.block_on(serve::run(platform, listen, &Options { env: &process_env, dev }));
+    runtime.shutdown_timeout(std::time::Duration::from_millis(500));
+    result
+}
+
+/// One row of `routes`.
+#[derive(Serialize)]
+struct RouteRow<'a> {
+    method: &'a str,
+    path: &'a str,
+    plugin: &'a str,
+    spec: &'a str,
+}
+
+fn list_routes(platform: &Platform, json: bool) -> Result<(), Fault> {
+    let routes = platform.routes(false)?;
+    let mut rows: Vec<RouteRow<'_>> = routes
+        .iter()
+        .map(|route| RouteRow {
+            method: route.method.as_str(),
+            path: &route.path,
+            plugin: &route.owner,
+            spec: &route.spec,
+        })
+        .collect();
+    // The platform's own first.
+    rows.sort_by_key(|row| (row.plugin != PLATFORM, row.path, row.method));
+    if json {
+        print_json(&rows);
+        return Ok(());
+    }
+    let table = rows.iter().map(|row| [row.method, row.path, row.plugin, row.spec].map(str::to_owned));
+    print_table(["METHOD", "PATH", "PLUGIN", "ROUTER"], table.collect());
+    Ok(())
+}
+
+fn list_plugins(platform: &Platform, json: bool) -> Result<(), Fault> {
+    let plan = platform.plan()?;
+    let routes = platform.routes(false)?;
+    let mut plugins = start::of_build(plan.plugins, &routes, &process_env);
+    // Without a data folder there are no plugins of the customer's to list.
+    if let Some(data) = settings::existing_data_dir(&process_env) {
+        plugins.extend(customer_plugins(&data, &plugins));
+    }
+    let views = plugin_views(&plugins);
+    if json {
+        print_json(&views);
+        return Ok(());
+    }
+    let rows = views.iter().map(|view| view.row()).collect();
+    print_table(["NAME", "VERSION", "SOURCE", "STATE", "ROUTES", "TITLE"], rows);
+    for (name, error) in views.iter().flat_map(|view| view.errors().map(move |error| (&view.name, error))) {
+        let _ = writeln!(io::stdout(), "{name}: {error}");
+    }
+    Ok(())
+}
+
+fn print_json(value: &impl Serialize) {
+    let text = serde_json::to_string_pretty(value).unwrap_or_default();
+    // A reader that has seen enough is no error.
+    let _ = writeln!(io::stdout(), "{text}");
+}
+
+/// Columns as wide as their widest cell.
+fn print_table<const N: usize>(head: [&str; N], rows: Vec<[String; N]>) {
+    let head = head.map(str::to_owned);
+    let width = |column: usize| {
+        std::iter::once(&head).chain(&rows).map(|row| row[column].chars().count()).max().unwrap_or_default()
+    };
+    let widths: [usize; N] = std::array::from_fn(width);
+    let mut out = io::stdout().lock();
+    for row in std::iter::once(&head).chain(&rows) {
+        let cells: Vec<String> =
+            row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        if writeln!(out, "{}", cells.join("  ").trim_end()).is_err() {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn addresses() {
+        let shown = |text| address(text).map(|address| address.to_string());
+        assert_eq!(shown("localhost:80").as_deref(), Ok("127.0.0.1:80"));
+        assert_eq!(shown("[::]:8001").as_deref(), Ok("[::]:8001"));
+        assert!(shown("8001").is_err() && shown("example.com:80").is_err());
+    }
+}

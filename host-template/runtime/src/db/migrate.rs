@@ -1,0 +1,263 @@
+//! SQL migrations, of the platform and of each plugin: each file once, in a transaction of its own, with the checksum
+//! of its text.
+
+use std::fs;
+use std::path::Path;
+
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use super::{Db, Error, Tx};
+use crate::args;
+
+/// One migration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Migration {
+    /// File name, such as `0001_records.sql`; the number in front of it sets the order.
+    pub name: String,
+    /// Several statements, separated by `;`.
+    pub sql: String,
+}
+
+/// Whose tables they are.
+#[derive(Debug, Clone, Copy)]
+pub enum Owner<'a> {
+    /// The platform: its tables are named as it likes.
+    Platform,
+    /// A plugin: its tables are named `plugin_<slug>_*`.
+    Plugin(&'a str),
+}
+
+impl Owner<'_> {
+    fn key(&self) -> &str {
+        match self {
+            // No slug has parentheses.
+            Owner::Platform => "(platform)",
+            Owner::Plugin(slug) => slug,
+        }
+    }
+}
+
+/// What every table of a plugin begins with.
+pub fn table_prefix(slug: &str) -> String {
+    format!("plugin_{}_", slug.replace('-', "_"))
+}
+
+/// The migrations of a folder, in order.
+pub fn read_folder(folder: &Path) -> Result<Vec<Migration>, String> {
+    let shown = folder.display();
+    let entries = fs::read_dir(folder).map_err(|e| format!("cannot read the migrations in {shown}: {e}"))?;
+    let mut found = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|e| format!("cannot read the migrations in {shown}: {e}"))?.path();
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+            continue;
+        };
+        if !name.ends_with(".sql") {
+            continue;
+        }
+        let number = number(name).ok_or_else(|| {
+            format!(
+                "migration {name} has no number: name it like 0001_what_it_does.sql, so that the order is clear"
+            )
+        })?;
+        let sql = fs::read_to_string(&path)
+            .map_err(|e| format!("cannot read the migration {}: {e}", path.display()))?;
+        found.push((number, Migration { name: name.to_owned(), sql }));
+    }
+    found.sort_by(|a, b| (a.0, &a.1.name).cmp(&(b.0, &b.1.name)));
+    match found.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+        Some(pair) => {
+            Err(format!("migrations {} and {} have the same number", pair[0].1.name, pair[1].1.name))
+        }
+        None => Ok(found.into_iter().map(|(_, migration)| migration).collect()),
+    }
+}
+
+fn number(name: &str) -> Option<u64> {
+    name.split_once('_')?.0.parse().ok()
+}
+
+#[derive(Deserialize)]
+struct Applied {
+    name: String,
+    checksum: String,
+}
+
+const TABLE: &str = "CREATE TABLE IF NOT EXISTS hub_plugin_migrations (
+    plugin TEXT NOT NULL,
+    name TEXT NOT NULL,
+    checksum TEXT NOT NULL,
+    applied_at TEXT NOT NULL,
+    PRIMARY KEY (plugin, name)
+)";
+
+/// Makes the table that remembers what ran.
+pub async fn prepare(db: &Db) -> Result<(), Error> {
+    db.execute(TABLE, args![]).await.map(drop)
+}
+
+/// Runs what has not run yet; gives the number of files that it ran. The error says which file and why.
+pub async fn run(db: &Db, owner: Owner<'_>, migrations: &[Migration]) -> Result<usize, String> {
+    let mut ran = 0;
+    for migration in pending(db, owner, migrations).await? {
+        apply(db, owner, migration).await.map_err(|e| format!("migration {}: {e}", migration.name))?;
+        ran += 1;
+    }
+    Ok(ran)
+}
+
+/// Those that have not run, unless one that did was changed since.
+async fn pending<'m>(
+    db: &Db,
+    owner: Owner<'_>,
+    migrations: &'m [Migration],
+) -> Result<Vec<&'m Migration>, String> {
+    let applied: Vec<Applied> = db
+        .all("SELECT name, checksum FROM hub_plugin_migrations WHERE plugin = $1", args![owner.key()])
+        .await
+        .map_err(|e| format!("cannot read which migrations have run: {e}"))?;
+    let mut pending = Vec::new();
+    for migration in migrations {
+        match applied.iter().find(|a| a.name == migration.name) {
+            None => pending.push(migration),
+            Some(a) if a.checksum == checksum(&migration.sql) => {}
+            Some(_) => {
+                return Err(format!(
+                    "migration {} was changed after it had run: put it back as it was, and write a new one",
+                    migration.name
+                ));
+            }
+        }
+    }
+    Ok(pending)
+}
+
+async fn apply(db: &Db, owner: Owner<'_>, migration: &Migration) -> Result<(), String> {
+    let text = |e: Error| e.to_string();
+    let mut tx = db.begin().await.map_err(text)?;
+    if already_ran(&mut tx, owner, migration).await.map_err(text)? {
+        return Ok(());
+    }
+    let before = tx.tables().await.map_err(text)?;
+    tx.script(migration.sql.clone()).await.map_err(text)?;
+    if let Owner::Plugin(slug) = owner {
+        let after = tx.tables().await.map_err(text)?;
+        check_names(slug, &before, &after)?;
+    }
+    tx.execute(
+        "INSERT INTO hub_plugin_migrations (plugin, name, checksum, applied_at) VALUES ($1, $2, $3, $4)",
+        args![owner.key(), &migration.name, checksum(&migration.sql), crate::now()],
+    )
+    .await
+    .map_err(text)?;
+    tx.commit().await.map_err(text)
+}
+
+/// Another host on the same database may have been faster.
+async fn already_ran(tx: &mut Tx, owner: Owner<'_>, migration: &Migration) -> Result<bool, Error> {
+    let count: i64 = tx
+        .value(
+            "SELECT count(*) FROM hub_plugin_migrations WHERE plugin = $1 AND name = $2",
+            args![owner.key(), &migration.name],
+        )
+        .await?;
+    Ok(count > 0)
+}
+
+/// A plugin keeps to tables of its own name, and leaves the others alone.
+fn check_names(slug: &str, before: &[String], after: &[String]) -> Result<(), String> {
+    let prefix = table_prefix(slug);
+    let foreign = |table: &&String| !table.starts_with(&prefix) && !table.starts_with("sqlite_");
+    if let Some(made) = after.iter().filter(foreign).find(|table| !before.contains(table)) {
+        return Err(format!(
+            "it makes the table `{made}`; the tables of vertical plugin `{slug}` are named `{prefix}*`"
+        ));
+    }
+    match before.iter().filter(foreign).find(|table| !after.contains(table)) {
+        Some(gone) => Err(format!("it drops the table `{gone}`, which is not vertical plugin `{slug}`'s")),
+        None => Ok(()),
+    }
+}
+
+fn checksum(sql: &str) -> String {
+    // Line ends are not what a migration does.
+    let digest = Sha256::digest(sql.replace("\r\n", "\n"));
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(name: &str, sql: &str) -> Migration {
+        Migration { name: name.to_owned(), sql: sql.to_owned() }
+    }
+
+    async fn database() -> Db {
+        let db = Db::open_memory().await.unwrap();
+        prepare(&db).await.unwrap();
+        db
+    }
+
+    #[tokio::test]
+    async fn each_file_runs_once() {
+        let db = database().await;
+        let one =
+            file("0001_a.sql", "CREATE TABLE plugin_a_b_t (id TEXT); INSERT INTO plugin_a_b_t VALUES ('x');");
+        let two = file("0002_b.sql", "INSERT INTO plugin_a_b_t VALUES ('y')");
+        let owner = Owner::Plugin("a-b");
+        assert_eq!(run(&db, owner, std::slice::from_ref(&one)).await, Ok(1));
+        assert_eq!(run(&db, owner, &[one.clone(), two]).await, Ok(1));
+        let count: i64 = db.value("SELECT count(*) FROM plugin_a_b_t", args![]).await.unwrap();
+        assert_eq!(count, 2);
+        let changed = file("0001_a.sql", "CREATE TABLE plugin_a_b_u (id TEXT)");
+        assert_eq!(
+            run(&db, owner, &[changed]).await.unwrap_err(),
+            "migration 0001_a.sql was changed after it had run: put it back as it was, and write a new one"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_failed_file_leaves_nothing_behind() {
+        let db = database().await;
+        let check = async |sql: &str, want: &str| {
+            let got = run(&db, Owner::Plugin("crm"), &[file("0001_a.sql", sql)]).await;
+            assert_eq!(got.unwrap_err(), want);
+            let mut tx = db.begin().await.unwrap();
+            assert_eq!(tx.tables().await.unwrap(), ["hub_plugin_migrations"]);
+        };
+        check(
+            "CREATE TABLE plugin_crm_t (id TEXT); CREATE TABEL x;",
+            "migration 0001_a.sql: near \"TABEL\": syntax error",
+        )
+        .await;
+        check(
+            "CREATE TABLE customers (id TEXT);",
+            "migration 0001_a.sql: it makes the table `customers`; the tables of vertical plugin `crm` are named `plugin_crm_*`",
+        )
+        .await;
+        check(
+            "DROP TABLE hub_plugin_migrations;",
+            "migration 0001_a.sql: it drops the table `hub_plugin_migrations`, which is not vertical plugin `crm`'s",
+        )
+        .await;
+    }
+
+    #[test]
+    fn files_are_read_in_the_order_of_their_numbers() {
+        let folder = std::env::temp_dir().join(format!("hub-migrations-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        for name in ["0010_c.sql", "0002_b.sql", "README.md"] {
+            fs::write(folder.join(name), name).unwrap();
+        }
+        let names: Vec<_> = read_folder(&folder).unwrap().into_iter().map(|m| m.name).collect();
+        assert_eq!(names, ["0002_b.sql", "0010_c.sql"]);
+        fs::write(folder.join("2_d.sql"), "").unwrap();
+        assert_eq!(
+            read_folder(&folder).unwrap_err(),
+            "migrations 0002_b.sql and 2_d.sql have the same number"
+        );
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}

@@ -1,0 +1,198 @@
+//! The customer's own vertical plugins: folders of the data folder with a `plugin.yaml`. Whatever such a folder holds,
+//! the host starts; what is wrong with it goes into the list of plugins.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::panic::catch_unwind;
+use std::path::Path;
+
+use hub_manifest::diagnostic::{Diagnostic, Level};
+use hub_manifest::plan::{DbtWorkspace, HostPlugin};
+use hub_manifest::plugin::{self, Manifest};
+use hub_manifest::source::{MAX_BYTES, Source};
+
+use crate::ctx::Config;
+use crate::registry::{Origin, Plugin};
+
+/// The plugins in `<data>/plugins`, by folder name.
+pub(crate) fn customer_plugins(data_dir: &Path, of_build: &[Plugin]) -> Vec<Plugin> {
+    let folder = data_dir.join("plugins");
+    let Ok(entries) = fs::read_dir(&folder) else { return Vec::new() };
+    let mut names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
+    names.sort();
+    let mut found: Vec<Plugin> = Vec::new();
+    for name in names {
+        let Some(mut plugin) = one(&folder.join(&name), &name.to_string_lossy()) else { continue };
+        if of_build.iter().any(|other| other.name() == plugin.name()) {
+            plugin.errors.push(format!(
+                "the release has a vertical plugin `{}` already: give this one another name",
+                plugin.name()
+            ));
+        } else if found.iter().any(|other| other.ok() && other.name() == plugin.name()) {
+            plugin
+                .errors
+                .push(format!("another folder's vertical plugin is named `{}` already", plugin.name()));
+        }
+        found.push(plugin);
+    }
+    found
+}
+
+/// The plugin in a folder; none where it has no manifest.
+fn one(folder: &Path, name: &str) -> Option<Plugin> {
+    let file = folder.join("plugin.yaml");
+    if fs::symlink_metadata(&file).is_err() {
+        return None;
+    }
+    let (manifest, diagnostics) = match read(&file) {
+        // The parser is tested not to panic; if it ever does, one plugin is invalid and the host still starts.
+        Ok(source) => catch_unwind(|| plugin::parse(&source, name)).unwrap_or_else(|_| {
+            (
+                Manifest::default(),
+                vec![Diagnostic::error("HUB001", "plugin.yaml makes the manifest's parser fail")],
+            )
+        }),
+        Err(diagnostic) => (Manifest::default(), vec![*diagnostic]),
+    };
+    if manifest.enabled == Some(false) {
+        return None;
+    }
+    let say = |level: Level| {
+        let of_level = diagnostics.iter().filter(move |d| d.level == level);
+        of_level.map(sentence).collect::<Vec<String>>()
+    };
+    let mut warnings = say(Level::Warning);
+    if !manifest.routers.is_empty() {
+        warnings
+            .push("its routers are not mounted: a backend is linked when the platform is built".to_owned());
+    }
+    Some(Plugin {
+        about: describe(&manifest, name),
+        origin: Origin::Data,
+        config: Config::default(),
+        routes: Vec::new(),
+        errors: say(Level::Error),
+        unset: Vec::new(),
+        warnings,
+    })
+}
+
+/// The manifest's text. A pipe or a device in its place is not waited for.
+fn read(file: &Path) -> Result<Source, Box<Diagnostic>> {
+    let cannot = |e: String| {
+        let message = format!("cannot read {}: {e}", file.display());
+        Box::new(Diagnostic::error("HUB001", message).help("make it a file that the host may read"))
+    };
+    let about = fs::metadata(file).map_err(|e| cannot(e.to_string()))?;
+    if !about.is_file() {
+        return Err(cannot("it is not a file".to_owned()));
+    }
+    let mut bytes = Vec::new();
+    let limit = MAX_BYTES as u64 + 1;
+    File::open(file)
+        .and_then(|opened| opened.take(limit).read_to_end(&mut bytes))
+        .map_err(|e| cannot(e.to_string()))?;
+    if bytes.len() > MAX_BYTES {
+        return Err(Box::new(Source::too_large(file, about.len().max(limit))));
+    }
+    Source::decode(file, &bytes)
+}
+
+fn sentence(diagnostic: &Diagnostic) -> String {
+    let Diagnostic { code, message, span, help, .. } = diagnostic;
+    let help = if help.is_empty() { String::new() } else { format!(" ({help})") };
+    format!("{code} plugin.yaml:{}:{}: {message}{help}", span.line, span.column)
+}
+
+/// What the list of plugins shows of a manifest, as far as it could be read.
+fn describe(manifest: &Manifest, folder: &str) -> HostPlugin {
+    let text =
+        |field: &Option<hub_manifest::source::Spanned<String>>| field.as_ref().map(|f| f.value.clone());
+    let name = text(&manifest.name).unwrap_or_else(|| folder.to_owned());
+    HostPlugin {
+        display_name: text(&manifest.display_name).unwrap_or_else(|| name.clone()),
+        version: manifest.version.as_ref().map(|v| v.value.to_string()).unwrap_or_default(),
+        description: text(&manifest.description),
+        author: text(&manifest.author),
+        license: text(&manifest.license),
+        homepage: text(&manifest.homepage),
+        visibility: manifest.visibility.unwrap_or_default(),
+        dbt_workspaces: manifest
+            .dbt_workspaces
+            .iter()
+            .map(|workspace| DbtWorkspace {
+                slug: workspace.slug.value.clone(),
+                profile: workspace.profile.value.clone(),
+                project_dir: workspace.project_dir.value.clone(),
+            })
+            .collect(),
+        name,
+        ..HostPlugin::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Folder(std::path::PathBuf);
+
+    impl Folder {
+        fn new(name: &str, files: &[(&str, &[u8])]) -> Folder {
+            let root = std::env::temp_dir().join(format!("hub-discover-{name}-{}", std::process::id()));
+            for (path, bytes) in files {
+                let file = root.join("plugins").join(path);
+                fs::create_dir_all(file.parent().unwrap()).unwrap();
+                fs::write(file, bytes).unwrap();
+            }
+            Folder(root)
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    const SOUND: &str = "name: extra\nversion: 1.0.0\ndisplay_name: Extra\n";
+
+    #[test]
+    fn a_bad_manifest_is_listed_and_the_others_stand() {
+        let folder = Folder::new(
+            "bad",
+            &[
+                ("extra/plugin.yaml", SOUND.as_bytes()),
+                ("broken/plugin.yaml", b"name: [\n"),
+                ("binary/plugin.yaml", b"\xff\xfe\x00"),
+                ("large/plugin.yaml", &vec![b'a'; MAX_BYTES + 1]),
+                ("folder/plugin.yaml/file", b""),
+                ("notes/README.md", b"no manifest here"),
+                (".driver", b"a file"),
+            ],
+        );
+        let found = customer_plugins(&folder.0, &[]);
+        let seen: Vec<_> = found.iter().map(|p| (p.name(), p.ok())).collect();
+        assert_eq!(
+            seen,
+            [("binary", false), ("broken", false), ("extra", true), ("folder", false), ("large", false)]
+        );
+        for plugin in found.iter().filter(|p| !p.ok()) {
+            assert!(plugin.errors[0].starts_with("HUB0"), "{:?}", plugin.errors);
+        }
+        assert_eq!(found[2].about.display_name, "Extra");
+        assert_eq!(found[2].origin, Origin::Data);
+    }
+
+    #[test]
+    fn a_name_of_the_release_cannot_be_taken() {
+        let folder = Folder::new("taken", &[("extra/plugin.yaml", SOUND.as_bytes())]);
+        let of_build =
+            customer_plugins(&folder.0, &[]).pop().map(|p| Plugin { origin: Origin::Install, ..p }).unwrap();
+        let found = customer_plugins(&folder.0, &[of_build]);
+        assert_eq!(
+            found[0].errors,
+            ["the release has a vertical plugin `extra` already: give this one another name"]
+        );
+    }
+}

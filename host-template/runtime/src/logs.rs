@@ -1,0 +1,49 @@
+//! The log: one line an event on standard error, as text or, with `LOG_FORMAT=json`, as JSON.
+
+use std::io::IsTerminal;
+use std::panic::PanicHookInfo;
+
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::settings::Env;
+
+/// Starts the log. `RUST_LOG` sets levels (`info,sqlx=debug`); what it holds that is no level is said and left out.
+pub(crate) fn start(env: Env<'_>) {
+    let asked = env("RUST_LOG");
+    let parsed = asked.as_deref().map(str::parse::<Targets>);
+    let filter = match &parsed {
+        Some(Ok(targets)) => targets.clone(),
+        _ => Targets::new().with_default(LevelFilter::INFO),
+    };
+    let layer = fmt::layer().with_writer(std::io::stderr);
+    let layer = if env("LOG_FORMAT").as_deref() == Some("json") {
+        layer.json().flatten_event(true).with_span_list(false).boxed()
+    } else {
+        layer.with_ansi(std::io::stderr().is_terminal()).with_target(false).boxed()
+    };
+    // A second start in one process (tests) keeps the first log.
+    let _ = tracing_subscriber::registry().with(layer.with_filter(filter)).try_init();
+    if let (Some(asked), Some(Err(error))) = (asked, parsed) {
+        tracing::warn!(RUST_LOG = asked, %error, "RUST_LOG cannot be read; logging at level info");
+    }
+    std::panic::set_hook(Box::new(log_panic));
+}
+
+/// A panic is one line of the log, with its place; the caller gets a 500 and the host lives on.
+fn log_panic(info: &PanicHookInfo<'_>) {
+    let place = info.location().map(ToString::to_string).unwrap_or_default();
+    tracing::error!(place, message = panic_text(info.payload()));
+}
+
+/// What a panic says.
+pub(crate) fn panic_text(payload: &(dyn std::any::Any + Send)) -> &str {
+    payload
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("a panic without a message")
+}

@@ -1,0 +1,275 @@
+//! All routers together: checked for what axum would panic on, then made into axum's router.
+//!
+//! Routes are put under their full path and merged, never nested: nesting rewrites the path of each request.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::Location;
+
+use axum::extract::MatchedPath;
+use axum::http::{Method, StatusCode};
+use axum::routing::{MethodFilter, MethodRouter};
+
+use crate::ctx::Ctx;
+use crate::problem::Problem;
+use crate::router::{Description, Endpoint, Route, Router};
+
+/// Stands for a plugin's slug where a route is the platform's own.
+pub(crate) const PLATFORM: &str = "platform";
+
+/// One router, and whose it is.
+pub(crate) struct Source {
+    owner: String,
+    spec: String,
+    prefix: String,
+    router: Router,
+}
+
+impl Source {
+    /// The platform's own routes, under `/api`.
+    pub(crate) fn platform(router: Router) -> Source {
+        Source { owner: PLATFORM.to_owned(), spec: PLATFORM.to_owned(), prefix: "/api".to_owned(), router }
+    }
+
+    /// A plugin's routes, under `/api/<slug>`.
+    pub(crate) fn plugin(slug: &str, spec: &str, router: Router) -> Source {
+        Source { owner: slug.to_owned(), spec: spec.to_owned(), prefix: format!("/api/{slug}"), router }
+    }
+}
+
+/// One method of one path, with its full path.
+#[derive(Clone)]
+pub(crate) struct Mounted {
+    /// Slug, or [`PLATFORM`].
+    pub(crate) owner: String,
+    pub(crate) spec: String,
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) description: Option<Description>,
+    place: &'static Location<'static>,
+}
+
+impl Mounted {
+    /// Whose route it is and where it is written, for a sentence.
+    fn origin(&self) -> String {
+        let place = format!("{}:{}", self.place.file(), self.place.line());
+        if self.owner == PLATFORM {
+            format!("the platform itself ({place})")
+        } else {
+            format!("vertical plugin `{}` (router {}, at {place})", self.owner, self.spec)
+        }
+    }
+}
+
+/// Puts the prefixes in front and finds what cannot stand together; each conflict is one sentence.
+pub(crate) fn settle(sources: Vec<Source>) -> Result<Vec<Mounted>, Vec<String>> {
+    let mut settled: Vec<Mounted> = Vec::new();
+    let mut by_path: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    let mut table = matchit::Router::new();
+    let mut conflicts = Vec::new();
+    for source in sources {
+        let Source { owner, spec, prefix, router } = source;
+        for Route { method, path, endpoint, description, place } in router.into_routes() {
+            let route = Mounted {
+                owner: owner.clone(),
+                spec: spec.clone(),
+                method,
+                path: full_path(&prefix, &path),
+                endpoint,
+                description,
+                place,
+            };
+            match place_in(&mut table, &by_path, &settled, &path, &route) {
+                Ok(()) => {
+                    by_path.entry(route.path.clone()).or_default().push(settled.len());
+                    settled.push(route);
+                }
+                Err(conflict) => conflicts.push(conflict),
+            }
+        }
+    }
+    if conflicts.is_empty() { Ok(settled) } else { Err(conflicts) }
+}
+
+/// `/` is the prefix itself.
+fn full_path(prefix: &str, path: &str) -> String {
+    if path == "/" { prefix.to_owned() } else { format!("{prefix}{path}") }
+}
+
+/// Takes the route into the table, or says why it cannot stand there.
+fn place_in(
+    table: &mut matchit::Router<()>,
+    by_path: &BTreeMap<String, Vec<usize>>,
+    settled: &[Mounted],
+    written: &str,
+    route: &Mounted,
+) -> Result<(), String> {
+    if let Some(mistake) = mistake_in(written) {
+        return Err(format!("path `{written}` of {} {mistake}", route.origin()));
+    }
+    if let Some(same_path) = by_path.get(&route.path) {
+        return match same_path.iter().map(|&i| &settled[i]).find(|other| other.method == route.method) {
+            Some(other) => Err(format!(
+                "{} {} is declared twice: by {} and by {}",
+                route.method,
+                route.path,
+                other.origin(),
+                route.origin()
+            )),
+            None => Ok(()),
+        };
+    }
+    table.insert(route.path.as_str(), ()).map_err(|error| match error {
+        matchit::InsertError::Conflict { with } => {
+            let other = by_path.get(&with).and_then(|routes| routes.first()).map(|&i| settled[i].origin());
+            format!(
+                "path {} of {} overlaps {with} of {}",
+                route.path,
+                route.origin(),
+                other.unwrap_or_else(|| "another router".to_owned())
+            )
+        }
+        other => format!("path {} of {} is not sound: {other}", route.path, route.origin()),
+    })
+}
+
+/// What axum refuses in a path before it even looks at the other routes.
+fn mistake_in(path: &str) -> Option<&'static str> {
+    if !path.starts_with('/') {
+        return Some("does not begin with `/`");
+    }
+    if path.contains(['?', '#']) {
+        return Some("has a `?` or `#`: a query is no part of a route");
+    }
+    path.split('/').find_map(|segment| match segment.as_bytes().first() {
+        Some(b':') => Some("has a segment that begins with `:`: write `{name}`"),
+        Some(b'*') => Some("has a segment that begins with `*`: write `{*name}`"),
+        _ => None,
+    })
+}
+
+/// axum's router. A plugin in `out_of_order` answers every request with the problem in its place.
+pub(crate) fn build(
+    routes: &[Mounted],
+    ctx_of: &dyn Fn(&str) -> Ctx,
+    out_of_order: &BTreeSet<String>,
+) -> axum::Router {
+    let contexts: BTreeMap<&str, Ctx> = routes
+        .iter()
+        .map(|route| route.owner.as_str())
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .map(|owner| (owner, ctx_of(owner)))
+        .collect();
+    let mut paths: BTreeMap<&str, (&str, MethodRouter<Ctx>)> = BTreeMap::new();
+    for route in routes {
+        let entry = paths
+            .entry(&route.path)
+            .or_insert_with(|| (&route.owner, MethodRouter::new().fallback(wrong_method)));
+        // `settle` lets no other method through than those that a `Router` can hold.
+        let Ok(filter) = MethodFilter::try_from(route.method.clone()) else { continue };
+        let methods = std::mem::take(&mut entry.1);
+        entry.1 = if out_of_order.contains(&route.owner) {
+            methods.on(filter, unavailable)
+        } else {
+            methods.on(filter, route.endpoint)
+        };
+    }
+    paths
+        .into_iter()
+        .filter_map(|(path, (owner, methods))| Some((path, methods.with_state(contexts.get(owner)?.clone()))))
+        .fold(axum::Router::new(), |router, (path, methods)| router.route(path, methods))
+}
+
+/// The `Allow` header is axum's.
+async fn wrong_method(method: Method, path: MatchedPath) -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED).detail(format!("{} does not answer {method}", path.as_str()))
+}
+
+/// In place of the handlers of a plugin that cannot work.
+async fn unavailable(ctx: Ctx) -> Problem {
+    ctx.hub().why_unavailable(ctx.plugin())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::router::get;
+
+    async fn handler() {}
+
+    fn check(first: &[&str], second: &[&str], want: &[&str]) {
+        let router = |paths: &[&str]| paths.iter().fold(Router::new(), |r, path| r.route(path, get(handler)));
+        let settled = settle(vec![
+            Source::platform(Router::new().route("/health", get(handler))),
+            Source::plugin("crm", "plugins.crm.backend.a:router", router(first)),
+            Source::plugin("crm", "plugins.crm.backend.b:router", router(second)),
+        ]);
+        let place = format!("{}:", file!());
+        let got: Vec<String> = settled
+            .err()
+            .unwrap_or_default()
+            .iter()
+            // Without the lines, which move with this file.
+            .map(|text| {
+                text.replace(&place, "@").split('@').map(|s| s.trim_start_matches(char::is_numeric)).collect()
+            })
+            .collect();
+        assert_eq!(got, want);
+    }
+
+    #[test]
+    fn what_axum_would_panic_on_is_a_sentence() {
+        let a = "vertical plugin `crm` (router plugins.crm.backend.a:router, at )";
+        let b = "vertical plugin `crm` (router plugins.crm.backend.b:router, at )";
+        check(&["/a", "/a/{id}", "/"], &["/a/b", "/c/{*rest}"], &[]);
+        check(&["/a"], &["/a"], &[&format!("GET /api/crm/a is declared twice: by {a} and by {b}")]);
+        check(
+            &["/a/{id}"],
+            &["/a/{name}", "/x"],
+            &[&format!("path /api/crm/a/{{name}} of {b} overlaps /api/crm/a/{{id}} of {a}")],
+        );
+        check(
+            &["a", "/:id", "/{a}{b}", "/{*a}/b", "/a?b"],
+            &[],
+            &[
+                &format!("path `a` of {a} does not begin with `/`"),
+                &format!("path `/:id` of {a} has a segment that begins with `:`: write `{{name}}`"),
+                &format!(
+                    "path /api/crm/{{a}}{{b}} of {a} is not sound: Only one parameter is allowed per path segment"
+                ),
+                &format!(
+                    "path /api/crm/{{*a}}/b of {a} is not sound: Catch-all parameters are only allowed at the end \
+                     of a route"
+                ),
+                &format!("path `/a?b` of {a} has a `?` or `#`: a query is no part of a route"),
+            ],
+        );
+    }
+
+    /// The check is only worth something while it agrees with axum.
+    #[test]
+    fn whatever_passes_the_check_is_fine_with_axum() {
+        let pieces =
+            ["", "/", "/a", "/{id}", "/{id}/b", "/a/{x}", "/{*rest}", "/a/{*rest}", "/{id}/", "//", "/a-{n}"];
+        for first in pieces {
+            for second in pieces {
+                let router = |path: &str| Router::new().route(path, get(handler));
+                let settled = settle(vec![
+                    Source::plugin("x", "a", router(first)),
+                    Source::plugin("x", "b", router(second)),
+                ]);
+                let axum_likes = std::panic::catch_unwind(|| {
+                    let path = |p: &str| full_path("/api/x", p);
+                    axum::Router::<()>::new()
+                        .route(&path(first), axum::routing::get(handler))
+                        .route(&path(second), axum::routing::get(handler))
+                });
+                assert!(
+                    settled.is_err() || axum_likes.is_ok(),
+                    "`{first}` and `{second}` pass the check, and axum panics"
+                );
+            }
+        }
+    }
+}

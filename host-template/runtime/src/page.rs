@@ -1,0 +1,96 @@
+//! Paging: the same two parameters and the same answer for every list.
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::extract::Query;
+use crate::problem::Problem;
+use crate::validate::Check;
+
+/// Rows a page where the caller names none.
+pub const DEFAULT_LIMIT: u32 = 50;
+/// Rows a page at most.
+pub const MAX_LIMIT: u32 = 500;
+
+/// Which part of a list the caller wants: `?limit=50&offset=0`. A handler takes it as an argument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Page {
+    /// Rows at most.
+    #[param(minimum = 1, maximum = 500, default = 50, required = false)]
+    pub limit: u32,
+    /// Rows to leave out at the beginning.
+    #[param(minimum = 0, default = 0, required = false)]
+    pub offset: u64,
+}
+
+/// A part of a list, and how long the list is.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Paged<T> {
+    /// This part's rows.
+    pub items: Vec<T>,
+    /// Rows of the whole list.
+    pub total: u64,
+    /// As asked for.
+    pub limit: u32,
+    /// As asked for.
+    pub offset: u64,
+}
+
+impl Page {
+    /// The answer with these rows, out of `total`.
+    pub fn of<T>(self, items: Vec<T>, total: u64) -> Paged<T> {
+        Paged { items, total, limit: self.limit, offset: self.offset }
+    }
+}
+
+#[derive(Deserialize)]
+struct Asked {
+    limit: Option<u32>,
+    offset: Option<u64>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Page {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Page, Problem> {
+        let Query(asked) = Query::<Asked>::from_request_parts(parts, state).await?;
+        let limit = asked.limit.unwrap_or(DEFAULT_LIMIT);
+        let offset = asked.offset.unwrap_or(0);
+        Check::new()
+            .range("limit", limit, 1..=MAX_LIMIT)
+            .range("offset", offset, 0..=i64::MAX as u64)
+            .done()?;
+        Ok(Page { limit, offset })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn page(query: &str) -> Result<(u32, u64), String> {
+        let request = axum::http::Request::get(format!("/?{query}")).body(());
+        let (mut parts, ()) = request.unwrap().into_parts();
+        match Page::from_request_parts(&mut parts, &()).await {
+            Ok(page) => Ok((page.limit, page.offset)),
+            Err(problem) => Err(problem.body().detail.clone().unwrap_or_default()),
+        }
+    }
+
+    #[tokio::test]
+    async fn bounds() {
+        assert_eq!(page("").await, Ok((50, 0)));
+        assert_eq!(page("limit=500&offset=7").await, Ok((500, 7)));
+        let err = |text: &str| Err(text.to_owned());
+        assert_eq!(page("limit=501").await, err("limit: must be from 1 to 500"));
+        assert_eq!(page("limit=0").await, err("limit: must be from 1 to 500"));
+        assert_eq!(page("offset=-1").await, err("offset: invalid digit found in string"));
+        assert_eq!(
+            page("limit=-1&offset=99999999999999999999").await,
+            err("limit: invalid digit found in string")
+        );
+    }
+}

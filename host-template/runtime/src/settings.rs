@@ -1,0 +1,208 @@
+//! Where the host finds its things: the install folder, the data folder, the database. Nothing has to be set.
+
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::fault::Fault;
+
+/// The data folder that a set-up machine has.
+const SYSTEM_DATA: &str = "/data/honeyframe";
+/// Name of the folder below the user's own data folder.
+const USER_DATA: &str = "honeyframe";
+
+/// Reads a variable; an empty one counts as not set.
+pub(crate) type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// The process's own environment.
+pub(crate) fn process_env(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// The folder of the release: `INSTALL_DIR`, else the one that the program runs from.
+pub(crate) fn install_dir(env: Env<'_>) -> Result<PathBuf, Fault> {
+    if let Some(dir) = env("INSTALL_DIR") {
+        let dir = PathBuf::from(dir);
+        if !dir.is_dir() {
+            return Err(Fault::machine(
+                format!("INSTALL_DIR names {}, which is not a folder", dir.display()),
+                "set INSTALL_DIR to an unpacked release (…/releases/<version>), or leave it unset",
+            ));
+        }
+        return Ok(dir);
+    }
+    let exe = std::env::current_exe().and_then(fs::canonicalize).map_err(|e| {
+        Fault::machine(
+            format!("cannot tell which folder this program runs from: {e}"),
+            "set INSTALL_DIR to the unpacked release (…/releases/<version>)",
+        )
+    })?;
+    // …/releases/<version>/bin/hub-platform
+    let release = exe.parent().and_then(Path::parent);
+    Ok(release.unwrap_or(Path::new("/")).to_path_buf())
+}
+
+/// The folder of the customer's data, and why it is this one.
+pub(crate) fn data_dir(env: Env<'_>) -> Result<(PathBuf, &'static str), Fault> {
+    if let Some(dir) = env("DATA_DIR") {
+        let dir = PathBuf::from(dir);
+        return usable(&dir).map(|()| (dir, "DATA_DIR"));
+    }
+    let system = Path::new(SYSTEM_DATA);
+    if system.is_dir() && can_write(system).is_ok() {
+        return Ok((system.to_path_buf(), "exists and is writable"));
+    }
+    match user_data(env) {
+        Some(dir) => usable(&dir).map(|()| (dir, "the user's data folder")),
+        None => Err(Fault::machine(
+            format!("there is no data folder: {SYSTEM_DATA} is not there to write to, and HOME is not set"),
+            "set DATA_DIR to a folder that the host may write to",
+        )),
+    }
+}
+
+/// The data folder, where there is one already; nothing is made.
+pub(crate) fn existing_data_dir(env: Env<'_>) -> Option<PathBuf> {
+    let candidates = match env("DATA_DIR") {
+        Some(dir) => vec![PathBuf::from(dir)],
+        None => std::iter::once(PathBuf::from(SYSTEM_DATA)).chain(user_data(env)).collect(),
+    };
+    candidates.into_iter().find(|dir| dir.is_dir())
+}
+
+/// The user's own data folder for the host.
+fn user_data(env: Env<'_>) -> Option<PathBuf> {
+    env("XDG_DATA_HOME")
+        .map(PathBuf::from)
+        .filter(|dir| dir.is_absolute())
+        .or_else(|| env("HOME").map(|home| Path::new(&home).join(".local/share")))
+        .map(|dir| dir.join(USER_DATA))
+}
+
+/// Makes the folder where it is missing, and sees that files can be made in it.
+fn usable(dir: &Path) -> Result<(), Fault> {
+    fs::create_dir_all(dir).and_then(|()| can_write(dir)).map_err(|e| {
+        Fault::machine(
+            format!("cannot write to the data folder {}: {}", dir.display(), reason(&e)),
+            "make it writable for the user that runs the host, or set DATA_DIR to another folder",
+        )
+    })
+}
+
+fn can_write(dir: &Path) -> io::Result<()> {
+    let probe = dir.join(format!(".hub-write-test-{}", std::process::id()));
+    OpenOptions::new().write(true).create_new(true).open(&probe)?;
+    fs::remove_file(&probe)
+}
+
+/// An operating system's error without its number.
+pub(crate) fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(" (os error") {
+        Some((words, _)) => words.to_lowercase(),
+        None => text,
+    }
+}
+
+/// Which database the host works with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Database {
+    /// A file of this machine.
+    Sqlite(PathBuf),
+}
+
+/// What `DATABASE_URL` says; without it, a file in the data folder.
+pub(crate) fn database(url: Option<&str>, data_dir: &Path) -> Result<Database, Fault> {
+    let Some(url) = url else {
+        return Ok(Database::Sqlite(data_dir.join("hub.db")));
+    };
+    let shown = without_password(url);
+    let how =
+        "write sqlite:///absolute/path/hub.db, or leave DATABASE_URL unset for hub.db in the data folder";
+    if let Some(rest) = url.strip_prefix("sqlite:") {
+        let path = rest.strip_prefix("//").unwrap_or(rest);
+        let path = path.split_once('?').map_or(path, |(path, _)| path);
+        if path.is_empty() || path == ":memory:" || path.ends_with('/') {
+            return Err(Fault::machine(format!("DATABASE_URL {shown} names no file"), how));
+        }
+        return Ok(Database::Sqlite(PathBuf::from(path)));
+    }
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        return Err(Fault::machine(
+            format!(
+                "DATABASE_URL {shown} names a PostgreSQL server, which this version does not work with yet"
+            ),
+            how,
+        ));
+    }
+    Err(Fault::machine(format!("DATABASE_URL {shown} is of no kind that the host knows"), how))
+}
+
+/// The address as it may be shown.
+pub(crate) fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_owned();
+    };
+    match rest.rsplit_once('@') {
+        Some((login, place)) => match login.split_once(':') {
+            Some((user, _)) => format!("{scheme}://{user}:…@{place}"),
+            None => url.to_owned(),
+        },
+        None => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(url: Option<&str>, want: Result<&str, &str>) {
+        let got = database(url, Path::new("/data/x"));
+        match want {
+            Ok(file) => assert_eq!(got, Ok(Database::Sqlite(file.into()))),
+            Err(text) => assert!(got.unwrap_err().to_string().starts_with(text)),
+        }
+    }
+
+    #[test]
+    fn database_addresses() {
+        check(None, Ok("/data/x/hub.db"));
+        check(Some("sqlite:///srv/hub.db"), Ok("/srv/hub.db"));
+        check(Some("sqlite:///srv/hub.db?mode=rwc"), Ok("/srv/hub.db"));
+        check(Some("sqlite://hub.db"), Ok("hub.db"));
+        check(Some("sqlite::memory:"), Err("error: DATABASE_URL sqlite::memory: names no file\n"));
+        check(Some("mysql://a:b@c/d"), Err("error: DATABASE_URL mysql://a:…@c/d is of no kind that"));
+        check(
+            Some("postgres://hub:s3cret@db/hub"),
+            Err("error: DATABASE_URL postgres://hub:…@db/hub names a PostgreSQL server"),
+        );
+    }
+
+    #[test]
+    fn a_data_folder_that_is_a_file_is_named() {
+        let file = std::env::temp_dir().join(format!("hub-settings-{}", std::process::id()));
+        fs::write(&file, "").unwrap();
+        let below = file.join("data").display().to_string();
+        let error = data_dir(&|name| (name == "DATA_DIR").then(|| below.clone())).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "error: cannot write to the data folder {below}: not a directory\n  help: make it writable for \
+                 the user that runs the host, or set DATA_DIR to another folder"
+            )
+        );
+        assert_eq!(error.exit(), 3);
+        fs::remove_file(&file).unwrap();
+    }
+
+    #[test]
+    fn the_users_folder_is_taken_where_nothing_is_set() {
+        let home = std::env::temp_dir().join(format!("hub-home-{}", std::process::id()));
+        let shown = home.display().to_string();
+        let (dir, _) = data_dir(&|name| (name == "HOME").then(|| shown.clone())).unwrap();
+        if !Path::new(SYSTEM_DATA).is_dir() {
+            assert_eq!(dir, home.join(".local/share/honeyframe"));
+        }
+        fs::remove_dir_all(&home).unwrap();
+    }
+}

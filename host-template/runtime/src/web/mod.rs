@@ -1,0 +1,129 @@
+//! The web page: files of the release's `web` folder, and `index.html` for the page's own paths.
+
+pub(crate) mod dev;
+pub(crate) mod headers;
+mod negotiate;
+mod site;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use crate::fault::Fault;
+use crate::problem::Problem;
+use headers::accepts_html;
+use site::{Asset, Site, Variant};
+
+/// Where the page's files come from.
+#[derive(Clone)]
+pub(crate) enum Web {
+    /// Read once, at start.
+    Loaded(Arc<Site>),
+    /// Read anew for each request, while the page is being worked on.
+    Disk(PathBuf),
+    /// There is no page: tests of a router alone.
+    Absent,
+}
+
+impl Web {
+    /// The release's page.
+    pub(crate) fn open(folder: PathBuf, dev: bool) -> Result<Web, Fault> {
+        if !folder.join("index.html").is_file() {
+            return Err(Fault::machine(
+                format!("there is no page to serve: {} is missing", folder.join("index.html").display()),
+                "run the host from an unpacked release, or set INSTALL_DIR to one (…/releases/<version>)",
+            ));
+        }
+        if dev {
+            return Ok(Web::Disk(folder));
+        }
+        let site = Site::load(&folder).map_err(|e| {
+            Fault::machine(
+                format!("cannot read the page's files in {}: {e}", folder.display()),
+                "make the release readable for the user that runs the host, or unpack it again",
+            )
+        })?;
+        Ok(Web::Loaded(Arc::new(site)))
+    }
+
+    fn find(&self, path: &str) -> Option<Arc<Asset>> {
+        match self {
+            Web::Loaded(site) => site.get(path),
+            Web::Disk(folder) => dev::read(folder, path).map(Arc::new),
+            Web::Absent => None,
+        }
+    }
+}
+
+/// Answers what no route answers: files, the page, or a 404 where the path is one of the API.
+pub(crate) fn answer(web: &Web, request: &Request) -> Response {
+    let path = request.uri().path();
+    if path == "/api" || path.starts_with("/api/") {
+        return Problem::not_found(format!("there is no {path}")).into_response();
+    }
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        let mut response = Problem::new(StatusCode::METHOD_NOT_ALLOWED)
+            .detail(format!("pages and files do not answer {}", request.method()))
+            .into_response();
+        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET,HEAD"));
+        return response;
+    }
+    let found = site::decode(path).and_then(|path| {
+        if path.is_empty() {
+            return web.find("index.html");
+        }
+        web.find(&path)
+            .or_else(|| if is_navigation(&path, request.headers()) { web.find("index.html") } else { None })
+    });
+    match found {
+        Some(asset) => send(&asset, request.headers()),
+        None => {
+            let mut response = Problem::not_found(format!("there is no {path}")).into_response();
+            headers::secure(response.headers_mut(), false);
+            response
+        }
+    }
+}
+
+/// Whether the page's own router is to answer: never for what looks like a file, unless a browser opens it as a page.
+fn is_navigation(path: &str, headers: &HeaderMap) -> bool {
+    if path.starts_with("assets/") {
+        return false;
+    }
+    let looks_like_file = path.rsplit('/').next().is_some_and(|last| last.contains('.'));
+    match accepts_html(headers) {
+        headers::Html::Named => true,
+        headers::Html::Any => !looks_like_file,
+        headers::Html::No => false,
+    }
+}
+
+/// The form of the file that the caller takes, or that they have it already.
+fn send(asset: &Asset, request: &HeaderMap) -> Response {
+    let variant: &Variant = negotiate::choose(asset, request);
+    let mut response = if headers::has_already(request, &variant.etag) {
+        let mut response = StatusCode::NOT_MODIFIED.into_response();
+        response.headers_mut().insert(header::ETAG, variant.etag.clone());
+        response
+    } else {
+        let mut response = Response::new(Body::from(variant.body.clone()));
+        let headers = response.headers_mut();
+        headers.insert(header::ETAG, variant.etag.clone());
+        headers.insert(header::CONTENT_TYPE, asset.media_type.clone());
+        if let Some(encoding) = variant.encoding {
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
+        }
+        response
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(asset.caching));
+    if asset.variants() > 1 {
+        headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    }
+    headers::secure(headers, asset.is_page);
+    response
+}

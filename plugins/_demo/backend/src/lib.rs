@@ -1,0 +1,3 @@
+//! The smallest backend of a vertical plugin.
+
+pub mod ping;
