@@ -62,12 +62,18 @@ async function pageCheck(name, options, run) {
 const shot = (page, name) => page.screenshot({ path: join(outDir, `${name}.png`) });
 const visible = (page, selector) => page.locator(selector).first().waitFor();
 
-/** Fails where the page scrolls sideways; the shell's own transitions are given their time. */
-async function fits(page) {
-  const overflow = () => document.documentElement.scrollWidth - document.documentElement.clientWidth;
-  await page.waitForFunction(`(${overflow})() <= 0`, undefined, { timeout: 2_000 }).catch(async () => {
-    assert.fail(`the page is ${await page.evaluate(overflow)} px wider than the screen`);
+/** Waits until what was moving or changing colour has come to rest. */
+const settled = (page) =>
+  page.evaluate(async () => {
+    const passing = document.getAnimations().filter((one) => Number.isFinite(one.effect?.getComputedTiming().endTime));
+    await Promise.allSettled(passing.map((one) => one.finished));
   });
+
+/** Fails where the page scrolls sideways. */
+async function fits(page) {
+  await settled(page);
+  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  assert.equal(overflow, 0, "the page is wider than the screen");
 }
 
 const browser = await launch();
@@ -166,6 +172,7 @@ async function pages() {
       for (const scheme of ["light", "dark"]) {
         await page.emulateMedia({ colorScheme: scheme });
         await visible(page, `html[data-mantine-color-scheme="${scheme}"]`);
+        await settled(page);
         assert.deepEqual(await accessibilityFindings(page, axe), [], scheme);
       }
       await shot(page, `${name}-dark`);

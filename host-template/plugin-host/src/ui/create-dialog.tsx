@@ -15,8 +15,8 @@ export interface FormField {
   readonly description?: string;
   /** A line of text unless told. A `number` is sent as a number. */
   readonly kind?: "text" | "textarea" | "number" | "email" | "date";
-  /** Makes it a choice. */
-  readonly options?: readonly string[];
+  /** Makes it a choice; an option is its own label unless it has another. */
+  readonly options?: readonly (string | { readonly value: string; readonly label: string })[];
   readonly initial?: string;
 }
 

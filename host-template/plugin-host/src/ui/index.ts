@@ -2,6 +2,7 @@
 
 export { CreateDialog, type FormField } from "./create-dialog.tsx";
 export { type Column, DataTable } from "./data-table.tsx";
+export { ChoiceFilter, SearchField } from "./filters.tsx";
 export { formatDate, formatNumber } from "./format.ts";
 export { Icon, iconNames } from "./icon.tsx";
 export { type ListPage, useListPage } from "./list-page.ts";

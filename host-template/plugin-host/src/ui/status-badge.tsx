@@ -12,14 +12,15 @@ const COLOURS: Readonly<Record<string, string>> = {
   discharged: "gray",
   done: "gray",
   error: "red",
+  former: "gray",
   inactive: "gray",
   lead: "blue",
   new: "blue",
   ok: "teal",
   open: "blue",
+  outpatient: "violet",
   pending: "yellow",
   prospect: "blue",
-  scheduled: "violet",
   waiting: "yellow",
 };
 

@@ -1,6 +1,6 @@
 /** Who is signed in, for which organisation and in which role. */
 
-import { Avatar, Box, Menu, Text, UnstyledButton } from "@mantine/core";
+import { Avatar, Box, Menu, Text, UnstyledButton, VisuallyHidden } from "@mantine/core";
 import type { ReactNode } from "react";
 import { useSession } from "../session.ts";
 
@@ -10,8 +10,9 @@ export function AccountMenu(): ReactNode {
   return (
     <Menu position="bottom-end" width={250}>
       <Menu.Target>
-        <UnstyledButton aria-label={`Account of ${user.name}`}>
+        <UnstyledButton>
           <Avatar name={user.name} color="petrol" size={32} radius="xl" alt="" />
+          <VisuallyHidden>, account of {user.name}</VisuallyHidden>
         </UnstyledButton>
       </Menu.Target>
       <Menu.Dropdown>

@@ -1,10 +1,9 @@
 /** Each override key with its chain: who wins, and why each of the others does not. */
 
-import { Anchor, Badge, Group, Paper, Stack, Text, TextInput, Title } from "@mantine/core";
+import { Anchor, Badge, Group, Paper, Stack, Text, Title } from "@mantine/core";
 import { overrides } from "@platform/overrides";
 import { type Claim, explainChain, usePluginHost, type Verdict } from "@platform/plugin-host";
-import { EmptyState, Page } from "@platform/plugin-host/ui";
-import Search from "lucide-react/icons/search";
+import { EmptyState, Page, SearchField } from "@platform/plugin-host/ui";
 import { type ReactNode, useEffect, useRef, useState } from "react";
 import { Link, useLocation } from "react-router";
 import { SHELL_SURFACES } from "../surfaces.ts";
@@ -24,15 +23,7 @@ export default function OverridesPage(): ReactNode {
       title="Overrides"
       description="Which plugin draws which part of the interface, and why."
       actions={
-        <TextInput
-          type="search"
-          aria-label="Search overrides"
-          placeholder="Search by key, plugin or file"
-          leftSection={<Search size={16} aria-hidden="true" />}
-          value={search}
-          onChange={(event) => setSearch(event.currentTarget.value)}
-          className={styles.search}
-        />
+        <SearchField label="Search overrides" placeholder="Search by key, plugin or file" value={search} onChange={setSearch} />
       }
     >
       <Stack gap="md">
@@ -176,7 +167,7 @@ function FreeKeys({ keys }: { readonly keys: readonly string[] }): ReactNode {
       </Title>
       <Text size="sm" c="dimmed" mb="sm">
         The shell asks for these too; no plugin of this build claims them, so their default shows. The{" "}
-        <Anchor component={Link} to="/plugins" size="sm">
+        <Anchor component={Link} to="/plugins" size="sm" underline="always">
           Plugins
         </Anchor>{" "}
         page lists what each plugin holds.

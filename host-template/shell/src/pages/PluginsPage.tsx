@@ -1,11 +1,10 @@
 /** All vertical plugins of this host, live from the API: state, routes, workspaces, claims, findings. */
 
-import { ActionIcon, Anchor, Badge, Group, List, Stack, Text, TextInput, Title, Tooltip } from "@mantine/core";
+import { ActionIcon, Anchor, Badge, Group, List, Stack, Text, Title, Tooltip } from "@mantine/core";
 import { overrides } from "@platform/overrides";
 import { useResource } from "@platform/plugin-host";
-import { type Column, DataTable, EmptyState, Page, ResourceView } from "@platform/plugin-host/ui";
+import { type Column, DataTable, EmptyState, Page, ResourceView, SearchField } from "@platform/plugin-host/ui";
 import RotateCw from "lucide-react/icons/rotate-cw";
-import Search from "lucide-react/icons/search";
 import { type ReactNode, useState } from "react";
 import { Link } from "react-router";
 import { keysByPlugin, matching, type PluginInfo, type PluginState, stateOf } from "../plugins.ts";
@@ -76,15 +75,7 @@ export default function PluginsPage(): ReactNode {
       description="What came with the release, and what the customer added."
       actions={
         <>
-          <TextInput
-            type="search"
-            aria-label="Search plugins"
-            placeholder="Search by name, route or key"
-            leftSection={<Search size={16} aria-hidden="true" />}
-            value={search}
-            onChange={(event) => setSearch(event.currentTarget.value)}
-            className={styles.search}
-          />
+          <SearchField label="Search plugins" placeholder="Search by name, route or key" value={search} onChange={setSearch} />
           {refresh}
         </>
       }

@@ -18,9 +18,9 @@ import type { Account } from "./model.ts";
 
 const FIELDS: readonly FormField[] = [
   { name: "name", label: "Name", required: true, placeholder: "Northwind Group" },
-  { name: "industry", label: "Industry", placeholder: "Wholesale" },
-  { name: "owner", label: "Owner", placeholder: "Who looks after it" },
-  { name: "annual_revenue", label: "Annual revenue", kind: "number", placeholder: "1200000" },
+  { name: "industry", label: "Industry", required: true, placeholder: "Wholesale" },
+  { name: "owner", label: "Owner", required: true, placeholder: "Who looks after it" },
+  { name: "annual_value", label: "Annual value", kind: "number", placeholder: "120000" },
 ];
 
 const COLUMNS: readonly Column<Account>[] = [
@@ -32,9 +32,10 @@ const COLUMNS: readonly Column<Account>[] = [
       </Text>
     ),
   },
-  { label: "Industry", cell: (account) => account.industry ?? "–" },
-  { label: "Owner", cell: (account) => account.owner ?? "–" },
-  { label: "Annual revenue", cell: (account) => formatNumber(account.annual_revenue), numeric: true },
+  { label: "Industry", cell: (account) => account.industry },
+  { label: "Owner", cell: (account) => account.owner },
+  { label: "Customers", cell: (account) => formatNumber(account.customers), numeric: true },
+  { label: "Annual value", cell: (account) => formatNumber(account.annual_value), numeric: true },
 ];
 
 /** The page at `/crm/accounts`. */
@@ -47,7 +48,7 @@ export function AccountsPage(): ReactNode {
   return (
     <Page
       title="Accounts"
-      description="Groups of customers under one contract."
+      description="The companies that buy from us."
       actions={<CreateDialog title="New account" path="/api/crm/accounts" fields={FIELDS} onCreated={created} />}
     >
       <ResourceView resource={resource} what="the accounts">

@@ -6,6 +6,9 @@ import { formatDate, formatNumber, Icon, StatusBadge } from "@platform/plugin-ho
 import { type ReactNode, useState } from "react";
 import styles from "./RecordCard.module.css";
 
+/** Colours of the platform's palette, which are readable in light and dark. */
+const COLOURS = ["petrol", "blue", "teal", "violet", "orange"];
+
 /** Claims `records.card`. `Original` draws the card that this one replaces. */
 export function CustomerRecordCard({ record, Original }: OverrideProps<"records.card">): ReactNode {
   const [standard, setStandard] = useState(false);
@@ -24,7 +27,7 @@ function CustomerCard({ record }: Pick<OverrideProps<"records.card">, "record">)
   return (
     <article className={styles.card} data-crm-card="">
       <header className={styles.head}>
-        <Avatar name={record.title} color="initials" radius="md" alt="" />
+        <Avatar name={record.title} color="initials" allowedInitialsColors={COLOURS} radius="md" alt="" />
         <div className={styles.who}>
           <h3 className={styles.name}>{record.title}</h3>
           <p className={styles.subtitle}>{record.subtitle ?? "Customer"}</p>

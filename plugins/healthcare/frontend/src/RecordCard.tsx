@@ -13,14 +13,14 @@ export default function RecordCard({ record }: Props): ReactNode {
   return (
     <article className={styles.card} data-status={record.status}>
       <header className={styles.head}>
-        <h3 className={styles.name}>{record.patient_name}</h3>
+        <h3 className={styles.name}>{record.patient}</h3>
         <StatusBadge status={record.status} />
       </header>
       <dl className={styles.facts}>
         <dt>Diagnosis</dt>
-        <dd>{record.diagnosis ?? "–"}</dd>
+        <dd>{record.diagnosis}</dd>
         <dt>Facility</dt>
-        <dd>{record.facility ?? "–"}</dd>
+        <dd>{record.facility}</dd>
         <dt>Since</dt>
         <dd>{formatDate(record.created_at)}</dd>
       </dl>

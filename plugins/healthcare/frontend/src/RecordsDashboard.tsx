@@ -38,8 +38,8 @@ export default function RecordsDashboard(_: OverrideProps<"dashboard.view">): Re
                 empty="No patient records yet."
                 lines={items.map((record) => ({
                   id: record.id,
-                  text: record.patient_name,
-                  hint: record.diagnosis ?? "",
+                  text: record.patient,
+                  hint: record.diagnosis,
                   end: <StatusBadge status={record.status} />,
                 }))}
               />
@@ -54,7 +54,7 @@ export default function RecordsDashboard(_: OverrideProps<"dashboard.view">): Re
                 lines={items.map((facility) => ({
                   id: facility.id,
                   text: facility.name,
-                  hint: facility.city ?? "",
+                  hint: facility.city,
                   end: <Text size="sm">{formatNumber(facility.beds)} beds</Text>,
                 }))}
               />

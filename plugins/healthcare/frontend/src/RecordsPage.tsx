@@ -1,26 +1,26 @@
-/** Patient records: cards with a search, pages, and a form for a new one. */
+/** Patient records: cards with a filter, pages, and a form for a new one. */
 
-import { SimpleGrid, TextInput } from "@mantine/core";
-import { useDebouncedValue } from "@mantine/hooks";
-import { Surface } from "@platform/plugin-host";
-import { CreateDialog, EmptyState, type FormField, Page, Pager, ResourceView, useListPage } from "@platform/plugin-host/ui";
-import Search from "lucide-react/icons/search";
+import { SimpleGrid } from "@mantine/core";
+import { type ListOf, Surface, useResource } from "@platform/plugin-host";
+import {
+  ChoiceFilter,
+  CreateDialog,
+  EmptyState,
+  type FormField,
+  Page,
+  Pager,
+  ResourceView,
+  useListPage,
+} from "@platform/plugin-host/ui";
 import { type ReactNode, useState } from "react";
-import type { PatientRecord } from "./model.ts";
+import { type Facility, type PatientRecord, STATUSES } from "./model.ts";
 import RecordCard from "./RecordCard.tsx";
-
-const FIELDS: readonly FormField[] = [
-  { name: "patient_name", label: "Patient", required: true, placeholder: "Ada Lindqvist" },
-  { name: "diagnosis", label: "Diagnosis", placeholder: "Fractured wrist" },
-  { name: "facility", label: "Facility", placeholder: "St. Anna Hospital" },
-  { name: "status", label: "Status", options: ["scheduled", "admitted", "discharged"], initial: "scheduled" },
-];
 
 /** The page at `/healthcare/records`. */
 export function RecordsPage(): ReactNode {
-  const [search, setSearch] = useState("");
-  const [q] = useDebouncedValue(search.trim(), 250);
-  const { resource, page, setPage } = useListPage<PatientRecord>("/api/healthcare/records", 12, { q });
+  const [status, setStatus] = useState("");
+  const { resource, page, setPage } = useListPage<PatientRecord>("/api/healthcare/records", 12, { status });
+  const fields = useFields();
   const created = () => {
     setPage(1);
     resource.reload();
@@ -29,26 +29,23 @@ export function RecordsPage(): ReactNode {
     <Page
       title="Patient records"
       description="Every visit to one of our facilities."
-      actions={<CreateDialog title="New patient record" path="/api/healthcare/records" fields={FIELDS} onCreated={created} />}
+      actions={<CreateDialog title="New record" path="/api/healthcare/records" fields={fields} onCreated={created} />}
     >
-      <TextInput
-        type="search"
-        aria-label="Search patient records"
-        placeholder="Search by patient, diagnosis or facility"
-        leftSection={<Search size={16} aria-hidden="true" />}
-        value={search}
-        onChange={(event) => {
-          setSearch(event.currentTarget.value);
+      <ChoiceFilter
+        label="Status"
+        values={STATUSES}
+        chosen={status}
+        onChoose={(next) => {
+          setStatus(next);
           setPage(1);
         }}
-        maw={360}
       />
       <ResourceView resource={resource} what="the patient records">
         {(list) =>
           list.items.length === 0 ? (
             <EmptyState
-              title={q === "" ? "No patient records yet" : "No record matches"}
-              hint={q === "" ? "Make the first one with “New patient record”." : `Nothing is found for “${q}”.`}
+              title={status === "" ? "No patient records yet" : `No ${status} patients`}
+              hint="Make one with “New record”."
             />
           ) : (
             <>
@@ -67,4 +64,16 @@ export function RecordsPage(): ReactNode {
       </ResourceView>
     </Page>
   );
+}
+
+/** The form's fields; facilities are offered by name. */
+function useFields(): readonly FormField[] {
+  const { data } = useResource<ListOf<Facility>>("/api/healthcare/facilities?limit=500");
+  const facilities = (data?.items ?? []).map((facility) => ({ value: facility.id, label: facility.name }));
+  return [
+    { name: "patient", label: "Patient", required: true, placeholder: "P-1006" },
+    { name: "diagnosis", label: "Diagnosis", required: true, placeholder: "J45.9 Asthma" },
+    { name: "status", label: "Status", options: STATUSES, initial: "outpatient" },
+    { name: "facility_id", label: "Facility", required: true, placeholder: "Choose one", options: facilities },
+  ];
 }

@@ -2,23 +2,31 @@
 
 /** A patient record, as `/api/healthcare/records` gives it. */
 export interface PatientRecord {
-  readonly id: string | number;
-  readonly patient_name: string;
-  readonly diagnosis: string | null;
-  readonly facility: string | null;
+  readonly id: string;
+  readonly patient: string;
+  readonly diagnosis: string;
   readonly status: string;
+  readonly facility_id: string;
+  /** Name of the facility. */
+  readonly facility: string;
   readonly created_at: string;
 }
 
 /** A facility, as `/api/healthcare/facilities` gives it. */
 export interface Facility {
-  readonly id: string | number;
+  readonly id: string;
   readonly name: string;
-  readonly city: string | null;
-  readonly kind: string | null;
+  readonly kind: string;
+  readonly city: string;
   readonly beds: number;
   readonly created_at: string;
 }
+
+/** What a patient record's status may be. */
+export const STATUSES = ["admitted", "outpatient", "discharged"] as const;
+
+/** What a facility may be. */
+export const KINDS = ["hospital", "clinic", "practice"] as const;
 
 declare module "@platform/plugin-host" {
   interface SurfaceProps {
