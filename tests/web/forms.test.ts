@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { ApiError } from "@platform/plugin-host";
 import { textWithoutField, valuesToSend } from "../../host-template/plugin-host/src/ui/create-dialog.tsx";
 import { formatDate } from "../../host-template/plugin-host/src/ui/format.ts";
-import { pageFrom, withPage } from "../../host-template/plugin-host/src/ui/list-page.ts";
+import { lastPage, pageFrom, withPage } from "../../host-template/plugin-host/src/ui/list-page.ts";
 
 const FIELDS = [
   { name: "name", label: "Name", required: true },
@@ -28,6 +28,11 @@ test("an error at a field of the form needs no text of its own", () => {
 
 test("a page number that makes no sense is the first page", () => {
   assert.deepEqual(["3", null, "", "0", "-2", "1.5", "x", "1e99"].map(pageFrom), [3, 1, 1, 1, 1, 1, 1, 1]);
+});
+
+test("every list has a last page", () => {
+  const last = (total: number, limit: number) => lastPage({ total, limit });
+  assert.deepEqual([last(0, 20), last(20, 20), last(21, 20), last(5, 0)], [1, 1, 2, 5]);
 });
 
 test("the first page leaves no trace in the address", () => {

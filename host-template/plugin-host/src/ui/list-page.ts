@@ -1,6 +1,6 @@
 /** One page of a list that the API gives out in pages; which page it is stands in the address. */
 
-import { useCallback } from "react";
+import { useCallback, useEffect } from "react";
 import { useSearchParams } from "react-router";
 import type { ListOf } from "../records.ts";
 import { type Resource, useResource } from "../use-resource.ts";
@@ -30,7 +30,19 @@ export function useListPage<T>(path: string, limit = 20, query: Readonly<Record<
     },
     [setParams],
   );
+  const last = resource.data === undefined ? page : lastPage(resource.data);
+  const beyond = !resource.loading && page > last;
+  useEffect(() => {
+    if (beyond) {
+      setPage(last);
+    }
+  }, [beyond, last, setPage]);
   return { resource, page, setPage };
+}
+
+/** The number of the last page; a list without items has one page as well. */
+export function lastPage(list: Pick<ListOf<unknown>, "total" | "limit">): number {
+  return Math.max(1, Math.ceil(list.total / Math.max(1, list.limit)));
 }
 
 /** The page that a query parameter means; the first where it makes no sense. */

@@ -6,6 +6,7 @@ import ChevronRight from "lucide-react/icons/chevron-right";
 import type { ReactNode } from "react";
 import type { ListOf } from "../records.ts";
 import { formatNumber } from "./format.ts";
+import { lastPage } from "./list-page.ts";
 
 interface Props {
   readonly list: ListOf<unknown>;
@@ -15,7 +16,7 @@ interface Props {
 
 /** Nothing where everything is on one page. */
 export function Pager({ list, page, onPage }: Props): ReactNode {
-  const last = Math.max(1, Math.ceil(list.total / Math.max(1, list.limit)));
+  const last = lastPage(list);
   if (last === 1 && page === 1) {
     return null;
   }

@@ -208,7 +208,7 @@ function Findings({ title, colour, lines }: FindingsProps): ReactNode {
   }
   return (
     <Section title={title}>
-      <List size="sm" spacing={4} withPadding c={`${colour}.8`} className={styles.findings} data-colour={colour}>
+      <List size="sm" spacing={4} withPadding className={styles.findings} data-colour={colour}>
         {lines.map((line) => (
           <List.Item key={line}>{line}</List.Item>
         ))}

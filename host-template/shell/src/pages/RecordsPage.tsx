@@ -34,10 +34,7 @@ export function RecordsPage(): ReactNode {
       <ResourceView resource={resource} what="the records" skeleton={<CardSkeletons />}>
         {(list) =>
           list.items.length === 0 ? (
-            <EmptyState
-              title={list.total === 0 ? "No records yet" : "No records on this page"}
-              hint={list.total === 0 ? "Make the first one with “New record”." : "Go back to the first page."}
-            />
+            <EmptyState title="No records yet" hint="Make the first one with “New record”." />
           ) : (
             <>
               <SimpleGrid cols={{ base: 1, sm: 2, lg: 3 }}>
