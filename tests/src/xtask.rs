@@ -9,6 +9,14 @@ pub fn repo() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the checkout").to_path_buf()
 }
 
+/// Cargo's target folder of this checkout.
+pub fn target() -> PathBuf {
+    match std::env::var_os("CARGO_TARGET_DIR") {
+        Some(folder) => std::path::absolute(folder).expect("a current folder"),
+        None => repo().join("target"),
+    }
+}
+
 /// What a command printed, and how it ended.
 #[derive(Debug)]
 pub struct Ran {

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use hub_tests::host::Host;
 use hub_tests::release::Built;
-use hub_tests::xtask::{prepared, repo, run};
+use hub_tests::xtask::{prepared, repo, run, target};
 
 #[test]
 fn the_page_shows_what_the_plugins_contribute() {
@@ -24,7 +24,7 @@ fn the_page_shows_what_the_plugins_contribute() {
 
     let screenshots = screenshots();
     let mut command = Command::new("node");
-    command.arg("e2e.mjs").args([&host.url, &throwing.url]).arg(&screenshots);
+    command.arg("e2e.mjs").arg(&host.url).arg(&screenshots).arg(&throwing.url);
     command.current_dir(repo().join("tests/browser")).env("CHROMIUM", browser);
     let ran = run(command);
     println!("{}", ran.stdout);
@@ -35,8 +35,7 @@ fn the_page_shows_what_the_plugins_contribute() {
 
 /// Where the pictures go: beside the other output of builds, so that people can look at them.
 fn screenshots() -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| repo().join("target"), PathBuf::from);
-    let folder = target.join("test/screenshots");
+    let folder = target().join("test/screenshots");
     std::fs::create_dir_all(&folder).expect("a folder for screenshots");
     folder
 }

@@ -1,6 +1,6 @@
 //! The committed example of a generated host is what the repository's own plugins give today.
 
-use hub_tests::xtask::{run, xtask};
+use hub_tests::xtask::{repo, run, target, xtask};
 
 #[test]
 fn the_golden_host_is_fresh() {
@@ -12,4 +12,24 @@ fn the_golden_host_is_fresh() {
         ran.stdout,
         ran.stderr
     );
+}
+
+#[test]
+fn the_hosts_profile_is_one() {
+    hub_tests::release::Built::shared();
+    let profile = |path: &str| {
+        let text = std::fs::read_to_string(repo().join(path)).expect(path);
+        let document: toml_edit::DocumentMut = text.parse().expect(path);
+        let profile = document["profile"]["release"].as_table().expect("[profile.release]").clone();
+        let values = |table: &toml_edit::Table| {
+            let plain = table
+                .iter()
+                .filter_map(|(key, item)| Some(format!("{key} = {}", item.as_value()?.to_string().trim())));
+            plain.collect::<Vec<_>>()
+        };
+        (values(&profile), values(profile["build-override"].as_table().expect("build-override")))
+    };
+    let staged = target().join("platform/release/src/Cargo.toml");
+    assert_eq!(profile("Cargo.toml"), profile(&staged.to_string_lossy()));
+    assert_eq!(profile("plugins/Cargo.toml"), profile("Cargo.toml"));
 }
