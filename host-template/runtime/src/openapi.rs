@@ -20,7 +20,7 @@ pub(crate) fn document(version: &str, routes: &[Mounted]) -> Value {
     let mut schemas = Components::default();
     let mut ids = BTreeSet::new();
     let mut paths: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
-    for route in routes.iter().filter(|route| !route.path.starts_with("/api/_dev/")) {
+    for route in routes.iter().filter(|route| !is_inner(&route.path)) {
         let mut operation = describe(route, &mut schemas);
         let wanted = wanted_id(route, operation.get("operationId").and_then(Value::as_str));
         operation.insert("operationId".to_owned(), Value::String(unique(&mut ids, wanted)));
@@ -44,6 +44,11 @@ pub(crate) fn document(version: &str, routes: &[Mounted]) -> Value {
             } },
         },
     })
+}
+
+/// Parts of the pages that the host itself serves: no program has a use for them.
+fn is_inner(path: &str) -> bool {
+    path.starts_with("/api/_dev/") || path.starts_with("/api/docs")
 }
 
 /// The operation as its author describes it, completed with what the route itself tells.

@@ -1,0 +1,224 @@
+//! A host in a folder of its own, and a plain HTTP client that sends paths as they are.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// Longest wait for anything before a test fails.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A temporary folder: `release/` with a page and migrations, `data/`.
+pub struct Folder(PathBuf);
+
+impl Folder {
+    pub fn release() -> Folder {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("hub-serve-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let folder = Folder(std::env::temp_dir().join(name));
+        fs::create_dir_all(folder.path("data")).unwrap();
+        folder.write("web/index.html", "<!doctype html><body>page</body>");
+        folder.write("web/assets/app-1a2b.js", "let app = 1;");
+        folder.write("web/assets/app-1a2b.js.gz", "as gzip");
+        folder.write("web/assets/app-1a2b.js.br", "as br");
+        folder.write(
+            "plugins/good/migrations/0001_notes.sql",
+            "CREATE TABLE plugin_good_notes (id TEXT, text TEXT)",
+        );
+        folder.write("plugins/broken/migrations/0001_wrong.sql", "CREATE TABLE users (id TEXT)");
+        folder
+    }
+
+    pub fn path(&self, below: &str) -> PathBuf {
+        self.0.join(below)
+    }
+
+    /// Writes a file of the release, or of `data/`.
+    pub fn write(&self, below: &str, text: &str) {
+        let file =
+            if below.starts_with("data/") { self.path(below) } else { self.path("release").join(below) };
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, text).unwrap();
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The example host with this folder, and nothing else of the environment that speaks to it.
+pub fn command(folder: &Folder) -> Command {
+    let test = std::env::current_exe().unwrap();
+    let program = test.parent().and_then(Path::parent).unwrap().join("examples/tiny_host");
+    assert!(program.is_file(), "{} is missing: `cargo test -p hub-host` builds it", program.display());
+    let mut command = Command::new(program);
+    for name in ["DATABASE_URL", "LISTEN", "RUST_LOG", "LOG_FORMAT", "HUB_DEV", "NEEDY_KEY", "XDG_DATA_HOME"]
+    {
+        command.env_remove(name);
+    }
+    command.env("INSTALL_DIR", folder.path("release")).env("DATA_DIR", folder.path("data"));
+    command
+}
+
+/// Runs a command to its end: exit code, standard output, standard error.
+pub fn run(mut command: Command) -> (Option<i32>, String, String) {
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+/// A host that runs.
+pub struct Host {
+    child: Child,
+    log: PathBuf,
+    address: String,
+}
+
+impl Host {
+    pub fn start(folder: &Folder, prepare: impl FnOnce(&mut Command)) -> Host {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let log = folder.path(&format!("log-{}", NEXT.fetch_add(1, Ordering::Relaxed)));
+        let mut command = command(folder);
+        command.args(["serve", "--listen", "127.0.0.1:0"]).stdout(Stdio::null());
+        command.stderr(File::create(&log).unwrap());
+        prepare(&mut command);
+        let mut host = Host { child: command.spawn().unwrap(), log, address: String::new() };
+        let begun = Instant::now();
+        while host.address.is_empty() {
+            let text = host.log();
+            assert!(
+                begun.elapsed() < PATIENCE && host.child.try_wait().unwrap().is_none(),
+                "it did not start: {text}"
+            );
+            if let Some((_, rest)) = text.split_once("listening on http://") {
+                host.address =
+                    rest.chars().take_while(|c| c.is_ascii_digit() || matches!(c, '.' | ':')).collect();
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        host
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap()
+    }
+
+    pub fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args([&format!("-{name}"), &id]).status().unwrap().success());
+    }
+
+    /// Asks it to end; gives its exit code and its log.
+    pub fn stop(mut self) -> (Option<i32>, String) {
+        self.signal("TERM");
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return (status.code(), self.log());
+            }
+            assert!(begun.elapsed() < PATIENCE, "it did not end: {}", self.log());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    pub fn get(&self, path: &str) -> Answer {
+        self.ask("GET", path, &[], "")
+    }
+
+    pub fn post(&self, path: &str, json: &str) -> Answer {
+        self.ask("POST", path, &[("content-type", "application/json")], json)
+    }
+
+    pub fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let mut stream = self.connect();
+        let head = request_head(method, path, headers, body.len());
+        stream.write_all(head.as_bytes()).unwrap();
+        // A host that refuses a large body does not read it to its end.
+        let _ = stream.write_all(body.as_bytes());
+        let mut bytes = Vec::new();
+        let _ = stream.read_to_end(&mut bytes);
+        Answer::parse(&String::from_utf8(bytes).unwrap())
+    }
+
+    /// A request whose answer is read as it comes.
+    pub fn stream(&self, path: &str) -> Events {
+        let mut stream = self.connect();
+        stream.write_all(request_head("GET", path, &[], 0).as_bytes()).unwrap();
+        Events(BufReader::new(stream))
+    }
+
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn request_head(method: &str, path: &str, headers: &[(&str, &str)], length: usize) -> String {
+    let more: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    format!(
+        "{method} {path} HTTP/1.1\r\nhost: hub\r\nconnection: close\r\ncontent-length: {length}\r\n{more}\r\n"
+    )
+}
+
+/// Server-sent events.
+pub struct Events(BufReader<TcpStream>);
+
+impl Events {
+    /// The lines up to the next empty one that follows an event.
+    pub fn next(&mut self) -> String {
+        let mut event = String::new();
+        loop {
+            let mut line = String::new();
+            assert!(self.0.read_line(&mut line).unwrap() > 0, "the stream ended: {event}");
+            if line.trim().is_empty() && event.contains("data:") {
+                return event;
+            }
+            event += &line;
+        }
+    }
+}
+
+/// What came back.
+pub struct Answer {
+    pub status: u16,
+    headers: Vec<(String, String)>,
+    pub text: String,
+}
+
+impl Answer {
+    fn parse(all: &str) -> Answer {
+        let (head, body) = all.split_once("\r\n\r\n").unwrap_or((all, ""));
+        let mut lines = head.lines();
+        let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|code| code.parse().ok());
+        let headers = lines.filter_map(|line| line.split_once(": "));
+        Answer {
+            status: status.unwrap_or_else(|| panic!("no answer: {all}")),
+            headers: headers.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect(),
+            text: body.to_owned(),
+        }
+    }
+
+    /// The header's value; empty where there is none.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.iter().find(|(other, _)| other == name).map_or("", |(_, value)| value)
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("not JSON: {}", self.text))
+    }
+}

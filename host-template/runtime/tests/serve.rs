@@ -1,0 +1,300 @@
+//! The host as a program: started, asked over a real connection, stopped.
+
+mod program;
+
+use std::fs;
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use program::{Folder, Host, command, run};
+use serde_json::{Value, json};
+
+const START_LINE: &str = "plugin_host: 3 vertical plugins discovered (2 ok, 1 invalid)";
+
+#[test]
+fn it_starts_without_any_configuration_and_ends_on_sigterm() {
+    let folder = Folder::release();
+    let host = Host::start(&folder, |command| {
+        command.env_remove("DATA_DIR").env("HOME", folder.path("home"));
+    });
+    let health = host.get("/api/health");
+    assert_eq!(
+        health.json(),
+        json!({"status": "ok", "version": "7.8.9", "plugins": {"total": 3, "ok": 2, "invalid": 1}})
+    );
+    let (status, log) = host.stop();
+    assert_eq!(status, Some(0), "{log}");
+    assert!(log.contains(START_LINE), "{log}");
+    assert!(log.contains(" INFO data folder: "), "{log}");
+    assert!(!log.contains('\u{1b}'), "colour codes in a log that no terminal shows: {log}");
+}
+
+#[test]
+fn the_log_can_be_json() {
+    let folder = Folder::release();
+    let host = Host::start(&folder, |command| {
+        command.env("LOG_FORMAT", "json").env("RUST_LOG", "info,nonsense=loud");
+    });
+    assert_eq!(host.get("/api/health").status, 200);
+    let (_, log) = host.stop();
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+    assert!(lines.iter().any(|line| line["message"] == START_LINE), "{log}");
+    let request = lines.iter().find(|line| line["route"] == "/api/health").expect("the request's line");
+    assert_eq!((&request["method"], &request["status"]), (&json!("GET"), &json!(200)));
+    assert!(request["span"]["id"].is_string(), "{request}");
+    assert!(log.contains("RUST_LOG cannot be read"), "{log}");
+}
+
+#[test]
+fn each_plugin_stands_for_itself() {
+    let folder = Folder::release();
+    folder.write("data/plugins/mine/plugin.yaml", "name: mine\nversion: 1.0.0\ndisplay_name: Mine\n");
+    folder.write("data/plugins/bad/plugin.yaml", "name: [\n");
+    let host = Host::start(&folder, |_| {});
+
+    let plugins = host.get("/api/plugins").json();
+    let of = |name: &str| plugins.as_array().unwrap().iter().find(|p| p["name"] == name).unwrap().clone();
+    let states = ["good", "needy", "broken", "mine", "bad"].map(|name| of(name)["state"].clone());
+    assert_eq!(states, ["ok", "not-configured", "invalid", "ok", "invalid"]);
+    assert_eq!(
+        of("broken")["errors"],
+        json!([
+            "migration 0001_wrong.sql: it makes the table `users`; the tables of vertical plugin `broken` are named \
+             `plugin_broken_*`"
+        ])
+    );
+    assert_eq!(of("mine")["source"], "data");
+    let routes = of("good")["routes"].clone();
+    assert!(
+        routes
+            .as_array()
+            .unwrap()
+            .contains(&json!({"method": "GET", "path": "/api/good/notes/{id}", "public": true}))
+    );
+
+    let needy = host.get("/api/needy/key");
+    assert_eq!((needy.status, &needy.json()["code"]), (503, &json!("plugin-not-configured")));
+    assert!(needy.text.contains("setting `key` is required: set NEEDY_KEY"), "{}", needy.text);
+    host.stop();
+
+    let host = Host::start(&folder, |command| {
+        command.env("NEEDY_KEY", "s3cret");
+    });
+    assert_eq!(host.get("/api/needy/key").json(), "s3cret");
+    let (_, log) = host.stop();
+    assert!(!log.contains("s3cret"), "{log}");
+}
+
+#[test]
+fn what_was_written_is_there_after_a_restart() {
+    let folder = Folder::release();
+    let host = Host::start(&folder, |_| {});
+    let made = host.post("/api/good/notes", r#"{"text": "kept"}"#);
+    assert_eq!(made.status, 201, "{}", made.text);
+    let place = made.header("location").to_owned();
+    let wrong = host.post("/api/good/notes", r#"{"text": 7}"#);
+    assert_eq!((wrong.status, &wrong.json()["errors"][0]["field"]), (422, &json!("text")));
+    let large = host.post("/api/good/notes", &format!(r#"{{"text": "{}"}}"#, "x".repeat(3 << 20)));
+    assert_eq!(large.status, 413);
+    host.stop();
+    let host = Host::start(&folder, |_| {});
+    assert_eq!(host.get(&place).json(), json!({"text": "kept"}));
+}
+
+#[test]
+fn a_handler_that_panics_answers_500_and_the_host_lives_on() {
+    let folder = Folder::release();
+    let host = Host::start(&folder, |command| {
+        command.env("RUST_BACKTRACE", "1");
+    });
+    let boom = host.get("/api/good/boom");
+    assert_eq!(boom.status, 500);
+    assert_eq!(boom.header("content-type"), "application/problem+json");
+    assert_eq!(boom.json()["instance"], "/api/good/boom");
+    assert_eq!(host.get("/api/health").status, 200);
+    let (_, log) = host.stop();
+    assert!(log.contains("a handler's own fault") && log.contains("tiny_host.rs:"), "{log}");
+    assert!(!log.contains("stack backtrace"), "{log}");
+    let id = boom.json()["request_id"].as_str().unwrap().to_owned();
+    assert_eq!(
+        log.matches(&id).count(),
+        2,
+        "the panic's line and the request's line name the request: {log}"
+    );
+}
+
+#[test]
+fn the_api_never_answers_with_the_page() {
+    let folder = Folder::release();
+    let host = Host::start(&folder, |_| {});
+    for path in ["/api", "/api/", "/api/nothing", "/api/good/nothing", "/api/_dev/events"] {
+        let answer = host.ask("GET", path, &[("accept", "text/html")], "");
+        assert_eq!(
+            (answer.status, answer.header("content-type")),
+            (404, "application/problem+json"),
+            "{path}"
+        );
+        assert_eq!(answer.json()["instance"], path);
+    }
+    let answer = host.ask("DELETE", "/api/health", &[], "");
+    assert_eq!((answer.status, answer.header("allow")), (405, "GET,HEAD"));
+    let document = host.get("/api/openapi.json").json();
+    assert_eq!(document["paths"]["/api/good/notes"]["post"]["operationId"], "good_add");
+    assert!(document["paths"]["/api/good/notes/{id}"]["get"].is_object());
+    assert!(host.get("/api/docs").text.contains("/api/docs/docs.js"));
+}
+
+#[test]
+fn the_page_and_its_files() {
+    let folder = Folder::release();
+    let host = Host::start(&folder, |_| {});
+    let page = host.get("/");
+    assert_eq!((page.status, page.header("cache-control")), (200, "no-cache"));
+    assert!(page.header("content-security-policy").contains("script-src 'self';"));
+    assert!(!page.text.contains("_dev"), "{}", page.text);
+    let again = host.ask("GET", "/", &[("if-none-match", page.header("etag"))], "");
+    assert_eq!((again.status, again.text.as_str()), (304, ""));
+    let deep = host.ask("GET", "/crm/customers/acme.com", &[("accept", "text/html,*/*;q=0.8")], "");
+    assert_eq!((deep.status, &deep.text), (200, &page.text));
+
+    let script = host.ask("GET", "/assets/app-1a2b.js", &[("accept-encoding", "gzip, br;q=0.9")], "");
+    assert_eq!((script.header("content-encoding"), script.text.as_str()), ("gzip", "as gzip"));
+    assert_eq!(script.header("cache-control"), "public, max-age=31536000, immutable");
+    assert_eq!(script.header("vary"), "accept-encoding");
+    assert_eq!(script.header("content-type"), "text/javascript; charset=utf-8");
+    let plain = host.get("/assets/app-1a2b.js");
+    assert_eq!((plain.header("content-encoding"), plain.text.as_str()), ("", "let app = 1;"));
+    let head = host.ask("HEAD", "/assets/app-1a2b.js", &[], "");
+    assert_eq!((head.status, head.header("content-length"), head.text.as_str()), (200, "12", ""));
+
+    for path in
+        ["/assets/gone-1.js", "/favicon.ico", "/../data/hub.db", "/assets/%2e%2e/%2e%2e/data/hub.db", "/%00"]
+    {
+        assert_eq!(host.get(path).status, 404, "{path}");
+    }
+    let put = host.ask("PUT", "/", &[], "");
+    assert_eq!((put.status, put.header("allow")), (405, "GET,HEAD"));
+}
+
+#[test]
+fn while_the_page_is_worked_on_it_is_read_afresh() {
+    let folder = Folder::release();
+    let host = Host::start(&folder, |command| {
+        command.arg("--dev");
+    });
+    assert!(host.get("/").text.contains("<script src=\"/api/_dev/reload.js\"></script></body>"));
+    let mut events = host.stream("/api/_dev/events");
+    assert!(events.next().contains("event: hello"));
+    folder.write("web/assets/new-1.js", "let fresh;");
+    folder.write("web/index.html", "<body>another</body>");
+    assert!(events.next().contains("event: reload"));
+    assert_eq!(host.get("/assets/new-1.js").text, "let fresh;");
+    assert!(host.get("/").text.starts_with("<body>another<script"));
+    drop(events);
+    let (status, log) = host.stop();
+    assert_eq!(status, Some(0), "{log}");
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let folder = Folder::release();
+    let host = Host::start(&folder, |_| {});
+    let slow = host.stream("/api/good/slow");
+    // The request has to be under way.
+    std::thread::sleep(Duration::from_millis(200));
+    host.signal("TERM");
+    std::thread::sleep(Duration::from_millis(200));
+    let begun = Instant::now();
+    let (status, log) = host.stop();
+    assert_eq!(status, Some(0), "{log}");
+    assert!(begun.elapsed() < Duration::from_secs(5), "{log}");
+    assert!(log.contains("SIGTERM again"), "{log}");
+    drop(slow);
+}
+
+#[test]
+fn what_the_machine_lacks_is_one_clear_message() {
+    let folder = Folder::release();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let next = address.port() + 1;
+    let fails = |listen: &str, env: &[(&str, String)], want: &str| {
+        let mut command = command(&folder);
+        command.args(["serve", "--listen", listen]).envs(env.iter().cloned()).env("RUST_BACKTRACE", "1");
+        let (status, _, stderr) = run(command);
+        let told: Vec<&str> = stderr.lines().skip_while(|line| !line.starts_with("error: ")).collect();
+        assert_eq!((status, told.join("\n").as_str()), (Some(3), want), "{stderr}");
+        assert!(!stderr.contains("panicked"), "{stderr}");
+    };
+    fails(
+        &address.to_string(),
+        &[],
+        &format!(
+            "error: cannot listen on {address}: another program uses that port\n  help: stop that program (a host \
+             that runs already?), or choose another port: serve --listen 127.0.0.1:{next}"
+        ),
+    );
+    fails(
+        "127.0.0.1:0",
+        &[("DATA_DIR", "/proc/hub-data".to_owned())],
+        "error: cannot write to the data folder /proc/hub-data: no such file or directory\n  help: make it writable \
+         for the user that runs the host, or set DATA_DIR to another folder",
+    );
+    let text = folder.path("release/web/index.html").display().to_string();
+    fails(
+        "127.0.0.1:0",
+        &[("DATABASE_URL", format!("sqlite://{text}"))],
+        &format!(
+            "error: cannot use the database {text}: file is not a database\n  help: see that it is a SQLite file, in \
+             a folder that the host may write to, or set DATABASE_URL or DATA_DIR"
+        ),
+    );
+    let empty = folder.path("data").display().to_string();
+    fails(
+        "127.0.0.1:0",
+        &[("INSTALL_DIR", empty.clone())],
+        &format!(
+            "error: there is no page to serve: {empty}/web/index.html is missing\n  help: run the host from an \
+             unpacked release, or set INSTALL_DIR to one (…/releases/<version>)"
+        ),
+    );
+}
+
+#[test]
+fn the_same_release_again_finds_nothing_to_migrate() {
+    let folder = Folder::release();
+    let host = Host::start(&folder, |_| {});
+    host.stop();
+    let size = fs::metadata(folder.path("data/hub.db")).unwrap().len();
+    assert!(size > 0);
+    let host = Host::start(&folder, |_| {});
+    let (_, log) = host.stop();
+    assert!(!log.contains("ran migrations"), "{log}");
+}
+
+#[test]
+fn the_command_line() {
+    let folder = Folder::release();
+    let ask = |arguments: &[&str]| {
+        let mut command = command(&folder);
+        command.args(arguments);
+        run(command)
+    };
+    let (status, stdout, _) = ask(&["--version"]);
+    assert_eq!((status, stdout.as_str()), (Some(0), "hub-platform 7.8.9\n"));
+    assert_eq!(ask(&[]).0, Some(2));
+    assert_eq!(ask(&["sevre"]).0, Some(2));
+    assert_eq!(ask(&["serve", "--listen", "nowhere"]).0, Some(2));
+
+    let (_, stdout, _) = ask(&["routes", "--json"]);
+    let routes: Value = serde_json::from_str(&stdout).unwrap();
+    let note = json!({"method": "POST", "path": "/api/good/notes", "plugin": "good", "spec": "plugins.good.backend:router"});
+    assert!(routes.as_array().unwrap().contains(&note), "{stdout}");
+    assert_eq!(routes[0]["plugin"], "platform");
+
+    let (status, stdout, _) = ask(&["plugins", "list"]);
+    assert_eq!(status, Some(0));
+    let rows: Vec<Vec<&str>> = stdout.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(rows[0], ["NAME", "VERSION", "SOURCE", "STATE", "ROUTES", "TITLE"]);
+    assert_eq!(rows[2], ["needy", "1.0.0", "install", "not-configured", "1", "Needy"]);
+}
