@@ -28,7 +28,7 @@ pub const ASSET: &str = "HUB064";
 pub const OTHER: &str = "HUB069";
 
 /// One error or warning.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// Error or warning.
     pub level: Level,
@@ -79,6 +79,12 @@ impl Finding {
     pub fn help(mut self, help: impl Into<String>) -> Finding {
         self.help = help.into();
         self
+    }
+
+    /// Errors first, then by file and place.
+    pub fn order(&self, other: &Finding) -> std::cmp::Ordering {
+        let key = |finding: &Finding| (finding.level, finding.file.clone(), finding.line, finding.column);
+        key(self).cmp(&key(other)).then_with(|| (self.code, &self.message).cmp(&(other.code, &other.message)))
     }
 
     /// Whether this one stops the build.
@@ -135,6 +141,9 @@ pub fn token_len(text: &str, offset: usize) -> usize {
         };
     }
     let word = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
+    if first == '@' {
+        return 1 + token_len(rest, 1);
+    }
     if word(first) { rest.find(|c| !word(c)).unwrap_or(rest.len()) } else { first.len_utf8() }
 }
 
@@ -147,6 +156,8 @@ pub fn spot_of_line(text: &str, line: usize, column: usize) -> Spot {
     };
     let row = text[start..].lines().next().unwrap_or("");
     let inside: usize = row.chars().take(column.saturating_sub(1)).map(char::len_utf8).sum();
+    // Parsers point before the white space that leads to a token.
+    let inside = inside + row[inside..].len() - row[inside..].trim_start().len();
     Spot::at(text, start + inside, token_len(text, start + inside))
 }
 

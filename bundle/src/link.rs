@@ -21,9 +21,6 @@ use crate::finding::Finding;
 use crate::job::Mode;
 use crate::places::Places;
 
-/// Length of the hash in the name of a script: `assets/<name>-<hash>.js`.
-pub const HASH_LEN: usize = 8;
-
 /// What is to be linked.
 #[derive(Debug, Clone)]
 pub struct Request {
@@ -38,6 +35,8 @@ pub struct Request {
 pub struct Chunk {
     /// Path in the output folder, with the content's hash.
     pub file: String,
+    /// The name by which other scripts ask for it, if any does so lazily.
+    pub name: Option<String>,
     /// The script.
     pub code: String,
     /// Its source map.

@@ -7,7 +7,7 @@ use handlebars::Handlebars;
 use serde::Serialize;
 
 use crate::finding::{Finding, OTHER, Spot, spot_of_line};
-use crate::link::{HASH_LEN, Need, Page};
+use crate::link::{Need, Page};
 
 /// What a template may use.
 #[derive(Debug, Serialize)]
@@ -31,7 +31,7 @@ pub fn render(template: &Path, title: &str, page: &Page) -> Result<String, Findi
         entry: address(&page.entry),
         styles: page.styles.iter().map(address).collect(),
         preloads: page.scripts.iter().map(address).collect(),
-        preload_json: preload_json(&page.lazy),
+        preload_json: preload_json(page),
     };
     let mut engine = Handlebars::new();
     engine.set_strict_mode(true);
@@ -50,34 +50,38 @@ pub fn render(template: &Path, title: &str, page: &Page) -> Result<String, Findi
         .map_err(|error| wrong(error.reason().to_string(), error.line_no, error.column_no))
 }
 
-/// What each lazy chunk needs besides itself, in the form that `link/load.js` reads.
+/// Where the lazy chunks are and what they need besides themselves, in the form that `link/load.js` reads.
 ///
-/// A page may have a thousand lazy chunks, and a hash does not compress: files are named once, and a chunk goes by its
-/// name without the hash wherever no other chunk has that name.
+/// A page may have a thousand of them, and a hash does not compress: every file is named once.
 #[derive(Debug, Serialize)]
 struct Preloads<'a> {
     files: Vec<String>,
-    chunks: BTreeMap<&'a str, Vec<usize>>,
+    chunks: BTreeMap<&'a str, Vec<Item<'a>>>,
+}
+
+/// A chunk's own script, then what it needs.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Item<'a> {
+    Script(&'a str),
+    File(usize),
 }
 
 /// The preloads as text that may stand inside a `<script>` element.
-fn preload_json(lazy: &BTreeMap<String, Need>) -> String {
-    let mut namesakes: HashMap<&str, usize> = HashMap::new();
-    for file in lazy.keys() {
-        *namesakes.entry(short_name(file)).or_default() += 1;
-    }
+fn preload_json(page: &Page) -> String {
+    let nothing = Need::default();
+    let needs = |file: &str| page.lazy.get(file).unwrap_or(&nothing);
     // The files that most chunks need come first: short numbers for them.
     let mut uses: BTreeMap<&str, usize> = BTreeMap::new();
-    for file in lazy.values().flat_map(|need| need.css.iter().chain(&need.js)) {
+    for file in page.names.values().flat_map(|file| needs(file).css.iter().chain(&needs(file).js)) {
         *uses.entry(file).or_default() += 1;
     }
     let mut files: Vec<&str> = uses.keys().copied().collect();
     files.sort_by_key(|file| std::cmp::Reverse(uses[file]));
     let index: HashMap<&str, usize> = files.iter().enumerate().map(|(index, file)| (*file, index)).collect();
-    let chunks = lazy.iter().filter(|(_, need)| !need.is_empty()).map(|(file, need)| {
-        let short = short_name(file);
-        let name = if namesakes[short] == 1 { short } else { long_name(file) };
-        (name, need.css.iter().chain(&need.js).map(|file| index[file.as_str()]).collect())
+    let chunks = page.names.iter().map(|(name, file)| {
+        let need = needs(file).css.iter().chain(&needs(file).js).map(|file| Item::File(index[file.as_str()]));
+        (name.as_str(), std::iter::once(Item::Script(stem(file))).chain(need).collect())
     });
     let preloads =
         Preloads { chunks: chunks.collect(), files: files.iter().map(|file| format!("/{file}")).collect() };
@@ -86,44 +90,36 @@ fn preload_json(lazy: &BTreeMap<String, Need>) -> String {
 }
 
 /// `assets/Card-0a1b2c3d.js` → `Card-0a1b2c3d`.
-fn long_name(file: &str) -> &str {
+fn stem(file: &str) -> &str {
     let name = file.rsplit('/').next().unwrap_or(file);
     name.strip_suffix(".js").unwrap_or(name)
-}
-
-/// `assets/Card-0a1b2c3d.js` → `Card`.
-fn short_name(file: &str) -> &str {
-    let name = long_name(file);
-    name.len().checked_sub(HASH_LEN + 1).and_then(|end| name.get(..end)).unwrap_or(name)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn need(css: &[&str], js: &[&str]) -> Need {
-        let owned = |files: &[&str]| files.iter().map(|&file| file.to_owned()).collect();
-        Need { css: owned(css), js: owned(js) }
-    }
-
     #[test]
-    fn preloads_name_only_what_is_needed_and_cannot_end_the_element() {
-        let lazy = BTreeMap::from([
-            ("assets/a-11111111.js".to_owned(), need(&["assets/</script>.css"], &[])),
-            ("assets/b-22222222.js".to_owned(), need(&[], &[])),
-        ]);
-        assert_eq!(preload_json(&lazy), r#"{"files":["/assets/\u003c/script>.css"],"chunks":{"a":[0]}}"#);
-    }
-
-    #[test]
-    fn namesakes_keep_their_hash() {
-        let lazy = BTreeMap::from([
-            ("assets/index-11111111.js".to_owned(), need(&[], &["assets/s.js"])),
-            ("assets/index-22222222.js".to_owned(), need(&["assets/c.css"], &["assets/s.js"])),
-        ]);
+    fn preloads_name_every_file_once_and_cannot_end_the_element() {
+        let need = |css: &[&str], js: &[&str]| {
+            let owned = |files: &[&str]| files.iter().map(|&file| file.to_owned()).collect();
+            Need { css: owned(css), js: owned(js) }
+        };
+        let page = Page {
+            lazy: BTreeMap::from([
+                ("assets/a-1.js".to_owned(), need(&["assets/</script>.css"], &["assets/s.js"])),
+                ("assets/b-2.js".to_owned(), need(&[], &["assets/s.js"])),
+                ("assets/s.js".to_owned(), need(&[], &[])),
+            ]),
+            names: BTreeMap::from([
+                ("a".into(), "assets/a-1.js".into()),
+                ("b".into(), "assets/b-2.js".into()),
+            ]),
+            ..Page::default()
+        };
         assert_eq!(
-            preload_json(&lazy),
-            r#"{"files":["/assets/s.js","/assets/c.css"],"chunks":{"index-11111111":[0],"index-22222222":[1,0]}}"#
+            preload_json(&page),
+            r#"{"files":["/assets/s.js","/assets/\u003c/script>.css"],"chunks":{"a":["a-1",1,0],"b":["b-2",0]}}"#
         );
     }
 }

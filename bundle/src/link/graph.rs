@@ -2,26 +2,15 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use serde::Serialize;
-
 use super::Chunk;
 
 /// What must be fetched with a lazy chunk and is not on the page already. Paths are relative to the output folder.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Need {
     /// Style sheets, in cascade order.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub css: Vec<String>,
     /// Scripts.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub js: Vec<String>,
-}
-
-impl Need {
-    /// Whether the chunk is complete by itself.
-    pub fn is_empty(&self) -> bool {
-        self.css.is_empty() && self.js.is_empty()
-    }
 }
 
 /// What the page itself loads, and what each lazy chunk adds to it.
@@ -33,8 +22,10 @@ pub struct Page {
     pub scripts: Vec<String>,
     /// The style sheets of all of these, in cascade order.
     pub styles: Vec<String>,
-    /// Each chunk outside the page, by file.
+    /// What each chunk outside the page needs, by file.
     pub lazy: BTreeMap<String, Need>,
+    /// The file that each name stands for by which scripts ask for a chunk.
+    pub names: BTreeMap<String, String>,
 }
 
 impl Page {
@@ -61,6 +52,10 @@ impl Page {
         Page {
             entry: entry.file.clone(),
             lazy: lazy.collect(),
+            names: chunks
+                .iter()
+                .filter_map(|chunk| Some((chunk.name.clone()?, chunk.file.clone())))
+                .collect(),
             styles: eager.iter().filter_map(|file| style(file)).collect(),
             scripts: eager
                 .iter()
@@ -105,6 +100,7 @@ mod tests {
     fn chunk(file: &str, imports: &[&str], style: bool) -> Chunk {
         Chunk {
             file: file.to_owned(),
+            name: (file.len() == 1).then(|| file.to_uppercase()),
             code: String::new(),
             map: None,
             entry: file == "main",
@@ -131,8 +127,9 @@ mod tests {
             page.lazy["a"],
             Need { css: vec!["chart.css".into(), "a.css".into()], js: vec!["chart".into()] }
         );
-        assert!(page.lazy["b"].is_empty());
+        assert_eq!(page.lazy["b"], Need::default());
         assert_eq!(page.lazy["chart"].css, ["chart.css"]);
+        assert_eq!(page.names, BTreeMap::from([("A".into(), "a".into()), ("B".into(), "b".into())]));
     }
 
     #[test]

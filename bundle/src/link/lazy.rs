@@ -1,87 +1,101 @@
-//! Lazy chunks that need more than their own script: their `import()` goes through the loader of `load.js`.
+//! Lazy chunks by name: every `import()` of another chunk goes through the loader of `load.js`.
 //!
-//! The rewrite replaces the six letters `import` by six others in the rendered chunk, before names are hashed: file
-//! names stay true to their content, and source maps stay true without being rewritten.
+//! The rewrite happens in the rendered chunk, before names are hashed. A script then holds the name of a lazy chunk and
+//! not its hash, so its own hash does not depend on it; the page has the hashes. `import("./Card-….js")` becomes
+//! `$chunk("Card"     )`, filled up to the same length, so that source maps stay true without being rewritten.
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use memchr::memmem;
-use rolldown_common::RollupRenderedChunk;
 use rolldown_plugin::{
     HookBuildEndArgs, HookNoopReturn, HookRenderChunkArgs, HookRenderChunkOutput, HookRenderChunkReturn,
     HookTransformOutputMap, HookUsage, Plugin, PluginContext,
 };
 
-use super::graph::closure;
-use super::styles::Sheets;
-
-/// The loader's global name; as long as `import`, see above.
-const LOADER: &str = "$chunk";
 /// How a rendered chunk refers to another one lazily.
 const IMPORT: &str = "import(\"./";
+/// How it refers to it afterwards.
+const LOAD: &str = "$chunk(\"";
+
+/// What is imported lazily; filled by the plugin, read when the linker is done.
+#[derive(Debug, Default)]
+pub struct Targets {
+    modules: Mutex<BTreeSet<String>>,
+    names: OnceLock<HashMap<String, String>>,
+}
+
+impl Targets {
+    /// Ids of the modules that somebody imports lazily.
+    pub fn modules(&self) -> BTreeSet<String> {
+        self.modules.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+    }
+
+    /// The name by which scripts ask for the chunk that the linker first called `file`.
+    pub fn name(&self, file: &str) -> Option<&str> {
+        self.names.get()?.get(file).map(String::as_str)
+    }
+}
 
 /// The plugin.
 #[derive(Debug)]
 pub struct Lazy {
-    sheets: Arc<Sheets>,
-    needy: OnceLock<HashSet<String>>,
     targets: Arc<Targets>,
 }
 
-/// Ids of the modules that somebody imports lazily.
-#[derive(Debug, Default)]
-pub struct Targets(Mutex<BTreeSet<String>>);
-
-impl Targets {
-    /// All of them, sorted.
-    pub fn take(&self) -> BTreeSet<String> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()))
-    }
-}
-
 impl Lazy {
-    /// Looks for style sheets in `sheets` and notes in `targets` what is imported lazily.
-    pub fn new(sheets: Arc<Sheets>, targets: Arc<Targets>) -> Lazy {
-        Lazy { sheets, needy: OnceLock::new(), targets }
+    /// Notes in `targets` what is imported lazily.
+    pub fn new(targets: Arc<Targets>) -> Lazy {
+        Lazy { targets }
     }
 
-    /// The chunks outside the page that bring styles or further scripts with them.
-    fn needy(&self, args: &HookRenderChunkArgs<'_>) -> &HashSet<String> {
-        self.needy.get_or_init(|| {
-            let imports = |file: &str| args.chunks.get(file).map_or(&[][..], |chunk| &chunk.imports);
-            let styled = |chunk: &RollupRenderedChunk| {
-                self.sheets.any(chunk.modules.keys.iter().map(|id| id.as_str()))
-            };
-            let Some(entry) = args.chunks.values().find(|chunk| chunk.is_entry) else {
-                return HashSet::new();
-            };
-            let page: HashSet<&str> = closure(entry.filename.as_str(), imports).into_iter().collect();
-            let lazy = args.chunks.values().filter(|chunk| !page.contains(chunk.filename.as_str()));
-            let needs_more = lazy.filter(|chunk| {
-                let added =
-                    closure(chunk.filename.as_str(), imports).into_iter().filter(|file| !page.contains(file));
-                let mut added = added.filter_map(|file| args.chunks.get(file));
-                added.any(|other| other.filename != chunk.filename || styled(other))
-            });
-            needs_more.map(|chunk| chunk.filename.to_string()).collect()
+    fn names(&self, args: &HookRenderChunkArgs<'_>) -> &HashMap<String, String> {
+        self.targets.names.get_or_init(|| {
+            let wanted: HashSet<&str> = args
+                .chunks
+                .values()
+                .flat_map(|chunk| &chunk.dynamic_imports)
+                .map(|file| file.as_str())
+                .collect();
+            let files = args.chunks.values().filter(|chunk| wanted.contains(chunk.filename.as_str()));
+            names(files.map(|chunk| (chunk.filename.as_str(), chunk.name.as_str())))
         })
     }
 }
 
-/// `code` with the lazy imports of `needy` files sent through the loader; nothing when there are none.
-fn redirect(code: &str, folder: &str, needy: impl Fn(&str) -> bool) -> Option<String> {
-    let mut result: Option<Vec<u8>> = None;
-    for at in memmem::find_iter(code.as_bytes(), IMPORT) {
-        let name = &code[at + IMPORT.len()..];
-        let Some(end) = name.find('"') else { continue };
-        if name[end + 1..].starts_with(')') && needy(&format!("{folder}{}", &name[..end])) {
-            let bytes = result.get_or_insert_with(|| code.as_bytes().to_vec());
-            bytes[at..at + LOADER.len()].copy_from_slice(LOADER.as_bytes());
-        }
+/// A name for each file: that of its chunk, with a number behind it where two chunks have the same.
+fn names<'a>(files: impl Iterator<Item = (&'a str, &'a str)>) -> HashMap<String, String> {
+    let mut namesakes: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (file, name) in files {
+        namesakes.entry(name).or_default().push(file);
     }
-    result.and_then(|bytes| String::from_utf8(bytes).ok())
+    let taken: HashSet<&str> = namesakes.keys().copied().collect();
+    let mut names = HashMap::new();
+    for (name, files) in &namesakes {
+        let mut numbers =
+            (2..).map(|number| format!("{name}~{number}")).filter(|name| !taken.contains(name.as_str()));
+        names.insert(files[0].to_owned(), (*name).to_owned());
+        names.extend(files[1..].iter().map(|file| (*file).to_owned()).zip(&mut numbers));
+    }
+    names
+}
+
+/// `code` with its lazy imports sent through the loader; nothing when there are none.
+fn redirect(code: &str, folder: &str, names: &HashMap<String, String>) -> Option<String> {
+    let mut result = String::new();
+    let mut done = 0;
+    for at in memmem::find_iter(code.as_bytes(), IMPORT) {
+        let rest = &code[at + IMPORT.len()..];
+        let Some(end) = rest.find('"').filter(|end| rest[end + 1..].starts_with(')')) else { continue };
+        let Some(name) = names.get(&format!("{folder}{}", &rest[..end])) else { continue };
+        let width = IMPORT.len() + end - LOAD.len() - name.len().min(IMPORT.len() + end - LOAD.len());
+        result.push_str(&code[done..at]);
+        result.extend([LOAD, name, "\""]);
+        result.extend(std::iter::repeat_n(' ', width));
+        done = at + IMPORT.len() + end + 1;
+    }
+    (done > 0).then(|| result + &code[done..])
 }
 
 impl Plugin for Lazy {
@@ -90,9 +104,9 @@ impl Plugin for Lazy {
     }
 
     async fn build_end(&self, ctx: &PluginContext, _: Option<&HookBuildEndArgs<'_>>) -> HookNoopReturn {
-        let mut targets = self.targets.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut modules = self.targets.modules.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         for module in ctx.get_module_ids().iter().filter_map(|id| ctx.get_module_info(id)) {
-            targets.extend(module.dynamically_imported_ids.iter().map(ToString::to_string));
+            modules.extend(module.dynamically_imported_ids.iter().map(ToString::to_string));
         }
         Ok(())
     }
@@ -101,9 +115,8 @@ impl Plugin for Lazy {
         if args.chunk.dynamic_imports.is_empty() {
             return Ok(None);
         }
-        let needy = self.needy(args);
         let folder = args.chunk.filename.rfind('/').map_or("", |at| &args.chunk.filename[..=at]);
-        Ok(redirect(&args.code, folder, |file| needy.contains(file))
+        Ok(redirect(&args.code, folder, self.names(args))
             .map(|code| HookRenderChunkOutput { code, map: HookTransformOutputMap::Null }))
     }
 
@@ -117,11 +130,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_needy_chunks_go_through_the_loader() {
-        let code = "a(() => import(\"./x-!~{01}~.js\").then(b), import(\"./y.js\"))";
-        let done = redirect(code, "assets/", |file| file == "assets/x-!~{01}~.js").unwrap();
-        assert_eq!(done, "a(() => $chunk(\"./x-!~{01}~.js\").then(b), import(\"./y.js\"))");
+    fn lazy_imports_go_through_the_loader_without_moving_anything() {
+        let names = HashMap::from([("assets/Card-!~{01}~.js".to_owned(), "Card".to_owned())]);
+        let code = "a(() => import(\"./Card-!~{01}~.js\").then(b), import(\"./other.js\"))";
+        let done = redirect(code, "assets/", &names).unwrap();
+        assert_eq!(done, "a(() => $chunk(\"Card\"             ).then(b), import(\"./other.js\"))");
         assert_eq!(done.len(), code.len());
-        assert_eq!(redirect(code, "assets/", |_| false), None);
+        assert_eq!(redirect(code, "elsewhere/", &names), None);
+    }
+
+    #[test]
+    fn namesakes_are_numbered() {
+        let names = names([("a1", "Card"), ("a2", "Card"), ("a3", "Card~2"), ("a4", "Page")].into_iter());
+        assert_eq!(names["a1"], "Card");
+        assert_eq!(names["a2"], "Card~3");
+        assert_eq!(names["a3"], "Card~2");
+        assert_eq!(names["a4"], "Page");
     }
 }

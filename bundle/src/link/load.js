@@ -1,8 +1,10 @@
 // Starts a lazy chunk: its styles and the scripts it shares with others are fetched beside it, not after it.
-// The page says in #hub-preload what each chunk needs: {"files": [address…], "chunks": {name: [index…]}}, where a name
-// is the chunk's file name, without its hash if that is enough to tell it from all others.
+//
+// Scripts call $chunk with a chunk's name. Only the page knows the file that belongs to a name and what else it needs,
+// in #hub-preload: {"files": [address…], "chunks": {name: [file, index…]}}. So a plugin's edit changes its own chunk and
+// the page, and no script that names it.
 
-const { files = [], chunks = {} } = JSON.parse(document.getElementById("hub-preload")?.textContent || "{}");
+const { files, chunks } = JSON.parse(document.getElementById("hub-preload").textContent);
 const started = {};
 
 // A style sheet that does not load is reported and never holds the chunk back: unstyled beats absent.
@@ -21,10 +23,9 @@ const start = (href) =>
     if (!style) done();
   }));
 
-globalThis.$chunk = (file) => {
-  const name = file.slice(2, -3);
-  const need = chunks[name] || chunks[name.slice(0, -9)] || [];
-  return Promise.all([import(/* @vite-ignore */ file), ...need.map((index) => start(files[index]))]).then(
+globalThis.$chunk = (name) => {
+  const [file, ...need] = chunks[name];
+  return Promise.all([import(/* @vite-ignore */ `./${file}.js`), ...need.map((index) => start(files[index]))]).then(
     ([module]) => module,
   );
 };

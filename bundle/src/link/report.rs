@@ -89,14 +89,14 @@ fn unresolved_import(error: &DiagnosableResolveError, places: &Places) -> Findin
             (quoted.trim_matches(['"', '\'', '`']), Spot::at(text, start, end.saturating_sub(start)))
         }
     };
-    let (message, help) = explain(specifier, &importer, places, &error.reason);
+    let (message, help) = explain(specifier, &importer, places);
     Finding::error(UNRESOLVED, message).at(&importer, spot).help(help)
 }
 
 /// Why an import leads nowhere, and what to do about it.
-fn explain(specifier: &str, importer: &Path, places: &Places, reason: &str) -> (String, String) {
+pub fn explain(specifier: &str, importer: &Path, places: &Places) -> (String, String) {
     let folder = importer.parent().unwrap_or(Path::new("/"));
-    if specifier.starts_with('.') {
+    if specifier.starts_with(['.', '/']) {
         let wanted = crate::places::normalize(&folder.join(specifier));
         let name = wanted.file_name().unwrap_or_default().to_string_lossy();
         let beside = wanted.parent().map(files_in).unwrap_or_default();
@@ -108,12 +108,9 @@ fn explain(specifier: &str, importer: &Path, places: &Places, reason: &str) -> (
     }
     let package = package_of(specifier);
     if places.repo.join("node_modules").join(package).is_dir() {
-        let reason = reason.trim_end_matches('.');
         return (
-            format!("`{specifier}` is not a module of the package `{package}`: {reason}"),
-            format!(
-                "the package's own package.json lists under `exports` what can be imported; the whole package is `{package}`"
-            ),
+            format!("the package `{package}` has no `{specifier}`"),
+            "its package.json lists under `exports` what can be imported".to_owned(),
         );
     }
     let manifest = package_json(folder, places);

@@ -14,7 +14,7 @@ use rolldown_plugin::{
 };
 
 use super::assets::{Assets, is_shipped};
-use super::report::Sink;
+use super::report::{Sink, explain};
 use crate::finding::{ASSET, Finding, Spot, UNRESOLVED, token_len};
 use crate::places::{Places, inside};
 
@@ -152,6 +152,21 @@ impl Resolve {
         Ok(found.map(HookResolveIdOutput::from_resolved_id))
     }
 
+    /// Reports an import that leads nowhere and lets the linker go on, so that it finds everything else that is wrong.
+    /// What a package asks for on the off chance is left to the linker, which knows whether a failure is caught.
+    fn nowhere(&self, args: &HookResolveIdArgs<'_>) -> Option<HookResolveIdOutput> {
+        let importer = args.importer?;
+        if args.kind != ImportKind::Import && in_packages(importer) {
+            return None;
+        }
+        let (message, help) = match NODE_ONLY.contains(&args.specifier) {
+            true => node_only(args.specifier),
+            false => explain(args.specifier, Path::new(importer), &self.places),
+        };
+        self.wrong(args, message, help);
+        Some(nothing())
+    }
+
     /// A finding at the import specifier that `args` speaks of.
     fn wrong(&self, args: &HookResolveIdArgs<'_>, message: String, help: String) {
         let finding = Finding::error(UNRESOLVED, message).help(help);
@@ -159,14 +174,40 @@ impl Resolve {
     }
 }
 
-/// Puts `finding` at the first place where `importer` writes `specifier` as a string.
+fn node_only(specifier: &str) -> (String, String) {
+    (
+        format!("`{specifier}` exists in Node only, not in a browser"),
+        "use what the browser has, or a package that does the same in a browser".to_owned(),
+    )
+}
+
+/// Puts `finding` where `importer` imports `specifier`.
 fn place_of_import(finding: Finding, importer: Option<&str>, specifier: &str) -> Finding {
-    let Some(importer) = importer.filter(|importer| !importer.starts_with('\0')) else { return finding };
+    let Some(importer) = importer.filter(|importer| !importer.starts_with('\0')) else {
+        return finding;
+    };
     let file = Path::new(importer.split('?').next().unwrap_or(importer));
     let text = std::fs::read_to_string(file).unwrap_or_default();
-    let at =
-        ['"', '\'', '`'].iter().filter_map(|quote| text.find(&format!("{quote}{specifier}{quote}"))).min();
+    let at = import_of(&text, specifier);
     finding.at(file, at.map_or(Spot::START, |at| Spot::at(&text, at, token_len(&text, at))))
+}
+
+/// Where `text` imports `specifier`: the offset of its opening quote.
+fn import_of(text: &str, specifier: &str) -> Option<usize> {
+    let written = ['"', '\'', '`'].map(|quote| format!("{quote}{specifier}{quote}"));
+    let mut places: Vec<usize> =
+        written.iter().flat_map(|quoted| text.match_indices(quoted).map(|(at, _)| at)).collect();
+    places.sort_unstable();
+    let imports = |at: &&usize| {
+        let before = text[..**at].trim_end();
+        ["from", "import", "import(", "require("].iter().any(|word| before.ends_with(word))
+    };
+    places.iter().find(imports).or(places.first()).copied()
+}
+
+/// Whether a module belongs to an installed package.
+fn in_packages(id: &str) -> bool {
+    id.contains("/node_modules/")
 }
 
 /// A module without content, for imports that have been reported already.
@@ -193,7 +234,12 @@ impl Plugin for Resolve {
     async fn resolve_id(&self, ctx: &PluginContext, args: &HookResolveIdArgs<'_>) -> HookResolveIdReturn {
         let specifier = args.specifier;
         if specifier.starts_with(['.', '/']) && !specifier.starts_with("//") && !specifier.contains('?') {
-            return Ok(None);
+            // Packages are sound; what is not found in them, the linker says.
+            if args.importer.is_none_or(in_packages) {
+                return Ok(None);
+            }
+            let found = self.follow(ctx, args, specifier, args.importer).await?;
+            return Ok(found.map(HookResolveIdOutput::from_resolved_id).or_else(|| self.nowhere(args)));
         }
         match specifier {
             "hub:entry" => return Ok(Some(HookResolveIdOutput::from_id(ENTRY))),
@@ -228,45 +274,33 @@ impl Plugin for Resolve {
             return Ok(Some(nothing()));
         }
         if !is_bare(specifier) {
-            if let Some(module) = specifier.strip_prefix("node:") {
-                self.wrong(
-                    args,
-                    format!("`node:{module}` exists in Node only, not in a browser"),
-                    String::new(),
-                );
+            if specifier.starts_with("node:") {
+                let (message, help) = node_only(specifier);
+                self.wrong(args, message, help);
                 return Ok(Some(nothing()));
             }
             return Ok(None);
         }
         if is_singleton(specifier) {
-            return self.singleton(ctx, args).await;
+            return match self.singleton(ctx, args).await? {
+                None => Ok(self.nowhere(args)),
+                found => Ok(found),
+            };
         }
         let outside = args
             .importer
             .and_then(|importer| self.places.owner(Path::new(importer)))
-            .is_some_and(|plugin| plugin.outside);
-        let mut found = None;
-        if outside {
-            found = self.follow(ctx, args, specifier, args.importer).await?;
-            if found.as_ref().is_none_or(|found| found.external.is_external()) {
-                found = self.follow(ctx, args, specifier, Some(&self.entry)).await?.or(found);
-            }
+            .is_some_and(|owner| owner.outside);
+        let mut found = self.follow(ctx, args, specifier, args.importer).await?;
+        if outside && found.as_ref().is_none_or(|found| found.external.is_external()) {
+            found = self.follow(ctx, args, specifier, Some(&self.entry)).await?.or(found);
         }
-        if NODE_ONLY.contains(&specifier) {
-            found = match found {
-                Some(found) => Some(found),
-                None => self.follow(ctx, args, specifier, args.importer).await?,
-            };
-            if found.as_ref().is_some_and(|found| found.external.is_external()) {
-                self.wrong(
-                    args,
-                    format!("`{specifier}` exists in Node only, not in a browser"),
-                    "use what the browser has, or a package that does the same in a browser".to_owned(),
-                );
-                return Ok(Some(nothing()));
+        match found {
+            Some(found) if !found.external.is_external() => {
+                Ok(Some(HookResolveIdOutput::from_resolved_id(found)))
             }
+            _ => Ok(self.nowhere(args)),
         }
-        Ok(found.map(HookResolveIdOutput::from_resolved_id))
     }
 
     async fn load(&self, _: SharedLoadPluginContext, args: &HookLoadArgs<'_>) -> HookLoadReturn {
@@ -325,6 +359,14 @@ mod tests {
         assert!(is_singleton("react-dom/client"));
         assert!(!is_singleton("react-is"));
         assert!(!is_singleton("@platform/plugin-hosts"));
+    }
+
+    #[test]
+    fn imports_are_told_from_other_strings() {
+        let text = "// './a'\nconst a = './a';\nimport b from './a';\n";
+        assert_eq!(import_of(text, "./a"), text.rfind("'./a'"));
+        assert_eq!(import_of("x('./a')", "./a"), Some(2));
+        assert_eq!(import_of(text, "./c"), None);
     }
 
     #[test]

@@ -2,25 +2,23 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 use std::sync::Arc;
 
 use rolldown::{
-    BundlerBuilder, BundlerOptions, BundlerTransformOptions, ChecksOptions, CodeSplittingMode,
-    CommentsOptions, Either, ExperimentalOptions, GeneratedCodeOptions, HashCharacters, InputItem,
-    JsxOptions, ManualCodeSplittingOptions, MatchGroup, MatchGroupName, MatchGroupTest, OutputFormat,
-    Platform, RawMinifyOptions, SourceMapPathTransform, SourceMapType, TsConfig,
+    BundlerBuilder, BundlerOptions, BundlerTransformOptions, ChecksOptions, CommentsOptions, Either,
+    ExperimentalOptions, GeneratedCodeOptions, HashCharacters, InputItem, JsxOptions, OutputFormat, Platform,
+    RawMinifyOptions, SourceMapPathTransform, SourceMapType, TsConfig,
 };
-use rolldown_common::{AttachDebugInfo, ModuleTag, Output, OutputChunk};
+use rolldown_common::{AttachDebugInfo, Output, OutputChunk};
 use rolldown_plugin::__inner::SharedPluginable;
 
 use super::assets::{Assets, hashed_name};
 use super::graph::closure;
 use super::lazy::{Lazy, Targets};
 use super::report::{Sink, finding_of};
-use super::resolve::{LOADER, Resolve};
+use super::resolve::Resolve;
 use super::styles::{Sheets, StyleModules};
-use super::{Chunk, HASH_LEN, Linked, Linker, Request};
+use super::{Chunk, Linked, Linker, Request};
 use crate::finding::{Finding, OTHER};
 use crate::job::Mode;
 use crate::places::{Places, normalize};
@@ -60,7 +58,7 @@ async fn link(request: &Request) -> Result<Linked, Vec<Finding>> {
     let plugins: Vec<SharedPluginable> = vec![
         Arc::new(Resolve::new(Arc::clone(places), Arc::clone(&assets), Arc::clone(&sink))),
         Arc::new(StyleModules::new(styles, Arc::clone(&assets), Arc::clone(&sheets), Arc::clone(&sink))),
-        Arc::new(Lazy::new(Arc::clone(&sheets), Arc::clone(&targets))),
+        Arc::new(Lazy::new(Arc::clone(&targets))),
     ];
     let built = BundlerBuilder::default().with_options(options(request)).with_plugins(plugins).build();
     let output = match built {
@@ -78,12 +76,12 @@ async fn link(request: &Request) -> Result<Linked, Vec<Finding>> {
         Err(errors) => (None, errors.into_vec()),
     };
     findings.extend(diagnostics.into_iter().filter_map(|diagnostic| finding_of(diagnostic, places)));
-    findings.sort();
+    findings.sort_by(Finding::order);
     findings.dedup();
     match output {
         Some(output) if !findings.iter().any(Finding::is_error) => {
-            let lazy = targets.take().iter().map(|id| name_of(id, places)).collect();
-            Ok(Linked { findings, lazy, ..linked(&output, places, &sheets, &assets) })
+            let lazy = targets.modules().iter().map(|id| name_of(id, places)).collect();
+            Ok(Linked { findings, lazy, ..linked(&output, places, &sheets, &assets, &targets) })
         }
         _ => Err(findings),
     }
@@ -99,8 +97,8 @@ fn options(request: &Request) -> BundlerOptions {
         dir: Some(OUT.to_owned()),
         format: Some(OutputFormat::Esm),
         platform: Some(Platform::Browser),
-        entry_filenames: Some(format!("assets/[name]-[hash:{HASH_LEN}].js").into()),
-        chunk_filenames: Some(format!("assets/[name]-[hash:{HASH_LEN}].js").into()),
+        entry_filenames: Some("assets/[name]-[hash].js".to_owned().into()),
+        chunk_filenames: Some("assets/[name]-[hash].js".to_owned().into()),
         // One case only: names must stay apart on file systems that know no case.
         hash_characters: Some(HashCharacters::Base36),
         define: Some(define.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()),
@@ -118,7 +116,6 @@ fn options(request: &Request) -> BundlerOptions {
         }),
         // An author's tsconfig.json is for the editor; what it says must not change what is shipped.
         tsconfig: Some(TsConfig::Auto(false)),
-        code_splitting: Some(CodeSplittingMode::Advanced(vendor())),
         // Licences are gathered in one file of their own.
         comments: Some(CommentsOptions { legal: !production, annotation: !production, jsdoc: !production }),
         // Smaller and faster than `const`, which must check at run time that it has been set.
@@ -141,26 +138,6 @@ fn options(request: &Request) -> BundlerOptions {
     }
 }
 
-/// The packages that the page itself needs are a chunk of their own. It changes when a package does; a plugin's edit
-/// changes the entry, which names every lazy chunk, and nothing that others import.
-///
-/// The loader goes with them, as the first module of the first chunk that runs.
-fn vendor() -> ManualCodeSplittingOptions {
-    let test = |id: &str| {
-        let found = id.contains("/node_modules/") || id == LOADER;
-        let answer: Pin<Box<dyn Future<Output = anyhow::Result<Option<bool>>> + Send>> =
-            Box::pin(std::future::ready(Ok(Some(found))));
-        answer
-    };
-    let group = MatchGroup {
-        name: MatchGroupName::Static("vendor".to_owned()),
-        test: Some(MatchGroupTest::Function(Arc::new(test))),
-        tags: Some(vec![ModuleTag::Initial]),
-        ..MatchGroup::default()
-    };
-    ManualCodeSplittingOptions { groups: Some(vec![group]), ..ManualCodeSplittingOptions::default() }
-}
-
 /// Source maps name their sources by the names that are the same on every machine.
 fn source_names(places: &Arc<Places>) -> SourceMapPathTransform {
     let places = Arc::clone(places);
@@ -179,7 +156,7 @@ fn source_name(places: &Places, folder: &Path, source: &str) -> String {
 }
 
 /// rolldown's output in our terms.
-fn linked(output: &[Output], places: &Places, sheets: &Sheets, assets: &Assets) -> Linked {
+fn linked(output: &[Output], places: &Places, sheets: &Sheets, assets: &Assets, targets: &Targets) -> Linked {
     let maps: HashMap<&str, &str> = output
         .iter()
         .filter_map(|file| match file {
@@ -216,6 +193,7 @@ fn linked(output: &[Output], places: &Places, sheets: &Sheets, assets: &Assets) 
     };
     let chunks = scripts.iter().map(|chunk| Chunk {
         file: chunk.filename.to_string(),
+        name: targets.name(&chunk.preliminary_filename).map(str::to_owned),
         code: chunk.code.clone(),
         map: chunk.sourcemap_filename.as_deref().and_then(|file| maps.get(file)).map(|map| (*map).to_owned()),
         entry: chunk.is_entry,

@@ -24,12 +24,6 @@ impl Sheets {
         self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).insert(id.to_owned(), style);
     }
 
-    /// Whether any of these modules brings rules.
-    pub fn any<'a>(&self, ids: impl Iterator<Item = &'a str>) -> bool {
-        let sheets = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        ids.into_iter().any(|id| sheets.get(id).is_some_and(|style| !style.is_empty()))
-    }
-
     /// All files that any of the sheets was made of.
     pub fn files(&self) -> Vec<PathBuf> {
         let sheets = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
