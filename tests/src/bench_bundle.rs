@@ -54,10 +54,19 @@ struct Tool {
 ///
 /// `repo` is the repository (the bench's packages are installed below `tests/bench/bundle` when they are not there yet),
 /// `bundler` the built `hub-bundle`.
-pub fn run(repo: &Path, bundler: &Path, sizes: &[usize], rounds: usize, report: &mut dyn Write) -> io::Result<Vec<Row>> {
+pub fn run(
+    repo: &Path,
+    bundler: &Path,
+    sizes: &[usize],
+    rounds: usize,
+    report: &mut dyn Write,
+) -> io::Result<Vec<Row>> {
     let packages = repo.join("tests/bench/bundle");
     install(&packages)?;
-    writeln!(report, "bundle: wall and CPU seconds (medians of {rounds}), initial gzip bytes; ratio = hub / other")?;
+    writeln!(
+        report,
+        "bundle: wall and CPU seconds (medians of {rounds}), initial gzip bytes; ratio = hub / other"
+    )?;
     writeln!(
         report,
         "{:>9}  {:<8} {:>7} {:>7} {:>9}   {:>10} {:>9} {:>11}",
@@ -114,7 +123,9 @@ fn install(packages: &Path) -> io::Result<()> {
         return Ok(());
     }
     // No install scripts: esbuild's only checks its own binary, which is called directly here.
-    finish(Command::new("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(packages))
+    finish(
+        Command::new("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(packages),
+    )
 }
 
 fn tools(folder: &Path, bundler: &Path, modules: &Path, size: usize) -> Vec<Tool> {
@@ -129,13 +140,19 @@ fn tools(folder: &Path, bundler: &Path, modules: &Path, size: usize) -> Vec<Tool
             let output = child.wait_with_output()?;
             match output.status.success() {
                 true => Ok(()),
-                false => Err(io::Error::other(format!("hub-bundle: {}", String::from_utf8_lossy(&output.stdout)))),
+                false => {
+                    Err(io::Error::other(format!("hub-bundle: {}", String::from_utf8_lossy(&output.stdout))))
+                }
             }
         }
     };
     let vite = {
         let (folder, script) = (folder.to_owned(), modules.join("vite/bin/vite.js"));
-        move || finish(Command::new("node").arg(&script).args(["build", "--logLevel", "warn"]).current_dir(&folder))
+        move || {
+            finish(
+                Command::new("node").arg(&script).args(["build", "--logLevel", "warn"]).current_dir(&folder),
+            )
+        }
     };
     let esbuild = {
         let (folder, program) = (folder.to_owned(), native_esbuild(modules));
@@ -220,7 +237,9 @@ pub fn initial_bytes(out: &Path) -> io::Result<usize> {
 
 /// Attribute values in a page, outside the data it carries for later.
 fn quoted(page: &str) -> impl Iterator<Item = &str> {
-    page.lines().filter(|line| !line.contains("application/json")).flat_map(|line| line.split('"').skip(1).step_by(2))
+    page.lines()
+        .filter(|line| !line.contains("application/json"))
+        .flat_map(|line| line.split('"').skip(1).step_by(2))
 }
 
 fn is_asset(text: &str) -> bool {
@@ -260,7 +279,8 @@ mod tests {
 
     #[test]
     fn only_imports_that_run_first_count() {
-        let script = "import{a as b}from\"./vendor-1.js\";import\"./side.js\";const c=()=>import(\"./lazy.js\")";
+        let script =
+            "import{a as b}from\"./vendor-1.js\";import\"./side.js\";const c=()=>import(\"./lazy.js\")";
         assert_eq!(static_imports(script), ["vendor-1.js", "side.js"]);
     }
 

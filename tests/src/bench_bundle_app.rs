@@ -9,9 +9,30 @@ use std::path::Path;
 const PER_PLUGIN: usize = 10;
 /// Icons that the overrides pick from.
 const ICONS: [&str; 24] = [
-    "Activity", "Archive", "BadgeCheck", "Bell", "Bookmark", "Briefcase", "Calendar", "Camera", "ChartBar", "Clock",
-    "Cloud", "Database", "FileText", "Flag", "Folder", "Globe", "Heart", "Inbox", "Layers", "Mail", "Map", "Package",
-    "Shield", "Users",
+    "Activity",
+    "Archive",
+    "BadgeCheck",
+    "Bell",
+    "Bookmark",
+    "Briefcase",
+    "Calendar",
+    "Camera",
+    "ChartBar",
+    "Clock",
+    "Cloud",
+    "Database",
+    "FileText",
+    "Flag",
+    "Folder",
+    "Globe",
+    "Heart",
+    "Inbox",
+    "Layers",
+    "Mail",
+    "Map",
+    "Package",
+    "Shield",
+    "Users",
 ];
 
 /// Writes the app into `folder`, with `modules` as its packages.
@@ -84,7 +105,9 @@ pub const ESBUILD: [&str; 16] = [
 
 /// The page that goes with esbuild's output in `out`: its entry script and style sheet, and nothing else.
 pub fn esbuild_page(out: &Path) -> io::Result<()> {
-    let mut page = String::from("<!doctype html>\n<html lang=\"en\">\n  <head>\n    <meta charset=\"utf-8\">\n    <title>Bench</title>\n");
+    let mut page = String::from(
+        "<!doctype html>\n<html lang=\"en\">\n  <head>\n    <meta charset=\"utf-8\">\n    <title>Bench</title>\n",
+    );
     for entry in std::fs::read_dir(out.join("assets"))? {
         let name = entry?.file_name().to_string_lossy().into_owned();
         if name.starts_with("main-") && name.ends_with(".css") {
@@ -142,8 +165,11 @@ fn component(number: usize) -> String {
     } else {
         ""
     };
-    let style_import =
-        if has_styles(number) { format!("import styles from \"./Override{number:04}.module.css\";\n") } else { String::new() };
+    let style_import = if has_styles(number) {
+        format!("import styles from \"./Override{number:04}.module.css\";\n")
+    } else {
+        String::new()
+    };
     let class = if has_styles(number) { " className={styles.card}" } else { "" };
     let chart = if has_chart(number) {
         "\n      <ResponsiveContainer width=\"100%\" height={180}>\n        <BarChart data={rows}>\n          <XAxis dataKey=\"name\" />\n          <YAxis />\n          <Tooltip />\n          <Bar dataKey=\"amount\" fill=\"#1d6b79\" />\n        </BarChart>\n      </ResponsiveContainer>"

@@ -1,5 +1,9 @@
-//! What the end-to-end tests share: the real `xtask`, a release that is unpacked elsewhere, and a host that runs.
+//! What the end-to-end tests and the benchmarks share: the real `xtask`, a release that is unpacked elsewhere, a host
+//! that runs.
 
+pub mod bench_bundle;
+pub mod bench_bundle_app;
+pub mod bench_host;
 pub mod host;
 pub mod release;
 pub mod xtask;

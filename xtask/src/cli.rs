@@ -86,6 +86,9 @@ pub struct GoldenArgs {
 
 #[derive(Debug, Clone, Args)]
 pub struct TestArgs {
+    /// Run only the steps whose name holds one of these words
+    #[arg(value_name = "STEP")]
+    pub only: Vec<String>,
     /// Fail, rather than skip, where the machine lacks something that a test needs
     #[arg(long)]
     pub require_all: bool,

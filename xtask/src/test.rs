@@ -74,7 +74,9 @@ pub fn run(args: &TestArgs) -> Outcome {
         return Outcome::Machine;
     }
     let begun = Instant::now();
-    for (name, step) in steps(&repo, &machine) {
+    let wanted =
+        |name: &str| args.only.is_empty() || args.only.iter().any(|word| name.contains(word.as_str()));
+    for (name, step) in steps(&repo, &machine).into_iter().filter(|(name, _)| wanted(name)) {
         // Said before a step, not after it: the last lines are the test runner's own.
         eprintln!("\n== {name} (after {})", seconds(begun.elapsed()));
         if let Err(problem) = step() {

@@ -1,0 +1,185 @@
+//! The host against the same routes written by hand on axum, with the same middleware: requests per second and CPU time a
+//! request. And how long the host takes from its start to the first answer.
+
+use std::fs;
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::host::{command, free_port};
+
+/// Connections that the load is spread over.
+const CONNECTIONS: &str = "32";
+/// How long one measurement takes.
+const SECONDS: u64 = 5;
+/// Clock ticks a second in `/proc/<pid>/stat`: fixed on Linux, whatever the kernel's own clock.
+const TICKS: f64 = 100.0;
+
+/// What one measurement gave.
+#[derive(Debug, Clone, Copy)]
+struct Load {
+    per_second: f64,
+    cpu_micros: f64,
+}
+
+/// A server under test; ended when dropped.
+struct Server {
+    child: Child,
+    port: u16,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Server {
+    fn start(mut command: Command, port: u16) -> io::Result<Server> {
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+        let server = Server { child, port };
+        wait_for_answer(port, "/api/health", Duration::from_secs(20))?;
+        Ok(server)
+    }
+
+    /// Processor time used so far, in seconds.
+    fn cpu(&self) -> io::Result<f64> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        // The second field is the program's name in brackets and may hold spaces.
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        let ticks =
+            |index: usize| fields.get(index).and_then(|field| field.parse::<f64>().ok()).unwrap_or(0.0);
+        Ok((ticks(11) + ticks(12)) / TICKS)
+    }
+
+    fn load(&self, path: &str) -> io::Result<Load> {
+        let before = self.cpu()?;
+        let output = Command::new("wrk")
+            .args(["-t1", "-c", CONNECTIONS, "-d", &format!("{SECONDS}s")])
+            .arg(format!("http://127.0.0.1:{}{path}", self.port))
+            .output()?;
+        let cpu = self.cpu()? - before;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let number = |label: &str| {
+            let line = text.lines().find(|line| line.contains(label))?;
+            line.split_whitespace().find_map(|word| word.trim_end_matches(':').parse::<f64>().ok())
+        };
+        let (Some(per_second), Some(requests)) = (number("Requests/sec:"), number("requests in")) else {
+            return Err(io::Error::other(format!("wrk said:\n{text}")));
+        };
+        if text.contains("Non-2xx") {
+            return Err(io::Error::other(format!("{path} was answered with an error:\n{text}")));
+        }
+        Ok(Load { per_second, cpu_micros: cpu / requests * 1e6 })
+    }
+}
+
+/// Polls as fast as it can: what is measured is the server, not the pause between two questions.
+fn wait_for_answer(port: u16, path: &str, patience: Duration) -> io::Result<()> {
+    let begun = Instant::now();
+    loop {
+        if answers(port, path).unwrap_or(false) {
+            return Ok(());
+        }
+        if begun.elapsed() > patience {
+            return Err(io::Error::other(format!("no answer on port {port}")));
+        }
+        std::thread::sleep(Duration::from_micros(300));
+    }
+}
+
+fn answers(port: u16, path: &str) -> io::Result<bool> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    let mut head = [0; 12];
+    stream.read_exact(&mut head)?;
+    Ok(&head == b"HTTP/1.1 200")
+}
+
+fn host(release: &Path, data: &Path, port: u16) -> Command {
+    let mut command = command(release);
+    command.args(["serve", "--listen", &format!("127.0.0.1:{port}")]).env("DATA_DIR", data);
+    command
+}
+
+/// Runs the comparison over an unpacked release; `peer` is the built program of `tests/bench/peer`.
+pub fn run(release: &Path, peer: &Path, rounds: usize, report: &mut dyn Write) -> io::Result<()> {
+    let data = tempfile::tempdir()?;
+    let port = free_port();
+    let ours = Server::start(host(release, data.path(), port), port)?;
+    let peer_port = free_port();
+    let mut by_hand = Command::new(peer);
+    by_hand.arg(format!("127.0.0.1:{peer_port}")).arg(data.path().join("hub.db"));
+    let by_hand = Server::start(by_hand, peer_port)?;
+
+    writeln!(
+        report,
+        "host against hand-written axum: {CONNECTIONS} connections, medians of {rounds} rounds of {SECONDS} s"
+    )?;
+    writeln!(
+        report,
+        "{:<26} {:>10} {:>10} {:>7}   {:>9} {:>9} {:>7}",
+        "route", "host/s", "hand/s", "ratio", "host µs", "hand µs", "ratio"
+    )?;
+    for path in ["/api/_demo/ping", "/api/crm/customers/cus-1", "/api/crm/customers?limit=2"] {
+        let mut pairs = Vec::new();
+        for _ in 0..rounds {
+            pairs.push((ours.load(path)?, by_hand.load(path)?));
+        }
+        let of = |f: &dyn Fn(&(Load, Load)) -> f64| median(pairs.iter().map(f).collect());
+        writeln!(
+            report,
+            "{path:<26} {:>10.0} {:>10.0} {:>7.3}   {:>9.1} {:>9.1} {:>7.3}",
+            of(&|pair| pair.0.per_second),
+            of(&|pair| pair.1.per_second),
+            of(&|pair| pair.0.per_second / pair.1.per_second),
+            of(&|pair| pair.0.cpu_micros),
+            of(&|pair| pair.1.cpu_micros),
+            of(&|pair| pair.0.cpu_micros / pair.1.cpu_micros),
+        )?;
+    }
+    drop((ours, by_hand));
+
+    let mut starts = Vec::new();
+    for _ in 0..20 {
+        let port = free_port();
+        let begun = Instant::now();
+        let server = Server::start(host(release, data.path(), port), port)?;
+        starts.push(begun.elapsed().as_secs_f64() * 1e3);
+        drop(server);
+    }
+    writeln!(
+        report,
+        "start to first answer: {:.1} ms (median of 20, the database is there already)",
+        median(starts)
+    )?;
+    let size = fs::metadata(release.join("bin/hub-platform"))?.len();
+    writeln!(report, "the host, stripped: {:.1} MB", size as f64 / 1e6)
+}
+
+/// The median; 0 of nothing.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(0.0)
+}
+
+/// Builds the peer as the host is built: statically linked, in the same profile.
+pub fn build_peer(repo: &Path, target: &Path) -> io::Result<PathBuf> {
+    const TARGET: &str = "x86_64-unknown-linux-gnu";
+    let folder = target.join("bench/peer");
+    let status = Command::new("cargo")
+        .args(["build", "--quiet", "--release", "--target", TARGET, "--manifest-path"])
+        .arg(repo.join("tests/bench/peer/Cargo.toml"))
+        .arg("--target-dir")
+        .arg(&folder)
+        .env("RUSTFLAGS", "-Ctarget-feature=+crt-static")
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .status()?;
+    if !status.success() {
+        return Err(io::Error::other("the peer does not build"));
+    }
+    Ok(folder.join(TARGET).join("release/bench-peer"))
+}

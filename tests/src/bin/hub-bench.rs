@@ -1,0 +1,57 @@
+//! The benchmarks behind `cargo xtask bench`: `hub-bench [bundle] [host]`. Ratios against peers in the same run.
+
+use std::io::{self, Write};
+use std::process::{Command, ExitCode, Stdio};
+
+use hub_tests::release::Built;
+use hub_tests::xtask::{repo, target};
+use hub_tests::{bench_bundle, bench_host};
+
+/// Rounds of each measurement; medians are reported.
+const ROUNDS: usize = 5;
+
+fn main() -> ExitCode {
+    let mut out = io::stdout();
+    for which in std::env::args().skip(1) {
+        let done = match which.as_str() {
+            "bundle" => bundle(&mut out),
+            "host" => match missing("wrk") {
+                Some(how) => {
+                    eprintln!("error: {how}");
+                    return ExitCode::from(3);
+                }
+                None => host(&mut out),
+            },
+            _ => Err(io::Error::other(format!("there is no benchmark `{which}`"))),
+        };
+        if let Err(error) = done {
+            eprintln!("error: {which}: {error}");
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn bundle(out: &mut dyn Write) -> io::Result<()> {
+    let status =
+        Command::new("cargo").args(["build", "--quiet", "-p", "hub-bundle"]).current_dir(repo()).status()?;
+    if !status.success() {
+        return Err(io::Error::other("the bundler does not build"));
+    }
+    let rows = bench_bundle::run(&repo(), &target().join("debug/hub-bundle"), &[10, 100, 1000], ROUNDS, out)?;
+    let held = rows.iter().filter(|row| row.holds()).count();
+    writeln!(out, "{held} of {} comparisons within their targets", rows.len())
+}
+
+fn host(out: &mut dyn Write) -> io::Result<()> {
+    let installed = Built::shared().unpack();
+    let peer = bench_host::build_peer(&repo(), &target())?;
+    bench_host::run(&installed.release(), &peer, ROUNDS, out)
+}
+
+/// Why a program cannot be used here, if so.
+fn missing(program: &str) -> Option<String> {
+    let found =
+        Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
+    (!found).then(|| format!("{program} is not installed (Debian: `apt-get install {program}`)"))
+}
