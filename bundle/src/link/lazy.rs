@@ -14,6 +14,8 @@ use rolldown_plugin::{
     HookTransformOutputMap, HookUsage, Plugin, PluginContext,
 };
 
+use super::resolve::ENTRY;
+
 /// How a rendered chunk refers to another one lazily.
 const IMPORT: &str = "import(\"./";
 /// How it refers to it afterwards.
@@ -23,6 +25,7 @@ const LOAD: &str = "$chunk(\"";
 #[derive(Debug, Default)]
 pub struct Targets {
     modules: Mutex<BTreeSet<String>>,
+    eager: OnceLock<HashSet<String>>,
     names: OnceLock<HashMap<String, String>>,
 }
 
@@ -30,6 +33,11 @@ impl Targets {
     /// Ids of the modules that somebody imports lazily.
     pub fn modules(&self) -> BTreeSet<String> {
         self.modules.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+    }
+
+    /// Whether the page reaches this module by static imports, before anything unused is dropped.
+    pub fn is_eager(&self, id: &str) -> bool {
+        self.eager.get().is_some_and(|eager| eager.contains(id))
     }
 
     /// The name by which scripts ask for the chunk that the linker first called `file`.
@@ -62,6 +70,22 @@ impl Lazy {
             names(files.map(|chunk| (chunk.filename.as_str(), chunk.name.as_str())))
         })
     }
+}
+
+/// Everything that the entry reaches by static imports.
+fn eager(ctx: &PluginContext) -> HashSet<String> {
+    let mut found = HashSet::from([ENTRY.to_owned()]);
+    let mut open = vec![ENTRY.to_owned()];
+    while let Some(id) = open.pop() {
+        // What nobody needs of a package is never read, and has no information.
+        let Some(module) = ctx.get_module_info(&id) else { continue };
+        for import in &module.imported_ids {
+            if found.insert(import.to_string()) {
+                open.push(import.to_string());
+            }
+        }
+    }
+    found
 }
 
 /// A name for each file: that of its chunk, with a number behind it where two chunks have the same.
@@ -108,6 +132,7 @@ impl Plugin for Lazy {
         for module in ctx.get_module_ids().iter().filter_map(|id| ctx.get_module_info(id)) {
             modules.extend(module.dynamically_imported_ids.iter().map(ToString::to_string));
         }
+        let _ = self.targets.eager.set(eager(ctx));
         Ok(())
     }
 

@@ -2,14 +2,17 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
 
 use rolldown::{
-    BundlerBuilder, BundlerOptions, BundlerTransformOptions, ChecksOptions, CommentsOptions, Either,
-    ExperimentalOptions, GeneratedCodeOptions, HashCharacters, InputItem, JsxOptions, OutputFormat, Platform,
-    RawMinifyOptions, SourceMapPathTransform, SourceMapType, TsConfig,
+    BundlerBuilder, BundlerOptions, BundlerTransformOptions, ChecksOptions, ChunkFilenamesOutputOption,
+    CodeSplittingMode, CommentsOptions, Either, ExperimentalOptions, GeneratedCodeOptions, HashCharacters,
+    InputItem, JsxOptions, ManualCodeSplittingOptions, MatchGroup, MatchGroupName, MatchGroupTest,
+    OutputFormat, Platform, PreserveEntrySignatures, RawMinifyOptions, SourceMapPathTransform, SourceMapType,
+    TsConfig,
 };
-use rolldown_common::{AttachDebugInfo, Output, OutputChunk};
+use rolldown_common::{AttachDebugInfo, Output, OutputChunk, RollupPreRenderedChunk};
 use rolldown_plugin::__inner::SharedPluginable;
 
 use super::assets::{Assets, hashed_name};
@@ -27,6 +30,7 @@ use crate::style::Styles;
 /// The scripts run in browsers of early 2023 and later, the same as those of the style sheets.
 const TARGET: [&str; 4] = ["chrome111", "edge111", "firefox114", "safari16.4"];
 /// The linker's idea of the output folder; nothing is ever written there.
+const PACKAGES: &str = "packages";
 const OUT: &str = "target/web";
 
 /// The linker.
@@ -60,7 +64,8 @@ async fn link(request: &Request) -> Result<Linked, Vec<Finding>> {
         Arc::new(StyleModules::new(styles, Arc::clone(&assets), Arc::clone(&sheets), Arc::clone(&sink))),
         Arc::new(Lazy::new(Arc::clone(&targets))),
     ];
-    let built = BundlerBuilder::default().with_options(options(request)).with_plugins(plugins).build();
+    let built =
+        BundlerBuilder::default().with_options(options(request, &targets)).with_plugins(plugins).build();
     let output = match built {
         Ok(mut bundler) => {
             let output = bundler.generate().await;
@@ -87,7 +92,7 @@ async fn link(request: &Request) -> Result<Linked, Vec<Finding>> {
     }
 }
 
-fn options(request: &Request) -> BundlerOptions {
+fn options(request: &Request, targets: &Arc<Targets>) -> BundlerOptions {
     let production = request.mode == Mode::Production;
     let environment = if production { "\"production\"" } else { "\"development\"" };
     let define = [("process.env.NODE_ENV", environment)];
@@ -98,7 +103,9 @@ fn options(request: &Request) -> BundlerOptions {
         format: Some(OutputFormat::Esm),
         platform: Some(Platform::Browser),
         entry_filenames: Some("assets/[name]-[hash].js".to_owned().into()),
-        chunk_filenames: Some("assets/[name]-[hash].js".to_owned().into()),
+        chunk_filenames: Some(script_names()),
+        code_splitting: Some(CodeSplittingMode::Advanced(packages(targets))),
+        preserve_entry_signatures: Some(PreserveEntrySignatures::AllowExtension),
         // One case only: names must stay apart on file systems that know no case.
         hash_characters: Some(HashCharacters::Base36),
         define: Some(define.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()),
@@ -128,7 +135,7 @@ fn options(request: &Request) -> BundlerOptions {
             ..ChecksOptions::default()
         }),
         // Nothing here asks a module's namespace for its name.
-        generated_code: Some(GeneratedCodeOptions { symbols: false, ..GeneratedCodeOptions::default() }),
+        generated_code: Some(GeneratedCodeOptions { symbols: false }),
         experimental: Some(ExperimentalOptions {
             attach_debug_info: Some(AttachDebugInfo::None),
             lazy_barrel: Some(true),
@@ -136,6 +143,37 @@ fn options(request: &Request) -> BundlerOptions {
         }),
         ..BundlerOptions::default()
     }
+}
+
+/// What a lazy chunk takes from packages, if it is much, is a chunk of its own: an edit of a dashboard does not send its
+/// chart library anew. The modules are grouped by who needs them, as the linker would group them, and those of the page
+/// stay on the page.
+fn packages(targets: &Arc<Targets>) -> ManualCodeSplittingOptions {
+    let targets = Arc::clone(targets);
+    let test = move |id: &str| {
+        let lazy = id.contains("/node_modules/") && !targets.is_eager(id);
+        let answer: Pin<Box<dyn Future<Output = anyhow::Result<Option<bool>>> + Send>> =
+            Box::pin(std::future::ready(Ok(Some(lazy))));
+        answer
+    };
+    let group = MatchGroup {
+        name: MatchGroupName::Static(PACKAGES.to_owned()),
+        test: Some(MatchGroupTest::Function(Arc::new(test))),
+        min_size: Some(50_000.0),
+        entries_aware: Some(true),
+        include_dependencies_recursively: Some(false),
+        ..MatchGroup::default()
+    };
+    ManualCodeSplittingOptions { groups: Some(vec![group]), ..ManualCodeSplittingOptions::default() }
+}
+
+/// The file name of a script. The linker names a group of packages after all chunks that need it, which may be hundreds.
+fn script_names() -> ChunkFilenamesOutputOption {
+    ChunkFilenamesOutputOption::Fn(Arc::new(|chunk: &RollupPreRenderedChunk| {
+        let name = if chunk.name.starts_with(PACKAGES) { PACKAGES } else { "[name]" };
+        let name = format!("assets/{name}-[hash].js");
+        Box::pin(std::future::ready(Ok(name)))
+    }))
 }
 
 /// Source maps name their sources by the names that are the same on every machine.

@@ -265,6 +265,40 @@ fn an_edit_changes_its_own_chunk_and_the_page_only() {
 }
 
 #[test]
+fn a_large_package_of_one_override_is_a_chunk_of_its_own() {
+    let fixture = Fixture::new(
+        &(overrides(&["crm/frontend/src/Chart.tsx"])
+            + r#"
+//- /repo/plugins/crm/frontend/src/Chart.tsx
+import { draw } from "charts";
+import { useState } from "react";
+export default function Chart() { return <b>{draw(useState(1))}</b>; }
+//- /repo/node_modules/charts/package.json
+{ "name": "charts", "type": "module", "exports": "./index.js" }
+"#),
+    );
+    let table = "a long table of colours ".repeat(4000);
+    fixture.put("node_modules/charts/index.js", format!("export const draw = (x) => [x, {table:?}];"));
+    let reply = fixture.bundle();
+    let (packages, text) = fixture.file("assets/packages-", ".js");
+    assert!(text.contains("table of colours") && !text.contains("the-one-react"));
+    assert!(
+        fixture.file("assets/main-", ".js").1.contains("the-one-react"),
+        "the page's packages stay on the page"
+    );
+    let entry = &fixture.preload()["chunks"]["Chart"];
+    assert_eq!(
+        fixture.preload()["files"][entry[1].as_u64().unwrap() as usize],
+        json!(format!("/{packages}"))
+    );
+    let chart = std::fs::read_to_string(fixture.path("plugins/crm/frontend/src/Chart.tsx")).unwrap();
+    fixture.put("plugins/crm/frontend/src/Chart.tsx", chart.replace("useState(1)", "useState(2)"));
+    let again = fixture.bundle();
+    assert_ne!(reply["modules"], again["modules"]);
+    assert_eq!(fixture.file("assets/packages-", ".js").0, packages, "an edit does not send the package anew");
+}
+
+#[test]
 fn a_style_edit_renames_the_style_sheet() {
     let fixture = Fixture::new(&two_overrides());
     fixture.bundle();
