@@ -1,7 +1,6 @@
 //! Between scan and resolve: reads what a plugin's folder holds into values. The last stage before generation that
 //! touches the disk.
 
-use std::collections::BTreeMap;
 use std::fs;
 
 use hub_manifest::diagnostic::{Diagnostic, Span};
@@ -10,14 +9,14 @@ use hub_manifest::plugin::{self, Manifest};
 use hub_manifest::source::{MAX_BYTES, Source};
 
 use crate::rust_source::Sources;
-use crate::scan::PluginFolder;
+use crate::scan::{PluginFolder, reason};
 use crate::websource::{self, Source as WebSource};
 
 /// Folder of a plugin's frontend, relative to its root.
 pub const FRONTEND: &str = "frontend";
 /// Folder of a plugin's Rust crate, relative to its root.
 pub const BACKEND: &str = "backend";
-/// Largest Rust source that is looked into, in bytes.
+/// Largest Rust source or `Cargo.toml` that is looked into, in bytes.
 const MAX_RUST_BYTES: u64 = 4 * 1024 * 1024;
 
 /// One plugin, read.
@@ -40,9 +39,9 @@ pub struct LoadedPlugin {
 /// A plugin's Rust crate.
 #[derive(Debug)]
 pub struct Backend {
-    /// Text of `Cargo.toml`.
-    pub cargo_toml: String,
-    /// `*.rs`, relative to the crate's folder.
+    /// Text of `Cargo.toml`, or why there is none and where in it the reason lies.
+    pub cargo_toml: Result<String, (String, Span)>,
+    /// `*.rs`, relative to the plugin's folder.
     pub sources: Sources,
 }
 
@@ -91,7 +90,7 @@ fn load_one(folder: PluginFolder, diagnostics: &mut Vec<Diagnostic>) -> LoadedPl
         diagnostics.extend(found);
         plugin.overrides = Some((source, parsed));
     }
-    plugin.backend = backend(&plugin.folder);
+    plugin.backend = backend(&plugin);
     plugin.web = web_sources(&plugin);
     plugin
 }
@@ -104,11 +103,13 @@ fn web_sources(plugin: &LoadedPlugin) -> Vec<WebSource> {
     }
     let manifest = &plugin.manifest;
     let named = manifest.frontend_overrides.iter().map(|(_, file)| file).chain(&manifest.frontend_entry);
-    for file in named {
-        let known = found.iter().any(|source| source.path == file.value);
-        if !known && plugin.folder.files.contains(&file.value) {
-            let sources = websource::scan(&plugin.shown(&file.value));
-            found.extend(sources.into_iter().map(|source| WebSource { path: file.value.clone(), ..source }));
+    let claims = plugin.overrides.iter().flat_map(|(_, overrides)| &overrides.claims);
+    let claimed = claims.map(|claim| format!("{FRONTEND}/{}", claim.component.value));
+    for file in named.map(|file| file.value.clone()).chain(claimed) {
+        let known = found.iter().any(|source| source.path == file);
+        if !known && plugin.folder.files.contains(&file) {
+            let sources = websource::scan(&plugin.shown(&file));
+            found.extend(sources.into_iter().map(|source| WebSource { path: file.clone(), ..source }));
         }
     }
     found
@@ -130,7 +131,7 @@ fn read_source(plugin: &LoadedPlugin, inner: &str, diagnostics: &mut Vec<Diagnos
     let diagnostic = match read() {
         Ok(Ok(source)) => return Some(source),
         Ok(Err(diagnostic)) => *diagnostic,
-        Err(cause) => Diagnostic::error("HUB001", format!("{inner} cannot be read: {cause}"))
+        Err(cause) => Diagnostic::error("HUB001", format!("{inner} cannot be read: {}", reason(&cause)))
             .at(&shown, Span::START)
             .help("it must be a regular file that the user who builds may read"),
     };
@@ -138,17 +139,36 @@ fn read_source(plugin: &LoadedPlugin, inner: &str, diagnostics: &mut Vec<Diagnos
     None
 }
 
-fn backend(folder: &PluginFolder) -> Option<Backend> {
+fn backend(plugin: &LoadedPlugin) -> Option<Backend> {
+    let folder = &plugin.folder;
     let prefix = format!("{BACKEND}/");
-    let cargo_toml = fs::read_to_string(folder.root.join(BACKEND).join("Cargo.toml")).ok()?;
-    let mut sources = BTreeMap::new();
+    let manifest = format!("{BACKEND}/Cargo.toml");
+    if !folder.files.contains(&manifest) {
+        return None;
+    }
+    let mut sources = Sources::new();
     for file in folder.files.iter().filter(|file| file.ends_with(".rs")) {
-        let Some(inner) = file.strip_prefix(&prefix) else { continue };
-        let path = folder.root.join(file);
-        let small = fs::metadata(&path).is_ok_and(|metadata| metadata.len() <= MAX_RUST_BYTES);
-        if let Some(text) = small.then(|| fs::read_to_string(&path).ok()).flatten() {
-            sources.insert(inner.to_string(), text);
+        if file.starts_with(&prefix) {
+            sources.insert(file.clone(), text(plugin, file).map_err(|(reason, _)| reason));
         }
     }
-    Some(Backend { cargo_toml, sources })
+    Some(Backend { cargo_toml: text(plugin, &manifest), sources })
+}
+
+/// A file's text, or why there is none and where in it the reason lies.
+fn text(plugin: &LoadedPlugin, file: &str) -> Result<String, (String, Span)> {
+    let path = plugin.folder.root.join(file);
+    let failed = |error: std::io::Error| (reason(&error), Span::START);
+    let bytes = fs::metadata(&path).map_err(failed)?.len();
+    if bytes > MAX_RUST_BYTES {
+        return Err((
+            format!("it has {bytes} bytes, more than the {MAX_RUST_BYTES} that are read"),
+            Span::START,
+        ));
+    }
+    String::from_utf8(fs::read(&path).map_err(failed)?).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        let before = String::from_utf8_lossy(&error.as_bytes()[..at]);
+        (format!("it is not UTF-8: byte {} fits no character", at + 1), Span::at(&before, at, 0))
+    })
 }

@@ -4,8 +4,15 @@ use syn::{FnArg, Item, ItemFn, ItemMod, ReturnType, Type, UseTree, Visibility};
 
 use hub_manifest::grammar::{alternatives, nearest};
 
-/// The sources of one crate: path relative to the crate's folder → text.
-pub type Sources = std::collections::BTreeMap<String, String>;
+use crate::websource::stack_for;
+
+/// The sources of one crate: path relative to the plugin's folder → text, or why there is none.
+pub type Sources = std::collections::BTreeMap<String, Result<String, String>>;
+
+/// Stack for parsing one file; syn recurses with the nesting of the source.
+const STACK: usize = 256 * 1024 * 1024;
+/// Most stack that the estimate for a text may call for: syn needs up to four times as much.
+const MAX_ESTIMATE: usize = STACK / 4;
 
 /// Why a router cannot be mounted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -166,22 +173,50 @@ fn missing_module(
 }
 
 fn parse(sources: &Sources, file: &str) -> Result<Vec<Item>, RouterProblem> {
-    let Some(text) = sources.get(file) else {
-        return Err(RouterProblem {
-            code: "HUB036",
-            message: format!("the crate has no {file}"),
-            help: "create the file, or name it as `path` under `[lib]` in backend/Cargo.toml".to_string(),
-            place: None,
-        });
-    };
-    match syn::parse_file(text) {
-        Ok(parsed) => Ok(parsed.items),
-        Err(error) => Err(RouterProblem {
+    let unreadable = |message: String, help: &str, range| {
+        Err(RouterProblem {
             code: "HUB074",
-            message: format!("syntax error in {file}: {error}"),
-            help: "mend the Rust source at this place".to_string(),
-            place: Some((file.to_string(), span_range(error.span()))),
-        }),
+            message,
+            help: help.to_string(),
+            place: Some((file.to_string(), range)),
+        })
+    };
+    let text = match sources.get(file) {
+        Some(Ok(text)) => text,
+        Some(Err(reason)) => {
+            let help = "a Rust source is a UTF-8 text of at most 4 MiB that the user who builds may read";
+            return unreadable(format!("{file} cannot be read: {reason}"), help, 0..0);
+        }
+        None => {
+            return Err(RouterProblem {
+                code: "HUB036",
+                message: format!("the crate has no {file}"),
+                help: "create the file, or name it as `path` under `[lib]` in backend/Cargo.toml".to_string(),
+                place: None,
+            });
+        }
+    };
+    let needed = stack_for(text).filter(|needed| *needed <= MAX_ESTIMATE);
+    let Some(needed) = needed else {
+        let help = "break the deepest expression into parts with names of their own";
+        return unreadable(format!("{file} is nested too deeply to be read"), help, 0..0);
+    };
+    match stacker::maybe_grow(needed * 4, STACK, || syn::parse_file(text)) {
+        Ok(parsed) => Ok(parsed.items),
+        Err(error) => {
+            let cause = match error.to_string() {
+                // proc-macro2 says no more where the tokens themselves cannot be told apart.
+                text if text.contains("token stream") => {
+                    "a bracket, quote or comment is not closed, or closes nothing".to_string()
+                }
+                text => text,
+            };
+            unreadable(
+                format!("syntax error in {file}: {cause}"),
+                "mend the Rust source at this place",
+                span_range(error.span()),
+            )
+        }
     }
 }
 

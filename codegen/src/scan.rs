@@ -12,6 +12,10 @@ use walkdir::WalkDir;
 /// Folders that are never part of a plugin: what tools put beside the author's files.
 const SKIPPED: &[&str] = &["node_modules", "target", "dbt_packages", "__pycache__"];
 
+/// What a manifest is called by mistake.
+const MISNAMED: &[&str] =
+    &["plugin.yml", "Plugin.yaml", "Plugin.yml", "plugin.yaml.txt", "plugin.json", "plugin.toml"];
+
 /// A folder with a `plugin.yaml`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PluginFolder {
@@ -38,7 +42,12 @@ pub struct ScanError {
 
 impl std::fmt::Display for ScanError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "cannot read the plugin folder {}: {}", self.root.display(), self.cause)
+        let root = self.root.display();
+        match self.cause.kind() {
+            io::ErrorKind::NotFound => write!(f, "there is no folder {root} to look for plugins in"),
+            io::ErrorKind::NotADirectory => write!(f, "{root} is a file: name a folder that holds plugins"),
+            _ => write!(f, "cannot look for plugins in {root}: {}", reason(&self.cause)),
+        }
     }
 }
 
@@ -52,13 +61,27 @@ pub fn scan(roots: &[PathBuf]) -> Result<(Vec<PluginFolder>, Vec<Diagnostic>), S
     for (root_index, root) in roots.iter().enumerate() {
         let failed = |cause| ScanError { root: root.clone(), cause };
         let absolute = root.canonicalize().map_err(failed)?;
+        if absolute.join("plugin.yaml").is_file() {
+            return Err(failed(io::Error::other("it is a plugin itself: name the folder that holds it")));
+        }
         let mut names = Vec::new();
         for entry in fs::read_dir(&absolute).map_err(failed)? {
             let entry = entry.map_err(failed)?;
             let path = entry.path();
             // A link to a plugin's folder is how authors mount a plugin that lives in its own checkout.
-            if path.is_dir() && path.join("plugin.yaml").symlink_metadata().is_ok() {
-                names.push((entry.file_name().to_string_lossy().into_owned(), path));
+            if !path.is_dir() {
+                continue;
+            }
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if path.join("plugin.yaml").symlink_metadata().is_ok() {
+                names.push((name, path));
+            } else if let Some(meant) = MISNAMED.iter().find(|meant| path.join(meant).is_file()) {
+                diagnostics.push(
+                    Diagnostic::warning("HUB028", format!("{meant} is not read, so `{name}` is no plugin"))
+                        .plugin(name)
+                        .at(shown_path(&path.join(meant), &current), Span::START)
+                        .help("rename it to plugin.yaml"),
+                );
             }
         }
         names.sort();
@@ -68,15 +91,27 @@ pub fn scan(roots: &[PathBuf]) -> Result<(Vec<PluginFolder>, Vec<Diagnostic>), S
             match list(&plugin_root) {
                 Ok(files) => found.push(PluginFolder { name, root: plugin_root, shown, root_index, files }),
                 Err(cause) => diagnostics.push(
-                    Diagnostic::error("HUB001", format!("the plugin's folder cannot be read: {cause}"))
-                        .plugin(name)
-                        .at(shown, Span::START)
-                        .help("give the user that builds the right to read it"),
+                    Diagnostic::error(
+                        "HUB001",
+                        format!("the plugin's folder cannot be read: {}", reason(&cause)),
+                    )
+                    .plugin(name)
+                    .at(shown, Span::START)
+                    .help("give the user that builds the right to read it"),
                 ),
             }
         }
     }
     Ok((found, diagnostics))
+}
+
+/// An operating system's error without its number.
+pub(crate) fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(" (os error") {
+        Some((words, _)) => words.to_lowercase(),
+        None => text,
+    }
 }
 
 /// A path relative to the current folder where it lies below it.

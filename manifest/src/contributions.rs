@@ -340,7 +340,7 @@ fn config(reader: &mut Reader<'_>, node: &Node, out: &mut Manifest) {
         let name = format!("the setting `{}`", entry.key);
         if !grammar::rust_ident(&entry.key) || entry.key.contains(|c: char| c.is_ascii_uppercase()) {
             let help = "use lowercase letters, digits and `_`, a letter first";
-            reader.error("HUB012", &entry.key_range, format!("{name} is malformed"), help);
+            reader.error("HUB012", &entry.key_range, format!("the name of {name} is malformed"), help);
             continue;
         }
         let Some(fields) = reader.map(&entry.value, &name, "`{type: string}`") else { continue };

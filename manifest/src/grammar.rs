@@ -285,10 +285,21 @@ pub fn router_spec(text: &str) -> Result<RouterSpec, String> {
         });
     }
     let Some((path, function)) = text.split_once(':') else {
-        return Err(format!("the function is missing: {FORM}"));
+        return Err(match text.strip_prefix("plugins.") {
+            Some(_) => format!("name the function too, such as `{text}:router`"),
+            None => FORM.to_string(),
+        });
     };
     let parts: Vec<&str> = path.split('.').collect();
-    let ["plugins", slug, "backend", modules @ ..] = parts.as_slice() else { return Err(FORM.to_string()) };
+    let ["plugins", slug, "backend", modules @ ..] = parts.as_slice() else {
+        return Err(match parts.as_slice() {
+            ["plugins", slug, rest @ ..] => {
+                let path: String = rest.iter().map(|part| format!(".{part}")).collect();
+                format!("the crate is in `backend`: write `plugins.{slug}.backend{path}:{function}`")
+            }
+            _ => FORM.to_string(),
+        });
+    };
     if slug.contains('-') {
         return Err(format!("write `{}` for the slug `{slug}`: a Rust path has no `-`", ident_of(slug)));
     }

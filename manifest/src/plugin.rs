@@ -210,6 +210,9 @@ fn identity(reader: &mut Reader<'_>, entries: &[Entry], folder: &str, out: &mut 
     }
     match get(entries, "version") {
         None => reader.missing(&top, "version", "plugin.yaml", "version: 0.1.0"),
+        Some(node) if matches!(node.value, Value::Integer(_) | Value::Number(_)) => {
+            reader.wrong_type(node, "the version", "text", "a semantic version like `1.0.0`");
+        }
         Some(node) => {
             out.version = reader.checked(node, "HUB015", "the version", |text| {
                 Version::parse(text)
@@ -218,9 +221,7 @@ fn identity(reader: &mut Reader<'_>, entries: &[Entry], folder: &str, out: &mut 
         }
     }
     match get(entries, "display_name") {
-        None => {
-            reader.missing(&top, "display_name", "plugin.yaml", "display_name: …, the name that people see")
-        }
+        None => reader.missing(&top, "display_name", "plugin.yaml", "display_name: The name that people see"),
         Some(node) => out.display_name = reader.text(node, "`display_name`"),
     }
 }

@@ -157,10 +157,11 @@ impl<'a> Reader<'a> {
     ) -> Vec<Spanned<String>> {
         let mut out: Vec<Spanned<String>> = Vec::new();
         for item in self.list(node, &format!("`{what}`"), example).unwrap_or_default() {
-            let read = self.checked(item, code, &format!("the entry of `{what}`"), |text| {
-                check(text).map(|()| text.to_string())
-            });
-            let Some(read) = read else { continue };
+            let Some(read) = self.text(item, &format!("each entry of `{what}`")) else { continue };
+            if let Err(help) = check(&read.value) {
+                self.error(code, &read.range, format!("`{}` in `{what}` is malformed", read.value), help);
+                continue;
+            }
             if out.iter().any(|known| known.value == read.value) {
                 self.warning(
                     "HUB025",

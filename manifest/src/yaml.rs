@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use granit_parser::{Event, Parser, ScalarStyle, Span as YamlSpan};
+use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, Span as YamlSpan};
 
 use crate::diagnostic::{Diagnostic, Span};
 use crate::node::{Entry, MAX_DEPTH, MAX_NODES, Node, Value};
@@ -46,6 +46,7 @@ impl<'a> Builder<'a, '_> {
                 _ if root.is_some() => {
                     return Err(self
                         .failure("HUB003", "the file holds more than one YAML document", &range)
+                        .help("keep one: remove the line `---` and what belongs to the other")
                         .into());
                 }
                 event => root = Some(self.node(parser, event, range, 0)?),
@@ -63,11 +64,20 @@ impl<'a> Builder<'a, '_> {
                 Some(Ok((event, span))) => return Ok(Some((event, bytes_of(&span)))),
                 Some(Err(error)) => {
                     let at = error.marker().byte_offset().unwrap_or(0);
-                    let message = format!("{} is not YAML: {}", name_of(&self.source.file), error.kind());
-                    return Err(self
-                        .failure("HUB003", &message, &(at..at))
-                        .help("check indentation, quotes and brackets at this place")
-                        .into());
+                    let text = &self.source.text;
+                    let open = text
+                        .get(..at)
+                        .and_then(open_bracket)
+                        .and_then(|at| Some((at, text[at..].chars().next()?)));
+                    let (range, (cause, help)) = match open {
+                        // The parser only stumbles where the next field begins.
+                        Some((at, open)) => {
+                            (at..at + 1, explain(&ErrorKind::UnclosedFlowCollection { open }))
+                        }
+                        None => (at..at, explain(error.kind())),
+                    };
+                    let message = format!("{} is not YAML: {cause}", name_of(&self.source.file));
+                    return Err(self.failure("HUB003", &message, &range).help(help).into());
                 }
             }
         }
@@ -183,6 +193,76 @@ impl<'a> Builder<'a, '_> {
             _ => "write the fields as plain YAML: `key: value`, one a line",
         };
         Diagnostic::error(code, message).at(&self.source.file, self.source.span(range)).help(help)
+    }
+}
+
+/// The innermost bracket of an earlier line that is open where a text ends: most likely it should have been closed there.
+fn open_bracket(before: &str) -> Option<usize> {
+    let mut open: Vec<usize> = Vec::new();
+    let (mut quote, mut comment, mut last) = (None, false, '\n');
+    for (at, c) in before.char_indices() {
+        // Where a value may begin; brackets and quotes elsewhere are part of plain text.
+        let fresh = matches!(last, '\n' | ':' | '-' | ',' | '[' | '{');
+        match c {
+            '\n' => comment = false,
+            _ if comment => {}
+            c if quote == Some(c) => quote = None,
+            _ if quote.is_some() => {}
+            '#' if before[..at].ends_with([' ', '\n']) || at == 0 => comment = true,
+            '"' | '\'' if fresh => quote = Some(c),
+            '[' | '{' if fresh => open.push(at),
+            ']' | '}' => drop(open.pop()),
+            _ => {}
+        }
+        if c != ' ' {
+            last = c;
+        }
+    }
+    open.pop().filter(|at| before[*at..].contains('\n'))
+}
+
+/// What the parser complains of in plain words, and the way out: the mistakes that authors make, in our own.
+fn explain(kind: &ErrorKind) -> (String, &'static str) {
+    match kind {
+        ErrorKind::TabNotAllowed
+        | ErrorKind::TabInBlockIndentation
+        | ErrorKind::TabAtBlockScalarStart
+        | ErrorKind::TabInIndentation
+        | ErrorKind::TabInPlainScalar => {
+            ("a tab stands where only spaces may".to_string(), "indent with spaces, two a level")
+        }
+        ErrorKind::MappingValueNotAllowed | ErrorKind::InvalidColonPlacement => (
+            "this `:` cannot begin a value".to_string(),
+            "put text that holds `: ` in quotes, and write one `key: value` a line",
+        ),
+        ErrorKind::UnclosedQuotedScalar | ErrorKind::InvalidQuotedScalarIndent => (
+            "a text in quotes is not closed".to_string(),
+            "close it with the quote it began with, in the same line",
+        ),
+        ErrorKind::UnclosedFlowCollection { open } => (
+            format!("the bracket `{open}` is not closed"),
+            "close the bracket where its list or mapping ends",
+        ),
+        ErrorKind::MismatchedFlowCollectionEnd { open, close } => {
+            (format!("the bracket `{open}` is closed by `{close}`"), "close each bracket with its own kind")
+        }
+        ErrorKind::ExpectedFlowSequenceSeparator
+        | ErrorKind::UnexpectedEofFlowSequence
+        | ErrorKind::ExpectedFlowMappingSeparator
+        | ErrorKind::UnexpectedEofFlowMapping
+        | ErrorKind::UnexpectedEofImplicitFlowMapping
+        | ErrorKind::InvalidFlowScalarIndent => (
+            "a `[` or `{` above is not closed, or a comma is missing".to_string(),
+            "close the bracket, and put commas between the items",
+        ),
+        ErrorKind::InvalidIndentation | ErrorKind::ExpectedBlockMappingKey => (
+            "the line fits no field above it".to_string(),
+            "give all fields of one mapping the same indentation, each as `key: value`",
+        ),
+        ErrorKind::SimpleKeyExpected => {
+            ("a `:` is missing behind the field's name".to_string(), "write the field as `key: value`")
+        }
+        other => (other.to_string(), "check indentation, quotes and brackets at this place"),
     }
 }
 

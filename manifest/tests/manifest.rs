@@ -54,8 +54,19 @@ fn a_file_that_is_no_manifest() {
         "---\nname: a\n---\nname: b\n",
         "error HUB003 4:1 the file holds more than one YAML document",
     );
-    let (_, found) = parse("name: [crm\nversion: 1.0.0");
-    assert!(found.starts_with("error HUB003 2:"), "{found}");
+    let not_yaml = |text: &str, place: &str, cause: &str| {
+        check_whole(text, &format!("error HUB003 {place} plugin.yaml is not YAML: {cause}"));
+    };
+    not_yaml("name: [crm\nversion: 1.0.0", "1:7", "the bracket `[` is not closed");
+    not_yaml("name: {a: [b, c]\nversion: 1", "1:7", "the bracket `{` is not closed");
+    not_yaml("name: [crm", "1:7", "the bracket `[` is not closed");
+    not_yaml("name: [crm}", "1:7", "the bracket `[` is closed by `}`");
+    not_yaml("name: \"crm\nversion: 1", "2:1", "a text in quotes is not closed");
+    not_yaml("name: CRM: customers", "1:10", "this `:` cannot begin a value");
+    not_yaml("a: don't [\nb: c: d", "2:5", "this `:` cannot begin a value");
+    not_yaml("order:\n\tafter: [a]", "2:2", "a tab stands where only spaces may");
+    not_yaml("order:\n    after: [a]\n  before: [b]", "3:3", "the line fits no field above it");
+    not_yaml("name crm\nversion: 1.0.0", "2:8", "this `:` cannot begin a value");
     let bytes = Source::decode(Path::new("plugin.yaml"), b"name: crm\nauthor: J\xf6rg").unwrap_err();
     assert_eq!(
         render(&[*bytes]),
@@ -194,7 +205,7 @@ fn contributions() {
     assert_eq!(manifest.frontend_overrides[1].0.value, "block:Card");
     check("nav: [{label: A, path: crm}]", "error HUB018 4:24 the path `crm` is malformed");
     check("nav: {label: A}", "error HUB011 4:6 `nav` must be a list, but this is a mapping");
-    check("permissions: [read]", "error HUB017 4:15 the entry of `permissions` `read` is malformed");
+    check("permissions: [read]", "error HUB017 4:15 `read` in `permissions` is malformed");
     check("visibility: secret", "error HUB021 4:13 `visibility` cannot be `secret`");
     check("enabled: 'no'", "error HUB011 4:10 `enabled` must be true or false, but this is text");
 }
@@ -212,7 +223,7 @@ fn config() {
         "error HUB011 4:38 the default of setting `k` does not fit its type",
     );
     check("config: {k: {type: enum}}", "error HUB010 4:14 the setting `k` lacks the required field `values`");
-    check("config: {Key: {type: string}}", "error HUB012 4:10 the setting `Key` is malformed");
+    check("config: {Key: {type: string}}", "error HUB012 4:10 the name of the setting `Key` is malformed");
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! What each plugin contributes to the running host, with defaults filled in and its files looked up.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
-use hub_manifest::diagnostic::Diagnostic;
+use hub_manifest::diagnostic::{Diagnostic, Span};
 use hub_manifest::grammar::{PLATFORM_PERMISSIONS, PLATFORM_WORKSPACE, alternatives, ident_of, nearest};
 use hub_manifest::plan::{
     ConfigField, DashboardSeed, DatasetTemplate, DbtWorkspace, HostPlugin, KnownScript, NavItem, PublicRoute,
@@ -19,7 +20,7 @@ const DEFAULT_ICON: &str = "puzzle";
 /// Every plugin, in plugin order.
 pub fn host_plugins(context: &mut Context<'_>) -> Vec<HostPlugin> {
     let plugins = context.plugins.clone();
-    let mut workspaces: BTreeMap<String, String> = BTreeMap::new();
+    let mut workspaces: BTreeMap<String, (&LoadedPlugin, Range<usize>)> = BTreeMap::new();
     let known: BTreeSet<String> = plugins
         .iter()
         .flat_map(|plugin| plugin.manifest.permissions.iter().map(|permission| permission.value.clone()))
@@ -136,29 +137,33 @@ fn host_plugin(plugin: &LoadedPlugin) -> HostPlugin {
 fn check_files(context: &mut Context<'_>, plugin: &LoadedPlugin) {
     let manifest = &plugin.manifest;
     let files = &plugin.folder.files;
-    let mut wanted: Vec<(&Spanned<String>, String, bool)> = Vec::new();
+    let shown = |inner: &str| plugin.shown(inner).display().to_string();
+    let mut wanted: Vec<(&Spanned<String>, String, String, bool)> = Vec::new();
     for workspace in &manifest.dbt_workspaces {
         let project = join(&workspace.project_dir.value, "dbt_project.yml");
         wanted.push((
             &workspace.project_dir,
             format!("the dbt workspace has no {project}"),
+            format!("create {}", shown(&project)),
             files.contains(&project),
         ));
     }
     for script in &manifest.known_scripts {
         let path = &script.script_path.value;
-        wanted.push((&script.script_path, format!("the script {path} does not exist"), files.contains(path)));
+        let message = format!("the script {path} does not exist");
+        wanted.push((&script.script_path, message, format!("create {}", shown(path)), files.contains(path)));
     }
     if let Some(folder) = &manifest.migrations {
         let prefix = join(&folder.value, "");
         let found = files.iter().any(|file| file.starts_with(&prefix) && file.ends_with(".sql"));
-        wanted.push((folder, format!("there is no SQL migration in {}", folder.value), found));
+        let message = format!("there is no SQL migration in {}", folder.value);
+        wanted.push((folder, message, format!("put *.sql files into {}", shown(&folder.value)), found));
     }
-    for (place, message, found) in wanted {
+    for (place, message, create, found) in wanted {
         if !found {
             let help = match similar(files, &place.value) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => format!("create it in {}, or mend the path", plugin.folder.shown.display()),
+                None => format!("{create}, or mend the path"),
             };
             context.in_manifest(plugin, &place.range, Diagnostic::error("HUB049", message).help(help));
         }
@@ -192,21 +197,29 @@ fn check_groups(context: &mut Context<'_>, plugin: &LoadedPlugin, known: &BTreeS
     }
 }
 
-fn check_workspaces(
+fn check_workspaces<'a>(
     context: &mut Context<'_>,
-    plugin: &LoadedPlugin,
-    workspaces: &mut BTreeMap<String, String>,
+    plugin: &'a LoadedPlugin,
+    workspaces: &mut BTreeMap<String, (&'a LoadedPlugin, Range<usize>)>,
 ) {
     for workspace in &plugin.manifest.dbt_workspaces {
         let slug = &workspace.slug.value;
-        let owner = if ident_of(slug) == PLATFORM_WORKSPACE { Some("the platform") } else { None };
-        let owner = owner.or_else(|| workspaces.get(slug).map(String::as_str));
-        if let Some(owner) = owner {
-            let message = format!("the dbt workspace `{slug}` belongs to {owner} already");
-            let found = Diagnostic::error("HUB048", message).help("give the workspace a slug of its own");
+        let help = "give the workspace a slug of its own";
+        if ident_of(slug) == PLATFORM_WORKSPACE {
+            let message = format!("the dbt workspace `{slug}` is the platform's own");
+            let found = Diagnostic::error("HUB048", message).help(help);
+            context.in_manifest(plugin, &workspace.slug.range, found);
+        } else if let Some((owner, range)) = workspaces.get(slug) {
+            let message = format!("plugin `{}` has a dbt workspace `{slug}` already", owner.slug());
+            let span = owner.source.as_ref().map_or(Span::START, |source| source.span(range));
+            let found = Diagnostic::error("HUB048", message).help(help).related(
+                owner.shown("plugin.yaml"),
+                span,
+                "the other workspace",
+            );
             context.in_manifest(plugin, &workspace.slug.range, found);
         } else {
-            workspaces.insert(slug.clone(), format!("plugin `{}`", plugin.slug()));
+            workspaces.insert(slug.clone(), (plugin, workspace.slug.range.clone()));
         }
     }
 }

@@ -1,53 +1,68 @@
 //! Which plugins take part, what they need of one another, and in which order they stand.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::ops::Range;
 
 use hub_manifest::diagnostic::{Diagnostic, Span};
-use hub_manifest::grammar::{alternatives, nearest};
+use hub_manifest::grammar::{alternatives, ident_of, nearest};
 use hub_manifest::plugin::Dependency;
 
 use super::order::{Constraints, plugin_order};
 use super::{Platform, in_manifest};
 use crate::load::LoadedPlugin;
 
-/// The first plugin of each slug. A second one in the same root is an error; in a later root it is shadowed.
+/// The first plugin of each slug. A second one in the same root is an error; in a later root it is shadowed, and what
+/// is wrong in it is of no concern.
 pub fn unique<'a>(
     plugins: &[&'a LoadedPlugin],
     diagnostics: &mut Vec<Diagnostic>,
 ) -> BTreeMap<&'a str, &'a LoadedPlugin> {
     let mut unique: BTreeMap<&str, &LoadedPlugin> = BTreeMap::new();
     for plugin in plugins {
-        let Some(name) = &plugin.manifest.name else { continue };
-        let Some(first) = unique.get(name.value.as_str()) else {
-            unique.insert(&name.value, plugin);
+        let Some(first) = unique.get(plugin.slug()) else {
+            unique.insert(plugin.slug(), plugin);
             continue;
         };
-        let first_span = first
-            .manifest
-            .name
-            .as_ref()
-            .zip(first.source.as_ref())
-            .map_or(Span::START, |(name, source)| source.span(&name.range));
-        let found = if first.folder.root_index == plugin.folder.root_index {
-            Diagnostic::error("HUB030", format!("two plugins are called `{}`", name.value))
-                .help("rename one of them: slug and folder")
-        } else {
+        let name = &plugin.manifest.name;
+        let range = name.as_ref().map_or(0..0, |name| name.range.clone());
+        let found = if first.folder.root_index != plugin.folder.root_index {
             let kept = first.folder.shown.display();
-            Diagnostic::warning("HUB031", format!("the plugin `{}` is shadowed by {kept}", name.value))
+            forget(diagnostics, plugin);
+            Diagnostic::warning("HUB031", format!("the plugin `{}` is shadowed by {kept}", plugin.slug()))
                 .help("earlier `--plugins` folders win; remove one of the two to silence this")
+        } else if name.is_none() {
+            // Called so by its folder alone, and what is wrong with its name is told.
+            continue;
+        } else if first.manifest.name.is_none() {
+            unique.insert(plugin.slug(), plugin);
+            continue;
+        } else {
+            Diagnostic::error("HUB030", format!("two plugins are called `{}`", plugin.slug()))
+                .help("rename one of them: `name` and folder")
         };
-        diagnostics.push(in_manifest(plugin, &name.range, found).related(
+        let first_name = first.manifest.name.as_ref().zip(first.source.as_ref());
+        let first_span = first_name.map_or(Span::START, |(name, source)| source.span(&name.range));
+        diagnostics.push(in_manifest(plugin, &range, found).related(
             first.shown("plugin.yaml"),
             first_span,
             "the first one",
         ));
     }
+    unique.retain(|_, plugin| plugin.manifest.name.is_some());
     unique
+}
+
+/// Drops what was found in a plugin that is not part of the build.
+pub fn forget(diagnostics: &mut Vec<Diagnostic>, plugin: &LoadedPlugin) {
+    let inside =
+        |found: &Diagnostic| found.file.as_ref().is_some_and(|file| file.starts_with(&plugin.folder.shown));
+    diagnostics.retain(|found| !inside(found));
 }
 
 /// What decides each plugin's place; reports what is missing or too old on the way.
 pub fn constraints(
     plugins: &BTreeMap<&str, &LoadedPlugin>,
+    loaded: &[LoadedPlugin],
     platform: &Platform,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> BTreeMap<String, Constraints> {
@@ -66,7 +81,7 @@ pub fn constraints(
         }
         let optional = manifest.optional_dependencies.iter().map(|dependency| (dependency, false));
         for (dependency, required) in manifest.dependencies.iter().map(|d| (d, true)).chain(optional) {
-            if let Some(found) = check_dependency(plugins, dependency, required) {
+            if let Some(found) = check_dependency(plugins, loaded, dependency, required) {
                 diagnostics.push(in_manifest(plugin, &dependency.slug.range, found));
             }
             let own = out.entry((*slug).to_string()).or_default();
@@ -86,18 +101,36 @@ pub fn constraints(
 
 fn check_dependency(
     plugins: &BTreeMap<&str, &LoadedPlugin>,
+    loaded: &[LoadedPlugin],
     dependency: &Dependency,
     required: bool,
 ) -> Option<Diagnostic> {
     let slug = dependency.slug.value.as_str();
     let Some(plugin) = plugins.get(slug) else {
-        let near = nearest(slug, plugins.keys().copied());
-        let help = match near.as_slice() {
-            [] => "add the plugin to the build, or make the dependency optional".to_string(),
-            near => format!("did you mean {}?", alternatives(near)),
+        if !required {
+            return None;
+        }
+        let same = |plugin: &&LoadedPlugin| ident_of(plugin.slug()) == ident_of(slug);
+        let (message, help) = match loaded.iter().find(same) {
+            Some(plugin) if plugin.manifest.enabled == Some(false) => (
+                format!("the plugin `{slug}` is needed, but its manifest leaves it out of the build"),
+                format!(
+                    "remove `enabled: false` from {}, or the dependency",
+                    plugin.shown("plugin.yaml").display()
+                ),
+            ),
+            // It is there, and what is wrong with its name is told.
+            Some(plugin) if plugin.manifest.name.is_none() => return None,
+            _ => {
+                let near = nearest(slug, plugins.keys().copied());
+                let help = match near.as_slice() {
+                    [] => "add the plugin to the build, or name it in `optional_dependencies`".to_string(),
+                    near => format!("did you mean {}?", alternatives(near)),
+                };
+                (format!("the plugin `{slug}` is needed, but it is not in the build"), help)
+            }
         };
-        let missing = || Diagnostic::error("HUB032", format!("the plugin `{slug}` is not in the build"));
-        return required.then(|| missing().help(help));
+        return Some(Diagnostic::error("HUB032", message).help(help));
     };
     let (requirement, version) = (dependency.requirement.as_ref()?, plugin.manifest.version.as_ref()?);
     if requirement.matches(&version.value) {
@@ -123,27 +156,35 @@ pub fn ordered<'a>(
     order.iter().filter_map(|slug| plugins.get(slug.as_str()).copied()).collect()
 }
 
-/// The cycle, at the field of its first plugin that closes it.
+/// The cycle, with every place that makes one plugin of it wait for the next.
 fn cycle_error(plugins: &BTreeMap<&str, &LoadedPlugin>, cycle: &[String]) -> Option<Diagnostic> {
-    let [first, second, ..] = cycle else { return None };
-    let plugin = plugins.get(first.as_str())?;
-    let manifest = &plugin.manifest;
-    let named = manifest.dependencies.iter().chain(&manifest.optional_dependencies).map(|d| &d.slug);
-    let range = named
-        .chain(&manifest.after)
-        .find(|slug| slug.value == *second)
-        .or(manifest.name.as_ref())
-        .map_or(0..0, |slug| slug.range.clone());
     let path = cycle.join(" → ");
-    let mut found = Diagnostic::error("HUB033", format!("the plugins wait for one another: {path}"))
+    let message = format!("the plugins wait for one another: {path}");
+    let mut waits = cycle.windows(2).filter_map(|pair| {
+        let (waiting, other) = (plugins.get(pair[0].as_str())?, plugins.get(pair[1].as_str())?);
+        let (plugin, range) = closing_field(waiting, other)?;
+        Some((plugin, range, format!("`{}` waits for `{}`", pair[0], pair[1])))
+    });
+    let (plugin, range, label) = waits.next()?;
+    let found = Diagnostic::error("HUB033", message)
+        .label(label)
         .help("remove one of these dependencies, or one `order` entry");
-    let others: BTreeSet<&String> = cycle.iter().filter(|slug| *slug != first).collect();
-    for other in others {
-        if let Some(plugin) = plugins.get(other.as_str())
-            && let Some((name, source)) = plugin.manifest.name.as_ref().zip(plugin.source.as_ref())
-        {
-            found = found.related(plugin.shown("plugin.yaml"), source.span(&name.range), "part of the cycle");
-        }
-    }
-    Some(in_manifest(plugin, &range, found))
+    Some(waits.fold(in_manifest(plugin, &range, found), |found, (plugin, range, label)| {
+        let span = plugin.source.as_ref().map_or(Span::START, |source| source.span(&range));
+        found.related(plugin.shown("plugin.yaml"), span, label)
+    }))
+}
+
+/// The field that makes `waiting` come after `other`, and the plugin whose manifest holds it.
+fn closing_field<'a>(
+    waiting: &'a LoadedPlugin,
+    other: &'a LoadedPlugin,
+) -> Option<(&'a LoadedPlugin, Range<usize>)> {
+    let manifest = &waiting.manifest;
+    let named = manifest.dependencies.iter().chain(&manifest.optional_dependencies).map(|d| &d.slug);
+    let own = named.chain(&manifest.after).find(|slug| slug.value == other.slug());
+    let others = || other.manifest.before.iter().find(|slug| slug.value == waiting.slug());
+    own.map(|slug| (waiting, slug))
+        .or_else(|| others().map(|slug| (other, slug)))
+        .map(|(plugin, slug)| (plugin, slug.range.clone()))
 }

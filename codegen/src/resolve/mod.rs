@@ -87,8 +87,11 @@ pub fn resolve(loaded: &[LoadedPlugin], platform: &Platform, found: Vec<Diagnost
     let enabled: Vec<&LoadedPlugin> =
         loaded.iter().filter(|plugin| plugin.manifest.enabled != Some(false)).collect();
     let mut diagnostics = found;
+    for plugin in loaded.iter().filter(|plugin| plugin.manifest.enabled == Some(false)) {
+        identity::forget(&mut diagnostics, plugin);
+    }
     let unique = identity::unique(&enabled, &mut diagnostics);
-    let constraints = identity::constraints(&unique, platform, &mut diagnostics);
+    let constraints = identity::constraints(&unique, loaded, platform, &mut diagnostics);
     let plugins = identity::ordered(&unique, &constraints, &mut diagnostics);
     let mut context = Context { plugins, constraints, diagnostics };
 

@@ -1,6 +1,8 @@
 //! The Rust side of the plan: each plugin's crate and the routers to mount.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::PathBuf;
 
 use hub_manifest::diagnostic::{Diagnostic, Span};
 use hub_manifest::grammar::{RouterCrate, RouterSpec, ident_of};
@@ -16,6 +18,8 @@ use crate::rust_source::{RouterProblem, check_router};
 #[derive(Debug, PartialEq, Eq)]
 struct CrateNames {
     package: String,
+    /// Where `Cargo.toml` gives the library's name.
+    place: Range<usize>,
     lib: String,
     root_file: String,
 }
@@ -23,48 +27,60 @@ struct CrateNames {
 /// The crates to link, in plugin order.
 pub fn crates(context: &mut Context<'_>) -> Vec<PluginCrate> {
     let mut crates: Vec<PluginCrate> = Vec::new();
-    let mut owners: BTreeMap<String, String> = BTreeMap::new();
+    let mut owners: BTreeMap<String, (String, PathBuf, Span)> = BTreeMap::new();
     for plugin in context.plugins.clone() {
-        let Some(found) = plugin_crate(context, plugin) else { continue };
-        if let Some(owner) = owners.get(&found.lib) {
-            let message = format!("the crate `{}` is called like that of plugin `{owner}`", found.package);
+        let Some((found, span)) = plugin_crate(context, plugin) else { continue };
+        let manifest = plugin.shown("backend/Cargo.toml");
+        if let Some((owner, other, place)) = owners.get(&found.lib) {
+            let message = format!("plugin `{owner}` has a crate called `{}` already", found.lib);
             context.diagnostics.push(
                 Diagnostic::error("HUB053", message)
                     .plugin(plugin.slug())
-                    .at(plugin.shown("backend/Cargo.toml"), Span::START)
-                    .help(format!("rename the package, for example to `hub-plugin-{}`", plugin.slug())),
+                    .at(manifest, span)
+                    .help(format!("rename the package, for example to `hub-plugin-{}`", plugin.slug()))
+                    .related(other, *place, "the other crate"),
             );
             continue;
         }
-        owners.insert(found.lib.clone(), found.plugin.clone());
+        owners.insert(found.lib.clone(), (found.plugin.clone(), manifest, span));
         crates.push(found);
     }
     crates
 }
 
-fn plugin_crate(context: &mut Context<'_>, plugin: &LoadedPlugin) -> Option<PluginCrate> {
+/// The plugin's crate, and where its `Cargo.toml` gives the library's name.
+fn plugin_crate(context: &mut Context<'_>, plugin: &LoadedPlugin) -> Option<(PluginCrate, Span)> {
     let first = plugin.manifest.routers.first()?;
     let Some(backend) = &plugin.backend else {
         let found = Diagnostic::error("HUB073", "the plugin mounts a router, but has no backend/Cargo.toml")
-            .help("add the crate (`cargo init --lib backend`), or remove `routers`");
+            .help(
+                "add the crate: run `cargo init --lib backend` in the plugin's folder; or remove `routers`",
+            );
         context.in_manifest(plugin, &first.range, found);
         return None;
     };
-    let names = match crate_names(&backend.cargo_toml) {
+    let read = backend.cargo_toml.as_ref().map_err(Clone::clone);
+    let names = read
+        .and_then(|text| crate_names(text).map_err(|(offset, message)| (message, Span::at(text, offset, 0))));
+    let names = match names {
         Ok(names) => names,
-        Err((offset, message)) => {
+        Err((message, span)) => {
             context.diagnostics.push(
                 Diagnostic::error(
                     "HUB052",
                     format!("backend/Cargo.toml is not a package manifest: {message}"),
                 )
                 .plugin(plugin.slug())
-                .at(plugin.shown("backend/Cargo.toml"), Span::at(&backend.cargo_toml, offset, 0))
+                .at(plugin.shown("backend/Cargo.toml"), span)
                 .help("mend the file; `cargo check` inside `backend/` must work by itself"),
             );
             return None;
         }
     };
+    let span = backend
+        .cargo_toml
+        .as_deref()
+        .map_or(Span::START, |text| Span::at(text, names.place.start, names.place.len()));
     let mut routers = Vec::new();
     for spec in &plugin.manifest.routers {
         match check_spec(plugin, backend, &names, spec) {
@@ -72,13 +88,14 @@ fn plugin_crate(context: &mut Context<'_>, plugin: &LoadedPlugin) -> Option<Plug
             Err(found) => context.diagnostics.push(*found),
         }
     }
-    Some(PluginCrate {
+    let found = PluginCrate {
         plugin: plugin.slug().to_string(),
         package: names.package,
         lib: names.lib,
         dir: BACKEND.to_string(),
         routers,
-    })
+    };
+    Some((found, span))
 }
 
 fn check_spec(
@@ -130,9 +147,9 @@ fn router_error(
     let in_yaml =
         in_manifest(plugin, &spec.range, Diagnostic::error(problem.code, problem.message).help(problem.help));
     let Some((file, range)) = problem.place else { return in_yaml };
-    let Some(text) = backend.sources.get(&file) else { return in_yaml };
+    let text = backend.sources.get(&file).and_then(|text| text.as_deref().ok()).unwrap_or_default();
     let (yaml, yaml_span) = (plugin.shown("plugin.yaml"), in_yaml.span);
-    in_yaml.at(plugin.shown(&format!("{BACKEND}/{file}")), Span::at(text, range.start, range.len())).related(
+    in_yaml.at(plugin.shown(&file), Span::at(text, range.start, range.len())).related(
         yaml,
         yaml_span,
         "mounted here",
@@ -143,12 +160,15 @@ fn crate_names(text: &str) -> Result<CrateNames, (usize, String)> {
     let document = Document::parse(text).map_err(|error| {
         (error.span().map_or(0, |span| span.start), error.message().lines().collect::<Vec<_>>().join(" "))
     })?;
-    let text_at = |table: &str, key: &str| {
-        let value = document.get(table)?.get(key)?.as_str()?;
-        Some(value.to_string())
+    let at = |table: &str, key: &str| {
+        let item = document.get(table)?.get(key)?;
+        Some((item.as_str()?.to_string(), item.span().unwrap_or(0..0)))
     };
-    let package = text_at("package", "name").ok_or((0, "it has no `name` under `[package]`".to_string()))?;
-    let lib = text_at("lib", "name").unwrap_or_else(|| package.replace('-', "_"));
-    let root_file = text_at("lib", "path").unwrap_or_else(|| "src/lib.rs".to_string());
-    Ok(CrateNames { package, lib, root_file })
+    let table = document.get("package").and_then(|package| package.span()).map_or(0, |span| span.start);
+    let (package, place) =
+        at("package", "name").ok_or((table, "it has no `name` under `[package]`".to_string()))?;
+    let (lib, place) = at("lib", "name").unwrap_or_else(|| (package.replace('-', "_"), place));
+    let root_file = at("lib", "path").map_or_else(|| "src/lib.rs".to_string(), |(path, _)| path);
+    let root_file = format!("{BACKEND}/{}", root_file.trim_start_matches("./"));
+    Ok(CrateNames { package, place, lib, root_file })
 }

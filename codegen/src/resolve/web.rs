@@ -23,8 +23,16 @@ struct Placed<'a> {
     position: usize,
     key: String,
     claim: Claim,
+    /// The manifest that makes the claim.
     file: PathBuf,
-    span: Span,
+    /// Where its paths start from, with a closing `/`.
+    base: &'static str,
+    /// Where in it the key stands.
+    at_key: Span,
+    /// Where the module is named.
+    at_module: Span,
+    /// Where the export is named, or else the module.
+    at_export: Span,
 }
 
 /// Makes the chains and looks up everything that they name.
@@ -87,7 +95,10 @@ fn claims_of(plugin: &LoadedPlugin, position: usize) -> Vec<Placed<'_>> {
                         .map_or_else(|| "default".to_string(), |export| export.value.clone()),
                 },
                 file: source.file.clone(),
-                span: source.span(&claim.export.as_ref().map_or(&claim.component, |export| export).range),
+                base: "frontend/",
+                at_key: source.span(&claim.key.range),
+                at_module: source.span(&claim.component.range),
+                at_export: source.span(&claim.export.as_ref().unwrap_or(&claim.component).range),
             });
         }
     }
@@ -104,7 +115,10 @@ fn claims_of(plugin: &LoadedPlugin, position: usize) -> Vec<Placed<'_>> {
                 export: "default".to_string(),
             },
             file: source.file.clone(),
-            span: source.span(&file.range),
+            base: "",
+            at_key: source.span(&key.range),
+            at_module: source.span(&file.range),
+            at_export: source.span(&file.range),
         });
     }
     out
@@ -112,31 +126,38 @@ fn claims_of(plugin: &LoadedPlugin, position: usize) -> Vec<Placed<'_>> {
 
 /// Whether the claim's module exists and gives what is claimed; warns of a key that nothing asks for.
 fn check_claim(context: &mut Context<'_>, placed: &Placed<'_>, asked: &BTreeSet<String>) -> bool {
-    let Placed { plugin, key, claim, file, span, .. } = placed;
+    let Placed { plugin, key, claim, file, .. } = placed;
     if !key.contains(':') && !asked.contains(key) {
         let near = nearest(key, asked.iter().map(String::as_str));
         let help = match near.as_slice() {
-            [] => "no `useOverride` or `<Surface>` in the shell or a plugin names this key".to_string(),
+            [] => format!("put `<Surface name=\"{key}\">` where it shall show, or remove the claim"),
             near => format!("did you mean {}?", alternatives(near)),
         };
         context.diagnostics.push(
             Diagnostic::warning("HUB077", format!("nothing asks for the override key `{key}`"))
                 .plugin(plugin.slug())
-                .at(file, *span)
+                .at(file, placed.at_key)
                 .help(help),
         );
     }
     if !plugin.folder.files.contains(&claim.file) {
-        let found = missing_module(plugin, &claim.file, &format!("the override of `{key}`"));
-        context.diagnostics.push(found.at(file, *span));
+        let found = missing_module(plugin, &claim.file, placed.base, &format!("the override of `{key}`"));
+        context.diagnostics.push(found.at(file, placed.at_module));
         return false;
     }
-    let Some(web) = module_of(plugin, &claim.file) else { return true };
+    let Some(web) = module_of(plugin, &claim.file) else {
+        if is_module(&claim.file) {
+            return true;
+        }
+        let found = no_module(plugin, &claim.file, &format!("the override of `{key}`"));
+        context.diagnostics.push(found.at(file, placed.at_module));
+        return false;
+    };
     let Ok(module) = &web.module else { return false };
     let claimed = Claimed {
         plugin: plugin.slug(),
         file,
-        span: *span,
+        span: placed.at_export,
         key,
         export: &claim.export,
         wanted: Wanted::Component,
@@ -151,20 +172,37 @@ fn check_claim(context: &mut Context<'_>, placed: &Placed<'_>, asked: &BTreeSet<
     }
 }
 
-fn missing_module(plugin: &LoadedPlugin, file: &str, what: &str) -> Diagnostic {
-    let files = plugin.folder.files.iter().filter(|path| is_module(path));
-    let near = nearest(file, files.map(String::as_str));
-    let help = match near.as_slice() {
-        [] => format!("create {file} in {}", plugin.folder.shown.display()),
+/// A module that does not exist. `base` is the folder that the author's path starts from.
+fn missing_module(plugin: &LoadedPlugin, file: &str, base: &str, what: &str) -> Diagnostic {
+    let written = |path: &str| path.strip_prefix(base).unwrap_or(path).to_string();
+    let name_of = |path: &str| path.rsplit('/').next().unwrap_or_default().to_string();
+    let modules: Vec<&String> = plugin.folder.files.iter().filter(|path| is_module(path)).collect();
+    let names: Vec<String> = modules.iter().map(|path| name_of(path)).collect();
+    let near = nearest(&name_of(file), names.iter().map(String::as_str));
+    let mut paths: Vec<String> = Vec::new();
+    for name in near {
+        paths.extend(modules.iter().filter(|path| name_of(path) == name).map(|path| written(path)));
+    }
+    paths.truncate(3);
+    let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+    let help = match paths.as_slice() {
+        [] => format!("create {}, or mend the path", plugin.shown(file).display()),
         near => format!("did you mean {}?", alternatives(near)),
     };
-    Diagnostic::error("HUB044", format!("{what} names {file}, which does not exist"))
+    Diagnostic::error("HUB044", format!("{what} names {}, which does not exist", written(file)))
         .plugin(plugin.slug())
         .help(help)
 }
 
+fn no_module(plugin: &LoadedPlugin, file: &str, what: &str) -> Diagnostic {
+    Diagnostic::error("HUB078", format!("{what} names {file}, which is no TypeScript or JavaScript module"))
+        .plugin(plugin.slug())
+        .help("name a file that ends in .tsx, .ts, .jsx or .js")
+}
+
 fn is_module(path: &str) -> bool {
-    [".tsx", ".ts", ".jsx", ".js"].iter().any(|ending| path.ends_with(ending))
+    let endings = [".tsx", ".ts", ".jsx", ".js", ".mts", ".mjs", ".cts", ".cjs"];
+    endings.iter().any(|ending| path.ends_with(ending))
 }
 
 /// A scanned module by its path relative to the plugin's root.
@@ -189,9 +227,10 @@ fn warn_of_repeats(context: &mut Context<'_>, chain: &mut Vec<Placed<'_>>) {
             context.diagnostics.push(
                 Diagnostic::warning("HUB029", message)
                     .plugin(slug)
-                    .at(&second.file, second.span)
+                    .at(&second.file, second.at_key)
+                    .label("this claim loses")
                     .help("remove one of the two")
-                    .related(&first.file, first.span, "this one wins"),
+                    .related(&first.file, first.at_key, "this claim wins"),
             );
             chain.remove(index);
         } else {
@@ -220,10 +259,10 @@ fn warn_of_ties(context: &mut Context<'_>, chain: &[Placed<'_>]) {
         context.diagnostics.push(
             Diagnostic::warning("HUB045", message)
                 .plugin(b)
-                .at(&loser.file, loser.span)
+                .at(&loser.file, loser.at_key)
                 .label("this claim loses")
                 .help("give one of them a higher priority, or make one depend on the other")
-                .related(&winner.file, winner.span, "this claim wins"),
+                .related(&winner.file, winner.at_key, "this claim wins"),
         );
     }
 }
@@ -272,11 +311,18 @@ fn entry_module<'a>(
     entry: &Spanned<String>,
 ) -> Option<&'a Module> {
     if !plugin.folder.files.contains(&entry.value) {
-        let found = missing_module(plugin, &entry.value, "`frontend_entry`");
+        let found = missing_module(plugin, &entry.value, "", "`frontend_entry`");
         context.in_manifest(plugin, &entry.range, found);
         return None;
     }
-    let module = module_of(plugin, &entry.value)?.module.as_ref().ok()?;
+    let Some(web) = module_of(plugin, &entry.value) else {
+        if !is_module(&entry.value) {
+            let found = no_module(plugin, &entry.value, "`frontend_entry`");
+            context.in_manifest(plugin, &entry.range, found);
+        }
+        return None;
+    };
+    let module = web.module.as_ref().ok()?;
     let manifest = plugin.shown("plugin.yaml");
     let claimed = Claimed {
         plugin: plugin.slug(),
@@ -311,12 +357,13 @@ fn warn_of_dead_navigation(context: &mut Context<'_>, plugin: &LoadedPlugin, pat
         if !known {
             let near = nearest(path, paths.iter().map(String::as_str));
             let help = match near.as_slice() {
-                [] => "add a page with this path to `frontend_entry`".to_string(),
+                [] => "add a page with this path to the module of `frontend_entry`".to_string(),
                 near => format!("did you mean {}?", alternatives(near)),
             };
-            let found =
-                Diagnostic::warning("HUB070", format!("no page has the path `{path}` of `{}`", item.label));
-            context.in_manifest(plugin, &item.path.range, found.help(help));
+            let message =
+                format!("the navigation entry `{}` leads to `{path}`, but no page has that path", item.label);
+            let found = Diagnostic::warning("HUB070", message).help(help);
+            context.in_manifest(plugin, &item.path.range, found);
         }
     }
 }

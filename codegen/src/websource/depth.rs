@@ -13,7 +13,7 @@ const PER_LINK: usize = 1024;
 const MAX: usize = 512 * 1024 * 1024;
 
 /// Bytes of stack that suffice for the text; none where it is nested too deeply to be read.
-pub(super) fn stack_for(text: &str) -> Option<usize> {
+pub(crate) fn stack_for(text: &str) -> Option<usize> {
     let Nesting { brackets, tags, links } = measure(text.as_bytes());
     let need = BASE + (brackets + tags) * PER_BRACKET + links * PER_LINK;
     (need <= MAX).then_some(need)

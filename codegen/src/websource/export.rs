@@ -76,14 +76,22 @@ pub fn check_export(claimed: &Claimed<'_>, module: &Module, load: Load<'_>) -> O
         Found::Is { .. } => None,
         Found::Missing { hops } => {
             let mut finding = report("HUB042", format!("{shown} has no {aim}, claimed for `{key}`"));
+            if !hops.is_empty() {
+                finding.help = match export {
+                    "default" => "give the module that it comes from a default export".to_owned(),
+                    name => format!("export `{name}` from the module that it comes from"),
+                };
+                for (path, span) in hops {
+                    finding = finding.related(path, span, "passed on from here, and not found there");
+                }
+                return Some(finding);
+            }
             let names = names(module, load);
             finding.label = listing(export, &names);
             finding.help = mend(claimed, module, &names);
-            finding = finding.related(&module.path, Span::START, "the module");
-            for (path, span) in hops {
-                finding = finding.related(path, span, "passed on from here, and not found there");
-            }
-            Some(finding)
+            let own = meant(claimed, &names).and_then(|name| module.export(name));
+            let (place, label) = own.map_or((Span::START, "the module"), |own| (own.span, "exported here"));
+            Some(finding.related(&module.path, place, label))
         }
     }
 }
@@ -272,18 +280,22 @@ fn listing(wanted: &str, names: &[String]) -> String {
     }
 }
 
+/// The export that a claim on a missing one most likely means.
+fn meant<'a>(claimed: &Claimed<'_>, names: &'a [String]) -> Option<&'a str> {
+    let mut candidates = names.iter().map(String::as_str);
+    match claimed.export {
+        "default" => candidates.next().filter(|_| names.len() == 1),
+        name => nearest(name, candidates).first().copied(),
+    }
+}
+
 /// How to mend a missing export.
 fn mend(claimed: &Claimed<'_>, module: &Module, names: &[String]) -> String {
     let shown = module.path.display();
     if claimed.wanted == Wanted::Pages {
         return format!("end {shown} with `export default definePages([…])`");
     }
-    let candidates = || names.iter().map(String::as_str);
-    let meant = match claimed.export {
-        "default" => candidates().next().filter(|_| names.len() == 1),
-        name => nearest(name, candidates()).first().copied(),
-    };
-    match (claimed.export, meant) {
+    match (claimed.export, meant(claimed, names)) {
         (_, Some("default")) => {
             "leave `export` out of the claim: the component is the default export".to_owned()
         }

@@ -30,5 +30,7 @@ pub use module::{
 pub use scan::{Source, is_source, scan};
 pub use syntax::parse;
 
+pub(crate) use depth::stack_for;
+
 /// The package whose hooks and components ask for override keys.
 pub(crate) const PLUGIN_HOST: &str = "@platform/plugin-host";

@@ -10,6 +10,8 @@ use hub_manifest::diagnostic::{Diagnostic, Span};
 use walkdir::{DirEntry, WalkDir};
 
 use super::module::Module;
+use crate::scan::reason;
+
 use super::{MAX_BYTES, decode, parse, too_large};
 
 /// Folders that hold no sources of the author's.
@@ -54,9 +56,8 @@ pub fn scan(folder: &Path) -> Vec<Source> {
             Err(error) if error.depth() == 0 => {}
             Err(error) => {
                 let file = error.path().unwrap_or(folder).to_owned();
-                let reason =
-                    error.io_error().map_or_else(|| "a loop of folders".to_owned(), ToString::to_string);
-                sources.push(source(folder, &file, Err(vec![unreadable(&file, &reason)])));
+                let why = error.io_error().map_or_else(|| "a loop of folders".to_owned(), reason);
+                sources.push(source(folder, &file, Err(vec![unreadable(&file, &why)])));
             }
         }
     }
@@ -80,7 +81,7 @@ fn source(folder: &Path, file: &Path, module: Result<Module, Vec<Diagnostic>>) -
 }
 
 fn read(file: &Path) -> Result<Module, Vec<Diagnostic>> {
-    let failed = |error: std::io::Error| vec![unreadable(file, &error.to_string())];
+    let failed = |error: std::io::Error| vec![unreadable(file, &reason(&error))];
     let bytes = fs::metadata(file).map_err(failed)?.len();
     if bytes > MAX_BYTES as u64 {
         return Err(vec![too_large(file, bytes)]);

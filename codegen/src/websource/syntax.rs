@@ -196,6 +196,10 @@ fn diagnostics(
         .collect();
     hub_manifest::diagnostic::sort(&mut found);
     found.dedup();
+    if other.is_some() {
+        // Renaming the file mends them all.
+        found.truncate(1);
+    }
     found
 }
 
