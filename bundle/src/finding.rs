@@ -129,6 +129,20 @@ fn floor(text: &str, offset: usize) -> usize {
     at
 }
 
+/// The text of a source file; what stands in the way as a finding with the given code.
+pub fn read_text(file: &Path, code: &'static str) -> Result<String, Finding> {
+    let bytes = std::fs::read(file).map_err(|error| {
+        Finding::error(code, format!("the file cannot be read: {error}")).at(file, Spot::START)
+    })?;
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let text = String::from_utf8_lossy(&error.as_bytes()[..valid]).into_owned();
+        Finding::error(code, "the file is not UTF-8 text")
+            .at(file, Spot::at(&text, text.len(), 0))
+            .help("save it as UTF-8")
+    })
+}
+
 /// Length in bytes of the token that starts at byte `offset`: a quoted string with its quotes, a word, or one character.
 pub fn token_len(text: &str, offset: usize) -> usize {
     let rest = &text[floor(text, offset)..];

@@ -36,6 +36,11 @@ const USAGE: u8 = 2;
 const MACHINE: u8 = 3;
 
 fn main() -> ExitCode {
+    // A mistake of ours or of a library ends the program at once, with a sentence and not with a trace.
+    std::panic::set_hook(Box::new(|mistake| {
+        eprintln!("hub-bundle: a mistake in the bundler itself: {mistake}");
+        std::process::exit(i32::from(MACHINE));
+    }));
     let mut text = String::new();
     let job: Job = match std::io::stdin()
         .read_to_string(&mut text)

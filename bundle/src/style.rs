@@ -12,13 +12,14 @@ use append_only_vec::AppendOnlyVec;
 use lightningcss::bundler::{BundleErrorKind, Bundler, ResolveResult, SourceProvider};
 use lightningcss::css_modules::{Config, CssModuleExport, CssModuleReference, Pattern};
 use lightningcss::dependencies::{Dependency, DependencyOptions};
-use lightningcss::error::{Error, ErrorLocation};
+use lightningcss::error::{Error, ErrorLocation, ParserError};
 use lightningcss::printer::PrinterOptions;
 use lightningcss::stylesheet::{MinifyOptions, ParserFlags, ParserOptions};
 use lightningcss::targets::{Browsers, Targets};
+use lightningcss::traits::ToCss;
 use oxc_resolver::{ResolveOptions, Resolver};
 
-use crate::finding::{Finding, STYLE, Spot, spot_of_line};
+use crate::finding::{Finding, STYLE, Spot, read_text, spot_of_line};
 use crate::places::Places;
 
 /// The browsers that the platform supports: those of early 2023 and later, the same for scripts and styles.
@@ -95,7 +96,7 @@ impl Styles {
             ..ParserOptions::default()
         };
         let bundled = Bundler::new(&files, None, options).bundle(&entry);
-        let style = bundled.map_err(|error| files.bundle_error(&error)).and_then(|mut sheet| {
+        let style = bundled.map_err(|error| files.bundle_error(&error, &entry)).and_then(|mut sheet| {
             let targets = Targets { browsers: Some(BROWSERS), ..Targets::default() };
             let options = MinifyOptions { targets, ..MinifyOptions::default() };
             sheet.minify(options).map_err(|error| files.error(&error.kind, error.loc.as_ref()))?;
@@ -109,7 +110,7 @@ impl Styles {
         });
         if let Ok(warnings) = warnings.read() {
             for warning in warnings.iter() {
-                let finding = files.error(&warning.kind, warning.loc.as_ref());
+                let finding = files.error(&reason(&warning.kind), warning.loc.as_ref());
                 // A vendor's sheet may hold what no parser but an old browser's takes: those rules are left out.
                 if !finding.file.as_deref().is_some_and(|file| file.contains("/node_modules/")) {
                     findings.push(finding);
@@ -274,8 +275,15 @@ impl<'a> Files<'a> {
         Ok(address + suffix)
     }
 
-    fn bundle_error(&self, error: &Error<BundleErrorKind<'_, Unresolved>>) -> Finding {
-        self.error(&error.kind, error.loc.as_ref())
+    fn bundle_error(&self, error: &Error<BundleErrorKind<'_, Unresolved>>, entry: &Path) -> Finding {
+        let finding = match &error.kind {
+            BundleErrorKind::ParserError(kind) => self.error(&reason(kind), error.loc.as_ref()),
+            kind => self.error(kind, error.loc.as_ref()),
+        };
+        match finding.file {
+            Some(_) => finding,
+            None => finding.at(&self.real(entry), Spot::START),
+        }
     }
 
     fn error(&self, kind: &impl std::fmt::Display, loc: Option<&ErrorLocation>) -> Finding {
@@ -289,6 +297,15 @@ impl<'a> Files<'a> {
             None => finding,
         }
     }
+}
+
+/// What is wrong, in words; tokens as the author wrote them.
+fn reason(kind: &ParserError<'_>) -> String {
+    let token = match kind {
+        ParserError::UnexpectedToken(token) => token.to_css_string(PrinterOptions::default()).ok(),
+        _ => None,
+    };
+    token.map_or_else(|| kind.to_string(), |token| format!("`{token}` is not expected here"))
 }
 
 /// Whether an address needs no file: another site, data, an absolute path on this site, or a part of the same page.
@@ -309,8 +326,7 @@ impl SourceProvider for Files<'_> {
             return Ok(text);
         }
         let file = self.real(name);
-        let text = std::fs::read_to_string(&file)
-            .map_err(|error| Unresolved(format!("{}: {error}", file.display())))?;
+        let text = read_text(&file, STYLE).map_err(|finding| Unresolved(finding.message))?;
         let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
         Ok(&self.texts[self.texts.push((name.to_owned(), text))].1)
     }

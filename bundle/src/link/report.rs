@@ -56,7 +56,8 @@ pub fn finding_of(mut diagnostic: BuildDiagnostic, places: &Places) -> Option<Fi
         return None;
     }
     let message = if message.is_empty() { first_line(&detail.to_string()) } else { message };
-    let mut finding = Finding::error(code, sentence(&message));
+    let repo = format!("{}/", places.repo.display());
+    let mut finding = Finding::error(code, sentence(&message.replace(&repo, "")));
     if let Some(file) = file {
         let text = std::fs::read_to_string(&file).unwrap_or_default();
         let spot = location.map_or(Spot::START, |(_, line, column, _)| spot_of_utf16(&text, line, column));

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use rolldown_common::{ImportKind, ResolvedId};
+use rolldown_common::{ImportKind, ModuleType, ResolvedId};
 use rolldown_plugin::{
     HookLoadArgs, HookLoadOutput, HookLoadReturn, HookResolveIdArgs, HookResolveIdOutput,
     HookResolveIdReturn, HookUsage, Plugin, PluginContext, PluginContextResolveOptions,
@@ -15,7 +15,7 @@ use rolldown_plugin::{
 
 use super::assets::{Assets, is_shipped};
 use super::report::{Sink, explain};
-use crate::finding::{ASSET, Finding, Spot, UNRESOLVED, token_len};
+use crate::finding::{ASSET, Finding, SYNTAX, Spot, UNRESOLVED, read_text, token_len};
 use crate::places::{Places, inside};
 
 /// The page's first module: it installs the loader of lazy chunks, then starts the shell.
@@ -152,6 +152,17 @@ impl Resolve {
         Ok(found.map(HookResolveIdOutput::from_resolved_id))
     }
 
+    /// A script or data file. Read here and not by the linker, which would move every one of them to another thread.
+    fn script(&self, file: &Path) -> HookLoadOutput {
+        match read_text(file, SYNTAX) {
+            Ok(text) => HookLoadOutput { code: text.into(), ..HookLoadOutput::default() },
+            Err(finding) => {
+                self.sink.add(finding);
+                HookLoadOutput { module_type: Some(ModuleType::Empty), ..HookLoadOutput::default() }
+            }
+        }
+    }
+
     /// Reports an import that leads nowhere and lets the linker go on, so that it finds everything else that is wrong.
     /// What a package asks for on the off chance is left to the linker, which knows whether a failure is caught.
     fn nowhere(&self, args: &HookResolveIdArgs<'_>) -> Option<HookResolveIdOutput> {
@@ -218,6 +229,11 @@ fn nothing() -> HookResolveIdOutput {
 /// Whether a specifier names a package, and not a file or another site.
 fn is_bare(specifier: &str) -> bool {
     !specifier.starts_with(['.', '/', '\0', '#']) && !specifier.contains(':')
+}
+
+fn is_script(path: &str) -> bool {
+    let extension = path.rsplit('.').next().unwrap_or("");
+    matches!(extension, "ts" | "tsx" | "js" | "jsx" | "mjs" | "cjs" | "mts" | "cts" | "json")
 }
 
 fn is_singleton(specifier: &str) -> bool {
@@ -307,7 +323,7 @@ impl Plugin for Resolve {
         let script = |code: &'static str| {
             Ok(Some(HookLoadOutput {
                 code: code.into(),
-                module_type: Some(rolldown_common::ModuleType::Js),
+                module_type: Some(ModuleType::Js),
                 ..HookLoadOutput::default()
             }))
         };
@@ -316,7 +332,7 @@ impl Plugin for Resolve {
             LOADER => return script(include_str!("load.js")),
             "\0hub:nothing" => {
                 return Ok(Some(HookLoadOutput {
-                    module_type: Some(rolldown_common::ModuleType::Empty),
+                    module_type: Some(ModuleType::Empty),
                     ..HookLoadOutput::default()
                 }));
             }
@@ -328,6 +344,8 @@ impl Plugin for Resolve {
             std::fs::read_to_string(file)
         } else if wish == "url" || is_shipped(path) {
             self.assets.ship(file)
+        } else if is_script(path) {
+            return Ok(Some(self.script(file)));
         } else {
             return Ok(None);
         };
@@ -339,7 +357,7 @@ impl Plugin for Resolve {
         // JSON, because a value needs no code.
         Ok(Some(HookLoadOutput {
             code: serde_json::to_string(&value)?.into(),
-            module_type: Some(rolldown_common::ModuleType::Json),
+            module_type: Some(ModuleType::Json),
             ..HookLoadOutput::default()
         }))
     }

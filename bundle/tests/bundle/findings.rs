@@ -96,7 +96,7 @@ fn style_errors_have_their_place() {
         "import \"./a.css\";\nexport default () => 1;",
         "//- /repo/plugins/crm/frontend/src/a.css\n.ok { color: red; }\n.bad { color red; }\n",
         &[
-            "HUB063 repo/plugins/crm/frontend/src/a.css:2:14+3 the style sheet is wrong: Unexpected token Ident(\"red\") | ",
+            "HUB063 repo/plugins/crm/frontend/src/a.css:2:14+3 the style sheet is wrong: `red` is not expected here | ",
         ],
     );
     check(
@@ -121,6 +121,58 @@ fn vendors_may_write_styles_that_only_old_browsers_take() {
         "import \"old/old.css\";\nexport default () => 1;",
         "//- /repo/node_modules/old/package.json\n{ \"name\": \"old\" }\n//- /repo/node_modules/old/old.css\n.a { color: red; *zoom: 1; }\n",
         &[],
+    );
+}
+
+#[test]
+fn files_that_are_not_text_are_named() {
+    let fixture = Fixture::new(
+        &(overrides(&["crm/frontend/src/A.tsx", "crm/frontend/src/B.tsx"])
+            + "//- /repo/plugins/crm/frontend/src/A.tsx\nimport \"./a.css\";\nimport data from \"./a.json\";\nexport default data;\n"),
+    );
+    fixture.put("plugins/crm/frontend/src/B.tsx", [b'1', 0xff, 0xfe]);
+    fixture.put("plugins/crm/frontend/src/a.css", [b'.', 0xff]);
+    fixture.put("plugins/crm/frontend/src/a.json", "{\n  \"a\": nope\n}");
+    let (code, findings) = fixture.findings();
+    assert_eq!(code, 1);
+    assert_eq!(
+        findings,
+        [
+            "HUB060 repo/plugins/crm/frontend/src/B.tsx:1:2+0 the file is not UTF-8 text | save it as UTF-8",
+            "HUB063 repo/plugins/crm/frontend/src/a.css:1:1+0 the style sheet is wrong: the file is not UTF-8 text | ",
+            "HUB060 repo/plugins/crm/frontend/src/a.json:2:9+3 expected ident at line 2 column 9 | ",
+        ]
+    );
+}
+
+#[test]
+fn top_level_await_and_cycles_are_no_mistake() {
+    let fixture = Fixture::new(
+        &(overrides(&["crm/frontend/src/A.tsx", "crm/frontend/src/B.tsx"])
+            + r#"
+//- /repo/plugins/crm/frontend/src/A.tsx
+import { b } from "./B";
+export const a = await Promise.resolve(1);
+export default () => b();
+//- /repo/plugins/crm/frontend/src/B.tsx
+import { a } from "./A";
+export const b = () => a;
+export default () => import("./C").then((c) => c.default + a);
+//- /repo/plugins/crm/frontend/src/C.tsx
+export default 3;
+"#),
+    );
+    fixture.bundle();
+}
+
+#[test]
+fn a_warning_about_own_code_is_told_and_one_about_a_package_is_not() {
+    check(
+        "import { run } from \"old\";\nexport default () => eval(run(\"1\"));",
+        "//- /repo/node_modules/old/package.json\n{ \"name\": \"old\", \"type\": \"module\", \"main\": \"i.js\" }\n//- /repo/node_modules/old/i.js\nexport const run = (code) => eval(code);",
+        &[
+            "HUB069 warning repo/plugins/crm/frontend/src/A.tsx:2:22+4 Use of direct `eval` in 'plugins/crm/frontend/src/A.tsx' is strongly discouraged as it poses security risks and may cause issues with minification | ",
+        ],
     );
 }
 
