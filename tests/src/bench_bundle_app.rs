@@ -1,9 +1,12 @@
 //! The app that the bundle benchmark bundles: a shell and any number of overrides, ten to a plugin, written anew for
 //! every run so that nobody can tune a tool to one committed app.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
 
 /// Overrides in one plugin.
 const PER_PLUGIN: usize = 10;
@@ -68,19 +71,22 @@ pub fn write(folder: &Path, modules: &Path, overrides: usize) -> io::Result<()> 
 
 /// The job for `hub-bundle`.
 pub fn job(folder: &Path, overrides: usize) -> String {
-    let at = |name: &str| format!("{:?}", folder.join(name).display().to_string());
-    let plugins: Vec<String> = (0..overrides.div_ceil(PER_PLUGIN))
-        .map(|plugin| format!("\"p{plugin:03}\":{}", at(&format!("plugins/p{plugin:03}"))))
+    let plugins: BTreeMap<String, PathBuf> = (0..overrides.div_ceil(PER_PLUGIN))
+        .map(|plugin| format!("p{plugin:03}"))
+        .map(|slug| (slug.clone(), folder.join("plugins").join(slug)))
         .collect();
-    format!(
-        "{{\"repo\":{},\"entry\":{},\"html\":{},\"generated\":{},\"plugins\":{{{}}},\"out\":{},\"mode\":\"production\",\"compress\":false,\"title\":\"Bench\"}}",
-        at(""),
-        at("shell/main.tsx"),
-        at("index.html.hbs"),
-        at("generated"),
-        plugins.join(","),
-        at("out-hub"),
-    )
+    json!({
+        "repo": folder,
+        "entry": folder.join("shell/main.tsx"),
+        "html": folder.join("index.html.hbs"),
+        "generated": folder.join("generated"),
+        "plugins": plugins,
+        "out": folder.join("out-hub"),
+        "mode": "production",
+        "compress": false,
+        "title": "Bench",
+    })
+    .to_string()
 }
 
 /// esbuild's command line; it makes no page, see [`esbuild_page`].
