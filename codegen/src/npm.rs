@@ -29,6 +29,31 @@ pub struct Installed {
 /// Sees to it that `node_modules` holds what `package-lock.json` says. Scripts of packages are not run: the bundler
 /// needs files only, and a build should not execute what a dependency of a dependency brings along.
 pub fn ensure(repo: &Path, offline: bool, starting: &mut dyn FnMut()) -> Result<Installed, Failure> {
+    let digest = wanted(repo)?;
+    if is_installed(repo, &digest) {
+        return Ok(Installed { digest, ran: false });
+    }
+    starting();
+    check_node()?;
+    install(repo, offline)?;
+    let stamp = repo.join(STAMP);
+    write_if_changed(&stamp, digest.as_bytes()).map_err(|e| Machine::io("write", &stamp, &e))?;
+    Ok(Installed { digest, ran: true })
+}
+
+/// Finds out what would keep [`ensure`] from working before anything slow begins: a broken `package.json`, no Node,
+/// no npm.
+pub fn preflight(repo: &Path) -> Result<(), Failure> {
+    let digest = wanted(repo)?;
+    if !is_installed(repo, &digest) {
+        check_node()?;
+        run(Command::new("npm").arg("--version"))?;
+    }
+    Ok(())
+}
+
+/// Fingerprint of what has to be installed.
+fn wanted(repo: &Path) -> Result<String, Failure> {
     let lock = repo.join("package-lock.json");
     let mut digest = Digest::new("npm 1");
     digest.add("package-lock.json", &read_own(&lock)?);
@@ -46,16 +71,11 @@ pub fn ensure(repo: &Path, offline: bool, starting: &mut dyn FnMut()) -> Result<
     if !diagnostics.is_empty() {
         return Err(diagnostics.into());
     }
-    let digest = digest.finish();
-    let stamp = repo.join(STAMP);
-    if fs::read_to_string(&stamp).is_ok_and(|old| old == digest) {
-        return Ok(Installed { digest, ran: false });
-    }
-    starting();
-    check_node()?;
-    install(repo, offline)?;
-    write_if_changed(&stamp, digest.as_bytes()).map_err(|e| Machine::io("write", &stamp, &e))?;
-    Ok(Installed { digest, ran: true })
+    Ok(digest.finish())
+}
+
+fn is_installed(repo: &Path, digest: &str) -> bool {
+    fs::read_to_string(repo.join(STAMP)).is_ok_and(|old| old == digest)
 }
 
 /// Reads a file that the repository itself must have.

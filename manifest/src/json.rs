@@ -39,12 +39,17 @@ pub fn parse(source: &Source, diagnostics: &mut Vec<Diagnostic>) -> Option<Node>
         Ok(result) => Some(convert(source, &result.value?, diagnostics)),
         Err(error) => {
             let range = error.range();
-            let message =
-                format!("{} is not JSON: {}", name_of(&source.file), lower_first(&error.kind().to_string()));
+            let cause = lower_first(&error.kind().to_string());
+            let help = if cause.starts_with("unterminated") {
+                "close each bracket and each quote"
+            } else {
+                "JSON has no comments, no trailing commas, and only double quotes"
+            };
+            let message = format!("{} is not JSON: {cause}", name_of(&source.file));
             diagnostics.push(
                 Diagnostic::error("HUB003", message)
                     .at(&source.file, source.span(&(range.start..range.end)))
-                    .help("JSON has no comments, no trailing commas, and only double quotes"),
+                    .help(help),
             );
             None
         }

@@ -50,6 +50,8 @@ pub fn build(
     cache: &mut FileCache,
     progress: &dyn Progress,
 ) -> Result<Built, Failure> {
+    // Told before minutes of compiling, not after them.
+    npm::preflight(&repo.root)?;
     let (compiled, bundled) = thread::scope(|scope| {
         let compiled = scope.spawn(|| compile(repo, front, options, progress));
         let bundled = bundle(repo, front, options, cache, progress);
