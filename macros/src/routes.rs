@@ -14,7 +14,7 @@ pub(crate) fn expand(handlers: TokenStream) -> TokenStream {
     };
     let calls = handlers.iter().map(|handler| {
         let described = described(handler);
-        quote! { .add::<#described, _, _>(#handler) }
+        quote! { .with::<#described, _, _>(#handler) }
     });
     quote! { ::hub::Routes::default() #(#calls)* }
 }
@@ -41,8 +41,8 @@ mod tests {
     fn handlers_by_name_and_by_path() {
         check(
             "list, records::create,",
-            "::hub::Routes::default().add::<__path_list,_,_>(list)\
-             .add::<records::__path_create,_,_>(records::create)",
+            "::hub::Routes::default().with::<__path_list,_,_>(list)\
+             .with::<records::__path_create,_,_>(records::create)",
         );
         check("", "::hub::Routes::default()");
     }

@@ -3,7 +3,6 @@
 use std::io::IsTerminal;
 use std::panic::PanicHookInfo;
 
-use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt;
@@ -19,14 +18,16 @@ pub(crate) fn start(env: Env<'_>) {
         Some(Ok(targets)) => targets.clone(),
         _ => Targets::new().with_default(LevelFilter::INFO),
     };
-    let layer = fmt::layer().with_writer(std::io::stderr);
-    let layer = if env("LOG_FORMAT").as_deref() == Some("json") {
-        layer.json().flatten_event(true).with_span_list(false).boxed()
+    let lines = fmt::layer().with_writer(std::io::stderr);
+    // Each form as a type of its own: a boxed layer would cost every request. A second start in one process (tests)
+    // keeps the first log.
+    let _ = if env("LOG_FORMAT").as_deref() == Some("json") {
+        let lines = lines.json().flatten_event(true).with_span_list(false);
+        tracing_subscriber::registry().with(filter).with(lines).try_init()
     } else {
-        layer.with_ansi(std::io::stderr().is_terminal()).with_target(false).boxed()
+        let lines = lines.with_ansi(std::io::stderr().is_terminal()).with_target(false);
+        tracing_subscriber::registry().with(filter).with(lines).try_init()
     };
-    // A second start in one process (tests) keeps the first log.
-    let _ = tracing_subscriber::registry().with(layer.with_filter(filter)).try_init();
     if let (Some(asked), Some(Err(error))) = (asked, parsed) {
         tracing::warn!(RUST_LOG = asked, %error, "RUST_LOG cannot be read; logging at level info");
     }

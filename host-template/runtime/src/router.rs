@@ -175,7 +175,7 @@ impl Routes {
     /// Adds a handler with the type that `#[utoipa::path]` made for it; `routes!` writes this call.
     #[doc(hidden)]
     #[track_caller]
-    pub fn add<P, H, T>(mut self, handler: H) -> Routes
+    pub fn with<P, H, T>(mut self, handler: H) -> Routes
     where
         P: utoipa::Path + utoipa::__dev::SchemaReferences,
         H: Handler<T, Ctx, Future = Answer>,

@@ -194,24 +194,24 @@ impl<'de> Deserializer<'de> for Cell<'de> {
         if value.is_null() {
             return visitor.visit_unit();
         }
-        let kind = value.type_info();
-        match kind.name() {
-            "INTEGER" => {
-                drop(kind);
-                visitor.visit_i64(decode(value)?)
-            }
-            "REAL" => {
-                drop(kind);
-                visitor.visit_f64(decode(value)?)
-            }
-            "BLOB" => {
-                drop(kind);
-                visitor.visit_bytes(decode::<&[u8]>(value)?)
-            }
-            _ => {
-                drop(kind);
-                visitor.visit_str(decode::<&str>(value)?)
-            }
+        enum Kind {
+            Int,
+            Float,
+            Bytes,
+            Text,
+        }
+        // Looked at first: decoding takes the value.
+        let kind = match value.type_info().name() {
+            "INTEGER" => Kind::Int,
+            "REAL" => Kind::Float,
+            "BLOB" => Kind::Bytes,
+            _ => Kind::Text,
+        };
+        match kind {
+            Kind::Int => visitor.visit_i64(decode(value)?),
+            Kind::Float => visitor.visit_f64(decode(value)?),
+            Kind::Bytes => visitor.visit_bytes(decode::<&[u8]>(value)?),
+            Kind::Text => visitor.visit_str(decode::<&str>(value)?),
         }
     }
 

@@ -16,10 +16,6 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
 use sqlx::{Row, SqlitePool};
-use tracing_subscriber::Layer;
-use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
 
 #[derive(Clone)]
 struct App(Arc<SqlitePool>);
@@ -30,10 +26,12 @@ async fn main() -> Result<(), Error> {
     let (Some(address), Some(file)) = (arguments.next(), arguments.next()) else {
         return Err(Error::other("usage: bench-peer <address> <SQLite file of a host>"));
     };
-    let log =
-        tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false).with_target(false);
-    let filter = Targets::new().with_default(LevelFilter::INFO);
-    tracing_subscriber::registry().with(log.with_filter(filter)).init();
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_max_level(tracing_subscriber::filter::LevelFilter::INFO)
+        .with_ansi(false)
+        .with_target(false)
+        .init();
 
     let options = SqliteConnectOptions::new()
         .filename(file)
