@@ -24,6 +24,8 @@ use crate::report::Report;
 
 /// How long the disk must be quiet before a build starts: editors write a file in several steps.
 const QUIET: Duration = Duration::from_millis(60);
+/// The list of override chains, in a release.
+const OVERRIDES: &str = "overrides.manifest.json";
 /// What tools write into the folders that are watched.
 const IGNORED: &[&str] = &["target", "node_modules", ".git", "dbt_packages", "logs", "__pycache__"];
 
@@ -107,6 +109,19 @@ fn attempt(repo: &Repo, check: &CheckArgs) -> Option<Built> {
     }
 }
 
+/// What the host knows of the overrides: the chains, without the assets that a bundle made of them.
+fn chains(manifest: &Path) -> std::io::Result<Vec<u8>> {
+    let mut manifest: serde_json::Value = serde_json::from_slice(&fs::read(manifest)?)?;
+    let keys = manifest["keys"].as_object_mut().into_iter().flatten();
+    for claim in
+        keys.filter_map(|(_, chain)| chain.as_array_mut()).flatten().filter_map(|claim| claim.as_object_mut())
+    {
+        claim.remove("chunk");
+        claim.remove("css");
+    }
+    Ok(manifest.to_string().into_bytes())
+}
+
 /// The host that is being served.
 struct Server {
     install: PathBuf,
@@ -121,10 +136,11 @@ impl Server {
     /// Puts a build in place; restarts the host or reloads the page, whichever the change calls for.
     fn serve(&mut self, built: &Built) -> std::io::Result<&'static str> {
         let changed = install(built, &self.install, &[".reload"])?;
-        let program = fs::read(&built.host)?;
-        let data_changed =
-            changed.iter().any(|path| !path.starts_with("web") && path != Path::new("bin/hub-platform"));
-        let serving = sha256_hex(&program);
+        let unread = |path: &Path| {
+            path.starts_with("web") || path == Path::new("bin/hub-platform") || path == Path::new(OVERRIDES)
+        };
+        let data_changed = changed.iter().any(|path| !unread(path));
+        let serving = sha256_hex(&[fs::read(&built.host)?, chains(&self.install.join(OVERRIDES))?].concat());
         let ended = self.child.as_mut().is_none_or(|child| !matches!(child.try_wait(), Ok(None)));
         if ended || data_changed || serving != self.serving {
             self.stop();
