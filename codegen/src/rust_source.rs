@@ -9,8 +9,8 @@ use crate::websource::stack_for;
 /// The sources of one crate: path relative to the plugin's folder → text, or why there is none.
 pub type Sources = std::collections::BTreeMap<String, Result<String, String>>;
 
-/// Stack for parsing one file; syn recurses with the nesting of the source.
-const STACK: usize = 256 * 1024 * 1024;
+/// Stack for parsing, walking and dropping one file: syn recurses with the nesting of the source.
+const STACK: usize = 64 * 1024 * 1024;
 /// Most stack that the estimate for a text may call for: syn needs up to four times as much.
 const MAX_ESTIMATE: usize = STACK / 4;
 
@@ -30,6 +30,15 @@ pub struct RouterProblem {
 /// Checks that `modules::function` of the crate whose root is `root_file` exists, is public all the way, and gives a
 /// router.
 pub fn check_router(
+    sources: &Sources,
+    root_file: &str,
+    modules: &[String],
+    function: &str,
+) -> Result<(), RouterProblem> {
+    stacker::maybe_grow(STACK, STACK, || find_router(sources, root_file, modules, function))
+}
+
+fn find_router(
     sources: &Sources,
     root_file: &str,
     modules: &[String],
@@ -196,12 +205,11 @@ fn parse(sources: &Sources, file: &str) -> Result<Vec<Item>, RouterProblem> {
             });
         }
     };
-    let needed = stack_for(text).filter(|needed| *needed <= MAX_ESTIMATE);
-    let Some(needed) = needed else {
+    if stack_for(text).is_none_or(|needed| needed > MAX_ESTIMATE) {
         let help = "break the deepest expression into parts with names of their own";
         return unreadable(format!("{file} is nested too deeply to be read"), help, 0..0);
-    };
-    match stacker::maybe_grow(needed * 4, STACK, || syn::parse_file(text)) {
+    }
+    match syn::parse_file(text) {
         Ok(parsed) => Ok(parsed.items),
         Err(error) => {
             let cause = match error.to_string() {
@@ -247,4 +255,54 @@ fn range_of(item: &ItemMod) -> std::ops::Range<usize> {
 
 fn span_range(span: proc_macro2::Span) -> std::ops::Range<usize> {
     span.byte_range()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str) -> Result<(), &'static str> {
+        let sources = Sources::from([("src/lib.rs".to_string(), Ok(text.to_string()))]);
+        check_router(&sources, "src/lib.rs", &[], "router").map_err(|problem| problem.code)
+    }
+
+    #[test]
+    fn what_gives_a_router() {
+        for text in [
+            "pub fn router() -> Router { Router::new() }",
+            "pub fn router() -> hub::Router { x }",
+            "#[hub::router] pub fn router() -> ::hub::Router { x }",
+            "pub use inner::router;",
+            "pub use inner::{other as router, more};",
+            "pub use inner::*;",
+        ] {
+            assert_eq!(check(text), Ok(()), "{text}");
+        }
+        for (text, code) in [
+            ("", "HUB037"),
+            ("use inner::router;", "HUB037"),
+            ("mod a { pub fn router() -> Router { x } }", "HUB037"),
+            ("pub(crate) fn router() -> Router { x }", "HUB038"),
+            ("pub fn router() -> Result<Router, ()> { x }", "HUB039"),
+            ("pub fn router() { x ", "HUB074"),
+        ] {
+            assert_eq!(check(text), Err(code), "{text}");
+        }
+    }
+
+    #[test]
+    fn no_nesting_exhausts_the_stack() {
+        for (open, close, most) in
+            [("(", ")", 2_000), ("{", "}", 2_000), ("[", "]", 2_000), ("!", "", 12_000)]
+        {
+            let nested =
+                |n: usize| format!("pub fn router() -> Router {{ {}1{} }}", open.repeat(n), close.repeat(n));
+            assert_eq!(check(&nested(most)), Ok(()), "{open}");
+            assert_eq!(check(&nested(500_000)), Err("HUB074"), "{open}");
+        }
+        assert_eq!(
+            check(&format!("type A = {}u8{};", "Vec<".repeat(1_000), ">".repeat(1_000))),
+            Err("HUB037")
+        );
+    }
 }

@@ -156,7 +156,7 @@ pub fn shell_path(text: &str) -> Result<(), String> {
         let body = part.strip_prefix(':').unwrap_or(part);
         !body.is_empty()
             && body.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~'))
-            && body.trim_matches('.') != ""
+            && !body.trim_matches('.').is_empty()
     };
     let sound = text == "/"
         || text

@@ -102,7 +102,7 @@ fn a_manifest_that_is_none() {
 
 #[test]
 fn overrides_that_are_none() {
-    let large = b"{ \"overrides\": {} }   \n".repeat(470_000);
+    let large = b"{ \"overrides\": {} }\n".repeat(550_000);
     let mut files: Vec<(String, &[u8])> = Vec::new();
     let all: [(&str, &[u8]); 6] = [
         ("empty", b""),

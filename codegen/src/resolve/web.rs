@@ -1,5 +1,6 @@
 //! The web side of the plan: one chain of claims for every override key, and the plugins' pages.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -52,7 +53,7 @@ pub fn web_plan(context: &mut Context<'_>, platform: &Platform) -> WebPlan {
         }
     }
     for chain in chains.values_mut() {
-        chain.sort_by(|a, b| (b.claim.priority, b.position).cmp(&(a.claim.priority, a.position)));
+        chain.sort_by_key(|placed| Reverse((placed.claim.priority, placed.position)));
         warn_of_repeats(context, chain);
         warn_of_ties(context, chain);
     }
