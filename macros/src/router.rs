@@ -22,10 +22,15 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
         let error = error.into_compile_error();
         return quote! { #error #function };
     }
-    let name = &function.sig.ident;
     // Says so at the return type where `Router` is another crate's.
-    let check = quote_spanned! { function.sig.output.span() =>
-        const _: fn() -> ::hub::Router = #name;
+    let check = match &function.sig.output {
+        ReturnType::Type(_, kind) => quote_spanned! { kind.span() =>
+            const _: fn() = || {
+                fn is_router<T: ::hub::IsRouter>() {}
+                is_router::<#kind>();
+            };
+        },
+        ReturnType::Default => TokenStream::new(),
     };
     quote! { #function #check }
 }
@@ -214,7 +219,8 @@ mod tests {
     fn the_function_stays_as_it_was() {
         let item: TokenStream = "pub fn router() -> Router { Router::new() }".parse().unwrap();
         let text = expand(TokenStream::new(), item.clone()).to_string();
-        assert_eq!(text, format!("{item} const _ : fn () -> :: hub :: Router = router ;"));
+        let check = "const _ : fn () = || { fn is_router < T : :: hub :: IsRouter > () { } is_router :: < Router > () ; } ;";
+        assert_eq!(text, format!("{item} {check}"));
         let wrong: TokenStream = "pub fn router(a: u8) -> Router { Router::new() }".parse().unwrap();
         let text = expand(TokenStream::new(), wrong.clone()).to_string();
         assert!(text.contains("compile_error"), "{text}");

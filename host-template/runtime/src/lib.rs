@@ -17,6 +17,8 @@
 //!
 //! A generated host hands a [`Platform`] to [`main`] and holds no logic of its own.
 
+#![warn(missing_docs)]
+
 // The macros write `::hub::…`, here as in a plugin.
 extern crate self as hub;
 
@@ -57,7 +59,7 @@ pub use hub_macros::{router, routes};
 pub use page::{DEFAULT_LIMIT, MAX_LIMIT, Page, Paged};
 pub use platform::{Mount, Platform};
 pub use problem::{FieldError, Problem, ProblemBody, Result};
-pub use router::{Methods, Router, Routes, delete, get, patch, post, put};
+pub use router::{Answer, Handles, IsRouter, Methods, Router, Routes, delete, get, patch, post, put};
 pub use serde_json::json;
 pub use tracing;
 pub use utoipa;

@@ -19,7 +19,30 @@ use utoipa::openapi::{HttpMethod, RefOr};
 use crate::ctx::Ctx;
 
 /// A handler's future.
-type Answer = Pin<Box<dyn Future<Output = Response> + Send>>;
+pub type Answer = Pin<Box<dyn Future<Output = Response> + Send>>;
+
+/// What may answer a request: an `async` function of [`Ctx`], extractors, and at most one body, which comes last.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a handler",
+    label = "not a handler",
+    note = "a handler is `async`; it takes `Ctx`, `Path<_>`, `Query<_>`, `Page` and, last of all, a body such as \
+            `Json<_>`; it returns an answer such as `Json<_>`, `Created<_>` or `Result<Json<_>>`"
+)]
+pub trait Handles<T>: Handler<T, Ctx, Future = Answer> {}
+
+#[diagnostic::do_not_recommend]
+impl<T, H: Handler<T, Ctx, Future = Answer>> Handles<T> for H {}
+
+/// Says at the place itself that a router function returns something else; `#[hub::router]` asks for it.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "a router function returns hub's `Router`, not `{Self}`",
+    label = "not hub's `Router`",
+    note = "write `use hub::prelude::*;` and `-> Router`"
+)]
+pub trait IsRouter {}
+
+impl IsRouter for Router {}
 
 /// A handler behind one plain type: calling it costs what calling the handler costs, since axum boxes a handler's
 /// future anyway.
@@ -29,7 +52,7 @@ pub(crate) struct Endpoint(&'static (dyn Fn(Request, Ctx) -> Answer + Send + Syn
 impl Endpoint {
     fn new<H, T>(handler: H) -> Endpoint
     where
-        H: Handler<T, Ctx, Future = Answer>,
+        H: Handles<T>,
         T: 'static,
     {
         // Routes live as long as the process. A plain function takes no memory at all; a closure keeps what it holds.
@@ -137,7 +160,7 @@ macro_rules! methods {
                 #[doc = concat!("Answers ", $doc, " too.")]
                 pub fn $name<H, T>(mut self, handler: H) -> Methods
                 where
-                    H: Handler<T, Ctx, Future = Answer>,
+                    H: Handles<T>,
                     T: 'static,
                 {
                     self.0.push((Method::$method, Endpoint::new(handler)));
@@ -149,7 +172,7 @@ macro_rules! methods {
             #[doc = concat!("Answers ", $doc, " with this handler.")]
             pub fn $name<H, T>(handler: H) -> Methods
             where
-                H: Handler<T, Ctx, Future = Answer>,
+                H: Handles<T>,
                 T: 'static,
             {
                 Methods(Vec::new()).$name(handler)
@@ -178,7 +201,7 @@ impl Routes {
     pub fn with<P, H, T>(mut self, handler: H) -> Routes
     where
         P: utoipa::Path + utoipa::__dev::SchemaReferences,
-        H: Handler<T, Ctx, Future = Answer>,
+        H: Handles<T>,
         T: 'static,
     {
         let place = Location::caller();
