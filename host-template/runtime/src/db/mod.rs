@@ -148,8 +148,8 @@ macro_rules! queries {
                 sql: impl SqlSafeStr,
                 args: Vec<Value>,
             ) -> Result<Option<T>, Error> {
-                let rows = $me.rows(sql.into_sql_str(), args).await?;
-                rows.first().map(Row::read).transpose()
+                let row = $me.row(sql.into_sql_str(), args).await?;
+                row.as_ref().map(Row::read).transpose()
             }
 
             /// The first column of the first row; an error where there is no row.
@@ -158,8 +158,7 @@ macro_rules! queries {
                 sql: impl SqlSafeStr,
                 args: Vec<Value>,
             ) -> Result<T, Error> {
-                let rows = $me.rows(sql.into_sql_str(), args).await?;
-                match rows.first() {
+                match $me.row(sql.into_sql_str(), args).await? {
                     Some(row) => row.read_first(),
                     None => Err(Error::Sql(sqlx::Error::RowNotFound)),
                 }
@@ -189,6 +188,12 @@ impl Db {
     async fn rows(&self, sql: SqlStr, args: Vec<Value>) -> Result<Vec<Row>, Error> {
         match self {
             Db::Sqlite(pool) => sqlite::rows(pool, sql, args).await,
+        }
+    }
+
+    async fn row(&self, sql: SqlStr, args: Vec<Value>) -> Result<Option<Row>, Error> {
+        match self {
+            Db::Sqlite(pool) => sqlite::row(pool, sql, args).await,
         }
     }
 
@@ -241,6 +246,12 @@ impl Tx {
     async fn rows(&mut self, sql: SqlStr, args: Vec<Value>) -> Result<Vec<Row>, Error> {
         match self {
             Tx::Sqlite(tx) => sqlite::rows(&mut **tx, sql, args).await,
+        }
+    }
+
+    async fn row(&mut self, sql: SqlStr, args: Vec<Value>) -> Result<Option<Row>, Error> {
+        match self {
+            Tx::Sqlite(tx) => sqlite::row(&mut **tx, sql, args).await,
         }
     }
 }

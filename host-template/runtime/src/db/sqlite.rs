@@ -68,6 +68,15 @@ pub(super) async fn rows<'c>(
     Ok(rows.into_iter().map(Row::Sqlite).collect())
 }
 
+/// The first row; what would follow is not fetched.
+pub(super) async fn row<'c>(
+    connection: impl Executor<'c, Database = Sqlite>,
+    sql: SqlStr,
+    args: Vec<Value>,
+) -> Result<Option<Row>, Error> {
+    Ok(bind(sql, args).fetch_optional(connection).await?.map(Row::Sqlite))
+}
+
 pub(super) async fn execute<'c>(
     connection: impl Executor<'c, Database = Sqlite>,
     sql: SqlStr,
