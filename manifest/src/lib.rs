@@ -11,6 +11,7 @@ pub mod json;
 pub mod node;
 pub mod overrides;
 pub mod plan;
+mod planned;
 pub mod plugin;
 mod reader;
 pub mod source;

@@ -5,17 +5,11 @@ use std::ops::Range;
 
 use hub_manifest::diagnostic::{Diagnostic, Span};
 use hub_manifest::grammar::{PLATFORM_PERMISSIONS, PLATFORM_WORKSPACE, alternatives, ident_of, nearest};
-use hub_manifest::plan::{
-    ConfigField, DashboardSeed, DatasetTemplate, DbtWorkspace, HostPlugin, KnownScript, NavItem, PublicRoute,
-    SeedGroup,
-};
+use hub_manifest::plan::HostPlugin;
 use hub_manifest::source::Spanned;
 
 use super::Context;
 use crate::load::LoadedPlugin;
-
-/// Icon of a navigation entry that names none.
-const DEFAULT_ICON: &str = "puzzle";
 
 /// Every plugin, in plugin order.
 pub fn host_plugins(context: &mut Context<'_>) -> Vec<HostPlugin> {
@@ -32,105 +26,9 @@ pub fn host_plugins(context: &mut Context<'_>) -> Vec<HostPlugin> {
             check_files(context, plugin);
             check_groups(context, plugin, &known);
             check_workspaces(context, plugin, &mut workspaces);
-            host_plugin(plugin)
+            HostPlugin::from_manifest(&plugin.manifest, plugin.slug())
         })
         .collect()
-}
-
-fn host_plugin(plugin: &LoadedPlugin) -> HostPlugin {
-    let manifest = &plugin.manifest;
-    let text = |field: &Option<Spanned<String>>| field.as_ref().map(|field| field.value.clone());
-    let slug = plugin.slug().to_string();
-    HostPlugin {
-        display_name: text(&manifest.display_name).unwrap_or_else(|| slug.clone()),
-        version: manifest.version.as_ref().map_or_else(String::new, |version| version.value.to_string()),
-        description: text(&manifest.description),
-        author: text(&manifest.author),
-        license: text(&manifest.license),
-        homepage: text(&manifest.homepage),
-        visibility: manifest.visibility.unwrap_or_default(),
-        dependencies: manifest.dependencies.iter().map(|dependency| dependency.slug.value.clone()).collect(),
-        routers: manifest.routers.iter().map(|router| router.value.text.clone()).collect(),
-        public_routes: manifest
-            .public_routes
-            .iter()
-            .map(|route| PublicRoute { method: route.value.0.clone(), pattern: route.value.1.clone() })
-            .collect(),
-        nav: manifest
-            .nav
-            .iter()
-            .map(|item| NavItem {
-                label: item.label.clone(),
-                path: item.path.value.clone(),
-                icon: item.icon.clone().unwrap_or_else(|| DEFAULT_ICON.to_string()),
-                roles: item.roles.clone(),
-            })
-            .collect(),
-        permissions: manifest.permissions.iter().map(|permission| permission.value.clone()).collect(),
-        seed_groups: manifest
-            .seed_groups
-            .iter()
-            .map(|group| SeedGroup {
-                name: group.name.value.clone(),
-                permissions: group.permissions.iter().map(|permission| permission.value.clone()).collect(),
-            })
-            .collect(),
-        dbt_workspaces: manifest
-            .dbt_workspaces
-            .iter()
-            .map(|workspace| DbtWorkspace {
-                slug: workspace.slug.value.clone(),
-                profile: workspace.profile.value.clone(),
-                project_dir: workspace.project_dir.value.clone(),
-            })
-            .collect(),
-        known_scripts: manifest
-            .known_scripts
-            .iter()
-            .map(|script| KnownScript {
-                slug: script.slug.value.clone(),
-                display_name: script.display_name.clone(),
-                script_path: script.script_path.value.clone(),
-                output_schema: script.output_schema.clone(),
-            })
-            .collect(),
-        dataset_templates: manifest
-            .dataset_templates
-            .iter()
-            .map(|template| DatasetTemplate {
-                slug: template.slug.value.clone(),
-                display_name: template.display_name.clone(),
-                columns: template.columns.clone(),
-            })
-            .collect(),
-        dashboard_seeds: manifest
-            .dashboard_seeds
-            .iter()
-            .map(|seed| DashboardSeed {
-                slug: seed.slug.value.clone(),
-                title: seed.title.clone(),
-                widgets: seed.widgets.iter().map(|widget| widget.value.clone()).collect(),
-            })
-            .collect(),
-        config: manifest
-            .config
-            .iter()
-            .map(|(key, field)| {
-                let field = ConfigField {
-                    kind: field.kind,
-                    label: field.label.clone(),
-                    env: field.env.clone(),
-                    default: field.default.clone(),
-                    required: field.required,
-                    values: field.values.clone(),
-                };
-                (key.value.clone(), field)
-            })
-            .collect(),
-        migrations: text(&manifest.migrations),
-        warnings: Vec::new(),
-        name: slug,
-    }
 }
 
 /// Everything that the manifest names must be there.

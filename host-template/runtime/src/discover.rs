@@ -1,13 +1,14 @@
 //! The customer's own vertical plugins: folders of the data folder with a `plugin.yaml`. Whatever such a folder holds,
 //! the host starts; what is wrong with it goes into the list of plugins.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Read;
 use std::panic::catch_unwind;
 use std::path::Path;
 
 use hub_manifest::diagnostic::{Diagnostic, Level};
-use hub_manifest::plan::{DbtWorkspace, HostPlugin};
+use hub_manifest::plan::HostPlugin;
 use hub_manifest::plugin::{self, Manifest};
 use hub_manifest::source::{MAX_BYTES, Source};
 
@@ -104,30 +105,22 @@ fn sentence(diagnostic: &Diagnostic) -> String {
     format!("{code} plugin.yaml:{}:{}: {message}{help}", span.line, span.column)
 }
 
-/// What the list of plugins shows of a manifest, as far as it could be read.
+/// What the list of plugins shows of a manifest, as far as it could be read. What needs a build, or has not been switched
+/// on for anybody, is left out.
 fn describe(manifest: &Manifest, folder: &str) -> HostPlugin {
-    let text =
-        |field: &Option<hub_manifest::source::Spanned<String>>| field.as_ref().map(|f| f.value.clone());
-    let name = text(&manifest.name).unwrap_or_else(|| folder.to_owned());
+    let slug = manifest.name.as_ref().map_or(folder, |name| &name.value);
     HostPlugin {
-        display_name: text(&manifest.display_name).unwrap_or_else(|| name.clone()),
-        version: manifest.version.as_ref().map(|v| v.value.to_string()).unwrap_or_default(),
-        description: text(&manifest.description),
-        author: text(&manifest.author),
-        license: text(&manifest.license),
-        homepage: text(&manifest.homepage),
-        visibility: manifest.visibility.unwrap_or_default(),
-        dbt_workspaces: manifest
-            .dbt_workspaces
-            .iter()
-            .map(|workspace| DbtWorkspace {
-                slug: workspace.slug.value.clone(),
-                profile: workspace.profile.value.clone(),
-                project_dir: workspace.project_dir.value.clone(),
-            })
-            .collect(),
-        name,
-        ..HostPlugin::default()
+        routers: Vec::new(),
+        public_routes: Vec::new(),
+        nav: Vec::new(),
+        permissions: Vec::new(),
+        seed_groups: Vec::new(),
+        known_scripts: Vec::new(),
+        dataset_templates: Vec::new(),
+        dashboard_seeds: Vec::new(),
+        config: BTreeMap::new(),
+        migrations: None,
+        ..HostPlugin::from_manifest(manifest, slug)
     }
 }
 
