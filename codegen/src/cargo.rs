@@ -407,7 +407,7 @@ mod tests {
                 "standard library",
             ),
             (
-                "error: failed to download from `https://index.crates.io/config.json`\nCaused by: [6] Could not resolve host",
+                "error: failed to download from `https://registry.example/config.json`\nCaused by: [6] Could not resolve host",
                 "cannot download",
             ),
             ("error: failed to write x: No space left on device (os error 28)", "disk is full"),

@@ -156,12 +156,12 @@ mod tests {
     #[test]
     fn the_dependency_that_cargo_quotes_is_found() {
         let text = "[package]\nname = \"hub-plugin-crm\"\n\n[dependencies]\nserdee = \"1\"\n";
-        let said = "error: no matching package named `serdee` found\nlocation searched: crates.io index\nrequired by package `hub-plugin-crm v0.1.0 (/x)`";
+        let said = "error: no matching package named `serdee` found\nlocation searched: example index\nrequired by package `hub-plugin-crm v0.1.0 (/x)`";
         let span = quoted_in(text, said);
         assert_eq!((span.line, span.column, span.len), (5, 1, 6));
         assert_eq!(
             one_line(said),
-            "no matching package named `serdee` found; location searched: crates.io index"
+            "no matching package named `serdee` found; location searched: example index"
         );
     }
 }
