@@ -13,6 +13,8 @@ pub mod overrides;
 pub mod plan;
 mod planned;
 pub mod plugin;
+pub mod public;
 mod reader;
+pub mod routes;
 pub mod source;
 pub mod yaml;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use hub_manifest::diagnostic::Level;
+use hub_manifest::routes::Route;
 
 use super::{Front, Profile, Progress, Repo, layout};
 use crate::bundle::{self, Bundled};
@@ -38,6 +39,8 @@ pub struct Built {
     pub plugins: Vec<ReleasePlugin>,
     /// The compiled host.
     pub host: PathBuf,
+    /// Its routes; places name the authors' files.
+    pub routes: Vec<Route>,
     /// Warnings of the compile and bundle stages.
     pub findings: Vec<Finding>,
 }
@@ -67,6 +70,7 @@ pub fn build(
         files,
         plugins: release_plugins(front),
         host: compiled.binary,
+        routes: Vec::new(),
         findings,
     })
 }

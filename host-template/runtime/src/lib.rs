@@ -39,7 +39,6 @@ mod overrides;
 mod page;
 mod platform;
 mod problem;
-mod public;
 mod registry;
 mod router;
 mod serve;

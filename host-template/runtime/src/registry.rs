@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use axum::body::Bytes;
 use axum::http::StatusCode;
 use hub_manifest::plan::{HostPlugin, Visibility};
+use hub_manifest::public::is_public;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -14,7 +15,6 @@ use crate::ctx::Config;
 use crate::mount::Mounted;
 use crate::overrides::{Active, Chains};
 use crate::problem::{FieldError, Problem};
-use crate::public::is_public;
 
 /// The state that all requests share.
 pub(crate) struct Hub {
