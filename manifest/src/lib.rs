@@ -5,6 +5,7 @@
 //! manifest means the same to both.
 
 mod contributions;
+pub mod dbt_project;
 pub mod diagnostic;
 pub mod grammar;
 pub mod json;

@@ -136,6 +136,12 @@ pub struct DbtWorkspace {
     pub profile: String,
     /// Folder of `dbt_project.yml`, relative to the plugin's root.
     pub project_dir: String,
+    /// Name of the dbt project, as `dbt_project.yml` gives it; empty where nobody has looked.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub project: String,
+    /// Names of its models, sorted; empty where nobody has looked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub models: Vec<String>,
 }
 
 /// A script that runs like a dbt run.

@@ -64,6 +64,8 @@ impl HostPlugin {
                     slug: workspace.slug.value.clone(),
                     profile: workspace.profile.value.clone(),
                     project_dir: workspace.project_dir.value.clone(),
+                    project: String::new(),
+                    models: Vec::new(),
                 })
                 .collect(),
             known_scripts: manifest
