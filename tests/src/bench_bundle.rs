@@ -118,7 +118,7 @@ pub fn run(
 }
 
 /// Installs the bench's packages as its lock says, once.
-fn install(packages: &Path) -> io::Result<()> {
+pub(crate) fn install(packages: &Path) -> io::Result<()> {
     if packages.join("node_modules/vite/package.json").is_file() {
         return Ok(());
     }
@@ -169,7 +169,7 @@ fn tools(folder: &Path, bundler: &Path, modules: &Path, size: usize) -> Vec<Tool
 }
 
 /// esbuild's own program, without the Node script around it.
-fn native_esbuild(modules: &Path) -> PathBuf {
+pub(crate) fn native_esbuild(modules: &Path) -> PathBuf {
     let arch = if cfg!(target_arch = "aarch64") { "arm64" } else { "x64" };
     modules.join(format!("@esbuild/{}-{arch}/bin/esbuild", std::env::consts::OS))
 }

@@ -12,6 +12,7 @@ pub fn run(args: &BenchArgs) -> Outcome {
     let repo = Repo::find();
     let which = args.which.iter().map(|bench| match bench {
         Bench::Bundle => "bundle",
+        Bench::Check => "check",
         Bench::Host => "host",
     });
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));

@@ -97,7 +97,7 @@ pub struct TestArgs {
 #[derive(Debug, Clone, Args)]
 pub struct BenchArgs {
     /// Which benchmarks to run
-    #[arg(value_enum, default_values_t = [Bench::Bundle, Bench::Host])]
+    #[arg(value_enum, default_values_t = [Bench::Bundle, Bench::Check, Bench::Host])]
     pub which: Vec<Bench>,
 }
 
@@ -122,6 +122,8 @@ pub enum Profile {
 pub enum Bench {
     /// The bundle stage against Vite and esbuild
     Bundle,
+    /// `check` over generated trees, beside esbuild, Vite and cargo
+    Check,
     /// The host against a hand-written axum application
     Host,
 }

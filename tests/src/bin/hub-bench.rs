@@ -1,11 +1,11 @@
-//! The benchmarks behind `cargo xtask bench`: `hub-bench [bundle] [host]`. Ratios against peers in the same run.
+//! The benchmarks behind `cargo xtask bench`: `hub-bench [bundle] [check] [host]`. Ratios against peers in the same run.
 
 use std::io::{self, Write};
 use std::process::{Command, ExitCode, Stdio};
 
 use hub_tests::release::Built;
 use hub_tests::xtask::{repo, target};
-use hub_tests::{bench_bundle, bench_host};
+use hub_tests::{bench_bundle, bench_check, bench_host};
 
 /// Rounds of each measurement; medians are reported.
 const ROUNDS: usize = 5;
@@ -15,6 +15,7 @@ fn main() -> ExitCode {
     for which in std::env::args().skip(1) {
         let done = match which.as_str() {
             "bundle" => bundle(&mut out),
+            "check" => check(&mut out),
             "host" => match missing("wrk") {
                 Some(how) => {
                     eprintln!("error: {how}");
@@ -41,6 +42,14 @@ fn bundle(out: &mut dyn Write) -> io::Result<()> {
     let rows = bench_bundle::run(&repo(), &target().join("debug/hub-bundle"), &[10, 100, 1000], ROUNDS, out)?;
     let held = rows.iter().filter(|row| row.holds()).count();
     writeln!(out, "{held} of {} comparisons within their targets", rows.len())
+}
+
+fn check(out: &mut dyn Write) -> io::Result<()> {
+    let program = std::env::var_os("HUB_XTASK").map_or_else(|| target().join("debug/xtask"), Into::into);
+    // Larger trees come last: what they push out of memory slows nothing that is measured after them.
+    let figures = bench_check::run(&repo(), &program, &[10, 100, 1000, 10_000], ROUNDS, out)?;
+    let held = figures.iter().filter(|figure| figure.holds()).count();
+    writeln!(out, "{held} of {} figures within their targets", figures.len())
 }
 
 fn host(out: &mut dyn Write) -> io::Result<()> {
