@@ -119,11 +119,11 @@ dataset_templates:
       - name: created_at
         type: timestamp
 config:
-  %SLUG%.page_size:
+  page_size:
     type: integer
     label: Items on a page
     default: 20
-  %SLUG%.mode:
+  mode:
     type: enum
     label: Mode
     values: [quick, thorough]
