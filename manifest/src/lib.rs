@@ -4,6 +4,7 @@
 //! Nothing here reads a disk: every function takes text. The build and the running host share this crate, so that a
 //! manifest means the same to both.
 
+pub mod codes;
 mod contributions;
 pub mod dbt_project;
 pub mod diagnostic;

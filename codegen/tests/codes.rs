@@ -1,0 +1,73 @@
+//! The registry of diagnostic codes against the sources that give them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use hub_manifest::codes::{self, CODES};
+use hub_manifest::diagnostic::Level;
+
+/// Where codes are given, relative to this crate.
+const SOURCES: &[&str] = &[
+    "src",
+    "../manifest/src",
+    "../bundle/src",
+    "../host-template/runtime/src",
+    "../macros/src",
+    "../xtask/src",
+];
+
+/// What a source says of each code that it names: the levels that can be told from the text.
+fn used() -> BTreeMap<String, BTreeSet<Level>> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut used: BTreeMap<String, BTreeSet<Level>> = BTreeMap::new();
+    for source in SOURCES {
+        for file in walkdir::WalkDir::new(here.join(source)) {
+            let file = file.expect("a source");
+            let path = file.path();
+            let rust = path.extension().is_some_and(|extension| extension == "rs");
+            let other =
+                path.components().any(|part| part.as_os_str() == "codes" || part.as_os_str() == "tests.rs");
+            if !rust || other {
+                continue;
+            }
+            let text = fs::read_to_string(path).expect("a source");
+            let told = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+            for (at, _) in told.match_indices("\"HUB") {
+                let code = told.get(at + 1..at + 7).unwrap_or_default();
+                if code.bytes().skip(3).filter(u8::is_ascii_digit).count() != 3 {
+                    continue;
+                }
+                let levels = used.entry(code.to_string()).or_default();
+                let before = told[..at].trim_end();
+                levels.extend(before.ends_with("error(").then_some(Level::Error));
+                levels.extend(before.ends_with("warning(").then_some(Level::Warning));
+            }
+        }
+    }
+    used
+}
+
+#[test]
+fn every_code_in_use_is_in_the_registry() {
+    let used = used();
+    assert!(used.len() > 60, "the sources are not where they were: {used:?}");
+    let missing: Vec<_> = used.keys().filter(|code| codes::find(code).is_none()).collect();
+    assert!(missing.is_empty(), "add entries to manifest/src/codes for {missing:?}");
+    let unused: Vec<_> =
+        CODES.iter().map(|code| code.code).filter(|code| !used.contains_key(*code)).collect();
+    assert!(unused.is_empty(), "no source gives {unused:?}: remove the entries");
+}
+
+#[test]
+fn a_code_has_the_level_that_the_sources_give_it() {
+    for (code, levels) in used() {
+        let known = codes::find(&code).map(|known| BTreeSet::from([known.level])).unwrap_or_default();
+        if levels.len() == 1 {
+            assert_eq!(
+                levels, known,
+                "the level of {code} in manifest/src/codes is another one in the sources"
+            );
+        }
+    }
+}

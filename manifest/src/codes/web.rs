@@ -1,0 +1,67 @@
+//! Codes of what is wrong with overrides, pages and the modules that they are in.
+
+use super::Code;
+
+/// The codes, in the order of their numbers.
+pub(super) const CODES: &[Code] = &[
+    Code::warning("HUB029", "a plugin claims one key twice")
+        .cause("Two claims of one plugin have the same key, in overrides.json and in `frontend_overrides`; the one of the lower priority can never win.")
+        .cure("Remove one of the two.")
+        .why("A warning: the release works, and the claim that counts is the one that would be expected."),
+    Code::error("HUB040", "a syntax error in a TypeScript or JavaScript module")
+        .cause("A module below `frontend/` does not parse, or has JSX in a file that does not end in .tsx or .jsx.")
+        .cure("Mend the marked place; an editor with TypeScript shows the same error.")
+        .why("An error: the module cannot be bundled."),
+    Code::error("HUB041", "a module is too large")
+        .cause("A module below `frontend/` is larger than 2 MiB.")
+        .cure("Split the file; take data and third-party code from an npm package or an asset instead.")
+        .why("An error: every visitor who needs one line of it would load all of it, and reading it would stall the check."),
+    Code::error("HUB042", "a module lacks the export that is claimed")
+        .cause("The module of a claim or of `frontend_entry` has no default export, or no export of the name in `export`; one that is only passed on with `export *` from a package is not found.")
+        .cure("Name the export that the help line suggests, or export the component.")
+        .why("An error: the surface would stay empty when somebody opens it."),
+    Code::error("HUB043", "a claimed export is only a type")
+        .cause("The export that a claim names is an interface or a type, which does not exist any more when the program runs.")
+        .cure("Export the component itself, a function or class, and not its type.")
+        .why("An error: there would be nothing to render."),
+    Code::error("HUB044", "a claimed module does not exist")
+        .cause("The file of a claim, of `frontend_entry` or of `frontend_overrides` does not exist. Paths in overrides.json start at its folder, those in plugin.yaml at the plugin's.")
+        .cure("Create the file, or take the path that the help line suggests.")
+        .why("An error: there would be nothing to render."),
+    Code::warning("HUB045", "two plugins claim a key with the same priority")
+        .cause("Claims of two plugins that do not depend on each other have the same key and the same priority, so the plugin order alone decides.")
+        .cure("Give one of them a higher priority, or make one plugin depend on the other.")
+        .why("A warning: the outcome is certain and the same in each build, but nobody has chosen it. `--deny-warnings` makes it an error."),
+    Code::error("HUB046", "a claimed export is of the wrong kind")
+        .cause("The export of a claim is plainly no component (a text, a number, an object), or that of `frontend_entry` no list of pages.")
+        .cure("Export a function or class that renders the surface; in the module of `frontend_entry`, `definePages([{ path, component }, …])`.")
+        .why("An error: React would throw when the surface is shown."),
+    Code::error("HUB047", "a module cannot be read")
+        .cause("A module below `frontend/` may not be read, or is no regular file.")
+        .cure("Let the user who builds read it, or take it out of the plugin.")
+        .why("An error: whether the module is needed can be told only after reading it."),
+    Code::warning("HUB070", "a navigation entry leads to no page")
+        .cause("No page of any plugin and none of the shell has the `path` of a `nav` entry.")
+        .cure("Take the path that the help line suggests, or add a page with this path to the module of `frontend_entry`.")
+        .why("A warning: the rest of the plugin works, and a path may lead to a page that is put together at run time."),
+    Code::error("HUB071", "a module is nested too deeply")
+        .cause("Expressions or elements of a module stand so deep inside each other that parsers run out of stack.")
+        .cure("Break the deepest expression or element into parts with names of their own.")
+        .why("An error: the module cannot be read safely."),
+    Code::error("HUB072", "a module is not UTF-8 text")
+        .cause("A module below `frontend/` has bytes that are no UTF-8.")
+        .cure("Save the file as UTF-8.")
+        .why("An error: TypeScript and browsers read UTF-8, so its texts would show as other characters."),
+    Code::error("HUB075", "a page lies outside the plugin's paths")
+        .cause("A page of `frontend_entry` has a path that is neither under `/<slug>/` nor under `/plugins/<slug>/`.")
+        .cure("Write a path under one of the two.")
+        .why("An error: a page elsewhere could hide one of the shell or of another plugin; replacing one is what overrides are for."),
+    Code::warning("HUB077", "nothing asks for an override key")
+        .cause("Neither the shell nor a plugin has a surface of this key: no `useOverride(\"…\")` and no `<Surface name=\"…\">` names it.")
+        .cure("Take the key that the help line suggests, put `<Surface name=\"…\">` where it shall show, or remove the claim.")
+        .why("A warning: the claim does no harm, and the surface may be in a plugin that this build leaves out."),
+    Code::error("HUB078", "a claimed file is no module")
+        .cause("The file of a claim or of `frontend_entry` does not end in .tsx, .ts, .jsx or .js.")
+        .cure("Name a TypeScript or JavaScript module.")
+        .why("An error: nothing else can export a component."),
+];
