@@ -62,6 +62,9 @@ pub struct RouteConflict {
     pub kind: ConflictKind,
     /// One sentence about it.
     pub message: String,
+    /// What is wrong with a malformed path, as the end of a sentence that begins with the path; else empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub why: String,
     /// The route that was there before; where there is no `second`, the route that is wrong in itself.
     pub first: Route,
     /// The route that cannot stand beside the first.
@@ -70,22 +73,36 @@ pub struct RouteConflict {
 }
 
 /// Why a route cannot be mounted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase", tag = "is", content = "why")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum ConflictKind {
     /// Two routes have one method and one path.
     Twice,
     /// Two patterns fit the same paths and neither is the more exact one.
     Overlap,
-    /// The path is none; the text completes "path … ".
-    Malformed(String),
+    /// The path is none; it stands in the route as it was written.
+    Malformed,
 }
 
 impl RouteConflict {
-    /// A conflict with its sentence.
-    pub fn new(kind: ConflictKind, first: Route, second: Option<Route>) -> RouteConflict {
-        let message = sentence(&kind, &first, second.as_ref());
-        RouteConflict { kind, message, first, second }
+    /// Two routes of one method and one path.
+    pub fn twice(first: Route, second: Route) -> RouteConflict {
+        RouteConflict::new(ConflictKind::Twice, String::new(), first, Some(second))
+    }
+
+    /// Two patterns that overlap.
+    pub fn overlap(first: Route, second: Route) -> RouteConflict {
+        RouteConflict::new(ConflictKind::Overlap, String::new(), first, Some(second))
+    }
+
+    /// A path that is none.
+    pub fn malformed(route: Route, why: impl Into<String>) -> RouteConflict {
+        RouteConflict::new(ConflictKind::Malformed, why.into(), route, None)
+    }
+
+    fn new(kind: ConflictKind, why: String, first: Route, second: Option<Route>) -> RouteConflict {
+        let message = sentence(kind, &why, &first, second.as_ref());
+        RouteConflict { kind, message, why, first, second }
     }
 
     /// The route that has to be mended: the later one of two.
@@ -96,12 +113,12 @@ impl RouteConflict {
     /// The same conflict with each place led elsewhere, in the sentence too.
     pub fn at(self, place: &dyn Fn(Place) -> Place) -> RouteConflict {
         let lead = |route: Route| Route { place: route.place.map(place), ..route };
-        RouteConflict::new(self.kind, lead(self.first), self.second.map(lead))
+        RouteConflict::new(self.kind, self.why, lead(self.first), self.second.map(lead))
     }
 }
 
 /// The only place that says a conflict in words.
-fn sentence(kind: &ConflictKind, first: &Route, second: Option<&Route>) -> String {
+fn sentence(kind: ConflictKind, why: &str, first: &Route, second: Option<&Route>) -> String {
     let culprit = second.unwrap_or(first);
     match kind {
         ConflictKind::Twice => format!(
@@ -118,7 +135,7 @@ fn sentence(kind: &ConflictKind, first: &Route, second: Option<&Route>) -> Strin
             first.path,
             first.origin()
         ),
-        ConflictKind::Malformed(why) => format!("path {} of {} {why}", culprit.path, culprit.origin()),
+        ConflictKind::Malformed => format!("path `{}` of {} {why}", culprit.path, culprit.origin()),
     }
 }
 
@@ -175,11 +192,7 @@ mod tests {
 
     #[test]
     fn conflicts_in_words() {
-        let twice = RouteConflict::new(
-            ConflictKind::Twice,
-            route("a.rs", "/api/crm/x"),
-            Some(route("b.rs", "/api/crm/x")),
-        );
+        let twice = RouteConflict::twice(route("a.rs", "/api/crm/x"), route("b.rs", "/api/crm/x"));
         assert_eq!(
             twice.message,
             "GET /api/crm/x is declared twice: by vertical plugin `crm` (a.rs:3) and by vertical plugin `crm` \
@@ -188,8 +201,7 @@ mod tests {
         let led = twice.clone().at(&|place| Place { file: format!("authors/{}", place.file), ..place });
         assert_eq!(led.message, twice.message.replace("(", "(authors/"));
         let platform = Route { plugin: None, router: None, ..route("c.rs", "/api/crm/{id}") };
-        let overlap =
-            RouteConflict::new(ConflictKind::Overlap, platform, Some(route("a.rs", "/api/crm/{name}")));
+        let overlap = RouteConflict::overlap(platform, route("a.rs", "/api/crm/{name}"));
         assert_eq!(
             overlap.message,
             "path /api/crm/{name} of vertical plugin `crm` (a.rs:3) overlaps /api/crm/{id} of the platform itself \
@@ -199,8 +211,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_again() {
-        let malformed =
-            RouteConflict::new(ConflictKind::Malformed("is none".to_owned()), route("a.rs", "a"), None);
+        let malformed = RouteConflict::malformed(route("a.rs", "a"), "is none");
         let panic = RouterPanic {
             plugin: "crm".to_owned(),
             router: "plugins.crm.backend.a:router".to_owned(),

@@ -1,4 +1,4 @@
-//! A host as the build generates it, written by hand: three plugins, one of them with everything that can go wrong at
+//! A host as the build generates it, written by hand: four plugins, some of them with what can go wrong at
 //! run time. The tests start it as a program.
 
 use std::process::ExitCode;
@@ -60,6 +60,22 @@ mod needy {
     }
 }
 
+mod clash {
+    use super::*;
+
+    #[hub::router]
+    pub fn router() -> Router {
+        Router::new().route("/a", get(a)).route("/a", get(a))
+    }
+
+    #[hub::router]
+    pub fn bad() -> Router {
+        panic!("not today")
+    }
+
+    async fn a() {}
+}
+
 const PLAN: &str = r#"{
     "version": "7.8.9",
     "plugins": [
@@ -67,7 +83,9 @@ const PLAN: &str = r#"{
           "migrations": "migrations", "public_routes": [{ "method": "GET", "pattern": "/api/good/notes/*" }] },
         { "name": "needy", "display_name": "Needy", "version": "1.0.0", "routers": ["plugins.needy.backend:router"],
           "config": { "key": { "type": "password", "env": "NEEDY_KEY", "required": true } } },
-        { "name": "broken", "display_name": "Broken", "version": "1.0.0", "migrations": "migrations" }
+        { "name": "broken", "display_name": "Broken", "version": "1.0.0", "migrations": "migrations" },
+        { "name": "clash", "display_name": "Clash", "version": "1.0.0",
+          "routers": ["plugins.clash.backend:router", "plugins.clash.backend:bad"] }
     ]
 }"#;
 
@@ -77,6 +95,8 @@ fn main() -> ExitCode {
         routers: &[
             hub::Mount { plugin: "good", spec: "plugins.good.backend:router", router: good::router },
             hub::Mount { plugin: "needy", spec: "plugins.needy.backend:router", router: needy::router },
+            hub::Mount { plugin: "clash", spec: "plugins.clash.backend:router", router: clash::router },
+            hub::Mount { plugin: "clash", spec: "plugins.clash.backend:bad", router: clash::bad },
         ],
     })
 }

@@ -10,9 +10,10 @@ use serde::Serialize;
 use crate::api::plugin_views;
 use crate::discover::customer_plugins;
 use crate::fault::Fault;
+use crate::gather::gather;
 use crate::logs;
 use crate::mount::PLATFORM;
-use crate::platform::Platform;
+use crate::platform::{Mount, Platform};
 use crate::serve;
 use crate::settings::{self, process_env};
 use crate::start::{self, Options};
@@ -41,11 +42,14 @@ enum Command {
         #[command(subcommand)]
         command: PluginsCommand,
     },
-    /// List all routes: method, path, vertical plugin, router
+    /// List all routes, and what is wrong with them
     Routes {
         /// As JSON
         #[arg(long)]
         json: bool,
+        /// For the build: name each router before it is called; JSON is one line, the last one
+        #[arg(long, hide = true, requires = "json")]
+        trace: bool,
     },
 }
 
@@ -84,7 +88,7 @@ pub(crate) fn run(platform: &Platform) -> ExitCode {
     let done = match cli.command {
         Command::Serve { listen, dev } => serve(platform, listen, dev),
         Command::Plugins { command: PluginsCommand::List { json } } => list_plugins(platform, json),
-        Command::Routes { json } => list_routes(platform, json),
+        Command::Routes { json, trace } => list_routes(platform, json, trace),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -109,41 +113,49 @@ fn serve(platform: &Platform, listen: SocketAddr, dev: bool) -> Result<(), Fault
     result
 }
 
-/// One row of `routes`.
-#[derive(Serialize)]
-struct RouteRow<'a> {
-    method: &'a str,
-    path: &'a str,
-    plugin: &'a str,
-    spec: &'a str,
-}
-
-fn list_routes(platform: &Platform, json: bool) -> Result<(), Fault> {
-    let routes = platform.routes(false)?;
-    let mut rows: Vec<RouteRow<'_>> = routes
-        .iter()
-        .map(|route| RouteRow {
-            method: route.method.as_str(),
-            path: &route.path,
-            plugin: &route.owner,
-            spec: &route.spec,
-        })
-        .collect();
-    // The platform's own first.
-    rows.sort_by_key(|row| (row.plugin != PLATFORM, row.path, row.method));
-    if json {
-        print_json(&rows);
+/// Prints the route table; needs neither a data folder nor a database.
+fn list_routes(platform: &Platform, json: bool, trace: bool) -> Result<(), Fault> {
+    let plan = platform.plan()?;
+    let begin = |mount: &Mount| {
+        if trace {
+            let _ = writeln!(io::stderr(), "{} {}", mount.plugin, mount.spec);
+        }
+    };
+    let table = gather(platform.routers, false, &begin).table(&plan);
+    if trace {
+        let _ = writeln!(io::stderr(), "all routers were called");
+        // A router function may have printed half a line.
+        let _ = writeln!(io::stdout(), "\n{}", serde_json::to_string(&table).unwrap_or_default());
+    } else if json {
+        print_json(&table);
+    } else {
+        let rows = table.routes.iter().map(|route| {
+            let access = if route.public { "public" } else { "" };
+            [
+                route.method.clone(),
+                route.path.clone(),
+                route.plugin.clone().unwrap_or_else(|| PLATFORM.to_owned()),
+                access.to_owned(),
+                route.place.as_ref().map(|at| format!("{}:{}", at.file, at.line)).unwrap_or_default(),
+            ]
+        });
+        print_table(["METHOD", "PATH", "PLUGIN", "ACCESS", "WRITTEN AT"], rows.collect());
+    }
+    if table.is_sound() {
         return Ok(());
     }
-    let table = rows.iter().map(|row| [row.method, row.path, row.plugin, row.spec].map(str::to_owned));
-    print_table(["METHOD", "PATH", "PLUGIN", "ROUTER"], table.collect());
-    Ok(())
+    let conflicts = table.conflicts.iter().map(|conflict| conflict.message.clone());
+    let wrong: Vec<String> = conflicts.chain(table.panics.iter().map(ToString::to_string)).collect();
+    Err(Fault::plugin(
+        wrong.join("\n       "),
+        "give each route a path and method of its own, let router functions only list routes, and build the platform \
+         again",
+    ))
 }
 
 fn list_plugins(platform: &Platform, json: bool) -> Result<(), Fault> {
     let plan = platform.plan()?;
-    let routes = platform.routes(false)?;
-    let mut plugins = start::of_build(plan.plugins, &routes, &process_env);
+    let mut plugins = start::of_build(plan.plugins, &platform.gather(false), &process_env);
     // Without a data folder there are no plugins of the customer's to list.
     if let Some(data) = settings::existing_data_dir(&process_env) {
         plugins.extend(customer_plugins(&data, &plugins));

@@ -31,6 +31,7 @@ pub mod db;
 mod discover;
 mod extract;
 mod fault;
+mod gather;
 mod logs;
 pub mod middleware;
 mod mount;

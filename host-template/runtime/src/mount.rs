@@ -8,6 +8,7 @@ use std::panic::Location;
 use axum::extract::MatchedPath;
 use axum::http::{Method, StatusCode};
 use axum::routing::{MethodFilter, MethodRouter};
+use hub_manifest::routes::{Place, Route as Row, RouteConflict};
 
 use crate::ctx::Ctx;
 use crate::problem::Problem;
@@ -50,23 +51,42 @@ pub(crate) struct Mounted {
 }
 
 impl Mounted {
-    /// Whose route it is and where it is written, for a sentence.
-    fn origin(&self) -> String {
-        let place = format!("{}:{}", self.place.file(), self.place.line());
-        if self.owner == PLATFORM {
-            format!("the platform itself ({place})")
-        } else {
-            format!("vertical plugin `{}` (router {}, at {place})", self.owner, self.spec)
+    /// The route as tables show it; whether it is public is for the plan to say.
+    pub(crate) fn row(&self) -> Row {
+        let of_plugin = |text: &String| (self.owner != PLATFORM).then(|| text.clone());
+        Row {
+            plugin: of_plugin(&self.owner),
+            router: of_plugin(&self.spec),
+            method: self.method.to_string(),
+            path: self.path.clone(),
+            public: false,
+            place: Some(place_of(self.place)),
         }
     }
 }
 
-/// Puts the prefixes in front and finds what cannot stand together; each conflict is one sentence.
-pub(crate) fn settle(sources: Vec<Source>) -> Result<Vec<Mounted>, Vec<String>> {
-    let mut settled: Vec<Mounted> = Vec::new();
+/// A place in a source, without the prefix that stands for the folder of the build.
+pub(crate) fn place_of(location: &Location<'_>) -> Place {
+    let file = location.file();
+    Place {
+        file: file.strip_prefix("/hub/").unwrap_or(file).to_owned(),
+        line: location.line(),
+        column: location.column(),
+    }
+}
+
+/// Routes with their full paths, and those that cannot stand among them.
+#[derive(Default)]
+pub(crate) struct Settled {
+    pub(crate) routes: Vec<Mounted>,
+    pub(crate) conflicts: Vec<RouteConflict>,
+}
+
+/// Puts the prefixes in front and finds what cannot stand together.
+pub(crate) fn settle(sources: Vec<Source>) -> Settled {
+    let mut settled = Settled::default();
     let mut by_path: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     let mut table = matchit::Router::new();
-    let mut conflicts = Vec::new();
     for source in sources {
         let Source { owner, spec, prefix, router } = source;
         for Route { method, path, endpoint, description, place } in router.into_routes() {
@@ -79,16 +99,16 @@ pub(crate) fn settle(sources: Vec<Source>) -> Result<Vec<Mounted>, Vec<String>> 
                 description,
                 place,
             };
-            match place_in(&mut table, &by_path, &settled, &path, &route) {
+            match place_in(&mut table, &by_path, &settled.routes, &path, &route) {
                 Ok(()) => {
-                    by_path.entry(route.path.clone()).or_default().push(settled.len());
-                    settled.push(route);
+                    by_path.entry(route.path.clone()).or_default().push(settled.routes.len());
+                    settled.routes.push(route);
                 }
-                Err(conflict) => conflicts.push(conflict),
+                Err(conflict) => settled.conflicts.push(*conflict),
             }
         }
     }
-    if conflicts.is_empty() { Ok(settled) } else { Err(conflicts) }
+    settled
 }
 
 /// `/` is the prefix itself.
@@ -103,34 +123,37 @@ fn place_in(
     settled: &[Mounted],
     written: &str,
     route: &Mounted,
-) -> Result<(), String> {
+) -> Result<(), Box<RouteConflict>> {
+    let as_written = || Row { path: written.to_owned(), ..route.row() };
     if let Some(mistake) = mistake_in(written) {
-        return Err(format!("path `{written}` of {} {mistake}", route.origin()));
+        return Err(Box::new(RouteConflict::malformed(as_written(), mistake)));
     }
     if let Some(same_path) = by_path.get(&route.path) {
         return match same_path.iter().map(|&i| &settled[i]).find(|other| other.method == route.method) {
-            Some(other) => Err(format!(
-                "{} {} is declared twice: by {} and by {}",
-                route.method,
-                route.path,
-                other.origin(),
-                route.origin()
-            )),
+            Some(other) => Err(Box::new(RouteConflict::twice(other.row(), route.row()))),
             None => Ok(()),
         };
     }
-    table.insert(route.path.as_str(), ()).map_err(|error| match error {
-        matchit::InsertError::Conflict { with } => {
-            let other = by_path.get(&with).and_then(|routes| routes.first()).map(|&i| settled[i].origin());
-            format!(
-                "path {} of {} overlaps {with} of {}",
-                route.path,
-                route.origin(),
-                other.unwrap_or_else(|| "another router".to_owned())
-            )
-        }
-        other => format!("path {} of {} is not sound: {other}", route.path, route.origin()),
+    table.insert(route.path.as_str(), ()).map_err(|error| {
+        Box::new(match error {
+            matchit::InsertError::Conflict { with } => {
+                let other = by_path.get(&with).and_then(|routes| routes.first()).map(|&i| settled[i].row());
+                match other {
+                    Some(other) => RouteConflict::overlap(other, route.row()),
+                    None => RouteConflict::malformed(as_written(), format!("overlaps {with}")),
+                }
+            }
+            other => {
+                RouteConflict::malformed(as_written(), format!("is not sound: {}", lower(&other.to_string())))
+            }
+        })
     })
+}
+
+/// A sentence of a library's as the end of one of ours.
+fn lower(text: &str) -> String {
+    let mut chars = text.trim_end_matches('.').chars();
+    chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
 }
 
 /// What axum refuses in a path before it even looks at the other routes.
@@ -207,12 +230,12 @@ mod tests {
         ]);
         let place = format!("{}:", file!());
         let got: Vec<String> = settled
-            .err()
-            .unwrap_or_default()
+            .conflicts
             .iter()
             // Without the lines, which move with this file.
-            .map(|text| {
-                text.replace(&place, "@").split('@').map(|s| s.trim_start_matches(char::is_numeric)).collect()
+            .map(|conflict| {
+                let text = conflict.message.replace(&place, "@");
+                text.split('@').map(|s| s.trim_start_matches(char::is_numeric)).collect()
             })
             .collect();
         assert_eq!(got, want);
@@ -220,8 +243,8 @@ mod tests {
 
     #[test]
     fn what_axum_would_panic_on_is_a_sentence() {
-        let a = "vertical plugin `crm` (router plugins.crm.backend.a:router, at )";
-        let b = "vertical plugin `crm` (router plugins.crm.backend.b:router, at )";
+        let a = "vertical plugin `crm` ()";
+        let b = a;
         check(&["/a", "/a/{id}", "/"], &["/a/b", "/c/{*rest}"], &[]);
         check(&["/a"], &["/a"], &[&format!("GET /api/crm/a is declared twice: by {a} and by {b}")]);
         check(
@@ -236,15 +259,36 @@ mod tests {
                 &format!("path `a` of {a} does not begin with `/`"),
                 &format!("path `/:id` of {a} has a segment that begins with `:`: write `{{name}}`"),
                 &format!(
-                    "path /api/crm/{{a}}{{b}} of {a} is not sound: Only one parameter is allowed per path segment"
+                    "path `/{{a}}{{b}}` of {a} is not sound: only one parameter is allowed per path segment"
                 ),
                 &format!(
-                    "path /api/crm/{{*a}}/b of {a} is not sound: Catch-all parameters are only allowed at the end \
-                     of a route"
+                    "path `/{{*a}}/b` of {a} is not sound: catch-all parameters are only allowed at the end of a \
+                     route"
                 ),
                 &format!("path `/a?b` of {a} has a `?` or `#`: a query is no part of a route"),
             ],
         );
+        check(
+            &["/{*rest}"],
+            &["/{*other}", "/{*rest}"],
+            &[
+                &format!("path /api/crm/{{*other}} of {b} overlaps /api/crm/{{*rest}} of {a}"),
+                &format!("GET /api/crm/{{*rest}} is declared twice: by {a} and by {b}"),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_conflict_names_both_routers_and_places() {
+        let (first, second) = (line!() + 1, line!() + 2);
+        let a = Router::new().route("/a", get(handler));
+        let b = Router::new().route("/a", get(handler));
+        let settled = settle(vec![Source::plugin("x", "x.a", a), Source::plugin("x", "x.b", b)]);
+        let [conflict] = &settled.conflicts[..] else { panic!("{:?}", settled.conflicts) };
+        let seen = |row: &Row| (row.router.clone(), row.place.clone().map(|place| place.line));
+        assert_eq!(seen(&conflict.first), (Some("x.a".to_owned()), Some(first)));
+        assert_eq!(conflict.second.as_ref().map(seen), Some((Some("x.b".to_owned()), Some(second))));
+        assert_eq!(settled.routes.len(), 1);
     }
 
     /// The check is only worth something while it agrees with axum.
@@ -266,7 +310,7 @@ mod tests {
                         .route(&path(second), axum::routing::get(handler))
                 });
                 assert!(
-                    settled.is_err() || axum_likes.is_ok(),
+                    !settled.conflicts.is_empty() || axum_likes.is_ok(),
                     "`{first}` and `{second}` pass the check, and axum panics"
                 );
             }

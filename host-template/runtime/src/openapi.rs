@@ -270,7 +270,7 @@ mod tests {
             Source::plugin("b", "b_crate::deep::er::router", Router::new().routes(crate::routes!(one::list))),
             Source::plugin("c", "plugins.c.backend.x:router", Router::new().route("/f/{*rest}", get(plain))),
         ]);
-        document("1.2.3", &routes.unwrap())
+        document("1.2.3", &routes.routes)
     }
 
     #[test]

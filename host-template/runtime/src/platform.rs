@@ -1,12 +1,9 @@
 //! What a generated host hands over: the plan of its build and the router functions that it links.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use hub_manifest::plan::HostPlan;
 
 use crate::fault::Fault;
-use crate::logs::panic_text;
-use crate::mount::{self, Mounted, Source};
+use crate::gather::{Gathered, gather};
 use crate::router::Router;
 
 /// Everything that differs from one generated host to the next.
@@ -40,29 +37,8 @@ impl Platform {
         })
     }
 
-    /// All routes, the platform's own first, checked against each other.
-    pub(crate) fn routes(&self, dev: bool) -> Result<Vec<Mounted>, Fault> {
-        let mut sources = vec![Source::platform(crate::api::router(dev))];
-        for mount in self.routers {
-            // An author's code runs here; what it does wrong must not look like the host's fault.
-            let router = catch_unwind(AssertUnwindSafe(mount.router)).map_err(|payload| {
-                Fault::plugin(
-                    format!(
-                        "router {} of vertical plugin `{}` panics: {}",
-                        mount.spec,
-                        mount.plugin,
-                        panic_text(payload.as_ref())
-                    ),
-                    "a router function only lists routes: move whatever can fail into a handler",
-                )
-            })?;
-            sources.push(Source::plugin(mount.plugin, mount.spec, router));
-        }
-        mount::settle(sources).map_err(|conflicts| {
-            Fault::plugin(
-                conflicts.join("\n       "),
-                "give each route a path and method of its own, then build the platform again",
-            )
-        })
+    /// What all router functions give.
+    pub(crate) fn gather(&self, dev: bool) -> Gathered {
+        gather(self.routers, dev, &|_| {})
     }
 }

@@ -11,7 +11,7 @@ use crate::db::migrate::{self, Migration, Owner};
 use crate::db::{Db, Error};
 use crate::discover::customer_plugins;
 use crate::fault::Fault;
-use crate::mount::Mounted;
+use crate::gather::Gathered;
 use crate::overrides::Chains;
 use crate::platform::Platform;
 use crate::registry::{Counts, Plugin};
@@ -29,13 +29,13 @@ pub(crate) struct Options<'a> {
 pub(crate) async fn parts(platform: &Platform, options: &Options<'_>) -> Result<Parts, Fault> {
     let env = options.env;
     let HostPlan { version, plugins } = platform.plan()?;
-    let routes = platform.routes(options.dev)?;
+    let gathered = platform.gather(options.dev);
     let install = settings::install_dir(env)?;
     let web = Web::open(install.join("web"), options.dev)?;
     let (data, why) = settings::data_dir(env)?;
     tracing::info!("data folder: {} ({why})", data.display());
     let db = open(settings::database(env("DATABASE_URL").as_deref(), &data)?).await?;
-    let mut plugins = of_build(plugins, &routes, env);
+    let mut plugins = of_build(plugins, &gathered, env);
     migrate_all(&db, &install, &mut plugins).await?;
     plugins.extend(customer_plugins(&data, &plugins));
     let (chains, trouble) = Chains::read(&install);
@@ -43,20 +43,21 @@ pub(crate) async fn parts(platform: &Platform, options: &Options<'_>) -> Result<
         tracing::error!("no overrides: {trouble}");
     }
     report(&plugins);
-    Ok(Parts { version, plugins, routes, chains, db, web })
+    Ok(Parts { version, plugins, routes: gathered.routes, chains, db, web })
 }
 
-/// The plugins of the build, with their settings.
+/// The plugins of the build, with their settings and with what is wrong with their routers.
 pub(crate) fn of_build(
     plugins: Vec<hub_manifest::plan::HostPlugin>,
-    routes: &[Mounted],
+    gathered: &Gathered,
     env: Env<'_>,
 ) -> Vec<Plugin> {
     plugins
         .into_iter()
         .map(|about| {
             let (config, unset) = config::resolve(&about.config, env);
-            Plugin::of_build(about, routes, config, unset)
+            let errors = gathered.errors_of(&about.name);
+            Plugin { errors, ..Plugin::of_build(about, &gathered.routes, config, unset) }
         })
         .collect()
 }

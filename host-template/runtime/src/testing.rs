@@ -24,7 +24,7 @@ use crate::app::{self, Parts};
 use crate::ctx::Config;
 use crate::db::Db;
 use crate::db::migrate::{self, Owner};
-use crate::mount::{Source, settle};
+use crate::mount::{Settled, Source, settle};
 use crate::overrides::Chains;
 use crate::registry::Plugin;
 use crate::router::Router;
@@ -71,7 +71,9 @@ impl App {
         let App { slug, routers, migrations, config } = self;
         let db = runtime.block_on(database(&slug, migrations));
         let sources = routers.iter().map(|router| Source::plugin(&slug, "router", router())).collect();
-        let routes = settle(sources).unwrap_or_else(|conflicts| panic!("{}", conflicts.join("\n")));
+        let Settled { routes, conflicts } = settle(sources);
+        let conflicts: Vec<String> = conflicts.into_iter().map(|conflict| conflict.message).collect();
+        assert!(conflicts.is_empty(), "{}", conflicts.join("\n"));
         let about = HostPlugin { name: slug.clone(), ..HostPlugin::default() };
         let plugin = Plugin::of_build(about, &routes, config, Vec::new());
         let router = app::assemble(Parts {

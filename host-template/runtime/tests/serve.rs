@@ -6,10 +6,11 @@ use std::fs;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
+use hub_manifest::routes::RouteTable;
 use program::{Folder, Host, command, run};
 use serde_json::{Value, json};
 
-const START_LINE: &str = "plugin_host: 3 vertical plugins discovered (2 ok, 1 invalid)";
+const START_LINE: &str = "plugin_host: 4 vertical plugins discovered (2 ok, 2 invalid)";
 
 #[test]
 fn it_starts_without_any_configuration_and_ends_on_sigterm() {
@@ -20,7 +21,7 @@ fn it_starts_without_any_configuration_and_ends_on_sigterm() {
     let health = host.get("/api/health");
     assert_eq!(
         health.json(),
-        json!({"status": "ok", "version": "7.8.9", "plugins": {"total": 3, "ok": 2, "invalid": 1}})
+        json!({"status": "ok", "version": "7.8.9", "plugins": {"total": 4, "ok": 2, "invalid": 2}})
     );
     let (status, log) = host.stop();
     assert_eq!(status, Some(0), "{log}");
@@ -54,6 +55,9 @@ fn each_plugin_stands_for_itself() {
 
     let plugins = host.get("/api/plugins").json();
     let of = |name: &str| plugins.as_array().unwrap().iter().find(|p| p["name"] == name).unwrap().clone();
+    let clash = of("clash");
+    assert_eq!((&clash["state"], clash["errors"].as_array().map(Vec::len)), (&json!("invalid"), Some(2)));
+    assert_eq!(host.get("/api/clash/a").status, 503);
     let states = ["good", "needy", "broken", "mine", "bad"].map(|name| of(name)["state"].clone());
     assert_eq!(states, ["ok", "not-configured", "invalid", "ok", "invalid"]);
     assert_eq!(
@@ -286,11 +290,30 @@ fn the_command_line() {
     assert_eq!(ask(&["sevre"]).0, Some(2));
     assert_eq!(ask(&["serve", "--listen", "nowhere"]).0, Some(2));
 
-    let (_, stdout, _) = ask(&["routes", "--json"]);
-    let routes: Value = serde_json::from_str(&stdout).unwrap();
-    let note = json!({"method": "POST", "path": "/api/good/notes", "plugin": "good", "spec": "plugins.good.backend:router"});
-    assert!(routes.as_array().unwrap().contains(&note), "{stdout}");
-    assert_eq!(routes[0]["plugin"], "platform");
+    let (status, stdout, _) = ask(&["routes", "--json"]);
+    let table: RouteTable = serde_json::from_str(&stdout).unwrap();
+    assert!(status == Some(1) && !table.is_sound());
+    let of = |path: &str| table.routes.iter().find(|route| route.path == path).unwrap();
+    let note = of("/api/good/notes/{id}");
+    assert_eq!((note.method.as_str(), note.plugin.as_deref(), note.public), ("GET", Some("good"), true));
+    assert_eq!(note.router.as_deref(), Some("plugins.good.backend:router"));
+    let place = note.place.as_ref().unwrap();
+    assert!(place.file.ends_with("tiny_host.rs") && place.line > 1 && place.column > 1, "{place:?}");
+    assert!(!of("/api/good/boom").public && of("/api/health").public);
+    assert_eq!(table.routes[0].plugin, None);
+    assert_eq!((table.conflicts.len(), table.panics.len()), (1, 1));
+
+    let (status, stdout, stderr) = ask(&["routes"]);
+    assert_eq!(status, Some(1));
+    let row = stdout.lines().find(|line| line.contains("/api/good/notes/{id}")).unwrap();
+    let row: Vec<&str> = row.split_whitespace().collect();
+    assert_eq!(row[..4], ["GET", "/api/good/notes/{id}", "good", "public"]);
+    assert!(row[4].contains("tiny_host.rs:"), "{row:?}");
+    assert!(
+        stderr.starts_with("error: GET /api/clash/a is declared twice: by vertical plugin `clash` ("),
+        "{stderr}"
+    );
+    assert!(stderr.contains("router plugins.clash.backend:bad of vertical plugin `clash` panics: not today"));
 
     let (status, stdout, _) = ask(&["plugins", "list"]);
     assert_eq!(status, Some(0));

@@ -27,6 +27,11 @@ pub(crate) fn router(dev: bool) -> Router {
     }
 }
 
+/// Whether one of the platform's own routes answers anonymous callers.
+pub(crate) fn is_public(path: &str) -> bool {
+    path == "/api/health" || docs::PATHS.iter().any(|below| path.strip_prefix("/api") == Some(below))
+}
+
 /// SQL of the platform's own tables, in order.
 pub(crate) const MIGRATIONS: &[(&str, &str)] =
     &[("0001_records.sql", include_str!("../../migrations/0001_records.sql"))];
