@@ -15,6 +15,7 @@ pub mod pipeline;
 pub mod report;
 pub mod resolve;
 pub mod rust_source;
+pub mod scaffold;
 pub mod scan;
 pub mod stage;
 pub mod webgen;

@@ -19,6 +19,8 @@ pub enum Command {
     BuildPlatform(BuildArgs),
     /// Check every plugin, without compiling or bundling anything
     Check(CheckArgs),
+    /// Make a plugin that runs: router, page, override and dbt project
+    NewPlugin(NewPluginArgs),
     /// Build, serve, and do both again on every change
     Dev(DevArgs),
     /// Bring the committed example of a generated host up to date
@@ -62,6 +64,15 @@ pub struct BuildArgs {
     /// Leave plugins with errors out and record their errors in the release
     #[arg(long)]
     pub keep_going: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct NewPluginArgs {
+    /// Name of the plugin: lowercase letters, digits and single hyphens
+    pub slug: String,
+    /// Folder that the plugin's own folder is made in [default: plugins]
+    #[arg(long, value_name = "DIR")]
+    pub plugins: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Args)]

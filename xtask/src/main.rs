@@ -5,6 +5,7 @@ mod build;
 mod check;
 mod cli;
 mod dev;
+mod new_plugin;
 mod progress;
 mod report;
 mod test;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::BuildPlatform(args) => build::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::NewPlugin(args) => new_plugin::run(&args),
         Command::Dev(args) => dev::run(&args),
         Command::Golden(args) => check::golden(&args),
         Command::Test(args) => test::run(&args),

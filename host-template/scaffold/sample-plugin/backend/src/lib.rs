@@ -1,0 +1,6 @@
+//! Backend of the plugin: one module for each router that `plugin.yaml` names.
+
+pub mod items;
+
+#[cfg(test)]
+mod tests;
