@@ -275,6 +275,37 @@ pub struct WebPlan {
     pub entries: Vec<FrontendEntry>,
     /// All keys that the shell or a plugin asks for, claimed or not.
     pub asked: Vec<String>,
+    /// What the sources declare of their surfaces, by key.
+    #[serde(default)]
+    pub surfaces: BTreeMap<String, Surface>,
+}
+
+/// A surface, as the `interface SurfaceProps` of its owner declares it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Surface {
+    /// Slug of the plugin that declares it; none for the web shell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// The module that declares it: `plugins/<slug>/…`, or `host-template/shell/src/…`.
+    pub file: String,
+    /// What its comment says before the first tag.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// Type of its props, as TypeScript.
+    pub props: String,
+    /// The text of `@deprecated`, which may be empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deprecated: Option<String>,
+    /// The key of `@renamedTo`: claims on this surface join the chain of that one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renamed_to: Option<String>,
+    /// Whether `@sealed` keeps the surface to its owner.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub sealed: bool,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// One plugin's claim on an override key.

@@ -7,6 +7,7 @@ mod contributions;
 mod identity;
 pub mod order;
 mod routers;
+mod surfaces;
 mod web;
 
 use std::collections::{BTreeMap, BTreeSet};

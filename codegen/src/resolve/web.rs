@@ -1,7 +1,7 @@
 //! The web side of the plan: one chain of claims for every override key, and the plugins' pages.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use hub_manifest::diagnostic::{Diagnostic, Span};
@@ -9,7 +9,7 @@ use hub_manifest::grammar::{alternatives, nearest};
 use hub_manifest::plan::{Claim, FrontendEntry, WebPlan};
 use hub_manifest::source::Spanned;
 
-use super::order::depends_on;
+use super::surfaces::{Surfaces, sources};
 use super::{Context, Platform};
 use crate::load::{FRONTEND, LoadedPlugin};
 use crate::websource::{Claimed, Module, Source, Wanted, check_export, pages_of};
@@ -22,7 +22,8 @@ struct Placed<'a> {
     plugin: &'a LoadedPlugin,
     /// Place of the plugin in plugin order.
     position: usize,
-    key: String,
+    /// The key as the author wrote it.
+    written: String,
     claim: Claim,
     /// The manifest that makes the claim.
     file: PathBuf,
@@ -36,42 +37,109 @@ struct Placed<'a> {
     at_export: Span,
 }
 
+/// What claims are held against.
+struct Known<'a> {
+    surfaces: Surfaces<'a>,
+    /// Keys that are asked for, and those that may be.
+    asked: BTreeSet<&'a str>,
+    /// The modules of the plugin whose claims are looked at, by their path in it.
+    modules: Modules<'a>,
+    /// Names near to keys that nothing asks for.
+    near: BTreeMap<String, Vec<&'a str>>,
+}
+
+/// A plugin's modules by their path in the plugin.
+type Modules<'a> = HashMap<&'a str, &'a Source>;
+
+/// Keys that nothing asks for, of which the nearest known ones are looked up: nobody reads more, and each costs a look
+/// at all known keys.
+const MOST_SUGGESTIONS: usize = 500;
+
 /// Makes the chains and looks up everything that they name.
 pub fn web_plan(context: &mut Context<'_>, platform: &Platform) -> WebPlan {
     let plugins = context.plugins.clone();
-    for plugin in &plugins {
-        let broken = plugin.web.iter().filter_map(|source| source.module.as_ref().err()).flatten();
-        context.diagnostics.extend(broken.cloned().map(|found| found.plugin(plugin.slug())));
+    for (slug, source) in sources(&plugins, platform) {
+        let broken = source.module.as_ref().err().into_iter().flatten().cloned();
+        context.diagnostics.extend(broken.map(|found| match slug {
+            Some(slug) => found.plugin(slug),
+            None => found,
+        }));
     }
+    let surfaces = Surfaces::of(context, &plugins, platform);
+    surfaces.check_asked(context, &plugins, platform);
     let asked = asked_keys(&plugins, platform);
+    let mut known = Known {
+        asked: answered(&asked, &surfaces, &plugins, platform),
+        surfaces,
+        modules: Modules::new(),
+        near: BTreeMap::new(),
+    };
     let mut chains: BTreeMap<String, Vec<Placed<'_>>> = BTreeMap::new();
+    let mut entries = Vec::new();
     for (position, plugin) in plugins.iter().enumerate() {
+        known.modules = plugin.web.iter().map(|source| (source.path.as_str(), source)).collect();
         for placed in claims_of(plugin, position) {
-            if check_claim(context, &placed, &asked) {
-                chains.entry(placed.key.clone()).or_default().push(placed);
+            if check_claim(context, &placed, &mut known) {
+                let key = known.surfaces.current(&placed.written).to_owned();
+                chains.entry(key).or_default().push(placed);
             }
         }
+        entries.extend(entry(context, plugin, &known.modules));
     }
-    for chain in chains.values_mut() {
+    let order: HashMap<&str, usize> =
+        plugins.iter().enumerate().map(|(position, plugin)| (plugin.slug(), position)).collect();
+    for (key, chain) in &mut chains {
         chain.sort_by_key(|placed| Reverse((placed.claim.priority, placed.position)));
-        warn_of_repeats(context, chain);
-        warn_of_ties(context, chain);
+        warn_of_repeats(context, key, chain);
+        warn_of_ties(context, key, chain, &order);
+    }
+    let claims = |chain: Vec<Placed<'_>>| chain.into_iter().map(|placed| placed.claim).collect();
+    let mut keys: BTreeMap<String, Vec<Claim>> =
+        chains.into_iter().map(|(key, chain)| (key, claims(chain))).collect();
+    for (old, new) in known.surfaces.renamed() {
+        if let Some(chain) = keys.get(new).cloned() {
+            keys.insert(old.to_owned(), chain);
+        }
     }
     WebPlan {
-        keys: chains
-            .into_iter()
-            .map(|(key, chain)| (key, chain.into_iter().map(|placed| placed.claim).collect()))
-            .collect(),
-        entries: plugins.iter().filter_map(|plugin| entry(context, plugin)).collect(),
-        asked: asked.into_iter().collect(),
+        keys,
+        entries,
+        asked: asked.into_iter().map(str::to_owned).collect(),
+        surfaces: known.surfaces.plan(),
     }
 }
 
 /// Every key that the shell or a plugin asks for.
-fn asked_keys(plugins: &[&LoadedPlugin], platform: &Platform) -> BTreeSet<String> {
-    let modules = plugins.iter().flat_map(|plugin| &plugin.web).chain(&platform.shell);
-    let modules = modules.filter_map(|file| file.module.as_ref().ok());
-    modules.flat_map(|module| module.asked.iter().map(|asked| asked.key.clone())).collect()
+fn asked_keys<'a>(plugins: &[&'a LoadedPlugin], platform: &'a Platform) -> BTreeSet<&'a str> {
+    let modules = sources(plugins, platform).filter_map(|(_, source)| source.module.as_ref().ok());
+    modules.flat_map(|module| module.asked.iter().map(|asked| asked.key.as_str())).collect()
+}
+
+/// The keys that somebody answers to: those asked for, under their old and new names, and where an owner's sources ask
+/// for keys that only the running program knows, all that the owner declares.
+fn answered<'a>(
+    asked: &BTreeSet<&'a str>,
+    surfaces: &Surfaces<'a>,
+    plugins: &[&'a LoadedPlugin],
+    platform: &'a Platform,
+) -> BTreeSet<&'a str> {
+    let mut known = asked.clone();
+    let dynamic: BTreeSet<Option<&str>> = sources(plugins, platform)
+        .filter(|(_, source)| source.module.as_ref().is_ok_and(|module| !module.dynamic_keys.is_empty()))
+        .map(|(owner, _)| owner)
+        .collect();
+    known.extend(dynamic.into_iter().flat_map(|owner| surfaces.owned_by(owner)));
+    for (old, new) in surfaces.renamed() {
+        if known.contains(old) {
+            known.insert(new);
+        }
+    }
+    for (old, new) in surfaces.renamed() {
+        if known.contains(new) {
+            known.insert(old);
+        }
+    }
+    known
 }
 
 /// The claims of `overrides.json`, then those of `frontend_overrides`.
@@ -85,7 +153,7 @@ fn claims_of(plugin: &LoadedPlugin, position: usize) -> Vec<Placed<'_>> {
             out.push(Placed {
                 plugin,
                 position,
-                key: claim.key.value.clone(),
+                written: claim.key.value.clone(),
                 claim: Claim {
                     plugin: slug.clone(),
                     priority: claim.priority.unwrap_or(default_priority),
@@ -108,7 +176,7 @@ fn claims_of(plugin: &LoadedPlugin, position: usize) -> Vec<Placed<'_>> {
         out.push(Placed {
             plugin,
             position,
-            key: key.value.clone(),
+            written: key.value.clone(),
             claim: Claim {
                 plugin: slug.clone(),
                 priority: default_priority,
@@ -125,11 +193,15 @@ fn claims_of(plugin: &LoadedPlugin, position: usize) -> Vec<Placed<'_>> {
     out
 }
 
-/// Whether the claim's module exists and gives what is claimed; warns of a key that nothing asks for.
-fn check_claim(context: &mut Context<'_>, placed: &Placed<'_>, asked: &BTreeSet<String>) -> bool {
-    let Placed { plugin, key, claim, file, .. } = placed;
-    if !key.contains(':') && !asked.contains(key) {
-        let near = nearest(key, asked.iter().map(String::as_str));
+/// Whether the claim may stand: its key is open to the plugin, its module exists and gives what is claimed; warns of a key
+/// that nothing asks for.
+fn check_claim<'a>(context: &mut Context<'_>, placed: &Placed<'a>, known: &mut Known<'a>) -> bool {
+    let Placed { plugin, written: key, claim, file, .. } = placed;
+    if !known.surfaces.check_claim(context, plugin.slug(), key, file, placed.at_key) {
+        return false;
+    }
+    if !key.contains(':') && !known.asked.contains(key.as_str()) {
+        let near = suggestions(known, key);
         let help = match near.as_slice() {
             [] => format!("put `<Surface name=\"{key}\">` where it shall show, or remove the claim"),
             near => format!("did you mean {}?", alternatives(near)),
@@ -146,7 +218,7 @@ fn check_claim(context: &mut Context<'_>, placed: &Placed<'_>, asked: &BTreeSet<
         context.diagnostics.push(found.at(file, placed.at_module));
         return false;
     }
-    let Some(web) = module_of(plugin, &claim.file) else {
+    let Some(web) = known.modules.get(claim.file.as_str()) else {
         if is_module(&claim.file) {
             return true;
         }
@@ -163,7 +235,7 @@ fn check_claim(context: &mut Context<'_>, placed: &Placed<'_>, asked: &BTreeSet<
         export: &claim.export,
         wanted: Wanted::Component,
     };
-    let load = |path: &Path| module_at(plugin, path).cloned();
+    let load = |path: &Path| module_at(plugin, &known.modules, path).cloned();
     match check_export(&claimed, module, &load) {
         None => true,
         Some(found) => {
@@ -206,56 +278,59 @@ fn is_module(path: &str) -> bool {
     endings.iter().any(|ending| path.ends_with(ending))
 }
 
-/// A scanned module by its path relative to the plugin's root.
-fn module_of<'a>(plugin: &'a LoadedPlugin, file: &str) -> Option<&'a Source> {
-    plugin.web.iter().find(|web| web.path == file)
+/// A scanned module by the path that findings show.
+fn module_at<'a>(plugin: &LoadedPlugin, modules: &Modules<'a>, path: &Path) -> Option<&'a Module> {
+    let inner = path.strip_prefix(&plugin.folder.shown).ok()?.to_string_lossy();
+    modules.get(&*inner)?.module.as_ref().ok()
 }
 
-/// A scanned module by the path that findings show.
-fn module_at<'a>(plugin: &'a LoadedPlugin, path: &Path) -> Option<&'a Module> {
-    let inner = path.strip_prefix(&plugin.folder.shown).ok()?.to_string_lossy();
-    module_of(plugin, &inner)?.module.as_ref().ok()
+/// The known keys that look like a key that nothing asks for.
+fn suggestions<'a>(known: &mut Known<'a>, key: &str) -> Vec<&'a str> {
+    if let Some(near) = known.near.get(key) {
+        return near.clone();
+    }
+    if known.near.len() >= MOST_SUGGESTIONS {
+        return Vec::new();
+    }
+    let near = nearest(key, known.asked.iter().copied());
+    known.near.insert(key.to_owned(), near.clone());
+    near
 }
 
 /// One plugin claims a key twice: the later claim in the chain can never win.
-fn warn_of_repeats(context: &mut Context<'_>, chain: &mut Vec<Placed<'_>>) {
-    let mut index = 0;
-    while index < chain.len() {
-        let slug = chain[index].claim.plugin.clone();
-        if let Some(first) = chain[..index].iter().find(|placed| placed.claim.plugin == slug) {
-            let second = &chain[index];
-            let message = format!("`{slug}` claims `{}` twice: this claim can never win", second.key);
-            context.diagnostics.push(
-                Diagnostic::warning("HUB029", message)
-                    .plugin(slug)
-                    .at(&second.file, second.at_key)
-                    .label("this claim loses")
-                    .help("remove one of the two")
-                    .related(&first.file, first.at_key, "this claim wins"),
-            );
-            chain.remove(index);
-        } else {
-            index += 1;
-        }
+fn warn_of_repeats(context: &mut Context<'_>, key: &str, chain: &mut Vec<Placed<'_>>) {
+    let mut first_of: HashMap<usize, usize> = HashMap::new();
+    let mut kept: Vec<Placed<'_>> = Vec::with_capacity(chain.len());
+    for placed in chain.drain(..) {
+        let Some(first) = first_of.get(&placed.position).and_then(|first| kept.get(*first)) else {
+            first_of.insert(placed.position, kept.len());
+            kept.push(placed);
+            continue;
+        };
+        let slug = placed.plugin.slug();
+        context.diagnostics.push(
+            Diagnostic::warning("HUB029", format!("`{slug}` claims `{key}` twice: this claim can never win"))
+                .plugin(slug)
+                .at(&placed.file, placed.at_key)
+                .label("this claim loses")
+                .help("remove one of the two")
+                .related(&first.file, first.at_key, "this claim wins"),
+        );
     }
+    *chain = kept;
 }
 
 /// Two plugins that know nothing of each other claim a key with the same priority.
-fn warn_of_ties(context: &mut Context<'_>, chain: &[Placed<'_>]) {
+fn warn_of_ties(context: &mut Context<'_>, key: &str, chain: &[Placed<'_>], order: &HashMap<&str, usize>) {
     for pair in chain.windows(2) {
         let [winner, loser] = pair else { continue };
-        if winner.claim.priority != loser.claim.priority {
+        if winner.claim.priority != loser.claim.priority || builds_on(context, winner, loser, order) {
             continue;
         }
         let (a, b) = (winner.claim.plugin.as_str(), loser.claim.plugin.as_str());
-        let related = depends_on(&context.constraints, a).contains(b)
-            || depends_on(&context.constraints, b).contains(a);
-        if related {
-            continue;
-        }
         let message = format!(
-            "`{a}` and `{b}` claim `{}` with the same priority {}: `{a}` wins by plugin order alone",
-            winner.key, winner.claim.priority
+            "`{a}` and `{b}` claim `{key}` with the same priority {}: `{a}` wins by plugin order alone",
+            winner.claim.priority
         );
         context.diagnostics.push(
             Diagnostic::warning("HUB045", message)
@@ -268,15 +343,51 @@ fn warn_of_ties(context: &mut Context<'_>, chain: &[Placed<'_>]) {
     }
 }
 
+/// Whether the winner's plugin depends on the loser's, at any distance. The loser comes earlier in plugin order, so only
+/// plugins between the two can be on the way: over a whole chain each plugin is looked at once.
+fn builds_on(
+    context: &Context<'_>,
+    winner: &Placed<'_>,
+    loser: &Placed<'_>,
+    order: &HashMap<&str, usize>,
+) -> bool {
+    let mut open = vec![winner.position];
+    let mut seen = BTreeSet::from([winner.position]);
+    while let Some(position) = open.pop() {
+        let plugin = context.plugins.get(position).map(|plugin| plugin.slug());
+        let constraints = plugin.and_then(|slug| context.constraints.get(slug));
+        for dependency in constraints.into_iter().flat_map(|constraints| &constraints.dependencies) {
+            let Some(position) = order.get(dependency.as_str()).copied() else { continue };
+            if position == loser.position {
+                return true;
+            }
+            if position > loser.position && seen.insert(position) {
+                open.push(position);
+            }
+        }
+    }
+    false
+}
+
 /// The plugin's page module; warns of navigation that leads nowhere.
-fn entry(context: &mut Context<'_>, plugin: &LoadedPlugin) -> Option<FrontendEntry> {
+fn entry(context: &mut Context<'_>, plugin: &LoadedPlugin, modules: &Modules<'_>) -> Option<FrontendEntry> {
     let slug = plugin.slug();
     let entry = plugin.manifest.frontend_entry.as_ref();
-    let module = entry.and_then(|entry| entry_module(context, plugin, entry));
-    let load = |path: &Path| module_at(plugin, path).cloned();
+    let module = entry.and_then(|entry| entry_module(context, plugin, modules, entry));
+    let load = |path: &Path| module_at(plugin, modules, path).cloned();
     let pages = module.and_then(|module| pages_of(module, &load));
     let mut paths = Vec::new();
     for page in pages.iter().flat_map(|(_, pages)| &pages.listed) {
+        if !page.component
+            && let Some((file, _)) = &pages
+        {
+            context.diagnostics.push(
+                Diagnostic::error("HUB046", format!("the page `{}` has no component", page.path))
+                    .plugin(slug)
+                    .at(file, page.span)
+                    .help("name what it shows: `{ path, component: MyPage }`"),
+            );
+        }
         let roots = [format!("/{slug}"), format!("/plugins/{slug}")];
         let own = roots.iter().any(|root| {
             page.path.strip_prefix(root.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -308,7 +419,8 @@ fn entry(context: &mut Context<'_>, plugin: &LoadedPlugin) -> Option<FrontendEnt
 
 fn entry_module<'a>(
     context: &mut Context<'_>,
-    plugin: &'a LoadedPlugin,
+    plugin: &LoadedPlugin,
+    modules: &Modules<'a>,
     entry: &Spanned<String>,
 ) -> Option<&'a Module> {
     if !plugin.folder.files.contains(&entry.value) {
@@ -316,7 +428,7 @@ fn entry_module<'a>(
         context.in_manifest(plugin, &entry.range, found);
         return None;
     }
-    let Some(web) = module_of(plugin, &entry.value) else {
+    let Some(web) = modules.get(entry.value.as_str()) else {
         if !is_module(&entry.value) {
             let found = no_module(plugin, &entry.value, "`frontend_entry`");
             context.in_manifest(plugin, &entry.range, found);
@@ -333,7 +445,7 @@ fn entry_module<'a>(
         export: "default",
         wanted: Wanted::Pages,
     };
-    let load = |path: &Path| module_at(plugin, path).cloned();
+    let load = |path: &Path| module_at(plugin, modules, path).cloned();
     match check_export(&claimed, module, &load) {
         Some(found) => {
             context.diagnostics.push(found);

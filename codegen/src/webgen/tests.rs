@@ -31,6 +31,7 @@ fn plan() -> WebPlan {
             paths: vec!["/crm/customers".into(), "/crm/accounts".into()],
         }],
         asked: vec!["records.card".into(), "dashboard.view".into()],
+        surfaces: BTreeMap::new(),
     }
 }
 
@@ -46,6 +47,7 @@ fn odd_plan() -> WebPlan {
         ]),
         entries: vec![FrontendEntry { plugin: "x\"y".into(), file: odd.into(), paths: vec![odd.into()] }],
         asked: vec![odd.to_owned()],
+        surfaces: BTreeMap::new(),
     }
 }
 

@@ -20,6 +20,16 @@ pub(super) struct Places<'a> {
 }
 
 impl Places<'_> {
+    /// Offset of a position in what the parser saw.
+    pub(super) fn offset(&self, at: BytePos) -> usize {
+        at.0.saturating_sub(self.start.0) as usize
+    }
+
+    /// The text between two positions.
+    pub(super) fn between(&self, start: BytePos, end: BytePos) -> &str {
+        self.lines.between(self.offset(start), self.offset(end))
+    }
+
     pub(super) fn span(&self, span: swc_core::common::Span) -> Span {
         let offset = span.lo.0.saturating_sub(self.start.0) as usize;
         self.lines.span(offset, span.hi.0.saturating_sub(span.lo.0) as usize)

@@ -7,6 +7,7 @@ use swc_core::ecma::ast::*;
 use swc_core::ecma::visit::{Visit, VisitWith};
 
 use super::PLUGIN_HOST;
+use super::about::about;
 use super::collect::{Constants, Places, name_of, text_of, unwrapped};
 use super::module::{Asked, AskedBy, Declared, DynamicKey, Literal, Module};
 
@@ -197,15 +198,26 @@ impl Keys<'_> {
             if interface.id.sym != *"SurfaceProps" {
                 continue;
             }
+            // What stands between two members is the second one's comment.
+            let mut before = interface.body.span.lo;
             for member in &interface.body.body {
+                let start = std::mem::replace(&mut before, member.span().hi);
                 let TsTypeElement::TsPropertySignature(property) = member else { continue };
                 let key = match &*property.key {
                     Expr::Ident(name) if !property.computed => Some(name.sym.to_string()),
                     key => text_of(key),
                 };
-                if let Some(key) = key {
-                    self.module.declared.push(Declared { key, span: self.places.span(property.key.span()) });
-                }
+                let Some(key) = key else { continue };
+                let props = property.type_ann.as_ref().map_or("any", |props| {
+                    let span = props.type_ann.span();
+                    self.places.between(span.lo, span.hi)
+                });
+                let about = about(self.places.between(start, member.span().lo), |offset, len| {
+                    let (start, len) = (self.places.offset(start) + offset, len);
+                    self.places.lines.span(start, len)
+                });
+                let span = self.places.span(property.key.span());
+                self.module.declared.push(Declared { key, span, props: props.to_owned(), about });
             }
         }
     }

@@ -17,6 +17,12 @@ impl<'a> Lines<'a> {
         Lines { text, starts: std::iter::once(0).chain(after_breaks).collect(), shift }
     }
 
+    /// The text between two places, in the parser's offsets.
+    pub(super) fn between(&self, start: usize, end: usize) -> &'a str {
+        let at = |offset: usize| self.text.floor_char_boundary(offset.saturating_add(self.shift));
+        &self.text[at(start)..at(end.max(start))]
+    }
+
     /// The same span as [`Span::at`] gives, found by bisection.
     pub(super) fn span(&self, offset: usize, len: usize) -> Span {
         let offset = offset.saturating_add(self.shift);

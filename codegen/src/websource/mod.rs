@@ -7,6 +7,7 @@
 //! The parser's own types stay inside: a [`Module`] is an owned value that can cross threads. No input makes these
 //! functions panic or exhaust the stack: [`depth`] bounds what is parsed at all, and on how much stack.
 
+mod about;
 mod collect;
 mod decode;
 mod depth;
@@ -25,7 +26,7 @@ pub use decode::{MAX_BYTES, decode, too_large};
 pub use export::{Claimed, Wanted, check_export, pages_of};
 pub use hub_manifest::grammar::nearest;
 pub use module::{
-    Asked, AskedBy, Declared, DynamicKey, Export, ExportKind, Import, Literal, Module, Page, Pages,
+    About, Asked, AskedBy, Declared, DynamicKey, Export, ExportKind, Import, Literal, Module, Page, Pages,
 };
 pub use scan::{Source, is_source, scan};
 pub use syntax::parse;

@@ -136,6 +136,23 @@ pub struct Declared {
     pub key: String,
     /// Where the key stands.
     pub span: Span,
+    /// Type of the props, as TypeScript.
+    pub props: String,
+    /// What the comment in front of it says.
+    pub about: About,
+}
+
+/// What the comment in front of a surface says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct About {
+    /// The text before the first tag, a line a paragraph.
+    pub description: String,
+    /// The text of `@deprecated`, which may be empty.
+    pub deprecated: Option<String>,
+    /// The key of `@renamedTo`, which may be empty, and where the tag stands.
+    pub renamed_to: Option<Literal>,
+    /// `@sealed`.
+    pub sealed: bool,
 }
 
 /// The pages that a module lists.
