@@ -252,7 +252,7 @@ fn renames<'a>(
             path.push(at);
             at = next;
         };
-        // A key in front of one whose rename is broken is as good as that key.
+        // A rename to a key whose own rename is broken counts for nothing either.
         ends.extend(path.into_iter().map(|key| (key, end)));
     }
     ends.into_iter().filter_map(|(old, new)| Some((old, new?))).filter(|(old, new)| old != new).collect()

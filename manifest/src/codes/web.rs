@@ -40,6 +40,14 @@ pub(super) const CODES: &[Code] = &[
         .cause("A module below `frontend/` may not be read, or is no regular file.")
         .cure("Let the user who builds read it, or take it out of the plugin.")
         .why("An error: whether the module is needed can be told only after reading it."),
+    Code::error("HUB065", "a sealed surface is claimed")
+        .cause("A plugin claims a surface that another plugin, or the shell, has declared with `@sealed`.")
+        .cure("Remove the claim, or ask the owner of the surface for one that may be replaced.")
+        .why("An error: the owner relies on drawing this surface itself, a form to sign in with for instance."),
+    Code::warning("HUB066", "a surface is renamed or deprecated")
+        .cause("A claim, a `useOverride` or a `<Surface>` names a key that its owner has declared with `@renamedTo`, or a claim names one with `@deprecated`.")
+        .cure("Write the new key, or do as the owner says.")
+        .why("A warning: the old key has the same chain as the new one until its owner takes it away."),
     Code::warning("HUB070", "a navigation entry leads to no page")
         .cause("No page of any plugin and none of the shell has the `path` of a `nav` entry.")
         .cure("Take the path that the help line suggests, or add a page with this path to the module of `frontend_entry`.")
@@ -64,4 +72,12 @@ pub(super) const CODES: &[Code] = &[
         .cause("The file of a claim or of `frontend_entry` does not end in .tsx, .ts, .jsx or .js.")
         .cure("Name a TypeScript or JavaScript module.")
         .why("An error: nothing else can export a component."),
+    Code::error("HUB088", "a renamed surface leads nowhere")
+        .cause("The `@renamedTo` of a surface names no key, names a key that nobody declares in `SurfaceProps`, or leads back to where it began.")
+        .cure("Name the new key and declare it, or take `@renamedTo` off the key that is to stay.")
+        .why("An error: the claims on the old key would join a chain that nothing shows."),
+    Code::error("HUB089", "two owners declare one surface")
+        .cause("Two plugins, or a plugin and the shell, declare the same key in `SurfaceProps`.")
+        .cure("Remove one of the declarations, or give the surface a key of its own.")
+        .why("An error: props, seal and renames would depend on which of the two is read first, and TypeScript takes one type a key."),
 ];
