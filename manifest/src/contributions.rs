@@ -157,10 +157,7 @@ impl<'n> Item<'n> {
 }
 
 fn slug_of(reader: &mut Reader<'_>, node: &Node) -> Option<Spanned<String>> {
-    reader.checked(node, "HUB012", "the slug", |text| {
-        // Workspaces, scripts and seeds keep to the plugin's slugs, with `_` allowed: dbt and SQL names have it.
-        grammar::slug(&text.replace('_', "-").trim_matches('-').replace("--", "-")).map(|()| text.to_string())
-    })
+    reader.checked(node, "HUB012", "the slug", |text| grammar::inner_slug(text).map(|()| text.to_string()))
 }
 
 /// Every item of a list of mappings that is sound.

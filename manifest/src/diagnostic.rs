@@ -54,6 +54,31 @@ impl Span {
     }
 }
 
+/// Most findings that one file is told of: past that, reading on would help nobody and take long.
+pub const MAX_FINDINGS: usize = 200;
+
+/// Longest sentence, in characters; what stands in the middle of a longer one is left out.
+const MAX_SENTENCE: usize = 400;
+
+/// A text as one line that a terminal can show: what an author wrote may hold line ends, colour codes and marks that turn
+/// the direction of reading, and may be very long.
+fn one_line(text: &str) -> String {
+    let plain = |c: char| !c.is_control() && !matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let count = text.chars().count();
+    if count <= MAX_SENTENCE && text.chars().all(plain) {
+        return text.to_string();
+    }
+    let show = |c: char| if plain(c) { c.to_string() } else { c.escape_default().to_string() };
+    if count <= MAX_SENTENCE {
+        return text.chars().map(show).collect();
+    }
+    // The end says what is wrong with the value in the middle.
+    let (first, last) = (MAX_SENTENCE / 2, MAX_SENTENCE / 4);
+    let begin: String = text.chars().take(first).map(show).collect();
+    let end: String = text.chars().skip(count - last).map(show).collect();
+    format!("{begin}…{end}")
+}
+
 /// A second place that a finding speaks of: the other plugin's claim, the first of two equal keys.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Related {
@@ -132,6 +157,16 @@ impl Diagnostic {
     pub fn help(mut self, help: impl Into<String>) -> Diagnostic {
         self.help = help.into();
         self
+    }
+
+    /// Makes every sentence one line of bounded length without control characters.
+    pub fn clean(&mut self) {
+        for text in [&mut self.message, &mut self.label, &mut self.help] {
+            *text = one_line(text);
+        }
+        for related in &mut self.related {
+            related.label = one_line(&related.label);
+        }
     }
 
     /// Names a second place.

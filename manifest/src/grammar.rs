@@ -81,6 +81,21 @@ pub fn slug(text: &str) -> Result<(), String> {
     })
 }
 
+/// The slug of something inside a plugin (a workspace, a script, a seed): as [`slug`], and `_` is allowed, since names in dbt
+/// and SQL have it.
+pub fn inner_slug(text: &str) -> Result<(), String> {
+    let body = text.strip_prefix('_').unwrap_or(text);
+    let sound = text.len() <= MAX_SLUG
+        && body.starts_with(|c: char| c.is_ascii_lowercase())
+        && !body.ends_with('-')
+        && body.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_'));
+    if sound {
+        return Ok(());
+    }
+    slug(&text.replace('_', "-").trim_matches('-').replace("--", "-"))?;
+    Err(format!("use at most {MAX_SLUG} lowercase letters, digits, `-` and `_`, a letter first"))
+}
+
 /// The nearest slug to a text, if there is one.
 fn suggest_slug(text: &str) -> Option<String> {
     let mut out = String::new();
@@ -182,7 +197,8 @@ pub fn inner_path(text: &str) -> Result<String, String> {
     if text.contains('\\') {
         return Err(format!("use `/` between names: `{}`", text.replace('\\', "/")));
     }
-    if text.starts_with('/') || text.starts_with('~') || text.as_bytes().get(1) == Some(&b':') {
+    let relative = |text: &str| !text.starts_with(['/', '~']) && text.as_bytes().get(1) != Some(&b':');
+    if !relative(text) {
         return Err("use a path relative to the plugin".to_string());
     }
     if text.chars().any(char::is_control) {
@@ -192,7 +208,12 @@ pub fn inner_path(text: &str) -> Result<String, String> {
     if parts.contains(&"..") {
         return Err("a path may not leave the plugin: remove `..`".to_string());
     }
-    if parts.is_empty() { Ok(".".to_string()) } else { Ok(parts.join("/")) }
+    let path = parts.join("/");
+    if !relative(&path) {
+        // What stood behind a `./` must not come to the front.
+        return Err("name no file or folder that begins with `~` or a drive's letter".to_string());
+    }
+    if path.is_empty() { Ok(".".to_string()) } else { Ok(path) }
 }
 
 /// A public-route pattern of plugin `slug`, made absolute: `ping`, `/ping` and `/api/<slug>/ping` are one.
@@ -314,10 +335,17 @@ pub fn router_spec(text: &str) -> Result<RouterSpec, String> {
 
 /// At most three of `candidates` that look like `name`, nearest first.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    let length = name.chars().count();
+    let far = |candidate: &str| {
+        let other = candidate.chars().count();
+        length.abs_diff(other) > length.max(other) / 3
+    };
     let mut scored: Vec<(usize, &str)> = candidates
         .into_iter()
+        // As many letters as the lengths differ by must change: no need to compare a very long name letter by letter.
+        .filter(|candidate| !far(candidate))
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= name.chars().count().max(candidate.chars().count()) / 3)
+        .filter(|(distance, candidate)| *distance <= length.max(candidate.chars().count()) / 3)
         .collect();
     scored.sort_unstable();
     scored.dedup();

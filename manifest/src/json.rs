@@ -6,7 +6,7 @@ use jsonc_parser::ast::Value as Ast;
 use jsonc_parser::common::Ranged;
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, MAX_FINDINGS};
 use crate::node::{Entry, MAX_DEPTH, Node, Value};
 use crate::source::{Source, name_of};
 use crate::yaml::repeated_key;
@@ -76,7 +76,9 @@ fn convert(source: &Source, ast: &Ast<'_>, diagnostics: &mut Vec<Diagnostic>) ->
                 let key = property.name.as_str().to_string();
                 let key_range = property.name.start()..property.name.end();
                 if let Some(first) = seen.get(&key) {
-                    diagnostics.push(repeated_key(source, &key, first, &key_range));
+                    if diagnostics.len() <= MAX_FINDINGS {
+                        diagnostics.push(repeated_key(source, &key, first, &key_range));
+                    }
                     continue;
                 }
                 seen.insert(key.clone(), key_range.clone());

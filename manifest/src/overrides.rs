@@ -47,7 +47,7 @@ pub fn parse(source: &Source, plugin: &str) -> (Overrides, Vec<Diagnostic>) {
             }
         }
     }
-    let mut diagnostics = reader.diagnostics;
+    let mut diagnostics = reader.finished();
     for diagnostic in &mut diagnostics {
         diagnostic.plugin = Some(plugin.to_string());
     }

@@ -3,6 +3,8 @@
 //! [`parse`] gives every sound field with its place, and ALL findings. Defaults and cross-plugin facts are not here:
 //! they exist only in the [`crate::plan::Plan`].
 
+use std::collections::HashSet;
+
 use semver::{Version, VersionReq};
 
 use crate::diagnostic::{Diagnostic, Span};
@@ -131,7 +133,7 @@ pub fn parse(source: &Source, folder: &str) -> (Manifest, Vec<Diagnostic>) {
             }
         }
     }
-    let mut diagnostics = reader.diagnostics;
+    let mut diagnostics = reader.finished();
     let plugin = manifest.name.as_ref().map_or(folder, |name| name.value.as_str());
     for diagnostic in &mut diagnostics {
         diagnostic.plugin = Some(plugin.to_string());
@@ -261,6 +263,7 @@ fn dependencies(reader: &mut Reader<'_>, node: &Node, field: &str, own: &str) ->
             "`[healthcare]` or `{healthcare: \"^1.2\"}`",
         ),
     }
+    let mut known = HashSet::new();
     for (slug, wanted) in pairs {
         if let Err(help) = grammar::slug(&slug.value) {
             reader.error("HUB012", &slug.range, format!("the slug `{}` is malformed", slug.value), help);
@@ -275,7 +278,7 @@ fn dependencies(reader: &mut Reader<'_>, node: &Node, field: &str, own: &str) ->
             );
             continue;
         }
-        if out.iter().any(|known| known.slug.value == slug.value) {
+        if known.contains(&slug.value) {
             let message = format!("`{}` stands twice in `{field}`", slug.value);
             reader.warning("HUB025", &slug.range, message, "remove one of the two");
             continue;
@@ -287,6 +290,7 @@ fn dependencies(reader: &mut Reader<'_>, node: &Node, field: &str, own: &str) ->
                 None => continue,
             },
         };
+        known.insert(slug.value.clone());
         out.push(Dependency { slug, requirement });
     }
     out
@@ -309,9 +313,10 @@ fn order(reader: &mut Reader<'_>, entries: &[Entry], out: &mut Manifest) {
 
 fn routers(reader: &mut Reader<'_>, node: &Node, out: &mut Manifest) {
     let items = reader.list(node, "`routers`", "`- plugins.<slug>.backend.<module>:<function>`, one a line");
+    let mut known = HashSet::new();
     for item in items.unwrap_or_default() {
         let Some(spec) = reader.checked(item, "HUB020", "the router", grammar::router_spec) else { continue };
-        if out.routers.iter().any(|known| known.value == spec.value) {
+        if !known.insert(spec.value.text.clone()) {
             let message = format!("the router `{}` stands twice", spec.value.text);
             reader.error(
                 "HUB027",

@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, MAX_FINDINGS, Span};
 use crate::grammar::{alternatives, nearest};
 use crate::node::{Entry, Node, Value};
 use crate::source::{Source, Spanned};
+use std::collections::HashSet;
 
 /// A source and what was found wrong in it so far.
 pub(crate) struct Reader<'a> {
@@ -26,6 +27,9 @@ impl<'a> Reader<'a> {
         message: impl Into<String>,
         help: impl Into<String>,
     ) {
+        if self.is_full() {
+            return;
+        }
         let diagnostic = Diagnostic::error(code, message)
             .plugin(self.plugin)
             .at(&self.source.file, self.source.span(range))
@@ -41,11 +45,32 @@ impl<'a> Reader<'a> {
         message: impl Into<String>,
         help: impl Into<String>,
     ) {
+        if self.is_full() {
+            return;
+        }
         let diagnostic = Diagnostic::warning(code, message)
             .plugin(self.plugin)
             .at(&self.source.file, self.source.span(range))
             .help(help);
         self.diagnostics.push(diagnostic);
+    }
+
+    fn is_full(&self) -> bool {
+        self.diagnostics.len() > MAX_FINDINGS
+    }
+
+    /// All findings, each as one line; where there are too many, the first of them and one that says so.
+    pub fn finished(self) -> Vec<Diagnostic> {
+        let mut diagnostics = self.diagnostics;
+        if diagnostics.len() > MAX_FINDINGS {
+            diagnostics.truncate(MAX_FINDINGS);
+            let message =
+                format!("more than {MAX_FINDINGS} things are wrong here, and only the first are told");
+            let found = Diagnostic::error("HUB006", message).help("mend what is told, then check again");
+            diagnostics.push(found.at(&self.source.file, Span::START));
+        }
+        diagnostics.iter_mut().for_each(Diagnostic::clean);
+        diagnostics
     }
 
     /// The value has the wrong type.
@@ -156,13 +181,14 @@ impl<'a> Reader<'a> {
         check: impl Fn(&str) -> Result<(), String>,
     ) -> Vec<Spanned<String>> {
         let mut out: Vec<Spanned<String>> = Vec::new();
+        let mut known = HashSet::new();
         for item in self.list(node, &format!("`{what}`"), example).unwrap_or_default() {
             let Some(read) = self.text(item, &format!("each entry of `{what}`")) else { continue };
             if let Err(help) = check(&read.value) {
                 self.error(code, &read.range, format!("`{}` in `{what}` is malformed", read.value), help);
                 continue;
             }
-            if out.iter().any(|known| known.value == read.value) {
+            if !known.insert(read.value.clone()) {
                 self.warning(
                     "HUB025",
                     &read.range,

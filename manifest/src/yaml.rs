@@ -5,13 +5,13 @@ use std::ops::Range;
 
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, Span as YamlSpan};
 
-use crate::diagnostic::{Diagnostic, Span};
+use crate::diagnostic::{Diagnostic, MAX_FINDINGS, Span};
 use crate::node::{Entry, MAX_DEPTH, MAX_NODES, Node, Value};
-use crate::source::{Source, name_of};
+use crate::source::{MAX_BYTES, Source, name_of};
 
 /// Parses one document. Repeated keys are reported and left out; anything worse gives no tree.
 pub fn parse(source: &Source, diagnostics: &mut Vec<Diagnostic>) -> Option<Node> {
-    let mut builder = Builder { source, diagnostics, anchors: HashMap::new(), nodes: 0 };
+    let mut builder = Builder { source, diagnostics, anchors: HashMap::new(), nodes: 0, copied: 0 };
     let mut parser = Parser::new_from_str(&source.text);
     match builder.document(&mut parser) {
         Ok(node) => node,
@@ -28,8 +28,11 @@ type Failure = Box<Diagnostic>;
 struct Builder<'a, 'd> {
     source: &'a Source,
     diagnostics: &'d mut Vec<Diagnostic>,
-    anchors: HashMap<usize, (Node, usize)>,
+    /// The anchored values, each with its number of values and its bytes of text.
+    anchors: HashMap<usize, (Node, usize, usize)>,
     nodes: usize,
+    /// Bytes of text that anchors and aliases have copied.
+    copied: usize,
 }
 
 impl<'a> Builder<'a, '_> {
@@ -99,7 +102,6 @@ impl<'a> Builder<'a, '_> {
             let message = format!("lists and mappings are nested more than {MAX_DEPTH} deep");
             return Err(self.failure("HUB006", &message, &range).into());
         }
-        let before = self.nodes;
         let (node, anchor) = match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let plain = style == ScalarStyle::Plain && tag.is_none();
@@ -122,25 +124,37 @@ impl<'a> Builder<'a, '_> {
             _ => return Err(self.failure("HUB003", "this is not a value", &range).into()),
         };
         if anchor > 0 {
-            self.anchors.insert(anchor, (node.clone(), self.nodes - before + 1));
+            let (values, bytes) = weight(&node);
+            self.charge(values, bytes, &node.range)?;
+            self.anchors.insert(anchor, (node.clone(), values, bytes));
         }
         Ok(node)
     }
 
     /// A copy of the anchored value, charged in full so that nested aliases cannot explode.
     fn alias(&mut self, id: usize, range: Range<usize>) -> Result<Node, Failure> {
-        let Some((node, size)) = self.anchors.get(&id) else {
+        let Some((_, values, bytes)) = self.anchors.get(&id) else {
             return Err(self
                 .failure("HUB003", "this alias stands inside the value that it names", &range)
                 .into());
         };
-        self.nodes += size;
-        if self.nodes > MAX_NODES {
-            let message =
-                format!("with its aliases followed, the document holds more than {MAX_NODES} values");
-            return Err(self.failure("HUB006", &message, &range).into());
-        }
-        Ok(Node { range, value: node.value.clone() })
+        self.charge(*values, *bytes, &range)?;
+        let value = self.anchors.get(&id).map_or(Value::Null, |(node, ..)| node.value.clone());
+        Ok(Node { range, value })
+    }
+
+    /// Counts a copy that is about to be made.
+    fn charge(&mut self, values: usize, bytes: usize, range: &Range<usize>) -> Result<(), Failure> {
+        self.nodes += values;
+        self.copied += bytes;
+        let message = if self.nodes > MAX_NODES {
+            format!("with its aliases followed, the document holds more than {MAX_NODES} values")
+        } else if self.copied > MAX_BYTES {
+            format!("with its aliases followed, the document holds more than {MAX_BYTES} bytes of text")
+        } else {
+            return Ok(());
+        };
+        Err(self.failure("HUB006", &message, range).into())
     }
 
     fn list(&mut self, parser: &mut Events<'a>, depth: usize) -> Result<(Vec<Node>, usize), Failure> {
@@ -177,8 +191,10 @@ impl<'a> Builder<'a, '_> {
             }
             end = value.range.end;
             if let Some(first) = seen.get(&key) {
-                let repeated = repeated_key(self.source, &key, first, &key_range);
-                self.diagnostics.push(repeated);
+                if self.diagnostics.len() <= MAX_FINDINGS {
+                    let repeated = repeated_key(self.source, &key, first, &key_range);
+                    self.diagnostics.push(repeated);
+                }
                 continue;
             }
             seen.insert(key.clone(), key_range.clone());
@@ -193,6 +209,22 @@ impl<'a> Builder<'a, '_> {
             _ => "write the fields as plain YAML: `key: value`, one a line",
         };
         Diagnostic::error(code, message).at(&self.source.file, self.source.span(range)).help(help)
+    }
+}
+
+/// Number of values in a tree, and bytes of its texts.
+fn weight(node: &Node) -> (usize, usize) {
+    let add = |(values, bytes): (usize, usize), key: usize, node: &Node| {
+        let (more, text) = weight(node);
+        (values + more, bytes + text + key)
+    };
+    match &node.value {
+        Value::String(text) => (1, text.len()),
+        Value::List(items) => items.iter().fold((1, 0), |sum, item| add(sum, 0, item)),
+        Value::Map(entries) => {
+            entries.iter().fold((1, 0), |sum, entry| add(sum, entry.key.len(), &entry.value))
+        }
+        _ => (1, 0),
     }
 }
 

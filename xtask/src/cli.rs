@@ -27,6 +27,8 @@ pub enum Command {
     Golden(GoldenArgs),
     /// Run everything that the project checks, set-up included
     Test(TestArgs),
+    /// Look for inputs that break a parser: with libFuzzer where a nightly toolchain is there
+    Fuzz(FuzzArgs),
     /// Run the benchmarks and print ratios
     Bench(BenchArgs),
 }
@@ -103,6 +105,22 @@ pub struct TestArgs {
     /// Fail, rather than skip, where the machine lacks something that a test needs
     #[arg(long)]
     pub require_all: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct FuzzArgs {
+    /// Inputs for each target
+    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
+    pub runs: u64,
+    /// Another seed gives other inputs
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// The runner on stable Rust, even where a nightly toolchain is there
+    #[arg(long)]
+    pub stable: bool,
+    /// Run only these targets [default: all]
+    #[arg(value_name = "TARGET", value_parser = ["manifest", "overrides", "router", "public_route"])]
+    pub targets: Vec<String>,
 }
 
 #[derive(Debug, Clone, Args)]

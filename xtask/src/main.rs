@@ -5,6 +5,7 @@ mod build;
 mod check;
 mod cli;
 mod dev;
+mod fuzz;
 mod new_plugin;
 mod progress;
 mod report;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         Command::Dev(args) => dev::run(&args),
         Command::Golden(args) => check::golden(&args),
         Command::Test(args) => test::run(&args),
+        Command::Fuzz(args) => fuzz::run(&args),
         Command::Bench(args) => bench::run(&args),
     };
     outcome.into()

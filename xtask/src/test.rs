@@ -108,7 +108,7 @@ fn steps<'a>(repo: &'a Repo, machine: &'a Machine) -> Vec<Step<'a>> {
         "tests of the web shell",
         Box::new(|| run_in(&repo.root, "npm", &["run", "--silent", "test"])),
     );
-    let own = ["test", "-p", "hub-manifest", "-p", "hub-codegen", "-p", "xtask"];
+    let own = ["test", "-p", "hub-manifest", "-p", "hub-codegen", "-p", "hub-fuzz", "-p", "xtask"];
     add(true, "build stages", Box::new(move || cargo(repo, &own)));
     add(true, "bundle stage", Box::new(|| cargo(repo, &["test", "-p", "hub-bundle"])));
     add(true, "host", Box::new(|| host(repo)));

@@ -104,6 +104,8 @@ pub fn resolve(loaded: &[LoadedPlugin], platform: &Platform, found: Vec<Diagnost
     };
 
     let mut diagnostics = context.diagnostics;
+    // Names of files and words of sources stand in these sentences, as their authors wrote them.
+    diagnostics.iter_mut().for_each(Diagnostic::clean);
     diagnostic::sort(&mut diagnostics);
     diagnostics.dedup();
     for plugin in &mut host.plugins {

@@ -25,7 +25,7 @@ pub(super) const CODES: &[Code] = &[
         .cure("Keep one of the two.")
         .why("An error: YAML and JSON parsers differ in which of the two counts, so the file would mean one thing to one program and another to the next."),
     Code::error("HUB006", "the document is too deep or too large")
-        .cause("Lists and mappings are nested too deeply, or the document has too many values; those that YAML aliases stand for count each time.")
+        .cause("Lists and mappings are nested too deeply, or the document has too many values or too much text; what YAML aliases stand for counts each time. Or so much is wrong in it that only the first findings are told.")
         .cure("Make the document smaller and flatter: no field needs that much.")
         .why("An error: manifests come from other people, and a few lines of aliases could otherwise fill the memory."),
     Code::error("HUB010", "a required field is missing")
