@@ -1,8 +1,12 @@
 //! `cargo xtask build-platform`: the whole line, from plugin folders to one tarball.
 
+use std::path::PathBuf;
+
 use hub_codegen::compile::Profile;
 use hub_codegen::digest::FileCache;
 use hub_codegen::failure::Failure;
+use hub_codegen::inventory::lock::{HubLock, NAME};
+use hub_codegen::inventory::{self, planned};
 use hub_codegen::pack::Packed;
 use hub_codegen::pipeline::{BuildOptions, Progress, Repo, build, pack};
 
@@ -34,29 +38,61 @@ pub fn run(args: &BuildArgs) -> Outcome {
         Err(machine) => return report.machine(&machine),
     };
     let mut cache = FileCache::open(&repo.output(profile).join("files.json"));
-    let options = BuildOptions { profile, locked: args.locked };
+    let lock = match HubLock::open(hub_lock(&repo, args), args.locked) {
+        Ok(lock) => lock,
+        Err(failure) => return stopped(report, failure),
+    };
+    let planned = planned(&repo, &front, &mut cache).map_err(Failure::from);
+    let planned = match planned.and_then(|planned| lock.allows(planned)) {
+        Ok(planned) => planned,
+        Err(failure) => return stopped(report, failure),
+    };
+    let options = BuildOptions { profile, locked: args.locked, packages: lock.packages() };
     let built = match build(&repo, &front, options, &mut cache, &display) {
         Ok(built) => built,
-        Err(Failure::Plugin(findings)) => {
-            report.add(findings);
-            return report.finish("");
-        }
-        Err(Failure::Machine(machine)) => return report.machine(&machine),
+        Err(failure) => return stopped(report, failure),
     };
     report.add(built.findings.clone());
     if report.stops(args.keep_going) {
         return report.finish("");
     }
+    let whole = inventory::built(&repo, &front, profile, &built.routes, planned).map_err(Failure::from);
+    let whole = match whole.and_then(|whole| lock.permits(whole)) {
+        Ok(whole) => whole,
+        Err(failure) => return stopped(report, failure),
+    };
     let out = args.out.clone().unwrap_or_else(|| repo.root.join("dist"));
-    match pack(&repo, &built, profile, &out, &mut cache, &display) {
-        Err(machine) => report.machine(&machine),
-        Ok(packed) => {
-            // The cache only saves time: where it cannot be written, files are hashed again.
-            let _ = cache.save();
-            report.artifact(&packed.path, &packed.sha256);
-            report.finish(&summary(&packed))
+    let packed = match pack(&repo, &built, &whole, profile, &out, &mut cache, &display) {
+        Ok(packed) => packed,
+        Err(machine) => return report.machine(&machine),
+    };
+    // The cache only saves time: where it cannot be written, files are hashed again.
+    let _ = cache.save();
+    // Last of all: a build that fails leaves the lock as it was.
+    let changes = match lock.update(&whole) {
+        Ok(changes) => changes,
+        Err(machine) => return report.machine(&machine),
+    };
+    report.changes(&changes);
+    report.artifact(&packed.path, &packed.sha256);
+    report.finish(&summary(&packed))
+}
+
+/// Ends the command with what stopped a stage.
+fn stopped(mut report: Report, failure: Failure) -> Outcome {
+    match failure {
+        Failure::Plugin(findings) => {
+            report.add(findings);
+            report.finish("")
         }
+        Failure::Machine(machine) => report.machine(&machine),
     }
+}
+
+/// The lock that the build is held against. That of the repository speaks of the repository's plugins alone.
+fn hub_lock(repo: &Repo, args: &BuildArgs) -> Option<PathBuf> {
+    let own = args.check.plugins.is_empty().then(|| repo.root.join(NAME));
+    args.lock.clone().or(own)
 }
 
 /// The profile that is meant by the one typed.

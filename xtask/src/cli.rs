@@ -23,6 +23,10 @@ pub enum Command {
     NewPlugin(NewPluginArgs),
     /// Build, serve, and do both again on every change
     Dev(DevArgs),
+    /// Tell why an override wins, who answers a route, what a plugin brings, what a code means
+    Explain(ExplainArgs),
+    /// Tell what differs between two releases
+    Diff(DiffArgs),
     /// Bring the committed example of a generated host up to date
     Golden(GoldenArgs),
     /// Run everything that the project checks, set-up included
@@ -63,6 +67,9 @@ pub struct BuildArgs {
     /// Fail where a lock file would have to change
     #[arg(long)]
     pub locked: bool,
+    /// Lock to compare the build with and to update [default: hub.lock; none with --plugins]
+    #[arg(long, value_name = "FILE")]
+    pub lock: Option<PathBuf>,
     /// Leave plugins with errors out and record their errors in the release
     #[arg(long)]
     pub keep_going: bool,
@@ -88,6 +95,29 @@ pub struct DevArgs {
     /// Data folder of the served platform [default: target/platform/dev/data]
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct ExplainArgs {
+    /// Override key, route (`GET /api/…`), path of a page, slug of a plugin, or diagnostic code
+    #[arg(value_name = "WHAT", required = true)]
+    pub what: Vec<String>,
+    /// Folder of plugins; may repeat, earlier folders win [default: plugins]
+    #[arg(long, value_name = "DIR")]
+    pub plugins: Vec<PathBuf>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct DiffArgs {
+    /// Tarball of the earlier release
+    #[arg(value_name = "A.tar.gz")]
+    pub before: PathBuf,
+    /// Tarball of the later release
+    #[arg(value_name = "B.tar.gz")]
+    pub after: PathBuf,
+    /// How changes are printed
+    #[arg(long, value_enum, default_value_t = MessageFormat::Human)]
+    pub message_format: MessageFormat,
 }
 
 #[derive(Debug, Clone, Args)]

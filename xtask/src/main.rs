@@ -5,6 +5,8 @@ mod build;
 mod check;
 mod cli;
 mod dev;
+mod diff;
+mod explain;
 mod fuzz;
 mod new_plugin;
 mod progress;
@@ -47,6 +49,8 @@ fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::NewPlugin(args) => new_plugin::run(&args),
         Command::Dev(args) => dev::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Diff(args) => diff::run(&args),
         Command::Golden(args) => check::golden(&args),
         Command::Test(args) => test::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),

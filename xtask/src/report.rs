@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use hub_codegen::failure::{Finding, Machine};
+use hub_codegen::inventory::Change;
 use hub_codegen::report::{
     Counts, Finished, Style, diagnostic_line, finished_line, human, machine, machine_line,
 };
@@ -55,6 +56,18 @@ impl Report {
             errors.filter(|finding| finding.diagnostic.plugin.is_none()).count() > 0
         } else {
             errors.count() > 0
+        }
+    }
+
+    /// Tells what the build changed in its lock: at once to programs, to people on standard error.
+    pub fn changes(&self, changes: &[Change]) {
+        if self.json {
+            changes.iter().for_each(|change| println!("{}", change.json()));
+        } else if !changes.is_empty() {
+            eprintln!(
+                "changed since the last build:\n{}",
+                hub_codegen::inventory::diff::text(changes).trim_end()
+            );
         }
     }
 

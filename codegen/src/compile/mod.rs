@@ -55,6 +55,8 @@ pub struct Job<'a> {
     pub target_dir: &'a Path,
     /// Where the stage notes what it did last, to do nothing the next time.
     pub stamp: &'a Path,
+    /// Packages locked beside those of the repository's `Cargo.lock`.
+    pub packages: &'a [stage::Locked],
     /// Whether packages must be locked already.
     pub locked: bool,
     /// Whether cargo must not use the network.
@@ -185,7 +187,8 @@ fn text_of(path: &Path) -> String {
 
 /// The packages in the staged lock that the repository's does not have.
 fn unlocked(job: &Job) -> Vec<stage::Locked> {
-    stage::additions(&text_of(&job.repo.join("Cargo.lock")), &text_of(&job.staged.root.join("Cargo.lock")))
+    let locked = stage::with_packages(&text_of(&job.repo.join("Cargo.lock")), job.packages);
+    stage::additions(&locked, &text_of(&job.staged.root.join("Cargo.lock")))
 }
 
 /// Sets a diagnostic's plugin where there is one.

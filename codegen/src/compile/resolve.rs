@@ -27,9 +27,10 @@ pub(super) fn check_locked(job: &Job) -> Result<(), Failure> {
     let diagnostics: Vec<Diagnostic> = unlocked(job)
         .into_iter()
         .map(|package| {
-            let what = format!("{} {} is not in the repository's Cargo.lock", package.name, package.version);
+            let what =
+                format!("{} {} is neither in Cargo.lock nor in hub.lock", package.name, package.version);
             let help =
-                "build without --locked, or use the version of a package that the platform already locks";
+                "build once without --locked, which records the package in hub.lock, and commit that file";
             let diagnostic = Diagnostic::error("HUB059", what).help(help);
             match user_of(job, &package.name) {
                 Some((origin, span)) => of_plugin(diagnostic, origin.plugin).at(origin.file, span),

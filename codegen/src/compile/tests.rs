@@ -104,6 +104,7 @@ impl Fixture {
             plan: &self.plan,
             generated: &generated,
             out: &out,
+            packages: &[],
         })?;
         let job = Job {
             repo: &repo,
@@ -112,6 +113,7 @@ impl Fixture {
             profile: Profile::Dev,
             target_dir: &repo.join("target"),
             stamp: &repo.join("target/platform/dev/compile.json"),
+            packages: &[],
             locked,
             offline: true,
         };

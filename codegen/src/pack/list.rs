@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::Target;
 use crate::digest::{FileCache, sha256_hex};
+use crate::inventory::{Inventory, Package, Plugin};
 use crate::write::Source;
 
 /// One file of a release, as `RELEASE.json` has it.
@@ -40,10 +41,49 @@ pub struct ReleasePlugin {
     pub errors: Vec<String>,
 }
 
+/// A plugin with what the inventory says of it.
+#[derive(Serialize)]
+struct Entry<'a> {
+    #[serde(flatten)]
+    plugin: &'a ReleasePlugin,
+    #[serde(flatten)]
+    parts: Option<Parts<'a>>,
+}
+
+#[derive(Serialize)]
+struct Parts<'a> {
+    digest: &'a str,
+    dependencies: &'a [String],
+    permissions: &'a [String],
+    crates: &'a [Package],
+    npm: &'a [Package],
+}
+
+impl<'a> From<&'a Plugin> for Parts<'a> {
+    fn from(plugin: &'a Plugin) -> Parts<'a> {
+        Parts {
+            digest: &plugin.digest,
+            dependencies: &plugin.dependencies,
+            permissions: &plugin.permissions,
+            crates: &plugin.crates,
+            npm: &plugin.npm,
+        }
+    }
+}
+
+/// The release: the inventory's parts stand beside `version`, `plugins` and `files`.
 #[derive(Serialize)]
 struct Release<'a> {
     version: &'a str,
-    plugins: &'a [ReleasePlugin],
+    platform: &'a str,
+    plugins: Vec<Entry<'a>>,
+    routes: &'a [crate::inventory::Route],
+    overrides: &'a std::collections::BTreeMap<String, Vec<hub_manifest::plan::Claim>>,
+    pages: &'a [crate::inventory::Page],
+    nav: &'a [crate::inventory::Nav],
+    dbt_workspaces: &'a [crate::inventory::Workspace],
+    permissions: &'a [String],
+    cargo_packages: &'a [crate::stage::Locked],
     files: &'a [Listed],
 }
 
@@ -51,9 +91,23 @@ struct Release<'a> {
 pub(super) fn release_json(
     version: &str,
     plugins: &[ReleasePlugin],
+    inventory: &Inventory,
     files: &[Listed],
 ) -> io::Result<Vec<u8>> {
-    let mut text = serde_json::to_vec_pretty(&Release { version, plugins, files })?;
+    let parts = |slug: &str| inventory.plugins.iter().find(|plugin| plugin.name == slug).map(Parts::from);
+    let mut text = serde_json::to_vec_pretty(&Release {
+        version,
+        platform: &inventory.platform,
+        plugins: plugins.iter().map(|plugin| Entry { plugin, parts: parts(&plugin.name) }).collect(),
+        routes: &inventory.routes,
+        overrides: &inventory.overrides,
+        pages: &inventory.pages,
+        nav: &inventory.nav,
+        dbt_workspaces: &inventory.dbt_workspaces,
+        permissions: &inventory.permissions,
+        cargo_packages: &inventory.cargo_packages,
+        files,
+    })?;
     text.push(b'\n');
     Ok(text)
 }

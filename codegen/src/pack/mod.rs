@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::{Digest, FileCache};
 use crate::failure::Machine;
+use crate::inventory::Inventory;
 use crate::write::{Source, at, write_if_changed};
 
 pub use list::{Listed, ReleasePlugin};
@@ -57,6 +58,8 @@ pub struct Job<'a> {
     pub version: &'a str,
     /// The plugins, for `RELEASE.json`.
     pub plugins: &'a [ReleasePlugin],
+    /// What the release is made of, for `RELEASE.json`.
+    pub inventory: &'a Inventory,
     /// All files but `RELEASE.json`.
     pub files: &'a Files,
     /// Folder of the tarball; made if missing.
@@ -89,7 +92,8 @@ pub fn pack(job: &Job, cache: &mut FileCache) -> Result<Packed, Machine> {
     let failed = |error: io::Error| Machine::io("write", &path, &error);
     let mut listing = Listing::new(cache);
     walk(job.files, &mut listing).map_err(failed)?;
-    let key = key(&list::release_json(job.version, job.plugins, listing.files()).map_err(failed)?);
+    let key =
+        key(&list::release_json(job.version, job.plugins, job.inventory, listing.files()).map_err(failed)?);
     if let Some(packed) = Stamp::read(job.stamp, &key, &path) {
         return Ok(packed);
     }
@@ -149,7 +153,7 @@ fn write(job: &Job, path: &Path) -> io::Result<Packed> {
     let (size, sha256) = {
         let mut writer = TarWriter::new(temporary.as_file_mut(), &format!("releases/{}", job.version))?;
         walk(job.files, &mut writer)?;
-        let listed = list::release_json(job.version, job.plugins, writer.files())?;
+        let listed = list::release_json(job.version, job.plugins, job.inventory, writer.files())?;
         writer.finish(RELEASE_JSON, listed)?
     };
     temporary.flush()?;

@@ -9,6 +9,7 @@ struct Fixture {
     dir: tempfile::TempDir,
     files: Files,
     plugins: Vec<ReleasePlugin>,
+    inventory: Inventory,
 }
 
 impl Fixture {
@@ -30,7 +31,12 @@ impl Fixture {
             version: Some("1.0.0".to_string()),
             errors: errors.iter().map(|e| e.to_string()).collect(),
         };
-        Fixture { dir, files, plugins: vec![plugin("crm", &[]), plugin("broken", &["no such router"])] }
+        Fixture {
+            dir,
+            files,
+            plugins: vec![plugin("crm", &[]), plugin("broken", &["no such router"])],
+            inventory: crate::inventory::tests::example(),
+        }
     }
 
     fn pack(&self, out: &str) -> Result<Packed, Machine> {
@@ -39,6 +45,7 @@ impl Fixture {
             &Job {
                 version: "0.1.0",
                 plugins: &self.plugins,
+                inventory: &self.inventory,
                 files: &self.files,
                 out: &self.dir.path().join(out),
                 stamp: &self.dir.path().join("pack.json"),
@@ -74,7 +81,7 @@ fn the_tarball_is_sorted_anonymous_and_ends_with_its_list() {
     0755 0 releases/0.1.0/web/assets/
     0644 9 releases/0.1.0/web/assets/long-name-long-name-long-name-long-name-long-name-long-name-long-name-long-name-long-name-long-name-long-name-long-name-long-name-long-name-long-name-.js
     0644 6 releases/0.1.0/web/index.html
-    0644 1247 releases/0.1.0/RELEASE.json
+    0644 3035 releases/0.1.0/RELEASE.json
     ");
     assert!(found.iter().all(|e| e.mtime == 946_684_800 && e.owner == (0, 0)));
 }

@@ -14,6 +14,7 @@ use crate::compile::{self, Compiled};
 use crate::digest::FileCache;
 use crate::failure::{Failure, Finding, Machine};
 use crate::generate::{HostPlace, host, release_files};
+use crate::inventory::Inventory;
 use crate::pack::{self, Files, Packed, ReleasePlugin};
 use crate::webgen::{Chunk, overrides_d_ts, overrides_manifest, overrides_ts};
 use crate::write::{Mode, Source, sync_tree, write_if_changed};
@@ -21,11 +22,13 @@ use crate::{npm, stage};
 
 /// How a release is built.
 #[derive(Debug, Clone, Copy)]
-pub struct BuildOptions {
+pub struct BuildOptions<'a> {
     /// How the host is compiled and the web shell bundled.
     pub profile: Profile,
     /// Fail where a lock file would have to change.
     pub locked: bool,
+    /// Packages that plugins need at these versions, beside those of the repository's `Cargo.lock`.
+    pub packages: &'a [stage::Locked],
 }
 
 /// A release that is built but not packed.
@@ -49,7 +52,7 @@ pub struct Built {
 pub fn build(
     repo: &Repo,
     front: &Front,
-    options: BuildOptions,
+    options: BuildOptions<'_>,
     cache: &mut FileCache,
     progress: &dyn Progress,
 ) -> Result<Built, Failure> {
@@ -91,7 +94,7 @@ fn both<A, B>(a: Result<A, Failure>, b: Result<B, Failure>) -> Result<(A, B), Fa
 fn compile(
     repo: &Repo,
     front: &Front,
-    options: BuildOptions,
+    options: BuildOptions<'_>,
     progress: &dyn Progress,
 ) -> Result<Compiled, Failure> {
     const STAGE: &str = "compile";
@@ -105,6 +108,7 @@ fn compile(
         plan,
         generated: &host(plan, place),
         out: &out.join("src"),
+        packages: options.packages,
     })
     .and_then(|staged| {
         let job = compile::Job {
@@ -114,6 +118,7 @@ fn compile(
             profile: options.profile,
             target_dir: &repo.target,
             stamp: &out.join("compile.json"),
+            packages: options.packages,
             locked: options.locked,
             offline: false,
         };
@@ -128,7 +133,7 @@ fn compile(
 fn bundle(
     repo: &Repo,
     front: &Front,
-    options: BuildOptions,
+    options: BuildOptions<'_>,
     cache: &mut FileCache,
     progress: &dyn Progress,
 ) -> Result<Bundled, Failure> {
@@ -143,7 +148,7 @@ fn bundle(
 fn bundle_with(
     repo: &Repo,
     front: &Front,
-    options: BuildOptions,
+    options: BuildOptions<'_>,
     packages: &str,
     cache: &mut FileCache,
     progress: &dyn Progress,
@@ -184,7 +189,7 @@ fn bundle_with(
 fn release(
     repo: &Repo,
     front: &Front,
-    options: BuildOptions,
+    options: BuildOptions<'_>,
     compiled: &Compiled,
     bundled: &Bundled,
 ) -> Result<Files, Failure> {
@@ -237,6 +242,7 @@ fn release_plugins(front: &Front) -> Vec<ReleasePlugin> {
 pub fn pack(
     repo: &Repo,
     built: &Built,
+    inventory: &Inventory,
     profile: Profile,
     out: &Path,
     cache: &mut FileCache,
@@ -246,6 +252,7 @@ pub fn pack(
     let job = pack::Job {
         version: &built.version,
         plugins: &built.plugins,
+        inventory,
         files: &built.files,
         out,
         stamp: &repo.output(profile).join("pack.json"),

@@ -5,7 +5,8 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use toml_edit::Document;
+use serde::{Deserialize, Serialize};
+use toml_edit::{Document, Table, value};
 
 use crate::digest::Digest;
 use crate::write::{Tree, at, write_if_changed};
@@ -18,12 +19,18 @@ pub const STAMP: &str = ".lock-stamp";
 /// Puts the repository's lock into the staged workspace and returns its fingerprint.
 ///
 /// Cargo removes unused packages from the staged lock, so it is copied afresh only when the repository's lock or any
-/// staged `Cargo.toml` changed: then a package that was removed once may be needed again, at its locked version.
-pub fn seed(repo_lock: &Path, out: &Path, tree: &Tree) -> io::Result<String> {
+/// staged `Cargo.toml` changed: then a package that was removed once may be needed again, at its locked version. What only
+/// plugins need is not in the repository's lock: `further` names the versions that the last build took.
+pub fn seed(repo_lock: &Path, further: &[Locked], out: &Path, tree: &Tree) -> io::Result<String> {
     let lock = match fs::read(repo_lock) {
         Ok(bytes) => bytes,
         Err(e) if e.kind() == io::ErrorKind::NotFound => Vec::new(),
         Err(e) => return Err(at(repo_lock, e)),
+    };
+    let lock = if further.is_empty() {
+        lock
+    } else {
+        with_packages(&String::from_utf8_lossy(&lock), further).into_bytes()
     };
     let mut digest = Digest::new("staged lock 1");
     digest.add(LOCK, &lock);
@@ -53,18 +60,41 @@ fn remove(path: &Path) -> io::Result<()> {
 }
 
 /// A package that a lock file names.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Locked {
     /// Package name.
     pub name: String,
     /// Version.
     pub version: String,
+    /// Where it comes from, as cargo writes it.
+    pub source: String,
+    /// What the package's archive is checked against; a git repository has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checksum: Option<String>,
 }
 
 /// The packages from registries that `staged` names and `repo` does not: what cargo chose by itself.
 pub fn additions(repo: &str, staged: &str) -> Vec<Locked> {
     let known = packages(repo);
     packages(staged).difference(&known).cloned().collect()
+}
+
+/// A lock file with further packages. Their dependencies are not named: cargo takes them from the packages of the lock
+/// that fit, before it looks for others.
+pub fn with_packages(lock: &str, further: &[Locked]) -> String {
+    let known = packages(lock);
+    let mut out = lock.to_string();
+    for package in further.iter().filter(|package| !known.contains(package)) {
+        let mut table = Table::new();
+        table.insert("name", value(&package.name));
+        table.insert("version", value(&package.version));
+        table.insert("source", value(&package.source));
+        if let Some(checksum) = &package.checksum {
+            table.insert("checksum", value(checksum));
+        }
+        out.push_str(&format!("\n[[package]]\n{table}"));
+    }
+    out
 }
 
 /// The packages of a lock file that come from somewhere else than this disk. An unreadable file has none: cargo
@@ -78,8 +108,14 @@ fn packages(lock: &str) -> BTreeSet<Locked> {
         |table: &toml_edit::Table, key: &str| table.get(key).and_then(|i| i.as_str()).map(str::to_string);
     packages
         .iter()
-        .filter(|table| table.contains_key("source"))
-        .filter_map(|table| Some(Locked { name: text(table, "name")?, version: text(table, "version")? }))
+        .filter_map(|table| {
+            Some(Locked {
+                name: text(table, "name")?,
+                version: text(table, "version")?,
+                source: text(table, "source")?,
+                checksum: text(table, "checksum"),
+            })
+        })
         .collect()
 }
 
@@ -99,18 +135,18 @@ mod tests {
         let repo = dir.path().join("repo.lock");
         let out = dir.path().join("out");
         fs::write(&repo, "full").unwrap();
-        let first = seed(&repo, &out, &tree("a")).unwrap();
+        let first = seed(&repo, &[], &out, &tree("a")).unwrap();
         assert_eq!(fs::read_to_string(out.join(LOCK)).unwrap(), "full");
 
         fs::write(out.join(LOCK), "cut down by cargo").unwrap();
-        assert_eq!(seed(&repo, &out, &tree("a")).unwrap(), first);
+        assert_eq!(seed(&repo, &[], &out, &tree("a")).unwrap(), first);
         assert_eq!(fs::read_to_string(out.join(LOCK)).unwrap(), "cut down by cargo");
 
-        seed(&repo, &out, &tree("another dependency")).unwrap();
+        seed(&repo, &[], &out, &tree("another dependency")).unwrap();
         assert_eq!(fs::read_to_string(out.join(LOCK)).unwrap(), "full");
 
         fs::write(&repo, "newer").unwrap();
-        seed(&repo, &out, &tree("another dependency")).unwrap();
+        seed(&repo, &[], &out, &tree("another dependency")).unwrap();
         assert_eq!(fs::read_to_string(out.join(LOCK)).unwrap(), "newer");
     }
 
@@ -124,6 +160,17 @@ mod tests {
         let staged =
             package("a", "1.0.0", from) + &package("b", "2.0.0", from) + &package("plugin", "0.1.0", "");
         let added = additions(&repo, &staged);
-        assert_eq!(added, [Locked { name: "b".into(), version: "2.0.0".into() }]);
+        let b = Locked {
+            name: "b".into(),
+            version: "2.0.0".into(),
+            source: "registry+https://example.org".into(),
+            checksum: None,
+        };
+        assert_eq!(added, [b.clone()]);
+
+        // Written down, they are no longer cargo's choice.
+        let seeded = with_packages(&repo, std::slice::from_ref(&b));
+        assert_eq!(additions(&seeded, &staged), []);
+        assert_eq!(with_packages(&seeded, &[b]), seeded, "a package stands in a lock once");
     }
 }

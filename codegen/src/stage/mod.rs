@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use hub_manifest::diagnostic::{self, Diagnostic, Level, Span};
 use hub_manifest::plan::Plan;
 
-pub use lock::{Locked, additions};
+pub use lock::{Locked, additions, with_packages};
 pub use paths::{Origin, PathMap};
 pub use workspace::HOST_PACKAGE;
 
@@ -51,6 +51,8 @@ pub struct Input<'a> {
     pub generated: &'a BTreeMap<String, String>,
     /// Folder of the staged workspace, absolute.
     pub out: &'a Path,
+    /// Packages that plugins need at these versions, beside those of the repository's `Cargo.lock`.
+    pub packages: &'a [Locked],
 }
 
 /// A staged workspace, ready for cargo.
@@ -100,7 +102,7 @@ pub fn stage(input: &Input) -> Result<Staged, Failure> {
     }
     let failed = |error: io::Error| Machine::io("stage the sources in", input.out, &error);
     sync_tree(input.out, &tree, &[lock::LOCK, lock::STAMP], Mode::Write).map_err(failed)?;
-    let lock = lock::seed(&input.repo.join(lock::LOCK), input.out, &tree).map_err(failed)?;
+    let lock = lock::seed(&input.repo.join(lock::LOCK), input.packages, input.out, &tree).map_err(failed)?;
     Ok(Staged {
         root: input.out.to_path_buf(),
         paths: PathMap::new(input.repo, input.plugins, PLATFORM_CRATES.map(|(_, dir)| dir)),

@@ -67,6 +67,7 @@ impl Fixture {
             plan: &self.plan,
             generated: &generated,
             out: &self.out(),
+            packages: &[],
         })
     }
 

@@ -16,9 +16,9 @@ pub(super) const CODES: &[Code] = &[
         .cause("A dependency in a plugin's Cargo.toml cannot be had: no version fits, a feature does not exist, or two plugins exclude each other.")
         .cure("Mend the dependency at the marked place; `cargo check` in the crate's own folder shows the same error.")
         .why("An error: without all packages nothing can be compiled."),
-    Code::error("HUB059", "a package is not in Cargo.lock")
-        .cause("With `--locked`, a plugin needs a package in a version that the repository's Cargo.lock does not hold.")
-        .cure("Build once without `--locked` and commit Cargo.lock, or use the version that the platform already locks.")
+    Code::error("HUB059", "a package is not locked")
+        .cause("With `--locked`, a plugin needs a package in a version that neither Cargo.lock nor hub.lock holds.")
+        .cure("Build once without `--locked`, which records the package in hub.lock, and commit that file; or use the version that the platform already locks.")
         .why("An error: `--locked` promises that nothing but the locked versions is built."),
     Code::error("HUB060", "a module cannot be bundled")
         .cause("The bundle stage cannot parse or transform a module, mostly one of an npm package, or the module assigns to an import or a constant.")
@@ -56,4 +56,8 @@ pub(super) const CODES: &[Code] = &[
         .cause("A program, the network, disk space or a right that a command needs is not there. No plugin is to blame; the exit code is 3.")
         .cure("Install or do what the help line says.")
         .why("An error: the command cannot go on. `--message-format json` and `sarif` give it this code, so that each error has one."),
+    Code::error("HUB096", "hub.lock is not the inventory of this build")
+        .cause("With `--locked`, the plugins, their contents, packages or routes are not those that hub.lock names, or there is no hub.lock. With and without it, the file cannot be read: most often a merge left its marks in it.")
+        .cure("Run `cargo xtask build-platform` without `--locked`, read the changes that it prints, and commit hub.lock; restore a file that cannot be read.")
+        .why("An error: `--locked` promises a build of what was reviewed, and of nothing else."),
 ];

@@ -1,0 +1,164 @@
+//! A path: the API's route that answers it, or the page that shows there.
+
+use super::{Page, World, key};
+use crate::inventory::Route;
+
+/// What is said where only a build can tell a plugin's routes.
+pub const UNKNOWN: &str =
+    "known after the next `cargo xtask build-platform`: the plugin changed since the last one";
+
+/// What there is to say of `/api/…`, `GET /api/…` or the path of a page.
+pub fn explain(world: &World<'_>, what: &str) -> Option<String> {
+    let (method, path) = match what.split_once(char::is_whitespace) {
+        Some((method, path)) => (Some(method.to_ascii_uppercase()), path.trim()),
+        None => (None, what),
+    };
+    if path == "/api" || path.starts_with("/api/") {
+        return route(world, method.as_deref(), path);
+    }
+    page(world, path)
+}
+
+/// A route in one line.
+pub fn told(route: &Route) -> String {
+    let public = if route.public { " (public)" } else { "" };
+    format!("{} {}{public}", route.method, route.path)
+}
+
+fn route(world: &World<'_>, method: Option<&str>, path: &str) -> Option<String> {
+    let fits = |route: &&Route| route.path == path || matches(&route.path, path);
+    let mut found: Vec<&Route> = world.routes.known.iter().filter(fits).collect();
+    // A literal segment is more exact than a parameter: what axum takes goes first.
+    found.sort_by_key(|route| (route.path != path, route.path.matches('{').count(), route.method.clone()));
+    let best = found.first().map(|route| route.path.clone());
+    found.retain(|route| Some(&route.path) == best.as_ref());
+    let named: Vec<&Route> =
+        found.iter().filter(|route| method.is_none_or(|method| route.method == method)).copied().collect();
+    let plan = &world.front.resolved.plan;
+    let slug = path.strip_prefix("/api/").and_then(|rest| rest.split('/').next()).unwrap_or_default();
+    let Some(first) = named.first().or(found.first()) else {
+        let plugin = plan.host.plugins.iter().find(|plugin| plugin.name == slug)?;
+        if !world.routes.unknown.contains(slug) {
+            return None;
+        }
+        let mut out = Page::new(&format!("route {path}"));
+        out.section("plugin");
+        out.line(&plugin.name);
+        out.section("routes");
+        out.line(UNKNOWN);
+        out.list("routers", plugin.routers.iter().cloned());
+        return Some(out.0);
+    };
+    let mut out = Page::new(&format!("route {}", first.path));
+    out.section("methods");
+    for route in &found {
+        let who = if route.public { "answers anonymous callers" } else { "signed-in callers only" };
+        out.line(&format!("{}: {who}", route.method));
+    }
+    if let (Some(method), true) = (method, named.is_empty()) {
+        out.line(&format!("{method} is none of them: such a request is answered with 405"));
+    }
+    out.section("given by");
+    match &first.plugin {
+        None => out.line("the platform itself"),
+        Some(slug) => {
+            out.line(&format!("plugin {slug}"));
+            if let Some(plugin) = plan.host.plugins.iter().find(|plugin| plugin.name == *slug) {
+                out.list("routers of the plugin", plugin.routers.iter().cloned());
+                let public = plugin.public_routes.iter().map(|public| {
+                    format!("{} {}", public.method.as_deref().unwrap_or("ALL"), public.pattern)
+                });
+                out.list("public routes of the plugin", public);
+            }
+        }
+    }
+    Some(out.0)
+}
+
+fn page(world: &World<'_>, path: &str) -> Option<String> {
+    let web = &world.front.resolved.plan.web;
+    let entries = web.entries.iter().filter_map(|entry| {
+        let paths = entry.paths.iter().filter(|page| *page == path || matches_page(page, path));
+        // A page without a parameter is the more exact one.
+        Some((entry, paths.min_by_key(|page| page.matches([':', '*']).count())?))
+    });
+    let found: Vec<_> = entries.collect();
+    let replaced = web.keys.get(&format!("route:{path}"));
+    let nav = world.front.resolved.plan.host.plugins.iter().flat_map(|plugin| {
+        let items = plugin.nav.iter().filter(|item| item.path == path);
+        items.map(|item| {
+            let roles =
+                if item.roles.is_empty() { String::new() } else { format!(", {}", item.roles.join(", ")) };
+            format!("{} of {} (icon {}{roles})", item.label, plugin.name, item.icon)
+        })
+    });
+    let nav: Vec<String> = nav.collect();
+    if found.is_empty() && replaced.is_none() && nav.is_empty() {
+        return None;
+    }
+    let mut out = Page::new(&format!("page {path}"));
+    for (entry, page) in &found {
+        out.section("given by");
+        out.line(&format!("plugin {}: {}", entry.plugin, key::shown(world, &entry.plugin, &entry.file)));
+        if page.as_str() != path {
+            out.line(&format!("as {page}"));
+        }
+    }
+    if let Some(winner) = replaced.and_then(|chain| chain.first()) {
+        out.section("replaced by");
+        let module = key::shown(world, &winner.plugin, &winner.file);
+        out.line(&format!("plugin {}: {module} (explain route:{path} tells the chain)", winner.plugin));
+    }
+    out.list("navigation", nav);
+    Some(out.0)
+}
+
+/// Whether a path fits a route's pattern, `{id}` for one segment and `{*rest}` for all that follow.
+fn matches(pattern: &str, path: &str) -> bool {
+    let mut segments = path.split('/');
+    for part in pattern.split('/') {
+        if part.starts_with("{*") {
+            return segments.next().is_some_and(|segment| !segment.is_empty());
+        }
+        match segments.next() {
+            Some(segment) if part == segment => {}
+            Some(segment) if part.starts_with('{') && !segment.is_empty() => {}
+            _ => return false,
+        }
+    }
+    segments.next().is_none()
+}
+
+/// Whether a path fits a page's pattern, `:id` for one segment and `*` for all that follow.
+fn matches_page(pattern: &str, path: &str) -> bool {
+    let pattern: Vec<String> = pattern
+        .split('/')
+        .map(|part| match part.strip_prefix(':') {
+            Some(name) => format!("{{{name}}}"),
+            None if part == "*" => "{*rest}".to_string(),
+            None => part.to_string(),
+        })
+        .collect();
+    matches(&pattern.join("/"), path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_fit_patterns_as_a_router_has_it() {
+        for (pattern, path, expect) in [
+            ("/api/crm/customers", "/api/crm/customers", true),
+            ("/api/crm/customers/{id}", "/api/crm/customers/7", true),
+            ("/api/crm/customers/{id}", "/api/crm/customers/", false),
+            ("/api/crm/customers/{id}", "/api/crm/customers/7/x", false),
+            ("/api/crm/{*rest}", "/api/crm/a/b", true),
+            ("/api/crm/{*rest}", "/api/crm", false),
+        ] {
+            assert_eq!(matches(pattern, path), expect, "{pattern} {path}");
+        }
+        assert!(matches_page("/crm/:id", "/crm/7") && matches_page("/crm/*", "/crm/a/b"));
+        assert!(!matches_page("/crm/:id", "/crm"));
+    }
+}

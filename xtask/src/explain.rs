@@ -1,0 +1,45 @@
+//! `cargo xtask explain`: why an override wins, who answers a route, what a plugin brings, what a code means.
+
+use std::collections::BTreeSet;
+
+use hub_codegen::digest::FileCache;
+use hub_codegen::explain::{Routes, World, explain};
+use hub_codegen::inventory::{lock, planned};
+use hub_codegen::pipeline::{Profile, Repo, front};
+use hub_codegen::websource;
+
+use crate::Outcome;
+use crate::check::roots;
+use crate::cli::ExplainArgs;
+use crate::report::shown;
+
+/// Runs `explain`.
+pub fn run(args: &ExplainArgs) -> Outcome {
+    let repo = Repo::find();
+    // Plugins with mistakes are explained as far as they are sound: `check` tells the rest.
+    let front = match front(&repo, &roots(&repo, &args.plugins), &repo.version, false) {
+        Ok(front) => front,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return Outcome::Usage;
+        }
+    };
+    let mut cache = FileCache::open(&repo.output(Profile::Release).join("files.json"));
+    let known =
+        if args.plugins.is_empty() { lock::read(&repo.root.join(lock::NAME)).ok().flatten() } else { None };
+    let plugins = front.resolved.plan.host.plugins.iter().filter(|plugin| !plugin.routers.is_empty());
+    let with_routers: BTreeSet<String> = plugins.map(|plugin| plugin.name.clone()).collect();
+    let now = planned(&repo, &front, &mut cache).unwrap_or_default();
+    let routes = Routes::of_lock(known.as_ref(), &now, &with_routers);
+    let shell = websource::scan(&shown(&repo.shell().join("src")));
+    match explain(&World { front: &front, shell: &shell, routes }, &args.what.join(" ")) {
+        Ok(text) => {
+            print!("{text}");
+            Outcome::Done
+        }
+        Err(message) => {
+            eprintln!("error: {message}");
+            Outcome::Failed
+        }
+    }
+}
