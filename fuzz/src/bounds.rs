@@ -72,11 +72,12 @@ pub struct Cost {
 
 /// Runs something and measures it.
 pub fn measured(work: impl FnOnce()) -> Cost {
-    let before = HELD.with(Cell::get);
-    PEAK.with(|cell| cell.set(before));
+    // From nothing: what this thread allocated before and another one freed would add up otherwise.
+    HELD.with(|cell| cell.set(0));
+    PEAK.with(|cell| cell.set(0));
     let begun = processor_time();
     work();
-    let bytes = PEAK.with(Cell::get).saturating_sub(before);
+    let bytes = PEAK.with(Cell::get);
     Cost { time: processor_time().saturating_sub(begun), bytes }
 }
 
