@@ -5,6 +5,7 @@
 pub mod bundle;
 pub mod cargo;
 pub mod compile;
+pub mod dbt;
 pub mod digest;
 pub mod explain;
 pub mod failure;

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use hub_codegen::dbt::Dbt;
 use hub_codegen::failure::Finding;
 use hub_codegen::generate::{HostPlace, host};
 use hub_codegen::pipeline::{Front, Repo, front};
 use hub_codegen::write::{Mode, Source, sync_tree};
 
 use crate::Outcome;
-use crate::cli::{CheckArgs, GoldenArgs};
+use crate::cli::{CheckArgs, CheckCommand, GoldenArgs};
 use crate::report::Report;
 
 /// Folder of the committed host, relative to the checkout.
@@ -21,11 +22,21 @@ pub fn roots(repo: &Repo, named: &[PathBuf]) -> Vec<PathBuf> {
 }
 
 /// Runs `check`.
-pub fn run(args: &CheckArgs) -> Outcome {
+pub fn run(command: &CheckCommand) -> Outcome {
+    let args = &command.check;
     let repo = Repo::find();
     let mut report = Report::new(args);
     match plan(&repo, args, &repo.version, false, &mut report) {
         Ok(checked) => {
+            if command.dbt {
+                let starting = || eprintln!("installing dbt's parser below {}", repo.target.display());
+                let found = Dbt::ensure(&repo.root, &repo.target, starting)
+                    .and_then(|dbt| dbt.check(&checked.resolved.plan, &checked.loaded));
+                match found {
+                    Ok(found) => report.add(found.into_iter().map(Finding::from)),
+                    Err(lack) => return report.machine(&lack),
+                }
+            }
             let plugins = checked.resolved.plugins;
             report
                 .finish(&format!("{plugins} vertical plugin{} checked", if plugins == 1 { "" } else { "s" }))

@@ -18,7 +18,7 @@ pub enum Command {
     /// Build the platform with all its plugins into one tarball
     BuildPlatform(BuildArgs),
     /// Check every plugin, without compiling or bundling anything
-    Check(CheckArgs),
+    Check(CheckCommand),
     /// Make a plugin that runs: router, page, override and dbt project
     NewPlugin(NewPluginArgs),
     /// Build, serve, and do both again on every change
@@ -49,6 +49,15 @@ pub struct CheckArgs {
     /// How findings are printed
     #[arg(long, value_enum, default_value_t = MessageFormat::Human)]
     pub message_format: MessageFormat,
+}
+
+#[derive(Debug, Clone, Default, Args)]
+pub struct CheckCommand {
+    #[command(flatten)]
+    pub check: CheckArgs,
+    /// Let dbt's own parser check the dbt projects too
+    #[arg(long)]
+    pub dbt: bool,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -114,6 +114,7 @@ fn steps<'a>(repo: &'a Repo, machine: &'a Machine) -> Vec<Step<'a>> {
     add(true, "host", Box::new(|| host(repo)));
     let plugins = ["--manifest-path", "plugins/Cargo.toml", "--workspace"];
     add(true, "plugins and the golden host", Box::new(move || like_the_host(repo, &plugins)));
+    add(machine.python, "dbt projects", Box::new(|| dbt_projects(repo)));
     add(machine.python, "Python environment with dbt", Box::new(|| python_environment(repo)));
     add(
         machine.browser.is_some() && machine.npm,
@@ -161,6 +162,14 @@ fn host(repo: &Repo) -> Result<(), String> {
 
 fn npm_packages(repo: &Repo) -> Result<(), String> {
     npm::ensure(&repo.root, false, &mut || {}).map(|_| ()).map_err(|failure| format!("{failure:?}"))
+}
+
+/// dbt's parser over the projects of all plugins, and of the sample that new ones are made of.
+fn dbt_projects(repo: &Repo) -> Result<(), String> {
+    let mut command = Command::new(std::env::current_exe().map_err(|error| error.to_string())?);
+    command.args(["check", "--dbt", "--deny-warnings"]);
+    command.args(["--plugins", "plugins", "--plugins", "host-template/scaffold"]).current_dir(&repo.root);
+    pass(command)
 }
 
 /// The folder of the Python environment that dbt runs in.

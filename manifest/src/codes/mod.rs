@@ -4,6 +4,7 @@
 //! good. Whoever gives a new one adds its entry to the file of its area; a test compares the registry with the sources.
 
 mod build;
+mod dbt;
 mod manifest;
 mod plugins;
 mod routers;
@@ -56,6 +57,7 @@ pub const AREAS: &[(&str, &[Code])] = &[
     ("Plugins together", plugins::CODES),
     ("Routers and crates", routers::CODES),
     ("Web", web::CODES),
+    ("dbt", dbt::CODES),
     ("Compiling, bundling and the machine", build::CODES),
 ];
 
