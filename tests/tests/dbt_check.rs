@@ -1,0 +1,71 @@
+//! `cargo xtask check --dbt`: what dbt itself finds in a project, as findings with a place. Nothing is written into the
+//! plugin. Runs where the test command has prepared dbt, since the first run downloads the parser.
+
+use std::fs;
+use std::path::Path;
+
+use hub_tests::xtask::{prepared, run, xtask};
+
+const STAGING: &str = "dbt/models/staging/stg_patient_flow__items.sql";
+const MART: &str = "dbt/models/marts/mart_patient_flow__monthly_items.sql";
+
+/// Breaks a new plugin in one way; gives the findings as `code file:line: message (help)`.
+fn findings(break_it: impl Fn(&Path)) -> Vec<String> {
+    let root = tempfile::tempdir().expect("a temporary folder");
+    let mut make = xtask(["new-plugin", "patient-flow", "--plugins"]);
+    make.arg(root.path());
+    run(make).expect(0);
+    let plugin = root.path().join("patient-flow");
+    break_it(&plugin);
+
+    let mut check = xtask(["check", "--dbt", "--message-format", "json", "--plugins"]);
+    check.arg(root.path());
+    let messages = run(check).expect(1).messages();
+    assert!(!plugin.join("dbt/target").exists() && !plugin.join("dbt/logs").exists());
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_string();
+    let found = messages.iter().filter(|message| message["type"] == "diagnostic");
+    found
+        .map(|found| {
+            let file = text(&found["file"]);
+            let file = file.split("patient-flow/").nth(1).unwrap_or_default().to_string();
+            let (code, message, help) = (text(&found["code"]), text(&found["message"]), text(&found["help"]));
+            format!("{code} {file}:{}: {message} ({help})", found["line"])
+        })
+        .collect()
+}
+
+fn replace(path: &Path, from: &str, to: &str) {
+    let text = fs::read_to_string(path).expect("a file");
+    fs::write(path, text.replace(from, to)).expect("a file");
+}
+
+#[test]
+fn what_dbt_finds_has_a_place_and_a_way_out() {
+    if prepared("HUB_DBT").is_none() {
+        return;
+    }
+    let found = findings(|plugin| replace(&plugin.join(MART), "flow__items'", "flow__item'"));
+    let wanted = format!(
+        "HUB098 {MART}:5: `ref('stg_patient_flow__item')` leads to no model or seed \
+         (did you mean `stg_patient_flow__items` or `patient_flow_items`?)"
+    );
+    assert_eq!(found, [wanted]);
+
+    let found = findings(|plugin| replace(&plugin.join(STAGING), "ref(", "source('raw', "));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with(&format!("HUB098 {STAGING}:7: the source `raw.")), "{found:?}");
+
+    let found = findings(|plugin| {
+        let copy = plugin.join("dbt/models/stg_patient_flow__items.sql");
+        fs::copy(plugin.join(STAGING), copy).expect("a copy");
+    });
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(
+        found[0].contains("two models of the dbt project are called `stg_patient_flow__items`"),
+        "{found:?}"
+    );
+
+    let found =
+        findings(|plugin| fs::write(plugin.join("dbt/models/more.yml"), "models: [\n").expect("a file"));
+    assert!(found[0].starts_with("HUB097 dbt/models/more.yml:"), "{found:?}");
+}
