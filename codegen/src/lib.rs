@@ -15,6 +15,7 @@ pub mod load;
 pub mod npm;
 pub mod pack;
 pub mod pipeline;
+pub mod projects;
 pub mod report;
 pub mod resolve;
 pub mod rust_source;

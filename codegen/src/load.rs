@@ -1,6 +1,7 @@
 //! Between scan and resolve: reads what a plugin's folder holds into values. The last stage before generation that
 //! touches the disk.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 use hub_manifest::diagnostic::{Diagnostic, Span};
@@ -8,6 +9,7 @@ use hub_manifest::overrides::{self, Overrides};
 use hub_manifest::plugin::{self, Manifest};
 use hub_manifest::source::{MAX_BYTES, Source};
 
+use crate::projects::{self, Project, TableName};
 use crate::rust_source::Sources;
 use crate::scan::{PluginFolder, reason};
 use crate::websource::{self, Source as WebSource};
@@ -32,6 +34,10 @@ pub struct LoadedPlugin {
     pub overrides: Option<(Source, Overrides)>,
     /// `backend/Cargo.toml` and the sources beside it.
     pub backend: Option<Backend>,
+    /// dbt projects, by their folders.
+    pub projects: BTreeMap<String, Project>,
+    /// Names in the migrations that begin as the tables of plugins do.
+    pub tables: Vec<TableName>,
     /// The frontend's modules, by their path in the plugin.
     pub web: Vec<WebSource>,
 }
@@ -70,6 +76,8 @@ fn load_one(folder: PluginFolder, diagnostics: &mut Vec<Diagnostic>) -> LoadedPl
         manifest: Manifest::default(),
         overrides: None,
         backend: None,
+        projects: BTreeMap::new(),
+        tables: Vec::new(),
         web: Vec::new(),
         folder,
     };
@@ -90,6 +98,8 @@ fn load_one(folder: PluginFolder, diagnostics: &mut Vec<Diagnostic>) -> LoadedPl
         diagnostics.extend(found);
         plugin.overrides = Some((source, parsed));
     }
+    plugin.projects = projects::projects(&plugin, diagnostics);
+    plugin.tables = projects::table_names(&plugin);
     plugin.backend = backend(&plugin);
     plugin.web = web_sources(&plugin);
     plugin
@@ -115,7 +125,12 @@ fn web_sources(plugin: &LoadedPlugin) -> Vec<WebSource> {
     found
 }
 
-fn read_source(plugin: &LoadedPlugin, inner: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<Source> {
+/// A file of the plugin as text; what keeps it from being one is told.
+pub(crate) fn read_source(
+    plugin: &LoadedPlugin,
+    inner: &str,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Source> {
     let shown = plugin.shown(inner);
     let path = plugin.folder.root.join(inner);
     let read = || {

@@ -15,8 +15,15 @@ use hub_manifest::diagnostic::Diagnostic;
 use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
 
 /// Sources of the stages up to the plan, relative to this crate.
-const SOURCES: &[&str] =
-    &["../manifest/src", "src/load.rs", "src/scan.rs", "src/rust_source.rs", "src/resolve", "src/websource"];
+const SOURCES: &[&str] = &[
+    "../manifest/src",
+    "src/load.rs",
+    "src/projects.rs",
+    "src/scan.rs",
+    "src/rust_source.rs",
+    "src/resolve",
+    "src/websource",
+];
 
 fn here(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)

@@ -255,3 +255,70 @@ fn the_plan_is_the_same_wherever_and_in_whatever_order_its_files_were_made() {
     assert_eq!(report_of_first, report_of_second);
     assert!(!plan_of_first.contains(&first.folder().display().to_string()), "the plan names the folder");
 }
+
+#[test]
+fn a_folder_of_another_name_is_the_only_mistake() {
+    let misnamed = |folder: &str| plugin(folder).replace(&format!("name: {folder}\nver"), "name: a\nver");
+    let codes_of = |text: String| codes(&Fixture::new(&text).front(false));
+    // Whichever stands first: not a second time as "two plugins are called".
+    assert_eq!(codes_of(format!("{}{}", plugin("a"), misnamed("b"))), "HUB013");
+    assert_eq!(codes_of(format!("{}{}", misnamed("0-x"), plugin("a"))), "HUB013");
+}
+
+#[test]
+fn shadowed_plugins_are_not_counted() {
+    let front = front(&["plugins/a", "vendor/a", "vendor/b", "vendor/c; enabled: false"]);
+    assert_eq!((codes(&front).as_str(), front.resolved.plugins), ("HUB031", 2));
+}
+
+#[test]
+fn the_plan_knows_the_dbt_projects_and_their_models() {
+    let dbt = |slug: &str, project: &str| format!("//- /plugins/{slug}/dbt/dbt_project.yml\n{project}\n");
+    let model = |path: &str| format!("//- /plugins/{path}\nselect 1 as id\n");
+    let text = format!(
+        "{}{}{}{}{}",
+        plugin("a; dbt_workspace: dbt"),
+        dbt("a", "name: hub_a\nmodel-paths: [models, more]"),
+        model("a/dbt/models/marts/b.sql"),
+        model("a/dbt/more/a.py"),
+        model("a/dbt/models/schema.yml"),
+    );
+    let front = Fixture::new(&text).front(false);
+    assert_eq!(codes(&front), "");
+    let workspace = &front.resolved.plan.host.plugins[0].dbt_workspaces[0];
+    assert_eq!((workspace.project.as_str(), workspace.models.join(" ").as_str()), ("hub_a", "a b"));
+
+    // Two models of one name are dbt's to judge where one of them may be switched off.
+    let twice = |project: &str| {
+        let models = format!("{}{}", model("a/dbt/models/x/b.sql"), model("a/dbt/models/y/b.sql"));
+        let text = format!("{}{}{models}", plugin("a; dbt_workspace: dbt"), dbt("a", project));
+        codes(&Fixture::new(&text).front(false))
+    };
+    assert_eq!(twice("name: hub_a"), "HUB080");
+    assert_eq!(twice("name: hub_a\nmodels: {hub_a: {y: {+enabled: false}}}"), "");
+}
+
+#[test]
+fn prefixes_alone_do_not_clash() {
+    let tables = |slug: &str, table: &str| {
+        format!(
+            "//- /plugins/{slug}/migrations/0001_x.sql\nCREATE TABLE {table} (id TEXT); -- plugin_crm_extra_x\n"
+        )
+    };
+    let (a, b) = (plugin("crm; migrations: migrations"), plugin("crm-extra; migrations: migrations"));
+    let text =
+        format!("{a}{}{b}{}", tables("crm", "plugin_crm_notes"), tables("crm-extra", "plugin_crm_extra_x"));
+    assert_eq!(codes(&Fixture::new(&text).front(false)), "");
+}
+
+#[test]
+fn entries_for_other_roles_may_lead_to_one_page() {
+    let nav = |roles: &str| {
+        front(&[&format!(
+            "a; nav: [{{label: A, path: /records, roles: [x]}}, {{label: B, path: /records{roles}}}]"
+        )])
+    };
+    assert_eq!(codes(&nav(", roles: [y]")), "");
+    assert_eq!(codes(&nav(", roles: [y, x]")), "HUB082");
+    assert_eq!(codes(&nav("")), "HUB082");
+}

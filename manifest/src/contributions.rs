@@ -1,6 +1,8 @@
 //! What a manifest contributes to the running platform: dbt workspaces, pages, navigation, permissions, recipes,
 //! templates, dashboards and settings.
 
+use std::collections::HashSet;
+
 use crate::grammar;
 use crate::node::{Entry, Node, Value};
 use crate::plan::{Column, ConfigKind, Widget};
@@ -84,7 +86,7 @@ pub struct ConfigField {
     /// Text shown.
     pub label: Option<String>,
     /// Environment variable.
-    pub env: Option<String>,
+    pub env: Option<Spanned<String>>,
     /// Value where nothing sets it.
     pub default: Option<serde_json::Value>,
     /// Whether the plugin needs it.
@@ -111,17 +113,22 @@ pub(crate) fn read(reader: &mut Reader<'_>, entries: &[Entry], slug: &str, out: 
             grammar::permission,
         );
     }
-    out.seed_groups = each(reader, entries, "seed_groups", "{name, permissions}", seed_group);
-    out.known_scripts = each(
+    let groups = each(reader, entries, "seed_groups", "{name, permissions}", seed_group);
+    out.seed_groups = once(reader, groups, "the group", "name", |group| &group.name);
+    let scripts = each(
         reader,
         entries,
         "known_scripts",
         "{slug, display_name, script_path, output_schema}",
         |reader, item| known_script(reader, item, slug),
     );
-    out.dataset_templates =
+    out.known_scripts = once(reader, scripts, "the script", "slug", |script| &script.slug);
+    let templates =
         each(reader, entries, "dataset_templates", "{slug, display_name, columns}", dataset_template);
-    out.dashboard_seeds = each(reader, entries, "dashboard_seeds", "{slug, title, widgets}", dashboard_seed);
+    out.dataset_templates =
+        once(reader, templates, "the dataset template", "slug", |template| &template.slug);
+    let dashboards = each(reader, entries, "dashboard_seeds", "{slug, title, widgets}", dashboard_seed);
+    out.dashboard_seeds = once(reader, dashboards, "the dashboard", "slug", |dashboard| &dashboard.slug);
     if let Some(node) = get(entries, "config") {
         config(reader, node, out);
     }
@@ -170,6 +177,28 @@ fn each<T>(
 ) -> Vec<T> {
     let Some(node) = get(entries, field) else { return Vec::new() };
     items(reader, node, field, form).iter().filter_map(|item| read(reader, item)).collect()
+}
+
+/// The first one of each name; tells of those that bear the name again.
+fn once<T>(
+    reader: &mut Reader<'_>,
+    items: Vec<T>,
+    what: &str,
+    field: &str,
+    name: impl Fn(&T) -> &Spanned<String>,
+) -> Vec<T> {
+    let mut seen: HashSet<String> = HashSet::new();
+    let mut out = Vec::new();
+    for item in items {
+        let Spanned { value, range } = name(&item);
+        if seen.insert(value.clone()) {
+            out.push(item);
+        } else {
+            let message = format!("{what} `{value}` stands twice");
+            reader.error("HUB009", range, message, format!("give each one a `{field}` of its own"));
+        }
+    }
+    out
 }
 
 fn items<'n>(reader: &mut Reader<'_>, node: &'n Node, field: &str, form: &str) -> Vec<Item<'n>> {
@@ -294,10 +323,11 @@ fn dataset_template(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<DatasetT
         for column in &columns {
             let (name, kind) = (column.text(reader, "name"), column.text(reader, "type"));
             if let (Some(name), Some(kind)) = (name, kind) {
-                read.push(Column { name: name.value, kind: kind.value });
+                read.push((name, kind.value));
             }
         }
-        read
+        let read = once(reader, read, "the column", "name", |(name, _)| name);
+        read.into_iter().map(|(name, kind)| Column { name: name.value, kind }).collect()
     });
     Some(DatasetTemplate { slug: slug?, display_name: display_name?.value, columns: columns? })
 }
@@ -400,14 +430,7 @@ fn config_field(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<ConfigField>
             None
         }
     };
-    Some(ConfigField {
-        kind,
-        label,
-        env: env.map(|env| env.value),
-        default,
-        required: required.unwrap_or(false),
-        values,
-    })
+    Some(ConfigField { kind, label, env, default, required: required.unwrap_or(false), values })
 }
 
 fn fits(kind: ConfigKind, value: &Value, values: &[String]) -> bool {

@@ -31,7 +31,7 @@ pub fn parse(source: &Source, plugin: &str) -> (DbtProject, Vec<Diagnostic>) {
             }
         }
     }
-    let mut diagnostics = reader.diagnostics;
+    let mut diagnostics = reader.finished();
     for diagnostic in &mut diagnostics {
         diagnostic.plugin = Some(plugin.to_string());
     }

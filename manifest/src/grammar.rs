@@ -333,23 +333,56 @@ pub fn router_spec(text: &str) -> Result<RouterSpec, String> {
     })
 }
 
-/// At most three of `candidates` that look like `name`, nearest first.
+/// Longest line of text that a field may hold, in characters.
+pub const MAX_LINE: usize = 1000;
+
+/// Longest name that nearby ones are looked for; nobody mistypes longer ones.
+const MAX_NEAR: usize = 100;
+
+/// The first character that would not show as what it is on a terminal or a page: control characters, and those that
+/// turn the direction of text round or have no width. The joiners of scripts and emoji are none.
+pub fn hidden_character(text: &str) -> Option<char> {
+    text.chars().find(|c| {
+        c.is_control()
+            || matches!(
+                c,
+                '\u{200B}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}'
+            )
+    })
+}
+
+/// At most three of `candidates` that look like `name`, nearest first. What length and letters rule out is not
+/// compared, so that ten thousand candidates cost little.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
-    let length = name.chars().count();
-    let far = |candidate: &str| {
+    let (length, letters) = (name.chars().count(), letters_of(name));
+    if length > MAX_NEAR {
+        return Vec::new();
+    }
+    let mut scored: Vec<(usize, &str)> = Vec::new();
+    for candidate in candidates {
+        if candidate.len() > 4 * MAX_NEAR {
+            continue;
+        }
         let other = candidate.chars().count();
-        length.abs_diff(other) > length.max(other) / 3
-    };
-    let mut scored: Vec<(usize, &str)> = candidates
-        .into_iter()
-        // As many letters as the lengths differ by must change: no need to compare a very long name letter by letter.
-        .filter(|candidate| !far(candidate))
-        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= length.max(candidate.chars().count()) / 3)
-        .collect();
+        let most = length.max(other) / 3;
+        // An edit adds one letter and takes one away at most.
+        let possible = length.abs_diff(other) <= most
+            && (letters ^ letters_of(candidate)).count_ones() as usize <= 2 * most;
+        if possible {
+            let distance = strsim::damerau_levenshtein(name, candidate);
+            if distance <= most {
+                scored.push((distance, candidate));
+            }
+        }
+    }
     scored.sort_unstable();
     scored.dedup();
     scored.into_iter().take(3).map(|(_, candidate)| candidate).collect()
+}
+
+/// Which letters a text has, a bit each; different ones may share a bit.
+fn letters_of(text: &str) -> u64 {
+    text.chars().fold(0, |letters, c| letters | 1 << (u32::from(c) % 64))
 }
 
 /// "`a`", "`a` or `b`", "`a`, `b` or `c`".

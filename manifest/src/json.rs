@@ -8,6 +8,7 @@ use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 
 use crate::diagnostic::{Diagnostic, MAX_FINDINGS};
 use crate::node::{Entry, MAX_DEPTH, Node, Value};
+use crate::reader::key_problem;
 use crate::source::{Source, name_of};
 use crate::yaml::repeated_key;
 
@@ -75,6 +76,12 @@ fn convert(source: &Source, ast: &Ast<'_>, diagnostics: &mut Vec<Diagnostic>) ->
             for property in &object.properties {
                 let key = property.name.as_str().to_string();
                 let key_range = property.name.start()..property.name.end();
+                if let Some(problem) = key_problem(source, &key, &key_range) {
+                    if diagnostics.len() <= MAX_FINDINGS {
+                        diagnostics.push(problem);
+                    }
+                    continue;
+                }
                 if let Some(first) = seen.get(&key) {
                     if diagnostics.len() <= MAX_FINDINGS {
                         diagnostics.push(repeated_key(source, &key, first, &key_range));

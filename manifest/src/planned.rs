@@ -103,7 +103,7 @@ impl HostPlugin {
                     let field = ConfigField {
                         kind: field.kind,
                         label: field.label.clone(),
-                        env: field.env.clone(),
+                        env: text(&field.env),
                         default: field.default.clone(),
                         required: field.required,
                         values: field.values.clone(),

@@ -149,7 +149,7 @@ fn read(reader: &mut Reader<'_>, entries: &[Entry], folder: &str, out: &mut Mani
     let text = |reader: &mut Reader<'_>, field: &str| {
         get(entries, field).and_then(|node| reader.text(node, &format!("`{field}`")))
     };
-    out.description = text(reader, "description");
+    out.description = get(entries, "description").and_then(|node| reader.prose(node, "`description`"));
     out.author = text(reader, "author");
     out.license = text(reader, "license");
     out.homepage = text(reader, "homepage");
@@ -237,13 +237,18 @@ fn dependencies(reader: &mut Reader<'_>, node: &Node, field: &str, own: &str) ->
     let mut out: Vec<Dependency> = Vec::new();
     let mut pairs: Vec<(Spanned<String>, Option<&Node>)> = Vec::new();
     match &node.value {
-        Value::Map(entries) => {
+        Value::Map(_) => {
+            let entries = reader.map(node, &format!("`{field}`"), "`{healthcare: \"^1.2\"}`");
             pairs.extend(
-                entries.iter().map(|e| (Spanned::new(e.key.clone(), e.key_range.clone()), Some(&e.value))),
+                entries
+                    .unwrap_or_default()
+                    .iter()
+                    .map(|e| (Spanned::new(e.key.clone(), e.key_range.clone()), Some(&e.value))),
             );
         }
-        Value::List(items) => {
-            for item in items {
+        Value::List(_) => {
+            let items = reader.list(node, &format!("`{field}`"), "`[healthcare]`");
+            for item in items.unwrap_or_default() {
                 match &item.value {
                     Value::Map(entries) => pairs.extend(
                         entries
@@ -340,7 +345,7 @@ fn public_routes(reader: &mut Reader<'_>, node: &Node, slug: &str, out: &mut Man
             out.public_routes.extend(pattern.map(|pattern| pattern.map(|pattern| (method.clone(), pattern))));
         }
     };
-    let Value::Map(entries) = &node.value else {
+    let Value::Map(_) = &node.value else {
         if matches!(node.value, Value::List(_)) {
             read(reader, None, node);
         } else {
@@ -349,7 +354,7 @@ fn public_routes(reader: &mut Reader<'_>, node: &Node, slug: &str, out: &mut Man
         }
         return;
     };
-    for entry in entries {
+    for entry in reader.map(node, "`public_routes`", "`{GET: [ping]}`").unwrap_or_default() {
         let method = entry.key.to_ascii_uppercase();
         if method == "ALL" {
             read(reader, None, &entry.value);

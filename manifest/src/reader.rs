@@ -3,10 +3,13 @@
 use std::ops::Range;
 
 use crate::diagnostic::{Diagnostic, MAX_FINDINGS, Span};
-use crate::grammar::{alternatives, nearest};
+use crate::grammar::{MAX_LINE, alternatives, hidden_character, nearest};
 use crate::node::{Entry, Node, Value};
 use crate::source::{Source, Spanned};
 use std::collections::HashSet;
+
+/// Longest text of several lines, in characters.
+const MAX_PROSE: usize = 20_000;
 
 /// A source and what was found wrong in it so far.
 pub(crate) struct Reader<'a> {
@@ -101,8 +104,54 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Text that is not blank.
+    /// One line of text that is not blank.
     pub fn text(&mut self, node: &Node, what: &str) -> Option<Spanned<String>> {
+        let text = self.any_text(node, what)?;
+        // A block of text in YAML ends with a line break.
+        let line = text.value.strip_suffix('\n').unwrap_or(&text.value).to_string();
+        self.bounded(&line, &text.range, what, MAX_LINE, hidden_character(&line))?;
+        Some(Spanned::new(line, text.range))
+    }
+
+    /// Text of one line or more that is not blank.
+    pub fn prose(&mut self, node: &Node, what: &str) -> Option<Spanned<String>> {
+        let text = self.any_text(node, what)?;
+        let lines = text.value.split(['\n', '\t']);
+        let hidden = lines.into_iter().find_map(hidden_character);
+        self.bounded(&text.value, &text.range, what, MAX_PROSE, hidden)?;
+        Some(text)
+    }
+
+    /// Nothing where a text is too long, or holds what cannot be seen.
+    fn bounded(
+        &mut self,
+        text: &str,
+        range: &Range<usize>,
+        what: &str,
+        most: usize,
+        hidden: Option<char>,
+    ) -> Option<()> {
+        let length = text.chars().count();
+        if length > most {
+            let message = format!("{what} has {length} characters, more than the {most} that are read");
+            self.error("HUB006", range, message, "write it shorter");
+            return None;
+        }
+        if let Some(c) = hidden {
+            self.hidden(range, what, c);
+            return None;
+        }
+        Some(())
+    }
+
+    /// A character that would not show as what it is.
+    fn hidden(&mut self, range: &Range<usize>, what: &str, c: char) {
+        let (message, help) = hidden_text(what, c);
+        self.error("HUB008", range, message, help);
+    }
+
+    /// Text of any kind that is not blank.
+    fn any_text(&mut self, node: &Node, what: &str) -> Option<Spanned<String>> {
         match &node.value {
             Value::String(text) if text.trim().is_empty() => {
                 self.error(
@@ -227,6 +276,31 @@ impl<'a> Reader<'a> {
             format!("add `{example}`"),
         );
     }
+}
+
+/// What to say of a character that would not show as what it is, and the way out.
+fn hidden_text(what: &str, c: char) -> (String, &'static str) {
+    match c {
+        '\n' | '\r' => (format!("{what} has a line break"), "write it in one line"),
+        c => (
+            format!("{what} holds the invisible character U+{:04X}", u32::from(c)),
+            "remove it: on a terminal or a page it would make the text look like another",
+        ),
+    }
+}
+
+/// What is wrong with a key, wherever it stands: too long, or not to be seen.
+pub(crate) fn key_problem(source: &Source, key: &str, range: &Range<usize>) -> Option<Diagnostic> {
+    let at = |code, message: String| Diagnostic::error(code, message).at(&source.file, source.span(range));
+    if key.len() > MAX_LINE {
+        let message = format!("a key has {} bytes, more than the {MAX_LINE} that are read", key.len());
+        return Some(at("HUB006", message).help("write it shorter, or remove it"));
+    }
+    if let Some(c) = hidden_character(key) {
+        let (message, help) = hidden_text("a key", c);
+        return Some(at("HUB008", message).help(help));
+    }
+    None
 }
 
 /// The value of a key.

@@ -48,10 +48,10 @@ impl Source {
     /// The finding for a file that holds no value.
     pub fn empty(file: &Path) -> Diagnostic {
         let name = name_of(file);
-        let help = if name == "plugin.yaml" {
-            "a manifest needs at least `name`, `version` and `display_name`"
-        } else {
-            "write `{ \"overrides\": {} }`, or delete the file"
+        let help = match name.as_str() {
+            "plugin.yaml" => "a manifest needs at least `name`, `version` and `display_name`",
+            "dbt_project.yml" => "a dbt project needs at least `name` and `profile`",
+            _ => "write `{ \"overrides\": {} }`, or delete the file",
         };
         Diagnostic::error("HUB002", format!("{name} is empty")).at(file, Span::START).help(help)
     }

@@ -7,6 +7,7 @@ use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, Span as YamlSpan};
 
 use crate::diagnostic::{Diagnostic, MAX_FINDINGS, Span};
 use crate::node::{Entry, MAX_DEPTH, MAX_NODES, Node, Value};
+use crate::reader::key_problem;
 use crate::source::{MAX_BYTES, Source, name_of};
 
 /// Parses one document. Repeated keys are reported and left out; anything worse gives no tree.
@@ -190,6 +191,12 @@ impl<'a> Builder<'a, '_> {
                 value.range = key_range.clone();
             }
             end = value.range.end;
+            if let Some(problem) = key_problem(self.source, &key, &key_range) {
+                if self.diagnostics.len() <= MAX_FINDINGS {
+                    self.diagnostics.push(problem);
+                }
+                continue;
+            }
             if let Some(first) = seen.get(&key) {
                 if self.diagnostics.len() <= MAX_FINDINGS {
                     let repeated = repeated_key(self.source, &key, first, &key_range);

@@ -10,6 +10,7 @@ use hub_manifest::source::Spanned;
 
 use super::Context;
 use crate::load::LoadedPlugin;
+use crate::projects::join;
 
 /// Every plugin, in plugin order.
 pub fn host_plugins(context: &mut Context<'_>) -> Vec<HostPlugin> {
@@ -53,7 +54,8 @@ fn check_files(context: &mut Context<'_>, plugin: &LoadedPlugin) {
     }
     if let Some(folder) = &manifest.migrations {
         let prefix = join(&folder.value, "");
-        let found = files.iter().any(|file| file.starts_with(&prefix) && file.ends_with(".sql"));
+        let mut inside = files.range(prefix.clone()..).take_while(|file| file.starts_with(&prefix));
+        let found = inside.any(|file| file.ends_with(".sql"));
         let message = format!("there is no SQL migration in {}", folder.value);
         wanted.push((folder, message, format!("put *.sql files into {}", shown(&folder.value)), found));
     }
@@ -72,10 +74,6 @@ fn check_files(context: &mut Context<'_>, plugin: &LoadedPlugin) {
 fn similar(files: &BTreeSet<String>, path: &str) -> Option<String> {
     let name = path.rsplit('/').next().unwrap_or(path);
     files.iter().find(|file| file.rsplit('/').next() == Some(name)).cloned()
-}
-
-fn join(folder: &str, file: &str) -> String {
-    if folder == "." { file.to_string() } else { format!("{folder}/{file}") }
 }
 
 fn check_groups(context: &mut Context<'_>, plugin: &LoadedPlugin, known: &BTreeSet<String>) {

@@ -1,7 +1,8 @@
 //! Which plugins take part, what they need of one another, and in which order they stand.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
+use std::path::{Path, PathBuf};
 
 use hub_manifest::diagnostic::{Diagnostic, Span};
 use hub_manifest::grammar::{alternatives, ident_of, nearest};
@@ -11,52 +12,68 @@ use super::order::{Constraints, plugin_order};
 use super::{Platform, in_manifest};
 use crate::load::LoadedPlugin;
 
-/// The first plugin of each slug. A second one in the same root is an error; in a later root it is shadowed, and what
-/// is wrong in it is of no concern.
+/// The first plugin of each slug, and those that one of an earlier root shadows. A second one in the same root is an
+/// error; in a later root what is wrong in it is of no concern.
 pub fn unique<'a>(
     plugins: &[&'a LoadedPlugin],
     diagnostics: &mut Vec<Diagnostic>,
-) -> BTreeMap<&'a str, &'a LoadedPlugin> {
+) -> (BTreeMap<&'a str, &'a LoadedPlugin>, Vec<&'a LoadedPlugin>) {
     let mut unique: BTreeMap<&str, &LoadedPlugin> = BTreeMap::new();
+    let mut shadowed = Vec::new();
     for plugin in plugins {
         let Some(first) = unique.get(plugin.slug()) else {
             unique.insert(plugin.slug(), plugin);
             continue;
         };
-        let name = &plugin.manifest.name;
-        let range = name.as_ref().map_or(0..0, |name| name.range.clone());
-        let found = if first.folder.root_index != plugin.folder.root_index {
-            let kept = first.folder.shown.display();
-            forget(diagnostics, plugin);
-            Diagnostic::warning("HUB031", format!("the plugin `{}` is shadowed by {kept}", plugin.slug()))
-                .help("earlier `--plugins` folders win; remove one of the two to silence this")
-        } else if name.is_none() {
-            // Called so by its folder alone, and what is wrong with its name is told.
-            continue;
-        } else if first.manifest.name.is_none() {
+        if first.folder.root_index != plugin.folder.root_index {
+            shadowed.push(*plugin);
+        } else if !is_called_as_its_folder(plugin) {
+            // That folder and name differ is told, and is the only mistake.
+        } else if !is_called_as_its_folder(first) {
             unique.insert(plugin.slug(), plugin);
-            continue;
         } else {
-            Diagnostic::error("HUB030", format!("two plugins are called `{}`", plugin.slug()))
-                .help("rename one of them: `name` and folder")
-        };
-        let first_name = first.manifest.name.as_ref().zip(first.source.as_ref());
-        let first_span = first_name.map_or(Span::START, |(name, source)| source.span(&name.range));
-        diagnostics.push(in_manifest(plugin, &range, found).related(
-            first.shown("plugin.yaml"),
-            first_span,
-            "the first one",
-        ));
+            let found = Diagnostic::error("HUB030", format!("two plugins are called `{}`", plugin.slug()))
+                .help("rename one of them: `name` and folder");
+            diagnostics.push(beside_the_first(plugin, first, found));
+        }
     }
     unique.retain(|_, plugin| plugin.manifest.name.is_some());
-    unique
+    (unique, shadowed)
 }
 
-/// Drops what was found in a plugin that is not part of the build.
-pub fn forget(diagnostics: &mut Vec<Diagnostic>, plugin: &LoadedPlugin) {
-    let inside =
-        |found: &Diagnostic| found.file.as_ref().is_some_and(|file| file.starts_with(&plugin.folder.shown));
-    diagnostics.retain(|found| !inside(found));
+fn is_called_as_its_folder(plugin: &LoadedPlugin) -> bool {
+    plugin.manifest.name.as_ref().is_some_and(|name| ident_of(&name.value) == ident_of(&plugin.folder.name))
+}
+
+/// A warning for each shadowed plugin.
+pub fn shadows(unique: &BTreeMap<&str, &LoadedPlugin>, shadowed: &[&LoadedPlugin]) -> Vec<Diagnostic> {
+    let warning = |plugin: &&LoadedPlugin| {
+        let first = unique.get(plugin.slug())?;
+        let kept = first.folder.shown.display();
+        let found =
+            Diagnostic::warning("HUB031", format!("the plugin `{}` is shadowed by {kept}", plugin.slug()))
+                .help("earlier `--plugins` folders win; remove one of the two to silence this");
+        Some(beside_the_first(plugin, first, found))
+    };
+    shadowed.iter().filter_map(warning).collect()
+}
+
+/// Gives a finding the place of a plugin's name, and the name of the plugin that came before it.
+fn beside_the_first(plugin: &LoadedPlugin, first: &LoadedPlugin, found: Diagnostic) -> Diagnostic {
+    let range = plugin.manifest.name.as_ref().map_or(0..0, |name| name.range.clone());
+    let first_name = first.manifest.name.as_ref().zip(first.source.as_ref());
+    let first_span = first_name.map_or(Span::START, |(name, source)| source.span(&name.range));
+    in_manifest(plugin, &range, found).related(first.shown("plugin.yaml"), first_span, "the first one")
+}
+
+/// Drops what was found in plugins that are not part of the build.
+pub fn forget(diagnostics: &mut Vec<Diagnostic>, plugins: &[&LoadedPlugin]) {
+    let folders: HashSet<&Path> = plugins.iter().map(|plugin| plugin.folder.shown.as_path()).collect();
+    if folders.is_empty() {
+        return;
+    }
+    let inside = |file: &PathBuf| file.ancestors().any(|folder| folders.contains(folder));
+    diagnostics.retain(|found| !found.file.as_ref().is_some_and(inside));
 }
 
 /// What decides each plugin's place; reports what is missing or too old on the way.
@@ -66,6 +83,10 @@ pub fn constraints(
     platform: &Platform,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> BTreeMap<String, Constraints> {
+    let mut by_ident: HashMap<String, &LoadedPlugin> = HashMap::new();
+    for plugin in loaded {
+        by_ident.entry(ident_of(plugin.slug())).or_insert(plugin);
+    }
     let mut out: BTreeMap<String, Constraints> =
         plugins.keys().map(|slug| ((*slug).to_string(), Constraints::default())).collect();
     for (slug, plugin) in plugins {
@@ -81,11 +102,17 @@ pub fn constraints(
         }
         let optional = manifest.optional_dependencies.iter().map(|dependency| (dependency, false));
         for (dependency, required) in manifest.dependencies.iter().map(|d| (d, true)).chain(optional) {
-            if let Some(found) = check_dependency(plugins, loaded, dependency, required) {
+            if let Some(found) = check_dependency(plugins, &by_ident, dependency, required) {
                 diagnostics.push(in_manifest(plugin, &dependency.slug.range, found));
             }
             let own = out.entry((*slug).to_string()).or_default();
             own.dependencies.insert(dependency.slug.value.clone());
+        }
+        for (slugs, field) in [(&manifest.before, "order.before"), (&manifest.after, "order.after")] {
+            for named in slugs.iter().filter(|named| !by_ident.contains_key(&ident_of(&named.value))) {
+                let found = warn_of_likely_slip(plugins, &named.value, field);
+                diagnostics.extend(found.map(|found| in_manifest(plugin, &named.range, found)));
+            }
         }
         for after in &manifest.after {
             out.entry((*slug).to_string()).or_default().after.insert(after.value.clone());
@@ -101,17 +128,17 @@ pub fn constraints(
 
 fn check_dependency(
     plugins: &BTreeMap<&str, &LoadedPlugin>,
-    loaded: &[LoadedPlugin],
+    by_ident: &HashMap<String, &LoadedPlugin>,
     dependency: &Dependency,
     required: bool,
 ) -> Option<Diagnostic> {
     let slug = dependency.slug.value.as_str();
     let Some(plugin) = plugins.get(slug) else {
+        let same = by_ident.get(&ident_of(slug));
         if !required {
-            return None;
+            return same.is_none().then(|| warn_of_likely_slip(plugins, slug, "optional_dependencies"))?;
         }
-        let same = |plugin: &&LoadedPlugin| ident_of(plugin.slug()) == ident_of(slug);
-        let (message, help) = match loaded.iter().find(same) {
+        let (message, help) = match same {
             Some(plugin) if plugin.manifest.enabled == Some(false) => (
                 format!("the plugin `{slug}` is needed, but its manifest leaves it out of the build"),
                 format!(
@@ -138,6 +165,20 @@ fn check_dependency(
     }
     let message = format!("`{slug}` is {} in this build, but {requirement} is needed", version.value);
     Some(Diagnostic::error("HUB034", message).help("update the plugin, or widen the requirement"))
+}
+
+/// A plugin that need not be there is named, and is not; where one is called nearly so, the name is most likely wrong.
+fn warn_of_likely_slip(
+    plugins: &BTreeMap<&str, &LoadedPlugin>,
+    slug: &str,
+    field: &str,
+) -> Option<Diagnostic> {
+    let near = nearest(slug, plugins.keys().copied());
+    if near.is_empty() {
+        return None;
+    }
+    let message = format!("`{field}` names the plugin `{slug}`, which is not in the build");
+    Some(Diagnostic::warning("HUB086", message).help(format!("did you mean {}?", alternatives(&near))))
 }
 
 /// The plugins in plugin order; by slug alone where a cycle leaves none.

@@ -3,12 +3,14 @@
 //! A pure function of what was loaded. Findings are made from every sound field, so one broken manifest does not hide
 //! what is wrong in another.
 
+mod clashes;
 mod contributions;
 mod identity;
 pub mod order;
 mod routers;
 mod surfaces;
 mod web;
+mod workspaces;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -88,10 +90,11 @@ pub fn resolve(loaded: &[LoadedPlugin], platform: &Platform, found: Vec<Diagnost
     let enabled: Vec<&LoadedPlugin> =
         loaded.iter().filter(|plugin| plugin.manifest.enabled != Some(false)).collect();
     let mut diagnostics = found;
-    for plugin in loaded.iter().filter(|plugin| plugin.manifest.enabled == Some(false)) {
-        identity::forget(&mut diagnostics, plugin);
-    }
-    let unique = identity::unique(&enabled, &mut diagnostics);
+    let (unique, shadowed) = identity::unique(&enabled, &mut diagnostics);
+    let switched_off = loaded.iter().filter(|plugin| plugin.manifest.enabled == Some(false));
+    let left_out: Vec<&LoadedPlugin> = switched_off.chain(shadowed.iter().copied()).collect();
+    identity::forget(&mut diagnostics, &left_out);
+    diagnostics.extend(identity::shadows(&unique, &shadowed));
     let constraints = identity::constraints(&unique, loaded, platform, &mut diagnostics);
     let plugins = identity::ordered(&unique, &constraints, &mut diagnostics);
     let mut context = Context { plugins, constraints, diagnostics };
@@ -102,21 +105,26 @@ pub fn resolve(loaded: &[LoadedPlugin], platform: &Platform, found: Vec<Diagnost
         version: platform.version.to_string(),
         plugins: contributions::host_plugins(&mut context),
     };
+    workspaces::settle(&mut context, &mut host.plugins);
+    clashes::check(&mut context);
 
     let mut diagnostics = context.diagnostics;
     // Names of files and words of sources stand in these sentences, as their authors wrote them.
     diagnostics.iter_mut().for_each(Diagnostic::clean);
     diagnostic::sort(&mut diagnostics);
     diagnostics.dedup();
+    let mut warnings: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for found in diagnostics.iter().filter(|found| found.level == Level::Warning) {
+        let text = format!("{}: {}", found.code, found.message);
+        warnings.entry(found.plugin.as_deref().unwrap_or_default()).or_default().push(text);
+    }
     for plugin in &mut host.plugins {
-        let own = diagnostics.iter().filter(|found| found.plugin.as_deref() == Some(&plugin.name));
-        let warnings = own.filter(|found| found.level == Level::Warning);
-        plugin.warnings = warnings.map(|found| format!("{}: {}", found.code, found.message)).collect();
+        plugin.warnings = warnings.remove(plugin.name.as_str()).unwrap_or_default();
     }
     Resolved {
         roots: context.plugins.iter().map(|p| (p.slug().to_string(), p.folder.root.clone())).collect(),
         plan: Plan { host, crates, web },
-        plugins: enabled.len(),
+        plugins: enabled.len() - shadowed.len(),
         diagnostics,
     }
 }

@@ -28,6 +28,14 @@ pub(super) const CODES: &[Code] = &[
         .cause("Lists and mappings are nested too deeply, or the document has too many values or too much text; what YAML aliases stand for counts each time. Or so much is wrong in it that only the first findings are told.")
         .cure("Make the document smaller and flatter: no field needs that much.")
         .why("An error: manifests come from other people, and a few lines of aliases could otherwise fill the memory."),
+    Code::error("HUB008", "a text holds characters that cannot be seen")
+        .cause("A text or a key of a manifest holds a control character, one that turns the direction of the text round or one without width, or a line break where one line is meant.")
+        .cure("Remove the character; write the text in one line. `description` may have several.")
+        .why("An error: such a text looks like another one on a terminal or a page, and could be meant to."),
+    Code::error("HUB009", "a name stands twice in one list")
+        .cause("Two scripts, dataset templates or dashboards of one plugin have the same `slug`, or two groups or columns the same `name`.")
+        .cure("Give each one a name of its own, or remove one of the two.")
+        .why("An error: the name is what the platform keeps them by, so one would replace the other."),
     Code::error("HUB010", "a required field is missing")
         .cause("A mapping lacks a field that it must have, or has it without a value: `name`, `version` and `display_name` of a plugin, `overrides` of overrides.json, `component` of a claim, and what each entry of a list needs.")
         .cure("Add the field as the help line writes it.")

@@ -4,6 +4,10 @@ use super::Code;
 
 /// The codes, in the order of their numbers.
 pub(super) const CODES: &[Code] = &[
+    Code::warning("HUB024", "one environment variable sets two settings")
+        .cause("Two settings, of one plugin or of two, name the same `env`, or one names a variable that the platform itself reads.")
+        .cure("Give the setting a variable of its own; the help line suggests one.")
+        .why("A warning: two plugins may share an account on purpose, but a plugin that reads the secret of another should be seen."),
     Code::error("HUB030", "two plugins have one name")
         .cause("Two folders below the same plugin root hold plugins with the same `name`.")
         .cure("Rename one of the two, `name` and folder.")
@@ -40,4 +44,36 @@ pub(super) const CODES: &[Code] = &[
         .cause("A permission in `seed_groups` is declared neither in this plugin's `permissions` nor by the platform.")
         .cure("Take the name that the help line suggests, or add the permission to `permissions`.")
         .why("An error: no handler could ever ask for it, so the group would grant less than it says."),
+    Code::error("HUB079", "two dbt projects have one name")
+        .cause("The `name` in two `dbt_project.yml` of the build is the same, or it is that of the platform's own project, `honeyframe`.")
+        .cure("Give each project a name of its own, such as `hub_` with the plugin's slug behind it.")
+        .why("An error: dbt composes the projects as packages of one, tells packages apart by their names, and refuses two that are called the same."),
+    Code::error("HUB080", "two models of one dbt project have one name")
+        .cause("Two `.sql` or `.py` files below the `model-paths` of one project have the same file name. Where a project speaks of switching models off (`enabled`, `.dbtignore`), it is left to dbt.")
+        .cure("Rename one of the files.")
+        .why("An error: dbt refuses the whole project, so no model of it could be built."),
+    Code::warning("HUB081", "models of two dbt projects have one name")
+        .cause("Two dbt projects of the build each have a model of that name.")
+        .cure("Rename one of the two, for example with the name of the plugin in front.")
+        .why("A warning: dbt tells the models of two projects apart and each plugin has a schema of its own, so both work; but a `ref` with the name alone is ambiguous in every other project."),
+    Code::warning("HUB082", "two navigation entries lead to one page")
+        .cause("Two entries of `nav`, of one plugin or of two, have the same path, and one person may see both. Entries for different roles, and those of internal plugins, do not count.")
+        .cure("Remove one of the two, or lead it to a page of its own.")
+        .why("A warning: both work, but people see the same page twice and take one of the two for a mistake."),
+    Code::error("HUB083", "a table is named like those of another plugin")
+        .cause("A migration names a table that begins with the table prefix of another plugin in the build: `plugin_crm_extra_notes`, made by `crm`, begins as the tables of `crm-extra` do. Slugs of which one begins with the other are in order as long as no table does so.")
+        .cure("Give the table another name, or rename one of the plugins.")
+        .why("An error: both plugins may make and drop that table, so the migration of one can fail at a start, or destroy the data of the other."),
+    Code::warning("HUB084", "a permission has two owners")
+        .cause("Two plugins declare the same permission, or a plugin declares one that is the platform's own.")
+        .cure("Use a noun of the plugin's own. Where the same right is meant, leave the declaration to one of the two.")
+        .why("A warning: who is granted it for the one has it for the other too; that may be meant, and nothing breaks."),
+    Code::warning("HUB085", "nobody has the block of a widget")
+        .cause("A widget of `dashboard_seeds` names a block that no plugin in the build claims.")
+        .cure("Take the name that the help line suggests, add the block, or build with the plugin that has it.")
+        .why("A warning: the dashboard shows with a gap in that place, and the plugin with the block may be left out on purpose."),
+    Code::warning("HUB086", "a plugin named in an order is nearly there")
+        .cause("`order` or `optional_dependencies` names a plugin that is not in the build, while one with nearly the same slug is. A name that is like none is in order: such a plugin need not be there.")
+        .cure("Take the slug that the help line suggests.")
+        .why("A warning: most likely the name is mistyped and the order has no effect; but it can be meant for a plugin of another build."),
 ];
