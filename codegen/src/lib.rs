@@ -18,6 +18,7 @@ pub mod pipeline;
 pub mod projects;
 pub mod report;
 pub mod resolve;
+pub mod routes;
 pub mod rust_source;
 pub mod scaffold;
 pub mod scan;

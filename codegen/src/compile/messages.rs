@@ -11,7 +11,7 @@ use hub_manifest::plan::{Plan, PluginCrate, RouterMount};
 use super::of_plugin;
 use crate::failure::Finding;
 use crate::report::plain;
-use crate::stage::Staged;
+use crate::stage::{PathMap, Staged};
 
 /// Code of an error that the compiler found in a plugin.
 pub(super) const ERROR: &str = "HUB054";
@@ -108,30 +108,9 @@ impl Reader<'_> {
         let line: String = span.text.iter().map(|line| line.text.as_str()).collect();
         self.plan.crates.iter().find_map(|found| {
             let router = found.routers.iter().find(|router| line.contains(&path_of(found, router)))?;
-            let (file, span) = self.source_of(found, router);
+            let (file, span) = source_of(&self.staged.paths, found, router);
             Some(Place { plugin: Some(found.plugin.clone()), file, span })
         })
-    }
-
-    /// The file of a router's module, and the line of its function where it can be found.
-    fn source_of(&self, found: &PluginCrate, router: &RouterMount) -> (PathBuf, Span) {
-        let folder = Path::new("plugins").join(&found.plugin).join(&found.dir).join("src");
-        let module: PathBuf = router.modules.iter().collect();
-        let candidates = match router.modules.is_empty() {
-            true => vec![folder.join("lib.rs")],
-            false => vec![folder.join(&module).with_extension("rs"), folder.join(&module).join("mod.rs")],
-        };
-        let wanted = format!("fn {}", router.function);
-        for candidate in &candidates {
-            if let Some(origin) = self.staged.paths.origin(candidate)
-                && let Ok(text) = fs::read_to_string(&origin.file)
-            {
-                let at = text.find(&wanted).map_or(Span::START, |at| Span::at(&text, at, wanted.len()));
-                return (origin.file, at);
-            }
-        }
-        let manifest = Path::new("plugins").join(&found.plugin).join("plugin.yaml");
-        (self.staged.paths.origin(&manifest).map_or(manifest, |origin| origin.file), Span::START)
     }
 
     /// A path that the compiler names, relative to the staged workspace where it lies inside.
@@ -165,6 +144,27 @@ impl Reader<'_> {
         }
         line.to_string()
     }
+}
+
+/// The file of a router's module, and the line of its function where it can be found.
+pub(crate) fn source_of(paths: &PathMap, found: &PluginCrate, router: &RouterMount) -> (PathBuf, Span) {
+    let folder = Path::new("plugins").join(&found.plugin).join(&found.dir).join("src");
+    let module: PathBuf = router.modules.iter().collect();
+    let candidates = match router.modules.is_empty() {
+        true => vec![folder.join("lib.rs")],
+        false => vec![folder.join(&module).with_extension("rs"), folder.join(&module).join("mod.rs")],
+    };
+    let wanted = format!("fn {}", router.function);
+    for candidate in &candidates {
+        if let Some(origin) = paths.origin(candidate)
+            && let Ok(text) = fs::read_to_string(&origin.file)
+        {
+            let at = text.find(&wanted).map_or(Span::START, |at| Span::at(&text, at, wanted.len()));
+            return (origin.file, at);
+        }
+    }
+    let manifest = Path::new("plugins").join(&found.plugin).join("plugin.yaml");
+    (paths.origin(&manifest).map_or(manifest, |origin| origin.file), Span::START)
 }
 
 /// The Rust path under which the generated host names a router.

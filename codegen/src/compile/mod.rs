@@ -16,6 +16,7 @@ use crate::failure::{Failure, Finding, Machine};
 use crate::report::plain;
 use crate::stage::{self, HOST_PACKAGE, Staged};
 
+pub(crate) use messages::source_of;
 pub use stamp::Stamp;
 
 /// The platform that the host is built for, named even where it is the build machine's own: without `--target`,
@@ -74,14 +75,21 @@ pub struct Compiled {
     pub fresh: bool,
 }
 
+/// The host of the last run, where nothing changed since.
+pub fn fresh(job: &Job) -> Option<Compiled> {
+    if job.staged.opaque {
+        return None;
+    }
+    let stamp = Stamp::read(job.stamp, &stamp::key(job))?;
+    Some(Compiled { binary: stamp.binary, findings: stamp.findings, fresh: true })
+}
+
 /// Compiles the host.
 pub fn compile(job: &Job, progress: &mut dyn FnMut(Progress)) -> Result<Compiled, Failure> {
-    let key = stamp::key(job);
-    if !job.staged.opaque
-        && let Some(stamp) = Stamp::read(job.stamp, &key)
-    {
-        return Ok(Compiled { binary: stamp.binary, findings: stamp.findings, fresh: true });
+    if let Some(compiled) = fresh(job) {
+        return Ok(compiled);
     }
+    let key = stamp::key(job);
     if job.locked {
         resolve::check_locked(job)?;
     }

@@ -16,9 +16,10 @@ use crate::failure::{Failure, Finding, Machine};
 use crate::generate::{HostPlace, host, release_files};
 use crate::inventory::Inventory;
 use crate::pack::{self, Files, Packed, ReleasePlugin};
+use crate::stage::Staged;
 use crate::webgen::{Chunk, overrides_d_ts, overrides_manifest, overrides_ts};
 use crate::write::{Mode, Source, sync_tree, write_if_changed};
-use crate::{npm, stage};
+use crate::{npm, routes, stage};
 
 /// How a release is built.
 #[derive(Debug, Clone, Copy)]
@@ -42,7 +43,7 @@ pub struct Built {
     pub plugins: Vec<ReleasePlugin>,
     /// The compiled host.
     pub host: PathBuf,
-    /// Its routes; places name the authors' files.
+    /// Its routes; places name files as the staged workspace does: `plugins/<slug>/backend/src/x.rs`.
     pub routes: Vec<Route>,
     /// Warnings of the compile and bundle stages.
     pub findings: Vec<Finding>,
@@ -59,12 +60,12 @@ pub fn build(
     // Told before minutes of compiling, not after them.
     npm::preflight(&repo.root)?;
     let (compiled, bundled) = thread::scope(|scope| {
-        let compiled = scope.spawn(|| compile(repo, front, options, progress));
+        let compiled = scope.spawn(|| host_with_routes(repo, front, options, progress));
         let bundled = bundle(repo, front, options, cache, progress);
         let compiled = compiled.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         (compiled, bundled)
     });
-    let (compiled, bundled) = both(compiled, bundled)?;
+    let ((compiled, routes), bundled) = both(compiled, bundled)?;
     let files = release(repo, front, options, &compiled, &bundled)?;
     let mut findings = compiled.findings;
     findings.extend(bundled.findings);
@@ -73,7 +74,7 @@ pub fn build(
         files,
         plugins: release_plugins(front),
         host: compiled.binary,
-        routes: Vec::new(),
+        routes,
         findings,
     })
 }
@@ -91,43 +92,112 @@ fn both<A, B>(a: Result<A, Failure>, b: Result<B, Failure>) -> Result<(A, B), Fa
     }
 }
 
+/// Compiles the host and asks it for its routes; what is wrong with a route is known before anything is packed.
+fn host_with_routes(
+    repo: &Repo,
+    front: &Front,
+    options: BuildOptions<'_>,
+    progress: &dyn Progress,
+) -> Result<(Compiled, Vec<Route>), Failure> {
+    let (mut compiled, staged) = compile(repo, front, options, progress)?;
+    let (routes, found) = routes_of(repo, front, options.profile, &staged, &compiled)?;
+    compiled.findings.extend(found);
+    Ok((compiled, routes))
+}
+
+fn staged(repo: &Repo, front: &Front, options: BuildOptions<'_>) -> Result<Staged, Failure> {
+    let plan = &front.resolved.plan;
+    let place = HostPlace { folder: "host", to_root: "../", workspace: None };
+    stage::stage(&stage::Input {
+        repo: &repo.root,
+        plugins: &front.resolved.roots,
+        plan,
+        generated: &host(plan, place),
+        out: &repo.output(options.profile).join("src"),
+        packages: options.packages,
+    })
+}
+
 fn compile(
     repo: &Repo,
     front: &Front,
     options: BuildOptions<'_>,
     progress: &dyn Progress,
-) -> Result<Compiled, Failure> {
+) -> Result<(Compiled, Staged), Failure> {
     const STAGE: &str = "compile";
     progress.begin(STAGE);
-    let plan = &front.resolved.plan;
-    let out = repo.output(options.profile);
-    let place = HostPlace { folder: "host", to_root: "../", workspace: None };
-    let result = stage::stage(&stage::Input {
-        repo: &repo.root,
-        plugins: &front.resolved.roots,
-        plan,
-        generated: &host(plan, place),
-        out: &out.join("src"),
-        packages: options.packages,
-    })
-    .and_then(|staged| {
-        let job = compile::Job {
-            repo: &repo.root,
-            staged: &staged,
-            plan,
-            profile: options.profile,
-            target_dir: &repo.target,
-            stamp: &out.join("compile.json"),
-            packages: options.packages,
-            locked: options.locked,
-            offline: false,
-        };
+    let result = staged(repo, front, options).and_then(|staged| {
+        let stamp = repo.output(options.profile).join("compile.json");
+        let job = job(repo, front, options, &staged, &stamp);
         let mut compiled = compile::compile(&job, &mut |at| progress.detail(STAGE, &told(&at)))?;
         compiled.findings.splice(0..0, staged.findings.clone());
-        Ok(compiled)
+        Ok((compiled, staged))
     });
-    progress.end(STAGE, note(result.as_ref().map(|compiled| compiled.fresh)));
+    progress.end(STAGE, note(result.as_ref().map(|(compiled, _)| compiled.fresh)));
     result
+}
+
+fn job<'a>(
+    repo: &'a Repo,
+    front: &'a Front,
+    options: BuildOptions<'a>,
+    staged: &'a Staged,
+    stamp: &'a Path,
+) -> compile::Job<'a> {
+    compile::Job {
+        repo: &repo.root,
+        staged,
+        plan: &front.resolved.plan,
+        profile: options.profile,
+        target_dir: &repo.target,
+        stamp,
+        packages: options.packages,
+        locked: options.locked,
+        offline: false,
+    }
+}
+
+/// The routes of a compiled host, with the warnings about them; errors where they cannot all be mounted.
+fn routes_of(
+    repo: &Repo,
+    front: &Front,
+    profile: Profile,
+    staged: &Staged,
+    compiled: &Compiled,
+) -> Result<(Vec<Route>, Vec<Finding>), Failure> {
+    let plan = &front.resolved.plan;
+    let stamp = repo.output(profile).join("routes.json");
+    let table = routes::of_host(&compiled.binary, plan, &stamp)?;
+    let found: Vec<Finding> =
+        routes::findings(&table, plan, &front.loaded, &staged.paths).into_iter().map(Finding::from).collect();
+    if table.is_sound() { Ok((table.routes, found)) } else { Err(Failure::Plugin(found)) }
+}
+
+/// The routes of the host that these plugins make, for whoever asks about one: those of a host that is compiled already,
+/// else of one compiled for it in the quick profile.
+pub fn routes(
+    repo: &Repo,
+    front: &Front,
+    packages: &[stage::Locked],
+    progress: &dyn Progress,
+) -> Result<Vec<Route>, Failure> {
+    for profile in [Profile::Release, Profile::Dev] {
+        let output = repo.output(profile);
+        let stamp = output.join("compile.json");
+        if !stamp.is_file() {
+            continue;
+        }
+        let _lock = repo.lock(profile, || progress.detail("compile", "waiting for another build to end"))?;
+        let options = BuildOptions { profile, locked: false, packages };
+        let staged = staged(repo, front, options)?;
+        if let Some(compiled) = compile::fresh(&job(repo, front, options, &staged, &stamp)) {
+            return routes_of(repo, front, profile, &staged, &compiled).map(|(routes, _)| routes);
+        }
+    }
+    let options = BuildOptions { profile: Profile::Dev, locked: false, packages };
+    let _lock =
+        repo.lock(options.profile, || progress.detail("compile", "waiting for another build to end"))?;
+    host_with_routes(repo, front, options, progress).map(|(_, routes)| routes)
 }
 
 fn bundle(

@@ -1,4 +1,4 @@
-//! The stages in their order: scan → manifest → resolve → generate → compile + bundle → pack.
+//! The stages in their order: scan → manifest → resolve → generate → compile (and its routes) + bundle → pack.
 //!
 //! [`front`] ends with the plan and needs no compiler; [`build`] goes on to the files of a release; [`pack`] makes them
 //! the tarball, [`install`] a folder. Nothing here prints: progress goes through [`Progress`], findings come back as values.
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use crate::failure::Machine;
 
-pub use build::{BuildOptions, Built, build, install, pack};
+pub use build::{BuildOptions, Built, build, install, pack, routes};
 pub use front::{Front, FrontError, front};
 
 pub use crate::compile::Profile;

@@ -52,4 +52,16 @@ pub(super) const CODES: &[Code] = &[
         .cause("A source on the way to a router does not parse, is nested too deeply, is no UTF-8 text, or is longer than 4 MiB.")
         .cure("Mend the source at the marked place; `cargo check` in the crate's folder shows the same error.")
         .why("An error: the crate would not compile, and its routers cannot be looked at."),
+    Code::error("HUB093", "a route cannot be mounted")
+        .cause("The built host names two routes of one method and path, two patterns that fit the same paths, or a path that is none.")
+        .cure("Give one of the two marked routes another path or method, or remove it; write a path as the help line shows.")
+        .why("An error: the host could answer with one of the two only, and nothing says which."),
+    Code::error("HUB094", "a router function gives no router")
+        .cause("When the built host calls the router function, it panics, ends the process, or does not come back.")
+        .cure("Let the function only list routes, and move whatever can fail or wait into a handler.")
+        .why("An error: the plugin's routes would be missing in every installation."),
+    Code::warning("HUB095", "a public route fits no route")
+        .cause("A pattern of `public_routes` fits no route that the built host has of this plugin, or none of the method that it stands under.")
+        .cure("Take the path or the method that the help line suggests, or remove the line.")
+        .why("A warning: nothing is opened to anonymous callers by mistake, but a route that was meant to be public is not."),
 ];
