@@ -29,10 +29,10 @@ impl Built {
         Built { folder, tarball, finished }
     }
 
-    /// The release of the repository's own plugins.
+    /// The release of the repository's own plugins, as `hub.lock` has it: where that is stale, the build says so.
     pub fn shared() -> &'static Built {
         static SHARED: OnceLock<Built> = OnceLock::new();
-        SHARED.get_or_init(|| Built::new(&[]))
+        SHARED.get_or_init(|| Built::new(&["--locked"]))
     }
 
     /// Unpacks the tarball into a folder of its own, with the machine's `tar`, as an operator would.

@@ -315,6 +315,65 @@ fn the_compilers_and_the_bundlers_findings_come_together_at_the_authors_files() 
     assert_eq!(fs::read_dir(out.path()).expect("the folder").count(), 0, "nothing is packed");
 }
 
+#[test]
+fn routes_that_cannot_be_mounted_stop_the_build_before_it_packs() {
+    let hub = repo().join("host-template/runtime");
+    let cargo = |slug: &str| {
+        format!(
+            "[package]\nname = \"hub-plugin-{slug}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[dependencies]\n\
+             hub = {{ package = \"hub-host\", path = \"{}\" }}\n",
+            hub.display()
+        )
+    };
+    let (crm, sales) = (cargo("crm"), cargo("sales"));
+    let manifest = format!("{CRM}routers: [plugins.crm.backend.a:router, plugins.crm.backend.b:router]\n");
+    let folder = plugins(&[
+        ("crm/plugin.yaml", manifest.as_str()),
+        ("crm/backend/Cargo.toml", &crm),
+        ("crm/backend/src/lib.rs", "pub mod a;\npub mod b;\n\nasync fn none() {}\n"),
+        (
+            "crm/backend/src/a.rs",
+            "use hub::prelude::*;\n\n#[hub::router]\npub fn router() -> Router {\n    Router::new()\n        \
+             .route(\"/accounts\", get(crate::none))\n        .route(\"/accounts/{id}\", get(crate::none))\n        \
+             .route(\"/{*rest}\", get(crate::none))\n}\n",
+        ),
+        (
+            "crm/backend/src/b.rs",
+            "use hub::prelude::*;\n\n#[hub::router]\npub fn router() -> Router {\n    Router::new()\n        \
+             .route(\"/accounts\", post(crate::none).get(crate::none))\n        \
+             .route(\"/accounts/{name}\", put(crate::none))\n        .route(\"/{*others}\", get(crate::none))\n        \
+             .route(\"/:id\", get(crate::none))\n}\n",
+        ),
+        (
+            "sales/plugin.yaml",
+            "name: sales\nversion: 1.0.0\ndisplay_name: Sales\nrouters: [plugins.sales.backend:router]\n",
+        ),
+        ("sales/backend/Cargo.toml", &sales),
+        (
+            "sales/backend/src/lib.rs",
+            "use hub::prelude::*;\n\n#[hub::router]\npub fn router() -> Router {\n    let key = \
+             std::env::var(\"SALES_KEY\").expect(\"SALES_KEY is set\");\n    Router::new().route(&key, get(none))\n}\n\n\
+             async fn none() {}\n",
+        ),
+    ]);
+    let out = tempfile::tempdir().expect("a temporary folder");
+    let _one = building();
+    let build = |more: &[&str]| {
+        let mut command = xtask(["build-platform", "--plugins"]);
+        command.arg(folder.path()).arg("--out").arg(out.path()).args(more);
+        ran(command, 1)
+    };
+    let messages = build(&["--message-format", "json"]).messages();
+    let codes: Vec<&str> = messages.iter().filter_map(|found| found["code"].as_str()).collect();
+    assert_eq!(codes.iter().filter(|code| **code == "HUB093").count(), 4, "{codes:?}");
+    assert_eq!(codes.iter().filter(|code| **code == "HUB094").count(), 1, "{codes:?}");
+    assert_eq!(fs::read_dir(out.path()).expect("the folder").count(), 0, "nothing is packed");
+    // The same again, from what the first run kept.
+    let said = build(&[]).stderr;
+    let frames = said.find("error[HUB").map_or("", |at| &said[at..]);
+    insta::assert_snapshot!(portable(frames, folder.path()));
+}
+
 /// The release, unpacked.
 fn installed() -> Installed {
     let _one = building();

@@ -109,8 +109,9 @@ impl Page {
         self.0.push_str(&format!("\n{heading}\n"));
     }
 
-    /// One line, broken at spaces where it would be too long; what follows is indented further.
+    /// One line, broken at spaces where it would be too long; what follows is indented alike.
     fn line(&mut self, text: &str) {
+        let indent = 2 + text.len() - text.trim_start().len();
         let mut column = 0;
         for word in text.split(' ') {
             let wide = word.chars().count();
@@ -118,8 +119,9 @@ impl Page {
                 self.0.push_str("  ");
                 column = 2;
             } else if column + 1 + wide > WIDTH {
-                self.0.push_str("\n    ");
-                column = 4;
+                self.0.push('\n');
+                self.0.push_str(&" ".repeat(indent));
+                column = indent;
             } else {
                 self.0.push(' ');
                 column += 1;
