@@ -92,7 +92,7 @@ pub fn be_accepted(manifest: &Manifest) {
     }
     for (key, field) in &manifest.config {
         assert!(only(&key.value, "_") && !key.value.is_empty());
-        let name = field.env.as_deref().unwrap_or("A");
+        let name = field.env.as_ref().map_or("A", |env| env.value.as_str());
         assert!(!name.is_empty() && name.chars().all(|c| matches!(c, 'A'..='Z' | '0'..='9' | '_')));
     }
 }
