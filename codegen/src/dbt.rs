@@ -4,6 +4,7 @@
 
 mod messages;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -135,4 +136,11 @@ fn install(mut command: Command, help: &str) -> Result<(), Machine> {
         Ok(ran) => Err(failed(String::from_utf8_lossy(&ran.stderr).into_owned())),
         Err(error) => Err(failed(format!("{}: {error}", command.get_program().to_string_lossy()))),
     }
+}
+
+/// What dbt found beyond what is told already: two models of one name are found by either, dbt or not.
+pub fn untold(found: Vec<Diagnostic>, told: &[Diagnostic]) -> Vec<Diagnostic> {
+    let same_name = told.iter().filter(|told| told.code == "HUB080").map(|told| &told.file);
+    let files: BTreeSet<_> = same_name.collect();
+    found.into_iter().filter(|found| found.code != "HUB099" || !files.contains(&found.file)).collect()
 }

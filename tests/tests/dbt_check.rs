@@ -61,7 +61,7 @@ fn what_dbt_finds_has_a_place_and_a_way_out() {
     });
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(
-        found[0].contains("two models of the dbt project are called `stg_patient_flow__items`"),
+        found[0].contains("two models of one dbt project are called `stg_patient_flow__items`"),
         "{found:?}"
     );
 

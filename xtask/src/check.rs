@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use hub_codegen::dbt::Dbt;
+use hub_codegen::dbt::{Dbt, untold};
 use hub_codegen::failure::Finding;
 use hub_codegen::generate::{HostPlace, host};
 use hub_codegen::pipeline::{Front, Repo, front};
@@ -33,7 +33,10 @@ pub fn run(command: &CheckCommand) -> Outcome {
                 let found = Dbt::ensure(&repo.root, &repo.target, starting)
                     .and_then(|dbt| dbt.check(&checked.resolved.plan, &checked.loaded));
                 match found {
-                    Ok(found) => report.add(found.into_iter().map(Finding::from)),
+                    Ok(found) => {
+                        let found = untold(found, &checked.resolved.diagnostics);
+                        report.add(found.into_iter().map(Finding::from));
+                    }
                     Err(lack) => return report.machine(&lack),
                 }
             }
