@@ -71,3 +71,50 @@ fn a_code_has_the_level_that_the_sources_give_it() {
         }
     }
 }
+
+/// Where codes are expected, relative to this crate.
+const TESTS: &[&str] = &[
+    "src",
+    "tests",
+    "../bundle/tests",
+    "../bundle/src",
+    "../tests/tests",
+    "../xtask/src",
+    "../manifest/tests",
+];
+
+/// Every test's text: files of tests, what is written down for them, and the tests at the end of a source.
+fn tested() -> String {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut all = String::new();
+    for folder in TESTS {
+        for file in walkdir::WalkDir::new(here.join(folder)) {
+            let file = file.expect("a file");
+            let path = file.path();
+            let wanted = path.extension().is_some_and(|extension| extension == "rs" || extension == "snap");
+            if !wanted
+                || !file.file_type().is_file()
+                || path.file_name().is_some_and(|name| name == "codes.rs")
+            {
+                continue;
+            }
+            let text = fs::read_to_string(path).expect("a text");
+            let whole =
+                !folder.ends_with("src") || path.extension().is_some_and(|extension| extension == "snap");
+            let whole = whole || path.ends_with("tests.rs");
+            all.push_str(if whole {
+                &text
+            } else {
+                text.split_once("#[cfg(test)]").map_or("", |(_, tests)| tests)
+            });
+        }
+    }
+    all
+}
+
+#[test]
+fn every_code_is_hit_by_a_test() {
+    let tested = tested();
+    let missing: Vec<_> = CODES.iter().map(|code| code.code).filter(|code| !tested.contains(code)).collect();
+    assert!(missing.is_empty(), "no test expects {missing:?}");
+}

@@ -65,6 +65,15 @@ fn what_dbt_finds_has_a_place_and_a_way_out() {
         "{found:?}"
     );
 
+    let found = findings(|plugin| {
+        let seeds = plugin.join("dbt/seeds");
+        fs::create_dir(seeds.join("more")).expect("a folder");
+        let name = "patient_flow_items.csv";
+        fs::copy(seeds.join(name), seeds.join("more").join(name)).expect("a copy");
+    });
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with("HUB099 dbt/seeds/"), "{found:?}");
+
     let found =
         findings(|plugin| fs::write(plugin.join("dbt/models/more.yml"), "models: [\n").expect("a file"));
     assert!(found[0].starts_with("HUB097 dbt/models/more.yml:"), "{found:?}");

@@ -313,3 +313,17 @@ fn an_output_folder_that_cannot_be_written_is_the_machines_fault() {
     assert_eq!(outcome.code, 3);
     assert!(outcome.errors.contains("cannot be written"), "{}", outcome.errors);
 }
+
+#[test]
+fn a_file_that_is_no_text_cannot_be_imported_as_text() {
+    let text = format!(
+        "{}//- /repo/plugins/crm/frontend/src/A.tsx\nimport text from './note.txt?raw';\nexport default () => text;\n\
+         //- /repo/plugins/crm/frontend/src/note.txt\nx\n",
+        overrides(&["crm/frontend/src/A.tsx"])
+    );
+    let fixture = Fixture::new(&text);
+    fixture.put("plugins/crm/frontend/src/note.txt", [0xe4]);
+    let (code, findings) = fixture.findings();
+    assert_eq!(code, 1, "{findings:?}");
+    assert!(findings[0].starts_with("HUB064 repo/plugins/crm/frontend/src/note.txt"), "{findings:?}");
+}

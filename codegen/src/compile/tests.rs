@@ -261,3 +261,21 @@ fn a_dependency_that_cannot_be_had_is_told_with_its_place() {
     1 error in 1 plugin
     "#);
 }
+
+#[test]
+fn a_package_that_no_lock_names_is_refused_by_a_locked_build() {
+    let fixture = Fixture::new("pub mod customers;\n");
+    let manifest = fixture.path("authors/crm/backend/Cargo.toml");
+    let text = fs::read_to_string(&manifest).unwrap();
+    // Any package will do that the build itself needs, so that cargo has it at hand.
+    fixture.write("authors/crm/backend/Cargo.toml", &format!("{}\nitoa = \"1\"\n", text.trim_end()));
+    let findings = match fixture.compile_with(true, &mut |_| {}) {
+        Err(Failure::Plugin(findings)) => findings,
+        other => panic!("no errors in the plugins: {other:?}"),
+    };
+    let told: Vec<_> =
+        findings.iter().map(|found| (found.diagnostic.code, &found.diagnostic.plugin)).collect();
+    assert_eq!(told, [("HUB059", &Some("crm".to_string()))]);
+    assert!(findings[0].diagnostic.message.starts_with("itoa 1."), "{}", findings[0].diagnostic.message);
+    assert_eq!(findings[0].diagnostic.span.line, text.trim_end().lines().count() + 1);
+}

@@ -123,6 +123,10 @@ fn told(error: &DbtError, known: &Known) -> Diagnostic {
 
 /// Kind and name of what is there twice.
 fn duplicate(text: &str) -> Option<(&str, &str)> {
+    if let Some(rest) = text.strip_prefix("dbt found two ") {
+        let (kinds, rest) = rest.split_once(" with the name \"")?;
+        return Some((kinds.trim_end_matches('s'), rest.split('"').next()?));
+    }
     let (kind, rest) = text.strip_prefix("Found duplicate ")?.split_once(" '")?;
     Some((kind, rest.split('\'').next()?))
 }

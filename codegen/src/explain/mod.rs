@@ -111,7 +111,10 @@ impl Page {
 
     /// One line, broken at spaces where it would be too long; what follows is indented alike.
     fn line(&mut self, text: &str) {
-        let indent = 2 + text.len() - text.trim_start().len();
+        let inner = text.trim_start();
+        // What follows a number stands under its text.
+        let numbered = if inner.starts_with(|c: char| c.is_ascii_digit()) { 3 } else { 0 };
+        let indent = 2 + text.len() - inner.len() + numbered;
         let mut column = 0;
         for word in text.split(' ') {
             let wide = word.chars().count();

@@ -217,3 +217,17 @@ fn errors_are_reported_all_at_once_and_nothing_is_written() {
     ");
     assert!(!fixture.out().exists());
 }
+
+#[test]
+fn a_link_out_of_the_plugin_is_not_followed() {
+    let fixture = Fixture::new(&[
+        ("repo/plugins/crm/backend/Cargo.toml", &manifest("hub-plugin-crm", HUB)),
+        ("repo/plugins/crm/backend/src/lib.rs", ""),
+        ("secret.rs", "pub const KEY: &str = \"\";"),
+    ])
+    .plugin("crm", "repo/plugins/crm");
+    let link = fixture.dir.path().join("repo/plugins/crm/backend/src/secret.rs");
+    std::os::unix::fs::symlink("../../../../../secret.rs", link).unwrap();
+    let told = fixture.errors();
+    assert!(told.contains("HUB057") && told.contains("leads out of the plugin"), "{told}");
+}
