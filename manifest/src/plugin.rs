@@ -161,6 +161,12 @@ fn read(reader: &mut Reader<'_>, entries: &[Entry], folder: &str, out: &mut Mani
     if let Some(node) = get(entries, "optional_dependencies") {
         out.optional_dependencies = dependencies(reader, node, "optional_dependencies", &slug);
     }
+    let required: HashSet<&str> =
+        out.dependencies.iter().map(|required| required.slug.value.as_str()).collect();
+    for both in out.optional_dependencies.iter().filter(|optional| required.contains(&*optional.slug.value)) {
+        let message = format!("`{}` stands in `dependencies` too", both.slug.value);
+        reader.warning("HUB025", &both.slug.range, message, "remove it here: it is required anyway");
+    }
     order(reader, entries, out);
     if let Some(node) = get(entries, "routers") {
         routers(reader, node, out);

@@ -5,7 +5,7 @@ use crate::inventory::Route;
 
 /// What is said where only a build can tell a plugin's routes.
 pub const UNKNOWN: &str =
-    "known after the next `cargo xtask build-platform`: the plugin changed since the last one";
+    "known after the next `cargo xtask build-platform`: hub.lock has none of the plugin as it is now";
 
 /// What there is to say of `/api/…`, `GET /api/…` or the path of a page.
 pub fn explain(world: &World<'_>, what: &str) -> Option<String> {

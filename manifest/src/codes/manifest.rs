@@ -93,7 +93,7 @@ pub(super) const CODES: &[Code] = &[
         .cure("Write a requirement such as `>=0.1.0` or `^1.2`.")
         .why("An error: whether it is met cannot be decided."),
     Code::warning("HUB025", "an entry stands twice")
-        .cause("The same slug, permission, role or value stands twice in one list.")
+        .cause("The same slug, permission, role or value stands twice in one list, or a slug in `dependencies` and in `optional_dependencies`.")
         .cure("Remove one of the two.")
         .why("A warning: the list means the same without the second one."),
     Code::error("HUB026", "a plugin depends on itself")
