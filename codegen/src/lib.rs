@@ -23,6 +23,7 @@ pub mod rust_source;
 pub mod scaffold;
 pub mod scan;
 pub mod stage;
+pub mod types;
 pub mod webgen;
 pub mod websource;
 pub mod write;

@@ -7,6 +7,7 @@ use hub_codegen::dbt::{Dbt, untold};
 use hub_codegen::failure::Finding;
 use hub_codegen::generate::{HostPlace, host};
 use hub_codegen::pipeline::{Front, Repo, front};
+use hub_codegen::types;
 use hub_codegen::write::{Mode, Source, sync_tree};
 
 use crate::Outcome;
@@ -23,8 +24,8 @@ pub fn roots(repo: &Repo, named: &[PathBuf]) -> Vec<PathBuf> {
 
 /// Runs `check`.
 pub fn run(command: &CheckCommand) -> Outcome {
-    let args = &command.check;
     let repo = Repo::find();
+    let args = &command.check;
     let mut report = Report::new(args);
     match plan(&repo, args, &repo.version, false, &mut report) {
         Ok(checked) => {
@@ -37,6 +38,12 @@ pub fn run(command: &CheckCommand) -> Outcome {
                         let found = untold(found, &checked.resolved.diagnostics);
                         report.add(found.into_iter().map(Finding::from));
                     }
+                    Err(lack) => return report.machine(&lack),
+                }
+            }
+            if command.types {
+                match types::check(&repo, &checked) {
+                    Ok(found) => report.add(found.into_iter().map(Finding::from)),
                     Err(lack) => return report.machine(&lack),
                 }
             }

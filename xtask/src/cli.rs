@@ -51,6 +51,7 @@ pub struct CheckArgs {
     pub message_format: MessageFormat,
 }
 
+/// What `check` looks at.
 #[derive(Debug, Clone, Default, Args)]
 pub struct CheckCommand {
     #[command(flatten)]
@@ -58,6 +59,9 @@ pub struct CheckCommand {
     /// Let dbt's own parser check the dbt projects too
     #[arg(long)]
     pub dbt: bool,
+    /// Have TypeScript check the frontends, and every claim against the props of its surface
+    #[arg(long)]
+    pub types: bool,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -103,6 +103,7 @@ fn steps<'a>(repo: &'a Repo, machine: &'a Machine) -> Vec<Step<'a>> {
         "types of the web shell",
         Box::new(|| run_in(&repo.root, "npm", &["run", "--silent", "typecheck"])),
     );
+    add(machine.npm, "types of the plugins", Box::new(|| types_of_plugins(repo)));
     add(
         machine.npm,
         "tests of the web shell",
@@ -158,6 +159,13 @@ fn host(repo: &Repo) -> Result<(), String> {
     let settings = checked.iter().flat_map(|setting| ["--config", setting.as_str()]);
     let packages = ["-p", "hub-host", "-p", "hub-macros"];
     like_the_host(repo, &settings.chain(packages).collect::<Vec<_>>())
+}
+
+/// TypeScript's checker over the plugins.
+fn types_of_plugins(repo: &Repo) -> Result<(), String> {
+    let mut command = Command::new(std::env::current_exe().map_err(|error| error.to_string())?);
+    command.args(["check", "--types", "--deny-warnings"]).current_dir(&repo.root);
+    pass(command)
 }
 
 fn npm_packages(repo: &Repo) -> Result<(), String> {

@@ -193,6 +193,33 @@ fn claims_of(plugin: &LoadedPlugin, position: usize) -> Vec<Placed<'_>> {
     out
 }
 
+/// Where a plugin claims a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimPlace {
+    /// The key as the author wrote it.
+    pub key: String,
+    /// The module, relative to the plugin's root.
+    pub file: String,
+    /// Name of the export.
+    pub export: String,
+    /// The manifest that makes the claim.
+    pub manifest: PathBuf,
+    /// Where in it the key stands.
+    pub span: Span,
+}
+
+/// The places of all claims of a plugin, those that did not make it into the plan included.
+pub fn claim_places(plugin: &LoadedPlugin) -> Vec<ClaimPlace> {
+    let place = |placed: Placed<'_>| ClaimPlace {
+        key: placed.written,
+        file: placed.claim.file,
+        export: placed.claim.export,
+        manifest: placed.file,
+        span: placed.at_key,
+    };
+    claims_of(plugin, 0).into_iter().map(place).collect()
+}
+
 /// Whether the claim may stand: its key is open to the plugin, its module exists and gives what is claimed; warns of a key
 /// that nothing asks for.
 fn check_claim<'a>(context: &mut Context<'_>, placed: &Placed<'a>, known: &mut Known<'a>) -> bool {

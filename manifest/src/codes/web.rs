@@ -80,4 +80,12 @@ pub(super) const CODES: &[Code] = &[
         .cause("Two plugins, or a plugin and the shell, declare the same key in `SurfaceProps`.")
         .cure("Remove one of the declarations, or give the surface a key of its own.")
         .why("An error: props, seal and renames would depend on which of the two is read first, and TypeScript takes one type a key."),
+    Code::error("HUB091", "an override does not fit its surface")
+        .cause("`check --types`: the export of a claim is no component that accepts the props of its surface, or that of `frontend_entry` no list of pages.")
+        .cure("Take `OverrideProps<\"the.key\">` of `@platform/plugin-host` as the component's props.")
+        .why("An error: the component would be handed other props than it reads, and fail or stay empty when it is shown."),
+    Code::error("HUB092", "a TypeScript error in a plugin")
+        .cause("`check --types`: TypeScript's checker finds an error in a module of a plugin.")
+        .cure("Mend the marked place; an editor with TypeScript shows the same error.")
+        .why("An error: the sources say one thing and do another. A build does not look at types."),
 ];
