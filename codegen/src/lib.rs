@@ -7,6 +7,7 @@ pub mod cargo;
 pub mod compile;
 pub mod dbt;
 pub mod digest;
+pub mod docs;
 pub mod explain;
 pub mod failure;
 pub mod generate;

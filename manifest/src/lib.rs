@@ -18,5 +18,7 @@ pub mod plugin;
 pub mod public;
 mod reader;
 pub mod routes;
+#[cfg(feature = "schema")]
+pub mod schema;
 pub mod source;
 pub mod yaml;

@@ -29,6 +29,8 @@ pub enum Command {
     Diff(DiffArgs),
     /// Bring the committed example of a generated host up to date
     Golden(GoldenArgs),
+    /// Bring the generated documents and schemas up to date
+    Docs(DocsArgs),
     /// Run everything that the project checks, set-up included
     Test(TestArgs),
     /// Look for inputs that break a parser: with libFuzzer where a nightly toolchain is there
@@ -141,6 +143,13 @@ pub struct GoldenArgs {
 }
 
 #[derive(Debug, Clone, Args)]
+pub struct DocsArgs {
+    /// Change nothing; fail where a document is out of date
+    #[arg(long)]
+    pub check: bool,
+}
+
+#[derive(Debug, Clone, Args)]
 pub struct TestArgs {
     /// Run only the steps whose name holds one of these words
     #[arg(value_name = "STEP")]
@@ -180,6 +189,8 @@ pub enum MessageFormat {
     Human,
     /// One JSON object a line
     Json,
+    /// One SARIF 2.1.0 document at the end, for code review
+    Sarif,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -6,6 +6,7 @@ mod check;
 mod cli;
 mod dev;
 mod diff;
+mod docs;
 mod explain;
 mod fuzz;
 mod new_plugin;
@@ -44,7 +45,11 @@ impl From<Outcome> for ExitCode {
 }
 
 fn main() -> ExitCode {
-    let outcome = match Cli::parse().command {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return report::refused(&error).into(),
+    };
+    let outcome = match cli.command {
         Command::BuildPlatform(args) => build::run(&args),
         Command::Check(args) => check::run(&args),
         Command::NewPlugin(args) => new_plugin::run(&args),
@@ -52,6 +57,7 @@ fn main() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Diff(args) => diff::run(&args),
         Command::Golden(args) => check::golden(&args),
+        Command::Docs(args) => docs::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Bench(args) => bench::run(&args),

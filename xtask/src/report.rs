@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use hub_codegen::failure::{Finding, Machine};
 use hub_codegen::inventory::Change;
 use hub_codegen::report::{
-    Counts, Finished, Style, diagnostic_line, finished_line, human, machine, machine_line,
+    Counts, Finished, Style, Trouble, diagnostic_line, finished_line, human, machine, machine_line, more,
+    sarif, usage_line,
 };
 use hub_manifest::diagnostic::Level;
 
@@ -15,7 +16,7 @@ use crate::cli::{CheckArgs, MessageFormat};
 
 /// What one command has to say.
 pub struct Report {
-    json: bool,
+    format: MessageFormat,
     deny_warnings: bool,
     findings: Vec<Finding>,
     artifact: Option<(PathBuf, String)>,
@@ -28,7 +29,7 @@ impl Report {
         let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         let style = Style { color, ..Style::plain(current()) };
         Report {
-            json: args.message_format == MessageFormat::Json,
+            format: args.message_format,
             deny_warnings: args.deny_warnings,
             findings: Vec::new(),
             artifact: None,
@@ -42,7 +43,7 @@ impl Report {
             if self.deny_warnings {
                 finding.diagnostic.level = Level::Error;
             }
-            if self.json {
+            if self.format == MessageFormat::Json {
                 println!("{}", diagnostic_line(&finding.diagnostic, &self.style.current));
             }
             self.findings.push(finding);
@@ -61,7 +62,7 @@ impl Report {
 
     /// Tells what the build changed in its lock: at once to programs, to people on standard error.
     pub fn changes(&self, changes: &[Change]) {
-        if self.json {
+        if self.format == MessageFormat::Json {
             changes.iter().for_each(|change| println!("{}", change.json()));
         } else if !changes.is_empty() {
             eprintln!(
@@ -80,60 +81,104 @@ impl Report {
     pub fn finish(self, summary: &str) -> Outcome {
         let counts = Counts::of(&self.findings);
         let ok = counts.errors == 0 || self.artifact.is_some();
-        if self.json {
-            let artifact = self.artifact.as_ref();
-            let path = artifact.map(|(path, _)| std::path::absolute(path).unwrap_or_else(|_| path.clone()));
-            println!(
-                "{}",
-                finished_line(&Finished {
-                    ok,
-                    errors: counts.errors,
-                    warnings: counts.warnings,
-                    artifact: path.as_deref(),
-                    sha256: artifact.map(|(_, sha256)| sha256.as_str()),
-                })
-            );
-        } else {
-            if !self.findings.is_empty() {
-                eprintln!("{}", human(&self.findings, &self.style).trim_end());
+        match self.format {
+            MessageFormat::Json => {
+                let artifact = self.artifact.as_ref();
+                let path =
+                    artifact.map(|(path, _)| std::path::absolute(path).unwrap_or_else(|_| path.clone()));
+                println!(
+                    "{}",
+                    finished_line(&Finished {
+                        ok,
+                        errors: counts.errors,
+                        warnings: counts.warnings,
+                        artifact: path.as_deref(),
+                        sha256: artifact.map(|(_, sha256)| sha256.as_str()),
+                    })
+                );
             }
-            if ok && !summary.is_empty() {
-                eprintln!("{summary}");
+            MessageFormat::Sarif => println!("{}", sarif(&self.findings, None, &self.style.current)),
+            MessageFormat::Human => {
+                self.people();
+                if ok && !summary.is_empty() {
+                    eprintln!("{summary}");
+                }
             }
         }
         if ok { Outcome::Done } else { Outcome::Failed }
     }
 
+    /// The findings for people, and where to read on.
+    fn people(&self) {
+        if !self.findings.is_empty() {
+            eprintln!("{}", human(&self.findings, &self.style).trim_end());
+        }
+        if let Some(more) = more(&self.findings) {
+            eprintln!("{more}");
+        }
+    }
+
     /// Says what the machine lacks.
     pub fn machine(self, lack: &Machine) -> Outcome {
-        if self.json {
-            println!("{}", machine_line(lack));
-            let counts = Counts::of(&self.findings);
-            println!(
-                "{}",
-                finished_line(&Finished {
-                    errors: counts.errors + 1,
-                    warnings: counts.warnings,
-                    ..Finished::default()
-                })
-            );
-        } else {
-            if !self.findings.is_empty() {
-                eprintln!("{}", human(&self.findings, &self.style).trim_end());
+        match self.format {
+            MessageFormat::Json => {
+                println!("{}", machine_line(lack));
+                self.failed();
             }
-            eprintln!("{}", machine(lack, &self.style).trim_end());
+            MessageFormat::Sarif => self.document(Trouble::Machine(lack)),
+            MessageFormat::Human => {
+                self.people();
+                eprintln!("{}", machine(lack, &self.style).trim_end());
+            }
         }
         Outcome::Machine
     }
 
     /// Says what is wrong with the command line.
     pub fn usage(&self, message: &str) -> Outcome {
-        if self.json {
-            println!("{}", finished_line(&Finished { errors: 1, ..Finished::default() }));
+        match self.format {
+            MessageFormat::Json => {
+                println!("{}", usage_line(message));
+                self.failed();
+            }
+            MessageFormat::Sarif => self.document(Trouble::Usage(message)),
+            MessageFormat::Human => {}
         }
         eprintln!("error: {message}");
         Outcome::Usage
     }
+
+    /// The last line of JSON where one more error than the findings ended the command.
+    fn failed(&self) {
+        let Counts { errors, warnings, .. } = Counts::of(&self.findings);
+        println!("{}", finished_line(&Finished { errors: errors + 1, warnings, ..Finished::default() }));
+    }
+
+    fn document(&self, trouble: Trouble<'_>) {
+        println!("{}", sarif(&self.findings, Some(trouble), &self.style.current));
+    }
+}
+
+/// Says what `clap` has against the command line, in the format that the line asks for, as far as it can be told.
+pub fn refused(error: &clap::Error) -> Outcome {
+    let words: Vec<String> = std::env::args().collect();
+    let asks = |format: &str| {
+        words.iter().any(|word| *word == format!("--message-format={format}"))
+            || words.windows(2).any(|pair| pair[0] == "--message-format" && pair[1] == format)
+    };
+    let message_format = match (asks("json"), asks("sarif")) {
+        (true, _) => MessageFormat::Json,
+        (_, true) => MessageFormat::Sarif,
+        _ => MessageFormat::Human,
+    };
+    // Help and versions are asked for: they are no mistake.
+    if message_format == MessageFormat::Human || !error.use_stderr() {
+        error.exit();
+    }
+    let text = error.to_string();
+    let first = text.lines().next().unwrap_or_default();
+    Report::new(&CheckArgs { message_format, ..CheckArgs::default() })
+        .usage(first.strip_prefix("error: ").unwrap_or(first))
 }
 
 fn current() -> PathBuf {

@@ -62,6 +62,13 @@ pub fn summary(counts: Counts) -> String {
     }
 }
 
+/// Where to read on: the first error's code, or else the first warning's.
+pub fn more(findings: &[Finding]) -> Option<String> {
+    let first = findings.iter().min_by_key(|finding| finding.diagnostic.level)?.diagnostic.code;
+    let what = if findings.iter().any(Finding::is_error) { "an error" } else { "a warning" };
+    Some(format!("for more about {what}: cargo xtask explain {first}"))
+}
+
 /// Something that the machine lacks.
 pub fn machine(machine: &Machine, style: &Style) -> String {
     let mut group = Group::with_title(Tone::ERROR.primary_title(&machine.what));

@@ -9,7 +9,11 @@ use super::shown;
 use crate::failure::Machine;
 
 /// Code of what no plugin is to blame for.
-const MACHINE: &str = "HUB090";
+pub(super) const MACHINE: &str = "HUB090";
+/// Code of a command line that makes no sense.
+pub(super) const USAGE: &str = "HUB000";
+/// What to do about it.
+pub(super) const USAGE_HELP: &str = "`cargo xtask <command> --help` lists what a command takes";
 
 #[derive(Serialize)]
 struct Line<'a> {
@@ -79,19 +83,28 @@ pub fn diagnostic_line(diagnostic: &Diagnostic, current: &Path) -> String {
 
 /// Something that the machine lacks, in the form of a diagnostic without a place.
 pub fn machine_line(machine: &Machine) -> String {
-    line(&Line {
+    line(&without_place(MACHINE, &machine.what, &machine.help))
+}
+
+/// What is wrong with the command line, in the form of a diagnostic without a place.
+pub fn usage_line(message: &str) -> String {
+    line(&without_place(USAGE, message, USAGE_HELP))
+}
+
+fn without_place<'a>(code: &'a str, message: &'a str, help: &'a str) -> Line<'a> {
+    Line {
         kind: "diagnostic",
         level: Level::Error,
-        code: MACHINE,
-        message: &machine.what,
+        code,
+        message,
         plugin: None,
         file: None,
         line: None,
         column: None,
-        help: &machine.help,
+        help,
         label: "",
         related: Vec::new(),
-    })
+    }
 }
 
 /// The last line of a command.

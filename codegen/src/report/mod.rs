@@ -2,6 +2,7 @@
 
 mod human;
 mod json;
+mod sarif;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,8 +12,9 @@ use hub_manifest::diagnostic::Level;
 use crate::failure::Finding;
 
 pub(crate) use human::plain;
-pub use human::{human, machine, summary};
-pub use json::{Finished, diagnostic_line, finished_line, machine_line};
+pub use human::{human, machine, more, summary};
+pub use json::{Finished, diagnostic_line, finished_line, machine_line, usage_line};
+pub use sarif::{Trouble, sarif};
 
 /// How text for people is laid out.
 #[derive(Debug, Clone)]

@@ -4,6 +4,10 @@ use super::Code;
 
 /// The codes, in the order of their numbers.
 pub(super) const CODES: &[Code] = &[
+    Code::error("HUB000", "the command line makes no sense")
+        .cause("An argument is not known, lacks its value, or names a plugin root that is not there. The exit code is 2.")
+        .cure("`cargo xtask <command> --help` lists what the command takes.")
+        .why("An error: nothing was checked or built."),
     Code::error("HUB054", "a plugin does not compile")
         .cause("rustc found an error in a plugin's crate; the message ends with rustc's own code.")
         .cure("Mend the marked place. `rustc --explain` tells more about the code at the message's end.")
