@@ -216,7 +216,26 @@ fn a_command_line_that_makes_no_sense() {
 
     let json = ["check", "--message-format", "json", "--plugins", &path("gone")];
     let messages = ran(xtask(json), 2).messages();
+    let codes: Vec<_> = messages.iter().filter_map(|message| message["code"].as_str()).collect();
+    assert_eq!(codes, ["HUB000"]);
     assert_eq!(messages.last().expect("a last line")["ok"], false);
+}
+
+#[test]
+fn findings_for_code_review_are_one_document() {
+    let folder = plugins(&[("crm/plugin.yaml", "name: crm\nversion: one\n")]);
+    let mut command = xtask(["check", "--message-format", "sarif", "--plugins"]);
+    command.arg(folder.path());
+    let sarif: serde_json::Value = serde_json::from_str(&ran(command, 1).stdout).expect("one JSON document");
+    assert_eq!(sarif["version"], "2.1.0");
+    let results = sarif["runs"][0]["results"].as_array().expect("results");
+    let told: Vec<_> = results.iter().map(|r| (r["ruleId"].as_str(), r["level"].as_str())).collect();
+    assert_eq!(told, [(Some("HUB010"), Some("error")), (Some("HUB015"), Some("error"))]);
+    assert_eq!(results[1]["locations"][0]["physicalLocation"]["region"]["startLine"], 2);
+    for result in results {
+        let index = result["ruleIndex"].as_u64().expect("an index") as usize;
+        assert_eq!(sarif["runs"][0]["tool"]["driver"]["rules"][index]["id"], result["ruleId"]);
+    }
 }
 
 /// The xtask that `cargo` built beside this test. Unlike `cargo run` it can be told of another checkout.
