@@ -22,6 +22,7 @@ use semver::Version;
 use crate::load::LoadedPlugin;
 use crate::websource::Source;
 use order::Constraints;
+pub(crate) use web::page_matches;
 pub use web::{ClaimPlace, claim_places};
 
 /// What the plugins are resolved against.

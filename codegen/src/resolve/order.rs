@@ -67,20 +67,6 @@ fn cycle(waiting: &BTreeMap<&str, BTreeSet<&str>>) -> Vec<String> {
     path.into_iter().map(str::to_string).collect()
 }
 
-/// Every slug that `slug` depends on, at any distance.
-pub fn depends_on<'a>(plugins: &'a BTreeMap<String, Constraints>, slug: &'a str) -> BTreeSet<&'a str> {
-    let mut found = BTreeSet::new();
-    let mut open = vec![slug];
-    while let Some(slug) = open.pop() {
-        for dependency in plugins.get(slug).into_iter().flat_map(|constraints| &constraints.dependencies) {
-            if found.insert(dependency.as_str()) {
-                open.push(dependency);
-            }
-        }
-    }
-    found
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,12 +101,5 @@ mod tests {
         check("a: b, b: a", Err("a → b → a"));
         check("a: b, b: c, c: d, d: b, e", Err("b → c → d → b"));
         check("a: a", Err("a → a"));
-    }
-
-    #[test]
-    fn dependencies_are_followed_to_the_end() {
-        let plugins = plugins("a: b, b: c, c, d");
-        assert_eq!(depends_on(&plugins, "a").into_iter().collect::<Vec<_>>(), ["b", "c"]);
-        assert!(depends_on(&plugins, "d").is_empty());
     }
 }

@@ -509,7 +509,7 @@ fn warn_of_dead_navigation(context: &mut Context<'_>, plugin: &LoadedPlugin, pat
 }
 
 /// Whether a page's path, with `:name` and a closing `*`, answers a path of the navigation.
-fn page_matches(page: &str, path: &str) -> bool {
+pub(crate) fn page_matches(page: &str, path: &str) -> bool {
     let mut wanted = path.split('/');
     for segment in page.split('/') {
         match (segment, wanted.next()) {
