@@ -1,58 +1,60 @@
 //! The whole application as one axum router: all routes with their plugins' contexts, the page, the middleware.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use axum::extract::Request;
+use tokio::sync::watch;
 
 use crate::ctx::{Config, Ctx};
-use crate::db::Db;
+use crate::db::{Db, Error};
+use crate::identity::{Limits, Passwords, Sessions};
+use crate::live::Live;
 use crate::middleware;
 use crate::mount::{self, Mounted};
-use crate::overrides::Chains;
-use crate::registry::{Hub, Plugin};
+use crate::registry::{Hub, Registry};
 use crate::web::{self, Web};
 
 /// What the application is made of.
 pub(crate) struct Parts {
     pub(crate) version: String,
-    pub(crate) plugins: Vec<Plugin>,
+    pub(crate) registry: Registry,
     pub(crate) routes: Vec<Mounted>,
-    pub(crate) chains: Chains,
     pub(crate) db: Db,
+    pub(crate) data: PathBuf,
     pub(crate) web: Web,
 }
 
-/// Puts it together.
-pub(crate) fn assemble(parts: Parts) -> axum::Router {
-    let Parts { version, plugins, routes, chains, db, web } = parts;
+/// Puts it together: what all requests share, and the router that answers them.
+pub(crate) async fn assemble(parts: Parts) -> Result<(Arc<Hub>, axum::Router), Error> {
+    let Parts { version, registry, routes, db, data, web } = parts;
     let web_folder: Option<PathBuf> = match &web {
         Web::Disk(folder) => Some(folder.clone()),
         Web::Loaded(_) | Web::Absent => None,
     };
     let hub = Arc::new(Hub {
         version,
-        plugins,
-        chains,
         routes,
+        live: Live::start(&db, registry).await?,
+        db,
+        sessions: Sessions::default(),
+        sign_in_limits: Limits::default(),
+        passwords: Passwords::default(),
+        data,
+        ending: watch::Sender::new(false),
         web_folder,
         started: crate::new_id(),
         description: OnceLock::new(),
     });
-    let mut configs: BTreeMap<&str, &Config> = BTreeMap::new();
-    let mut out_of_order = BTreeSet::new();
-    for plugin in &hub.plugins {
-        configs.entry(plugin.name()).or_insert(&plugin.config);
-        if !plugin.works() {
-            out_of_order.insert(plugin.name().to_owned());
-        }
-    }
+    let registry = hub.live.snapshot().registry.clone();
+    let configs: BTreeMap<&str, &Config> =
+        registry.plugins.iter().rev().map(|plugin| (plugin.name(), &plugin.config)).collect();
     let ctx_of = |owner: &str| {
         let config = configs.get(owner).copied().cloned().unwrap_or_default();
-        Ctx::new(owner, db.clone(), config, hub.clone())
+        Ctx::new(owner, config, hub.clone())
     };
-    let router = mount::build(&hub.routes, &ctx_of, &out_of_order)
+    let router = mount::build(&hub.routes, &ctx_of, &registry)
         .fallback(move |request: Request| std::future::ready(web::answer(&web, &request)));
-    middleware::wrap(router)
+    Ok((hub, middleware::wrap(router)))
 }

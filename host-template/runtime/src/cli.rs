@@ -1,12 +1,16 @@
 //! The host's command line: one `match` that sends each command to its function.
 
+mod admin;
+
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use serde::Serialize;
 
+use self::admin::CreateUser;
 use crate::api::plugin_views;
 use crate::discover::customer_plugins;
 use crate::fault::Fault;
@@ -14,6 +18,7 @@ use crate::gather::gather;
 use crate::logs;
 use crate::mount::PLATFORM;
 use crate::platform::{Mount, Platform};
+use crate::registry::Plugin;
 use crate::serve;
 use crate::settings::{self, process_env};
 use crate::start::{self, Options};
@@ -37,6 +42,11 @@ enum Command {
         #[arg(long, hide = true)]
         dev: bool,
     },
+    /// Manage the users of this installation
+    Admin {
+        #[command(subcommand)]
+        command: AdminCommand,
+    },
     /// Look at the vertical plugins
     Plugins {
         #[command(subcommand)]
@@ -51,6 +61,12 @@ enum Command {
         #[arg(long, hide = true, requires = "json")]
         trace: bool,
     },
+}
+
+#[derive(Subcommand)]
+enum AdminCommand {
+    /// Add a user, or give one another password, role or tenant; the password is read from standard input
+    CreateUser(CreateUser),
 }
 
 #[derive(Subcommand)]
@@ -87,6 +103,7 @@ pub(crate) fn run(platform: &Platform) -> ExitCode {
     };
     let done = match cli.command {
         Command::Serve { listen, dev } => serve(platform, listen, dev),
+        Command::Admin { command: AdminCommand::CreateUser(new) } => admin::create_user(&new),
         Command::Plugins { command: PluginsCommand::List { json } } => list_plugins(platform, json),
         Command::Routes { json, trace } => list_routes(platform, json, trace),
     };
@@ -101,16 +118,21 @@ pub(crate) fn run(platform: &Platform) -> ExitCode {
 
 fn serve(platform: &Platform, listen: SocketAddr, dev: bool) -> Result<(), Fault> {
     logs::start(&process_env);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| {
-        Fault::machine(
-            format!("cannot start the host's threads: {}", settings::reason(&e)),
-            "raise the limits on threads and open files for the user that runs the host",
-        )
-    })?;
+    let runtime = runtime()?;
     let dev = dev || process_env("HUB_DEV").is_some_and(|value| value == "1");
     let result = runtime.block_on(serve::run(platform, listen, &Options { env: &process_env, dev }));
     runtime.shutdown_timeout(std::time::Duration::from_millis(500));
     result
+}
+
+/// The threads that answer requests.
+fn runtime() -> Result<tokio::runtime::Runtime, Fault> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| {
+        Fault::machine(
+            format!("cannot start the host's threads: {}", settings::reason(&e)),
+            "raise the limits on threads and open files for the user that runs the host",
+        )
+    })
 }
 
 /// Prints the route table; needs neither a data folder nor a database.
@@ -158,7 +180,8 @@ fn list_plugins(platform: &Platform, json: bool) -> Result<(), Fault> {
     let mut plugins = start::of_build(plan.plugins, &platform.gather(false), &process_env);
     // Without a data folder there are no plugins of the customer's to list.
     if let Some(data) = settings::existing_data_dir(&process_env) {
-        plugins.extend(customer_plugins(&data, &plugins));
+        let of_build: Vec<Arc<Plugin>> = plugins.iter().cloned().map(Arc::new).collect();
+        plugins.extend(customer_plugins(&data, &of_build));
     }
     let views = plugin_views(&plugins);
     if json {

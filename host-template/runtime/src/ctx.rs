@@ -17,14 +17,13 @@ pub struct Ctx(Arc<Inner>);
 
 struct Inner {
     plugin: String,
-    db: Db,
     config: Config,
     hub: Arc<Hub>,
 }
 
 impl Ctx {
-    pub(crate) fn new(plugin: &str, db: Db, config: Config, hub: Arc<Hub>) -> Ctx {
-        Ctx(Arc::new(Inner { plugin: plugin.to_owned(), db, config, hub }))
+    pub(crate) fn new(plugin: &str, config: Config, hub: Arc<Hub>) -> Ctx {
+        Ctx(Arc::new(Inner { plugin: plugin.to_owned(), config, hub }))
     }
 
     /// Slug of the plugin that the handler belongs to.
@@ -34,7 +33,7 @@ impl Ctx {
 
     /// The host's database; the plugin's tables are named `plugin_<slug>_*`.
     pub fn db(&self) -> &Db {
-        &self.0.db
+        &self.0.hub.db
     }
 
     /// The plugin's settings, as `config` in its `plugin.yaml` declares them.
@@ -43,7 +42,7 @@ impl Ctx {
     }
 
     /// The platform, for its own handlers.
-    pub(crate) fn hub(&self) -> &Hub {
+    pub(crate) fn hub(&self) -> &Arc<Hub> {
         &self.0.hub
     }
 }

@@ -6,6 +6,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::panic::catch_unwind;
 use std::path::Path;
+use std::sync::Arc;
 
 use hub_manifest::diagnostic::{Diagnostic, Level};
 use hub_manifest::plan::HostPlugin;
@@ -16,7 +17,9 @@ use crate::ctx::Config;
 use crate::registry::{Origin, Plugin};
 
 /// The plugins in `<data>/plugins`, by folder name.
-pub(crate) fn customer_plugins(data_dir: &Path, of_build: &[Plugin]) -> Vec<Plugin> {
+///
+/// A name of the release's is the release's: the customer's plugin is listed as shadowed.
+pub(crate) fn customer_plugins(data_dir: &Path, of_build: &[Arc<Plugin>]) -> Vec<Plugin> {
     let folder = data_dir.join("plugins");
     let Ok(entries) = fs::read_dir(&folder) else { return Vec::new() };
     let mut names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
@@ -25,8 +28,9 @@ pub(crate) fn customer_plugins(data_dir: &Path, of_build: &[Plugin]) -> Vec<Plug
     for name in names {
         let Some(mut plugin) = one(&folder.join(&name), &name.to_string_lossy()) else { continue };
         if of_build.iter().any(|other| other.name() == plugin.name()) {
-            plugin.errors.push(format!(
-                "the release has a vertical plugin `{}` already: give this one another name",
+            plugin.shadowed = true;
+            plugin.warnings.push(format!(
+                "not used: the release has a vertical plugin `{}` already; give this one another name",
                 plugin.name()
             ));
         } else if found.iter().any(|other| other.ok() && other.name() == plugin.name()) {
@@ -67,14 +71,20 @@ fn one(folder: &Path, name: &str) -> Option<Plugin> {
         warnings
             .push("its routers are not mounted: a backend is linked when the platform is built".to_owned());
     }
+    if manifest.migrations.is_some() {
+        warnings
+            .push("its migrations do not run: only a plugin of the release has tables of its own".to_owned());
+    }
     Some(Plugin {
         about: describe(&manifest, name),
         origin: Origin::Data,
+        root: folder.to_path_buf(),
         config: Config::default(),
         routes: Vec::new(),
         errors: say(Level::Error),
         unset: Vec::new(),
         warnings,
+        shadowed: false,
     })
 }
 
@@ -105,19 +115,12 @@ fn sentence(diagnostic: &Diagnostic) -> String {
     format!("{code} plugin.yaml:{}:{}: {message}{help}", span.line, span.column)
 }
 
-/// What the list of plugins shows of a manifest, as far as it could be read. What needs a build, or has not been switched
-/// on for anybody, is left out.
+/// The plugin that a manifest describes, as far as it could be read. What needs a build is left out.
 fn describe(manifest: &Manifest, folder: &str) -> HostPlugin {
     let slug = manifest.name.as_ref().map_or(folder, |name| &name.value);
     HostPlugin {
         routers: Vec::new(),
         public_routes: Vec::new(),
-        nav: Vec::new(),
-        permissions: Vec::new(),
-        seed_groups: Vec::new(),
-        known_scripts: Vec::new(),
-        dataset_templates: Vec::new(),
-        dashboard_seeds: Vec::new(),
         config: BTreeMap::new(),
         migrations: None,
         ..HostPlugin::from_manifest(manifest, slug)
@@ -182,10 +185,11 @@ mod tests {
         let folder = Folder::new("taken", &[("extra/plugin.yaml", SOUND.as_bytes())]);
         let of_build =
             customer_plugins(&folder.0, &[]).pop().map(|p| Plugin { origin: Origin::Install, ..p }).unwrap();
-        let found = customer_plugins(&folder.0, &[of_build]);
+        let found = customer_plugins(&folder.0, &[Arc::new(of_build)]);
+        assert!(found[0].shadowed && !found[0].ok());
         assert_eq!(
-            found[0].errors,
-            ["the release has a vertical plugin `extra` already: give this one another name"]
+            found[0].warnings,
+            ["not used: the release has a vertical plugin `extra` already; give this one another name"]
         );
     }
 }

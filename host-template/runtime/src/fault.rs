@@ -21,6 +21,11 @@ impl Fault {
         Fault { what: what.into(), how: how.into(), exit: 1 }
     }
 
+    /// What was asked for cannot be meant: exit code 2.
+    pub(crate) fn usage(what: impl Into<String>, how: impl Into<String>) -> Fault {
+        Fault { what: what.into(), how: how.into(), exit: 2 }
+    }
+
     /// The exit code.
     pub(crate) fn exit(&self) -> u8 {
         self.exit

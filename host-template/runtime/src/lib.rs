@@ -22,16 +22,21 @@
 // The macros write `::hub::…`, here as in a plugin.
 extern crate self as hub;
 
+mod access;
 mod api;
 mod app;
+mod audit;
 mod cli;
 mod config;
 mod ctx;
 pub mod db;
 mod discover;
+mod enable;
 mod extract;
 mod fault;
 mod gather;
+mod identity;
+mod live;
 mod logs;
 pub mod middleware;
 mod mount;
@@ -51,11 +56,13 @@ mod web;
 
 use std::process::ExitCode;
 
+pub use access::{Allowed, Caller, Permission};
 pub use axum;
 pub use ctx::{Config, Ctx};
 pub use db::Db;
 pub use extract::{Created, Json, Path, Query};
 pub use hub_macros::{router, routes};
+pub use identity::{Org, Role, Tenant, User};
 pub use page::{DEFAULT_LIMIT, MAX_LIMIT, Page, Paged};
 pub use platform::{Mount, Platform};
 pub use problem::{FieldError, Problem, ProblemBody, Result};
@@ -68,8 +75,8 @@ pub use validate::Check;
 /// What a plugin's module begins with: `use hub::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        Check, Created, Ctx, Json, Page, Paged, Path, Problem, Query, Result, Router, args, delete, get,
-        patch, post, put, routes,
+        Allowed, Caller, Check, Created, Ctx, Json, Page, Paged, Path, Problem, Query, Result, Router, args,
+        delete, get, patch, permission, post, put, routes,
     };
     pub use axum::http::StatusCode;
     pub use utoipa::{self, IntoParams, ToSchema};
@@ -87,9 +94,14 @@ pub fn new_id() -> String {
 
 /// The time now as it is kept in the database: RFC 3339 in UTC, which sorts as text.
 pub fn now() -> String {
-    use time::format_description::well_known::Rfc3339;
-    let now = time::OffsetDateTime::now_utc();
-    // Milliseconds, so that every text is of one length.
-    let now = now.replace_millisecond(now.millisecond()).unwrap_or(now);
-    now.format(&Rfc3339).unwrap_or_default()
+    at(time::OffsetDateTime::now_utc())
+}
+
+/// A time as it is kept in the database.
+pub(crate) fn at(time: time::OffsetDateTime) -> String {
+    // Milliseconds, always three digits of them: texts of one length sort like the times.
+    let millis = time.millisecond();
+    let (date, time) = (time.date(), time.time());
+    let (hour, minute, second) = time.as_hms();
+    format!("{date}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
 }

@@ -8,10 +8,14 @@ use std::panic::Location;
 use axum::extract::MatchedPath;
 use axum::http::{Method, StatusCode};
 use axum::routing::{MethodFilter, MethodRouter};
+use hub_manifest::public::is_public;
 use hub_manifest::routes::{Place, Route as Row, RouteConflict};
 
+use crate::access::{Guard, Target};
+use crate::api;
 use crate::ctx::Ctx;
 use crate::problem::Problem;
+use crate::registry::{Plugin, Registry};
 use crate::router::{Description, Endpoint, Route, Router};
 
 /// Stands for a plugin's slug where a route is the platform's own.
@@ -171,47 +175,62 @@ fn mistake_in(path: &str) -> Option<&'static str> {
     })
 }
 
-/// axum's router. A plugin in `out_of_order` answers every request with the problem in its place.
-pub(crate) fn build(
-    routes: &[Mounted],
-    ctx_of: &dyn Fn(&str) -> Ctx,
-    out_of_order: &BTreeSet<String>,
-) -> axum::Router {
-    let contexts: BTreeMap<&str, Ctx> = routes
+/// axum's router, each handler behind its gate.
+pub(crate) fn build(routes: &[Mounted], ctx_of: &dyn Fn(&str) -> Ctx, registry: &Registry) -> axum::Router {
+    let owners: BTreeMap<&str, Owner> = routes
         .iter()
         .map(|route| route.owner.as_str())
         .collect::<BTreeSet<_>>()
         .into_iter()
-        .map(|owner| (owner, ctx_of(owner)))
+        .map(|owner| (owner, Owner::of(owner, ctx_of, registry)))
         .collect();
     let mut paths: BTreeMap<&str, (&str, MethodRouter<Ctx>)> = BTreeMap::new();
     for route in routes {
+        let Some(owner) = owners.get(route.owner.as_str()) else { continue };
+        // `settle` lets no other method through than those that a `Router` can hold.
+        let Ok(filter) = MethodFilter::try_from(route.method.clone()) else { continue };
         let entry = paths
             .entry(&route.path)
             .or_insert_with(|| (&route.owner, MethodRouter::new().fallback(wrong_method)));
-        // `settle` lets no other method through than those that a `Router` can hold.
-        let Ok(filter) = MethodFilter::try_from(route.method.clone()) else { continue };
         let methods = std::mem::take(&mut entry.1);
-        entry.1 = if out_of_order.contains(&route.owner) {
-            methods.on(filter, unavailable)
-        } else {
-            methods.on(filter, route.endpoint)
-        };
+        entry.1 = methods.on(filter, owner.guard(route));
     }
     paths
         .into_iter()
-        .filter_map(|(path, (owner, methods))| Some((path, methods.with_state(contexts.get(owner)?.clone()))))
+        .filter_map(|(path, (owner, methods))| {
+            Some((path, methods.with_state(owners.get(owner)?.ctx.clone())))
+        })
         .fold(axum::Router::new(), |router, (path, methods)| router.route(path, methods))
+}
+
+/// Whose a route is, as far as its gate has to know.
+struct Owner<'a> {
+    ctx: Ctx,
+    /// The plugin with its place in the registry; none for the platform.
+    plugin: Option<(usize, &'a Plugin)>,
+}
+
+impl<'a> Owner<'a> {
+    fn of(owner: &str, ctx_of: &dyn Fn(&str) -> Ctx, registry: &'a Registry) -> Owner<'a> {
+        let place = registry.plugins.iter().position(|plugin| plugin.name() == owner);
+        let plugin = place.map(|place| (place, &*registry.plugins[place]));
+        Owner { ctx: ctx_of(owner), plugin }
+    }
+
+    fn guard(&self, route: &Mounted) -> Guard {
+        let Some((place, plugin)) = self.plugin else {
+            let public = api::is_public(&route.path);
+            return Guard { target: Target::Endpoint(route.endpoint), public, plugin: None };
+        };
+        let target = if plugin.works() { Target::Endpoint(route.endpoint) } else { Target::Unavailable };
+        let public = is_public(&plugin.about, route.method.as_str(), &route.path);
+        Guard { target, public, plugin: Some(place) }
+    }
 }
 
 /// The `Allow` header is axum's.
 async fn wrong_method(method: Method, path: MatchedPath) -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED).detail(format!("{} does not answer {method}", path.as_str()))
-}
-
-/// In place of the handlers of a plugin that cannot work.
-async fn unavailable(ctx: Ctx) -> Problem {
-    ctx.hub().why_unavailable(ctx.plugin())
 }
 
 #[cfg(test)]

@@ -44,6 +44,10 @@ pub struct ProblemBody {
     /// One entry a field that is not acceptable.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
+    /// Seconds until it is worth trying again, for the `Retry-After` header.
+    #[serde(skip)]
+    #[schema(ignore)]
+    retry_after: Option<u64>,
 }
 
 /// What is wrong with one field of the request.
@@ -67,6 +71,7 @@ impl Problem {
             code: None,
             request_id: None,
             errors: Vec::new(),
+            retry_after: None,
         }))
     }
 
@@ -124,6 +129,12 @@ impl Problem {
         self
     }
 
+    /// Says after how many seconds it is worth trying again.
+    pub fn retry_after(mut self, seconds: u64) -> Problem {
+        self.0.retry_after = Some(seconds);
+        self
+    }
+
     /// The HTTP status.
     pub fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
@@ -167,6 +178,9 @@ impl IntoResponse for Problem {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(seconds) = self.0.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
         // The middleware takes it from here to add the request's path and identifier.
         response.extensions_mut().insert(self);
         response

@@ -1,27 +1,39 @@
 //! What the running host knows: its plugins and their state, the routes, the override chains.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use axum::body::Bytes;
 use axum::http::StatusCode;
-use hub_manifest::plan::{HostPlugin, Visibility};
+use hub_manifest::plan::HostPlugin;
 use hub_manifest::public::is_public;
 use serde::Serialize;
+use tokio::sync::watch;
 use utoipa::ToSchema;
 
 use crate::ctx::Config;
+use crate::db::Db;
+use crate::discover::customer_plugins;
+use crate::identity::{Limits, Passwords, Sessions};
+use crate::live::Live;
 use crate::mount::Mounted;
-use crate::overrides::{Active, Chains};
-use crate::problem::{FieldError, Problem};
+use crate::overrides::Chains;
+use crate::problem::{FieldError, Problem, Result};
 
-/// The state that all requests share.
+/// What all requests share.
 pub(crate) struct Hub {
     pub(crate) version: String,
-    pub(crate) plugins: Vec<Plugin>,
-    pub(crate) chains: Chains,
     pub(crate) routes: Vec<Mounted>,
+    pub(crate) db: Db,
+    /// Plugins and switches, as they are now.
+    pub(crate) live: Live,
+    pub(crate) sessions: Sessions,
+    pub(crate) sign_in_limits: Limits,
+    pub(crate) passwords: Passwords,
+    /// The customer's folder.
+    pub(crate) data: PathBuf,
+    /// True once the host has been asked to end: streams that never end by themselves end then.
+    pub(crate) ending: watch::Sender<bool>,
     /// The page's folder, while it is being worked on.
     pub(crate) web_folder: Option<PathBuf>,
     /// A word that no other run of the host has.
@@ -30,10 +42,41 @@ pub(crate) struct Hub {
     pub(crate) description: OnceLock<Bytes>,
 }
 
+/// The plugins that there are, and the override chains of the build.
+pub(crate) struct Registry {
+    /// Those of the build first, in plugin order: their places never change while the host runs.
+    pub(crate) plugins: Vec<Arc<Plugin>>,
+    pub(crate) chains: Arc<Chains>,
+}
+
+impl Registry {
+    /// The build's plugins and the customer's.
+    pub(crate) fn new(plugins: Vec<Plugin>, chains: Chains) -> Registry {
+        Registry { plugins: plugins.into_iter().map(Arc::new).collect(), chains: Arc::new(chains) }
+    }
+
+    /// The plugin of this name.
+    pub(crate) fn find(&self, slug: &str) -> Option<&Arc<Plugin>> {
+        self.plugins.iter().find(|plugin| plugin.name() == slug && !plugin.shadowed)
+    }
+
+    /// The same with the customer's plugins as they are on disk now.
+    pub(crate) fn rescanned(&self, data: &Path) -> Registry {
+        let mut plugins: Vec<Arc<Plugin>> =
+            self.plugins.iter().filter(|plugin| plugin.origin == Origin::Install).cloned().collect();
+        let found = customer_plugins(data, &plugins);
+        plugins.extend(found.into_iter().map(Arc::new));
+        Registry { plugins, chains: self.chains.clone() }
+    }
+}
+
 /// One vertical plugin, in whatever state.
+#[derive(Clone)]
 pub(crate) struct Plugin {
     pub(crate) about: HostPlugin,
     pub(crate) origin: Origin,
+    /// Its folder, where its files are at run time.
+    pub(crate) root: PathBuf,
     pub(crate) config: Config,
     pub(crate) routes: Vec<PluginRoute>,
     /// What keeps it from working at all.
@@ -41,6 +84,8 @@ pub(crate) struct Plugin {
     /// Settings that it lacks.
     pub(crate) unset: Vec<String>,
     pub(crate) warnings: Vec<String>,
+    /// Whether another plugin of the same name is used in its place.
+    pub(crate) shadowed: bool,
 }
 
 /// Where a plugin comes from.
@@ -93,7 +138,17 @@ impl Plugin {
             })
             .collect();
         let warnings = about.warnings.clone();
-        Plugin { about, origin: Origin::Install, config, routes, errors: Vec::new(), unset, warnings }
+        Plugin {
+            about,
+            origin: Origin::Install,
+            root: PathBuf::new(),
+            config,
+            routes,
+            errors: Vec::new(),
+            unset,
+            warnings,
+            shadowed: false,
+        }
     }
 
     /// Slug.
@@ -101,49 +156,59 @@ impl Plugin {
         &self.about.name
     }
 
-    /// Whether it has no errors.
+    /// Whether it is in use and has no errors.
     pub(crate) fn ok(&self) -> bool {
-        self.errors.is_empty()
+        self.errors.is_empty() && !self.shadowed
+    }
+
+    /// Folder of its SQL migrations.
+    pub(crate) fn migrations(&self) -> Option<PathBuf> {
+        self.about.migrations.as_ref().map(|folder| self.root.join(folder))
     }
 
     /// Whether its API can answer.
     pub(crate) fn works(&self) -> bool {
         self.ok() && self.unset.is_empty()
     }
-
-    /// Whether it shows in the navigation.
-    pub(crate) fn in_nav(&self) -> bool {
-        self.ok() && self.about.visibility != Visibility::Internal
-    }
 }
 
-/// How many there are, with and without errors.
-pub(crate) fn count(plugins: &[Plugin]) -> Counts {
-    let total = plugins.len();
-    let ok = plugins.iter().filter(|plugin| plugin.ok()).count();
+/// How many there are, with and without errors; those that are not used do not count.
+pub(crate) fn count<'a>(plugins: impl IntoIterator<Item = &'a Plugin>) -> Counts {
+    let (mut total, mut ok) = (0, 0);
+    for plugin in plugins.into_iter().filter(|plugin| !plugin.shadowed) {
+        total += 1;
+        ok += usize::from(plugin.ok());
+    }
     Counts { total, ok, invalid: total - ok }
 }
 
 impl Hub {
     pub(crate) fn counts(&self) -> Counts {
-        count(&self.plugins)
+        count(self.live.snapshot().registry.plugins.iter().map(|plugin| &**plugin))
     }
 
-    /// Slugs of the plugins that are on. All that are sound are: who may turn them off comes with sign-in.
-    pub(crate) fn enabled(&self) -> BTreeSet<&str> {
-        self.plugins.iter().filter(|plugin| plugin.ok()).map(Plugin::name).collect()
+    /// Looks for the customer's plugins anew.
+    pub(crate) async fn reload(&self) -> Result<()> {
+        let registry = self.live.snapshot().registry.clone();
+        let data = self.data.clone();
+        let registry = self.aside(move || registry.rescanned(&data)).await?;
+        self.live.reload(registry).await;
+        Ok(())
     }
 
-    /// For each override key the claim that wins.
-    pub(crate) fn active_overrides(&self) -> BTreeMap<&str, Active> {
-        let enabled = self.enabled();
-        self.chains.active(&|plugin| enabled.contains(plugin))
+    /// Does what waits for a disk on a thread that may wait.
+    pub(crate) async fn aside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T> {
+        tokio::task::spawn_blocking(work).await.map_err(Problem::internal)
     }
 
     /// The answer in place of a plugin that cannot work.
     pub(crate) fn why_unavailable(&self, slug: &str) -> Problem {
         let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE);
-        match self.plugins.iter().find(|plugin| plugin.name() == slug) {
+        let snapshot = self.live.snapshot();
+        match snapshot.registry.find(slug) {
             Some(plugin) if plugin.ok() => {
                 let errors = plugin
                     .unset

@@ -60,13 +60,9 @@ impl Endpoint {
     }
 }
 
-/// Tells axum's `Handler` for [`Endpoint`] apart from those for functions.
-pub(crate) enum Plain {}
-
-impl Handler<Plain, Ctx> for Endpoint {
-    type Future = Answer;
-
-    fn call(self, request: Request, ctx: Ctx) -> Answer {
+impl Endpoint {
+    /// Calls the handler.
+    pub(crate) fn answer(self, request: Request, ctx: Ctx) -> Answer {
         (self.0)(request, ctx)
     }
 }

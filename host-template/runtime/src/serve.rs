@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::serve::ListenerExt;
@@ -11,7 +12,9 @@ use tokio::sync::watch;
 
 use crate::app;
 use crate::fault::Fault;
+use crate::live;
 use crate::platform::Platform;
+use crate::registry::Hub;
 use crate::settings::reason;
 use crate::start::{self, Options};
 
@@ -28,7 +31,15 @@ pub(crate) async fn run(platform: &Platform, listen: SocketAddr, options: &Optio
     let signals = Signals::new()?;
     let parts = start::parts(platform, options).await?;
     let db = parts.db.clone();
-    let app = app::assemble(parts);
+    let (hub, app) = app::assemble(parts).await.map_err(|e| {
+        Fault::machine(
+            format!("cannot read the state of the plugins: {e}"),
+            "see that the database answers, and start again",
+        )
+    })?;
+    if options.dev {
+        start::enable_all(&hub).await;
+    }
     tracing::info!("listening on http://{address}");
 
     let listener = listener.tap_io(|stream| {
@@ -36,14 +47,17 @@ pub(crate) async fn run(platform: &Platform, listen: SocketAddr, options: &Optio
         let _ = stream.set_nodelay(true);
     });
     let (ending, mut ended) = watch::channel(false);
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
+    let following = follow(hub.clone(), signals.hangup);
     let server = axum::serve(listener, app).with_graceful_shutdown(async move {
         let _ = ended.wait_for(|ending| *ending).await;
     });
     let grace = if options.dev { DEV_GRACE } else { GRACE };
     let stopped = async move {
-        let mut signals = signals;
+        let mut signals = signals.ending;
         let name = signals.next().await;
         tracing::info!("{name}: finishing the requests under way");
+        hub.ending.send_replace(true);
         let _ = ending.send(true);
         tokio::select! {
             () = tokio::time::sleep(grace) => tracing::info!("requests still under way are cut off"),
@@ -55,6 +69,7 @@ pub(crate) async fn run(platform: &Platform, listen: SocketAddr, options: &Optio
             return Err(cannot_listen(address, &e));
         },
         () = stopped => {}
+        () = following => {}
     }
     let _ = tokio::time::timeout(Duration::from_secs(2), db.close()).await;
     tracing::info!("ended");
@@ -85,8 +100,27 @@ fn cannot_listen(address: SocketAddr, error: &io::Error) -> Fault {
     }
 }
 
-/// The signals that end the host.
+/// Follows other hosts' changes, and looks for customer plugins anew on SIGHUP.
+async fn follow(hub: Arc<Hub>, mut hangup: Signal) {
+    let reload = async {
+        while hangup.recv().await.is_some() {
+            match hub.reload().await {
+                Ok(()) => tracing::info!("SIGHUP: looked for customer plugins anew"),
+                Err(problem) => tracing::error!("SIGHUP: {problem}"),
+            }
+        }
+    };
+    tokio::join!(reload, live::follow(&hub.live, &hub.db));
+}
+
+/// The signals that the host knows.
 struct Signals {
+    ending: Ending,
+    hangup: Signal,
+}
+
+/// The signals that end the host.
+struct Ending {
     terminate: Signal,
     interrupt: Signal,
 }
@@ -101,9 +135,13 @@ impl Signals {
                 )
             })
         };
-        Ok(Signals { terminate: catch(SignalKind::terminate())?, interrupt: catch(SignalKind::interrupt())? })
+        let ending =
+            Ending { terminate: catch(SignalKind::terminate())?, interrupt: catch(SignalKind::interrupt())? };
+        Ok(Signals { ending, hangup: catch(SignalKind::hangup())? })
     }
+}
 
+impl Ending {
     /// Waits for one; gives its name.
     async fn next(&mut self) -> &'static str {
         tokio::select! {

@@ -109,6 +109,8 @@ pub(crate) fn reason(error: &io::Error) -> String {
 pub(crate) enum Database {
     /// A file of this machine.
     Sqlite(PathBuf),
+    /// The address of a PostgreSQL server, password and all.
+    Postgres(String),
 }
 
 /// What `DATABASE_URL` says; without it, a file in the data folder.
@@ -117,8 +119,8 @@ pub(crate) fn database(url: Option<&str>, data_dir: &Path) -> Result<Database, F
         return Ok(Database::Sqlite(data_dir.join("hub.db")));
     };
     let shown = without_password(url);
-    let how =
-        "write sqlite:///absolute/path/hub.db, or leave DATABASE_URL unset for hub.db in the data folder";
+    let how = "write postgres://user:password@server/database or sqlite:///absolute/path/hub.db, or leave DATABASE_URL unset \
+         for hub.db in the data folder";
     if let Some(rest) = url.strip_prefix("sqlite:") {
         let path = rest.strip_prefix("//").unwrap_or(rest);
         let path = path.split_once('?').map_or(path, |(path, _)| path);
@@ -128,12 +130,7 @@ pub(crate) fn database(url: Option<&str>, data_dir: &Path) -> Result<Database, F
         return Ok(Database::Sqlite(PathBuf::from(path)));
     }
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        return Err(Fault::machine(
-            format!(
-                "DATABASE_URL {shown} names a PostgreSQL server, which this version does not work with yet"
-            ),
-            how,
-        ));
+        return Ok(Database::Postgres(url.to_owned()));
     }
     Err(Fault::machine(format!("DATABASE_URL {shown} is of no kind that the host knows"), how))
 }
@@ -159,6 +156,7 @@ mod tests {
     fn check(url: Option<&str>, want: Result<&str, &str>) {
         let got = database(url, Path::new("/data/x"));
         match want {
+            Ok(url) if url.starts_with("postgres") => assert_eq!(got, Ok(Database::Postgres(url.into()))),
             Ok(file) => assert_eq!(got, Ok(Database::Sqlite(file.into()))),
             Err(text) => assert!(got.unwrap_err().to_string().starts_with(text)),
         }
@@ -172,10 +170,8 @@ mod tests {
         check(Some("sqlite://hub.db"), Ok("hub.db"));
         check(Some("sqlite::memory:"), Err("error: DATABASE_URL sqlite::memory: names no file\n"));
         check(Some("mysql://a:b@c/d"), Err("error: DATABASE_URL mysql://a:…@c/d is of no kind that"));
-        check(
-            Some("postgres://hub:s3cret@db/hub"),
-            Err("error: DATABASE_URL postgres://hub:…@db/hub names a PostgreSQL server"),
-        );
+        check(Some("postgres://hub:s3cret@db/hub"), Ok("postgres://hub:s3cret@db/hub"));
+        assert_eq!(without_password("postgres://hub:s3cret@db/hub"), "postgres://hub:…@db/hub");
     }
 
     #[test]

@@ -6,15 +6,17 @@ use hub_manifest::plan::HostPlan;
 
 use crate::api;
 use crate::app::Parts;
+use crate::audit::Actor;
 use crate::config;
-use crate::db::migrate::{self, Migration, Owner};
+use crate::db::migrate::{self, Owner};
 use crate::db::{Db, Error};
-use crate::discover::customer_plugins;
+use crate::enable::{self, Change, Scope};
 use crate::fault::Fault;
 use crate::gather::Gathered;
+use crate::identity::{Org, first};
 use crate::overrides::Chains;
 use crate::platform::Platform;
-use crate::registry::{Counts, Plugin};
+use crate::registry::{Counts, Hub, Plugin, Registry};
 use crate::settings::{self, Database, Env};
 use crate::web::Web;
 
@@ -34,16 +36,25 @@ pub(crate) async fn parts(platform: &Platform, options: &Options<'_>) -> Result<
     let web = Web::open(install.join("web"), options.dev)?;
     let (data, why) = settings::data_dir(env)?;
     tracing::info!("data folder: {} ({why})", data.display());
-    let db = open(settings::database(env("DATABASE_URL").as_deref(), &data)?).await?;
+    let db = database(env, &data).await?;
+    first::ensure_somebody(&db, env).await?;
     let mut plugins = of_build(plugins, &gathered, env);
-    migrate_all(&db, &install, &mut plugins).await?;
-    plugins.extend(customer_plugins(&data, &plugins));
+    for plugin in &mut plugins {
+        plugin.root = install.join("plugins").join(plugin.name());
+    }
+    migrate_all(&db, &mut plugins).await?;
     let (chains, trouble) = Chains::read(&install);
     if let Some(trouble) = trouble {
         tracing::error!("no overrides: {trouble}");
     }
-    report(&plugins);
-    Ok(Parts { version, plugins, routes: gathered.routes, chains, db, web })
+    let registry = Registry::new(plugins, chains).rescanned(&data);
+    report(&registry);
+    Ok(Parts { version, registry, routes: gathered.routes, db, data, web })
+}
+
+/// The database that the environment names, up to date.
+pub(crate) async fn database(env: Env<'_>, data: &Path) -> Result<Db, Fault> {
+    open(settings::database(env("DATABASE_URL").as_deref(), data)?).await
 }
 
 /// The plugins of the build, with their settings and with what is wrong with their routers.
@@ -63,37 +74,42 @@ pub(crate) fn of_build(
 }
 
 async fn open(database: Database) -> Result<Db, Fault> {
-    let Database::Sqlite(file) = database;
-    let db = Db::open_sqlite(&file).await.map_err(|e| no_database(&file, &e))?;
-    migrate::prepare(&db).await.map_err(|e| no_database(&file, &e))?;
-    let own: Vec<Migration> = api::MIGRATIONS
-        .iter()
-        .map(|(name, sql)| Migration { name: (*name).to_owned(), sql: (*sql).to_owned() })
-        .collect();
-    migrate::run(&db, Owner::Platform, &own).await.map_err(|e| {
+    let (opened, shown, help) = match &database {
+        Database::Sqlite(file) => (
+            Db::open_sqlite(file).await,
+            file.display().to_string(),
+            "see that it is a SQLite file, in a folder that the host may write to, or set DATABASE_URL or DATA_DIR",
+        ),
+        Database::Postgres(url) => (
+            Db::open_postgres(url).await,
+            settings::without_password(url),
+            "see that the server runs, that DATABASE_URL names it, and that its user may create tables",
+        ),
+    };
+    let no_database = |e: Error| Fault::machine(format!("cannot use the database {shown}: {e}"), help);
+    let db = opened.map_err(no_database)?;
+    migrate::prepare(&db).await.map_err(no_database)?;
+    migrate::run(&db, Owner::Platform, &api::migrations(&db)).await.map_err(|e| {
         Fault::machine(
-            format!("cannot bring the database {} up to date: {e}", file.display()),
+            format!("cannot bring the database {shown} up to date: {e}"),
             "run the release that this database belongs to, or restore a copy of it",
         )
     })?;
     Ok(db)
 }
 
-fn no_database(file: &Path, error: &Error) -> Fault {
-    Fault::machine(
-        format!("cannot use the database {}: {error}", file.display()),
-        "see that it is a SQLite file, in a folder that the host may write to, or set DATABASE_URL or DATA_DIR",
-    )
-}
-
-/// Runs each plugin's migrations; one that fails makes that plugin invalid, and no other.
-async fn migrate_all(db: &Db, install: &Path, plugins: &mut [Plugin]) -> Result<(), Fault> {
+/// Brings the tables of those plugins up to date that somebody has enabled before; the others wait until somebody does.
+/// One that fails makes that plugin invalid, and no other.
+async fn migrate_all(db: &Db, plugins: &mut [Plugin]) -> Result<(), Fault> {
     for plugin in plugins {
-        let Some(folder) = &plugin.about.migrations else { continue };
-        let folder = install.join("plugins").join(plugin.name()).join(folder);
-        let ran = match migrate::read_folder(&folder) {
-            Ok(migrations) => migrate::run(db, Owner::Plugin(plugin.name()), &migrations).await,
-            Err(error) => Err(error),
+        let Some(folder) = plugin.migrations() else { continue };
+        let ran = match migrate::has_run(db, plugin.name()).await {
+            Ok(false) => continue,
+            Ok(true) => match migrate::read_folder(&folder) {
+                Ok(migrations) => migrate::run(db, Owner::Plugin(plugin.name()), &migrations).await,
+                Err(error) => Err(error),
+            },
+            Err(error) => Err(error.to_string()),
         };
         match ran {
             Ok(0) => {}
@@ -105,16 +121,38 @@ async fn migrate_all(db: &Db, install: &Path, plugins: &mut [Plugin]) -> Result<
 }
 
 /// The start line, and a line for each plugin that cannot work.
-fn report(plugins: &[Plugin]) {
-    for plugin in plugins {
+fn report(registry: &Registry) {
+    for plugin in &registry.plugins {
         for error in &plugin.errors {
             tracing::error!(plugin = plugin.name(), "vertical plugin is invalid: {error}");
         }
         for text in &plugin.unset {
             tracing::warn!(plugin = plugin.name(), "vertical plugin is not configured: {text}");
         }
+        if plugin.shadowed {
+            tracing::warn!(
+                plugin = plugin.name(),
+                "vertical plugin in {} is shadowed by the release's",
+                plugin.root.display()
+            );
+        }
     }
-    tracing::info!("{}", start_line(crate::registry::count(plugins)));
+    tracing::info!("{}", start_line(crate::registry::count(registry.plugins.iter().map(|plugin| &**plugin))));
+}
+
+/// While plugins are worked on, all of them are on for the first organisation: their author wants to see them.
+pub(crate) async fn enable_all(hub: &Hub) {
+    let first: Result<Option<Org>, Error> =
+        hub.db.one("SELECT id, name FROM hub_orgs ORDER BY created_at, id LIMIT 1", crate::args![]).await;
+    let Ok(Some(org)) = first else { return };
+    let snapshot = hub.live.snapshot();
+    // In plugin order, so dependencies come first.
+    for plugin in snapshot.registry.plugins.iter().filter(|plugin| plugin.ok()) {
+        let change = Change { on: true, scope: Scope::Org };
+        if let Err(problem) = enable::change(hub, &org.id, &Actor::platform(), plugin.name(), &change).await {
+            tracing::warn!(plugin = plugin.name(), "cannot be enabled: {problem}");
+        }
+    }
 }
 
 /// The line that tools look for.

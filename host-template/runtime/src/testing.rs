@@ -12,27 +12,33 @@
 //! ```
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request};
-use hub_manifest::plan::HostPlugin;
+use hub_manifest::plan::{HostPlugin, PublicRoute};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 use tower::ServiceExt;
 
+use crate::api;
 use crate::app::{self, Parts};
+use crate::audit::Actor;
 use crate::ctx::Config;
 use crate::db::Db;
 use crate::db::migrate::{self, Owner};
+use crate::enable::{self, Change, Scope};
+use crate::identity::{Role, sessions, store};
 use crate::mount::{Settled, Source, settle};
 use crate::overrides::Chains;
-use crate::registry::Plugin;
+use crate::problem::{Problem, Result};
+use crate::registry::{Hub, Plugin, Registry};
 use crate::router::Router;
 use crate::web::Web;
 
 /// A plugin to be tested. Whatever is wrong with it makes the test fail with a panic that says so.
 pub struct App {
-    slug: String,
+    about: HostPlugin,
     routers: Vec<fn() -> Router>,
     migrations: Option<PathBuf>,
     config: Config,
@@ -41,7 +47,8 @@ pub struct App {
 impl App {
     /// The plugin of this slug.
     pub fn new(slug: &str) -> App {
-        App { slug: slug.to_owned(), routers: Vec::new(), migrations: None, config: Config::default() }
+        let about = HostPlugin { name: slug.to_owned(), ..HostPlugin::default() };
+        App { about, routers: Vec::new(), migrations: None, config: Config::default() }
     }
 
     /// Mounts a router under `/api/<slug>`.
@@ -62,35 +69,93 @@ impl App {
         self
     }
 
-    /// Starts it.
+    /// Declares permissions as the manifest does; the admin that asks by default holds them all.
+    pub fn permissions(mut self, names: &[&str]) -> App {
+        self.about.permissions.extend(names.iter().map(|&name| name.to_owned()));
+        self
+    }
+
+    /// Lets routes answer anybody: `("GET", "/api/demo/ping")`, with `*` and `**` as in the manifest.
+    pub fn public(mut self, method: &str, pattern: &str) -> App {
+        let method = (method != "ALL").then(|| method.to_owned());
+        self.about.public_routes.push(PublicRoute { method, pattern: pattern.to_owned() });
+        self
+    }
+
+    /// Starts it, enabled for one organisation.
     pub fn start(self) -> Running {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .expect("the test needs a tokio runtime");
-        let App { slug, routers, migrations, config } = self;
+        let App { about, routers, migrations, config } = self;
+        let slug = about.name.clone();
         let db = runtime.block_on(database(&slug, migrations));
         let sources = routers.iter().map(|router| Source::plugin(&slug, "router", router())).collect();
         let Settled { routes, conflicts } = settle(sources);
         let conflicts: Vec<String> = conflicts.into_iter().map(|conflict| conflict.message).collect();
         assert!(conflicts.is_empty(), "{}", conflicts.join("\n"));
-        let about = HostPlugin { name: slug.clone(), ..HostPlugin::default() };
         let plugin = Plugin::of_build(about, &routes, config, Vec::new());
-        let router = app::assemble(Parts {
-            version: "0.0.0".to_owned(),
-            plugins: vec![plugin],
-            routes,
-            chains: Chains::default(),
-            db: db.clone(),
-            web: Web::Absent,
+        let (hub, router, admin) = runtime.block_on(async {
+            let (hub, router) = app::assemble(Parts {
+                version: "0.0.0".to_owned(),
+                registry: Registry::new(vec![plugin], Chains::default()),
+                routes,
+                db: db.clone(),
+                data: PathBuf::new(),
+                web: Web::Absent,
+            })
+            .await
+            .expect("the database in memory can be read");
+            let admin = sign_in(&hub, "admin@example.com", ORG, Role::Admin, &[]).await;
+            let org = admin.1;
+            let change = Change { on: true, scope: Scope::Org };
+            let enabled = enable::change(&hub, &org, &Actor::platform(), &slug, &change).await;
+            enabled.unwrap_or_else(|problem| panic!("{problem}"));
+            (hub, router, admin.0)
         });
-        Running { runtime, router, db, prefix: format!("/api/{slug}") }
+        let prefix = format!("/api/{slug}");
+        Running { runtime, router, hub, db, prefix, token: Some(admin) }
     }
+}
+
+/// The organisation that tests run in.
+const ORG: &str = "Example";
+
+/// A user with these permissions, and its token; the identifier of the organisation comes second.
+async fn sign_in(hub: &Hub, email: &str, org: &str, role: Role, permissions: &[&str]) -> (String, String) {
+    let done: Result<_, Problem> = async {
+        let mut tx = hub.db.begin().await?;
+        let (org, _) = store::ensure_org(&mut tx, org).await?;
+        let user = store::add_user(&mut tx, email, email, "no password").await?;
+        store::set_role(&mut tx, &org.id, &user.id, role).await?;
+        let group = crate::new_id();
+        tx.execute(
+            "INSERT INTO hub_groups (id, org_id, name, created_at) VALUES ($1, $2, $3, $4)",
+            crate::args![&group, &org.id, &group, crate::now()],
+        )
+        .await?;
+        for permission in permissions {
+            let sql = "INSERT INTO hub_group_permissions (group_id, permission) VALUES ($1, $2)";
+            tx.execute(sql, crate::args![&group, *permission]).await?;
+        }
+        let sql = "INSERT INTO hub_group_members (group_id, user_id) VALUES ($1, $2)";
+        tx.execute(sql, crate::args![&group, &user.id]).await?;
+        let token = sessions::begin(&mut tx, &user.id, &org.id, None).await?;
+        tx.announce().await?;
+        tx.commit().await?;
+        hub.live.refresh(&hub.db).await?;
+        Ok((token.secret().to_owned(), org.id))
+    }
+    .await;
+    done.unwrap_or_else(|problem| panic!("cannot sign in as {email}: {problem}"))
 }
 
 async fn database(slug: &str, migrations: Option<PathBuf>) -> Db {
     let db = Db::open_memory().await.expect("SQLite works in memory");
     migrate::prepare(&db).await.expect("an empty database takes a table");
+    let own = migrate::run(&db, Owner::Platform, &api::migrations(&db)).await;
+    own.unwrap_or_else(|error| panic!("{error}"));
     if let Some(folder) = migrations {
         let ran = match migrate::read_folder(&folder) {
             Ok(migrations) => migrate::run(&db, Owner::Plugin(slug), &migrations).await,
@@ -105,8 +170,11 @@ async fn database(slug: &str, migrations: Option<PathBuf>) -> Db {
 pub struct Running {
     runtime: Runtime,
     router: axum::Router,
+    hub: Arc<Hub>,
     db: Db,
     prefix: String,
+    /// Who asks.
+    token: Option<String>,
 }
 
 /// An answer.
@@ -123,6 +191,43 @@ pub struct Answer {
 }
 
 impl Running {
+    /// From now on a member of the same organisation asks, who holds these permissions.
+    pub fn as_member(&mut self, permissions: &[&str]) -> &mut Running {
+        self.sign_in(ORG, Role::Member, permissions)
+    }
+
+    /// From now on an admin of this organisation asks; the plugin is not enabled for a new one.
+    pub fn as_admin_of(&mut self, org: &str) -> &mut Running {
+        self.sign_in(org, Role::Admin, &[])
+    }
+
+    /// From now on nobody asks whom the platform knows.
+    pub fn as_anybody(&mut self) -> &mut Running {
+        self.token = None;
+        self
+    }
+
+    fn sign_in(&mut self, org: &str, role: Role, permissions: &[&str]) -> &mut Running {
+        let email = format!("{}@example.com", crate::new_id());
+        let (token, _) = self.runtime.block_on(sign_in(&self.hub, &email, org, role, permissions));
+        self.token = Some(token);
+        self
+    }
+
+    /// Enables the plugin for another organisation.
+    pub fn enable_for(&mut self, org: &str) -> &mut Running {
+        let hub = &self.hub;
+        let slug = self.prefix.trim_start_matches("/api/");
+        let done = self.runtime.block_on(async {
+            let id: String =
+                hub.db.value("SELECT id FROM hub_orgs WHERE name = $1", crate::args![org]).await?;
+            let change = Change { on: true, scope: Scope::Org };
+            enable::change(hub, &id, &Actor::platform(), slug, &change).await
+        });
+        done.unwrap_or_else(|problem| panic!("{problem}"));
+        self
+    }
+
     /// `GET`, with a path below `/api/<slug>`.
     pub fn get(&self, path: &str) -> Answer {
         self.send(Method::GET, path, None)
@@ -135,7 +240,10 @@ impl Running {
 
     /// Any method.
     pub fn send(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
-        let request = Request::builder().method(method).uri(format!("{}{path}", self.prefix));
+        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.prefix));
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
         let request = match body {
             Some(json) => {
                 request.header("content-type", "application/json").body(Body::from(json.to_string()))

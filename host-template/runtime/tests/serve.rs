@@ -10,7 +10,7 @@ use hub_manifest::routes::RouteTable;
 use program::{Folder, Host, command, run};
 use serde_json::{Value, json};
 
-const START_LINE: &str = "plugin_host: 4 vertical plugins discovered (2 ok, 2 invalid)";
+const START_LINE: &str = "plugin_host: 4 vertical plugins discovered (3 ok, 1 invalid)";
 
 #[test]
 fn it_starts_without_any_configuration_and_ends_on_sigterm() {
@@ -21,7 +21,7 @@ fn it_starts_without_any_configuration_and_ends_on_sigterm() {
     let health = host.get("/api/health");
     assert_eq!(
         health.json(),
-        json!({"status": "ok", "version": "7.8.9", "plugins": {"total": 4, "ok": 2, "invalid": 2}})
+        json!({"status": "ok", "version": "7.8.9", "plugins": {"total": 4, "ok": 3, "invalid": 1}})
     );
     let (status, log) = host.stop();
     assert_eq!(status, Some(0), "{log}");
@@ -51,22 +51,25 @@ fn each_plugin_stands_for_itself() {
     let folder = Folder::release();
     folder.write("data/plugins/mine/plugin.yaml", "name: mine\nversion: 1.0.0\ndisplay_name: Mine\n");
     folder.write("data/plugins/bad/plugin.yaml", "name: [\n");
-    let host = Host::start(&folder, |_| {});
+    let host = Host::start_as_admin(&folder, |_| {});
 
     let plugins = host.get("/api/plugins").json();
     let of = |name: &str| plugins.as_array().unwrap().iter().find(|p| p["name"] == name).unwrap().clone();
     let clash = of("clash");
     assert_eq!((&clash["state"], clash["errors"].as_array().map(Vec::len)), (&json!("invalid"), Some(2)));
-    assert_eq!(host.get("/api/clash/a").status, 503);
     let states = ["good", "needy", "broken", "mine", "bad"].map(|name| of(name)["state"].clone());
-    assert_eq!(states, ["ok", "not-configured", "invalid", "ok", "invalid"]);
+    assert_eq!(states, ["ok", "not-configured", "ok", "ok", "invalid"]);
+    // Its tables would be made when somebody enables it for the first time.
+    let broken = host.post("/api/plugins/broken/enable", r#"{"scope": "org"}"#);
+    assert_eq!((broken.status, &broken.json()["code"]), (409, &json!("migration-failed")));
     assert_eq!(
-        of("broken")["errors"],
-        json!([
-            "migration 0001_wrong.sql: it makes the table `users`; the tables of vertical plugin `broken` are named \
-             `plugin_broken_*`"
-        ])
+        broken.json()["detail"],
+        "vertical plugin `broken` cannot be enabled: migration 0001_wrong.sql: it makes the table `users`; the tables of \
+         vertical plugin `broken` are named `plugin_broken_*`"
     );
+    let clash = host.post("/api/plugins/clash/enable", r#"{"scope": "org"}"#);
+    assert_eq!((clash.status, &clash.json()["code"]), (409, &json!("plugin-invalid")));
+    assert_eq!(host.get("/api/clash/a").json()["code"], "plugin-not-enabled");
     assert_eq!(of("mine")["source"], "data");
     let routes = of("good")["routes"].clone();
     assert!(
@@ -76,12 +79,13 @@ fn each_plugin_stands_for_itself() {
             .contains(&json!({"method": "GET", "path": "/api/good/notes/{id}", "public": true}))
     );
 
+    host.enable("needy");
     let needy = host.get("/api/needy/key");
     assert_eq!((needy.status, &needy.json()["code"]), (503, &json!("plugin-not-configured")));
     assert!(needy.text.contains("setting `key` is required: set NEEDY_KEY"), "{}", needy.text);
     host.stop();
 
-    let host = Host::start(&folder, |command| {
+    let host = Host::start_as_admin(&folder, |command| {
         command.env("NEEDY_KEY", "s3cret");
     });
     assert_eq!(host.get("/api/needy/key").json(), "s3cret");
@@ -92,7 +96,8 @@ fn each_plugin_stands_for_itself() {
 #[test]
 fn what_was_written_is_there_after_a_restart() {
     let folder = Folder::release();
-    let host = Host::start(&folder, |_| {});
+    let host = Host::start_as_admin(&folder, |_| {});
+    host.enable("good");
     let made = host.post("/api/good/notes", r#"{"text": "kept"}"#);
     assert_eq!(made.status, 201, "{}", made.text);
     let place = made.header("location").to_owned();
@@ -101,16 +106,17 @@ fn what_was_written_is_there_after_a_restart() {
     let large = host.post("/api/good/notes", &format!(r#"{{"text": "{}"}}"#, "x".repeat(3 << 20)));
     assert_eq!(large.status, 413);
     host.stop();
-    let host = Host::start(&folder, |_| {});
+    let host = Host::start_as_admin(&folder, |_| {});
     assert_eq!(host.get(&place).json(), json!({"text": "kept"}));
 }
 
 #[test]
 fn a_handler_that_panics_answers_500_and_the_host_lives_on() {
     let folder = Folder::release();
-    let host = Host::start(&folder, |command| {
+    let host = Host::start_as_admin(&folder, |command| {
         command.env("RUST_BACKTRACE", "1");
     });
+    host.enable("good");
     let boom = host.get("/api/good/boom");
     assert_eq!(boom.status, 500);
     assert_eq!(boom.header("content-type"), "application/problem+json");
@@ -130,7 +136,7 @@ fn a_handler_that_panics_answers_500_and_the_host_lives_on() {
 #[test]
 fn the_api_never_answers_with_the_page() {
     let folder = Folder::release();
-    let host = Host::start(&folder, |_| {});
+    let host = Host::start_as_admin(&folder, |_| {});
     for path in ["/api", "/api/", "/api/nothing", "/api/good/nothing", "/api/_dev/events"] {
         let answer = host.ask("GET", path, &[("accept", "text/html")], "");
         assert_eq!(
@@ -202,7 +208,8 @@ fn while_the_page_is_worked_on_it_is_read_afresh() {
 #[test]
 fn a_second_signal_ends_it_at_once() {
     let folder = Folder::release();
-    let host = Host::start(&folder, |_| {});
+    let host = Host::start_as_admin(&folder, |_| {});
+    host.enable("good");
     let slow = host.stream("/api/good/slow");
     // The request has to be under way.
     std::thread::sleep(Duration::from_millis(200));
@@ -267,8 +274,10 @@ fn what_the_machine_lacks_is_one_clear_message() {
 #[test]
 fn the_same_release_again_finds_nothing_to_migrate() {
     let folder = Folder::release();
-    let host = Host::start(&folder, |_| {});
-    host.stop();
+    let host = Host::start_as_admin(&folder, |_| {});
+    host.enable("good");
+    let (_, log) = host.stop();
+    assert!(log.contains("ran migrations"), "{log}");
     let size = fs::metadata(folder.path("data/hub.db")).unwrap().len();
     assert!(size > 0);
     let host = Host::start(&folder, |_| {});

@@ -1,16 +1,26 @@
-//! `GET /api/plugins`, the list of vertical plugins, and `GET /api/plugins/status`.
+//! `/api/plugins`: the list of vertical plugins, their state for the page, and the switches.
 
 use hub_manifest::plan::Visibility;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::access::{Admin, Caller, OrgState, Switches};
+use crate::audit::{self, Actor, Event};
 use crate::ctx::Ctx;
-use crate::extract::Json;
+use crate::enable::{self, Change, Scope};
+use crate::extract::{Json, Path};
+use crate::identity::{Tenant, store};
+use crate::problem::Result;
 use crate::registry::{Origin, Plugin, PluginRoute};
 use crate::router::Router;
 
 pub(super) fn router() -> Router {
-    Router::new().routes(crate::routes!(list)).routes(crate::routes!(status))
+    Router::new()
+        .routes(crate::routes!(list))
+        .routes(crate::routes!(status))
+        .routes(crate::routes!(enable))
+        .routes(crate::routes!(disable))
+        .routes(crate::routes!(reload))
 }
 
 /// A vertical plugin.
@@ -36,16 +46,35 @@ pub(crate) struct PluginView {
     dbt_workspaces: Vec<String>,
     nav_count: usize,
     permissions: Vec<String>,
+    known_scripts: Vec<String>,
+    dataset_templates: Vec<String>,
+    dashboard_seeds: Vec<String>,
+    /// Whether it is on for the caller's organisation as a whole.
     enabled: bool,
-    /// `ok`, `not-configured` or `invalid`.
+    /// `enabled`, `chosen` (for some tenants only) or `disabled`.
+    org_state: OrgState,
+    /// Each tenant of the organisation, and whether the plugin is on for it.
+    tenants: Vec<TenantSwitch>,
+    /// `ok`, `not-configured`, `shadowed` or `invalid`.
     state: &'static str,
     errors: Vec<String>,
     warnings: Vec<String>,
 }
 
-/// What the list of plugins shows of the running host.
-pub(crate) fn plugin_views(plugins: &[Plugin]) -> Vec<PluginView> {
-    plugins.iter().map(view).collect()
+/// A plugin for one tenant.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TenantSwitch {
+    /// Identifier of the tenant.
+    id: String,
+    name: String,
+    enabled: bool,
+    /// Whether it does as the organisation does, nothing else having been said.
+    follows: bool,
+}
+
+/// What the list of plugins shows, without anybody's switches.
+pub(crate) fn plugin_views<'a>(plugins: impl IntoIterator<Item = &'a Plugin>) -> Vec<PluginView> {
+    plugins.into_iter().map(view).collect()
 }
 
 impl PluginView {
@@ -74,6 +103,7 @@ impl PluginView {
 fn view(plugin: &Plugin) -> PluginView {
     let about = &plugin.about;
     let state = match (plugin.ok(), plugin.works()) {
+        (false, _) if plugin.shadowed => "shadowed",
         (false, _) => "invalid",
         (true, false) => "not-configured",
         (true, true) => "ok",
@@ -94,22 +124,148 @@ fn view(plugin: &Plugin) -> PluginView {
         dbt_workspaces: about.dbt_workspaces.iter().map(|workspace| workspace.slug.clone()).collect(),
         nav_count: about.nav.len(),
         permissions: about.permissions.clone(),
-        enabled: plugin.ok(),
+        known_scripts: about.known_scripts.iter().map(|script| script.slug.clone()).collect(),
+        dataset_templates: about.dataset_templates.iter().map(|template| template.slug.clone()).collect(),
+        dashboard_seeds: about.dashboard_seeds.iter().map(|seed| seed.slug.clone()).collect(),
+        enabled: false,
+        org_state: OrgState::Disabled,
+        tenants: Vec::new(),
         state,
         errors: plugin.errors.clone(),
         warnings: plugin.unset.iter().chain(&plugin.warnings).cloned().collect(),
     }
 }
 
-/// All vertical plugins, those with errors too.
+/// The same with the switches of an organisation.
+fn with_switches(view: PluginView, switches: &Switches, org: &str, tenants: &[Tenant]) -> PluginView {
+    // One that is not used has no switches: those under its name are another's.
+    if view.state == "shadowed" {
+        return view;
+    }
+    let of_tenant = |tenant: &Tenant| TenantSwitch {
+        id: tenant.id.clone(),
+        name: tenant.name.clone(),
+        enabled: switches.enabled(org, Some(&tenant.id), &view.name),
+        follows: switches.of_tenant(&tenant.id, &view.name).is_none(),
+    };
+    PluginView {
+        enabled: switches.enabled(org, None, &view.name),
+        org_state: switches.of_org(org, &view.name),
+        tenants: tenants.iter().map(of_tenant).collect(),
+        ..view
+    }
+}
+
+/// All vertical plugins, those with errors too, with the switches of the caller's organisation.
 #[utoipa::path(
     get,
     path = "/plugins",
     operation_id = "plugins_list",
     responses((status = 200, body = Vec<PluginView>)),
 )]
-async fn list(ctx: Ctx) -> Json<Vec<PluginView>> {
-    Json(plugin_views(&ctx.hub().plugins))
+async fn list(ctx: Ctx, Admin(caller): Admin) -> Result<Json<Vec<PluginView>>> {
+    let org = &caller.org().id;
+    let tenants = store::tenants(ctx.db(), org).await?;
+    let snapshot = ctx.hub().live.snapshot();
+    let views = plugin_views(snapshot.registry.plugins.iter().map(|plugin| &**plugin));
+    let views = views.into_iter().map(|view| with_switches(view, &snapshot.switches, org, &tenants));
+    Ok(Json(views.collect()))
+}
+
+/// For whom a plugin is to be switched.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(tag = "scope", rename_all = "lowercase", deny_unknown_fields)]
+enum Target {
+    /// The caller's organisation.
+    Org {},
+    /// One of its tenants.
+    Tenant {
+        /// Identifier of the tenant.
+        tenant: String,
+    },
+}
+
+/// What a switch came to.
+#[derive(Serialize, ToSchema)]
+struct SwitchView {
+    /// Slug.
+    plugin: String,
+    /// `org` or `tenant`.
+    scope: &'static str,
+    /// Identifier of the tenant.
+    tenant: Option<String>,
+    /// The state before.
+    from: &'static str,
+    /// The state now.
+    to: &'static str,
+}
+
+/// Switches a plugin on. A plugin that it needs has to be on already.
+#[utoipa::path(
+    post,
+    path = "/plugins/{slug}/enable",
+    operation_id = "plugins_enable",
+    params(("slug" = String, Path)),
+    request_body = Target,
+    responses((status = 200, body = SwitchView)),
+)]
+async fn enable(
+    ctx: Ctx,
+    Admin(caller): Admin,
+    Path(slug): Path<String>,
+    Json(target): Json<Target>,
+) -> Result<Json<SwitchView>> {
+    turn(&ctx, &caller, slug, target, true).await
+}
+
+/// Switches a plugin off. One that others need stays on.
+#[utoipa::path(
+    post,
+    path = "/plugins/{slug}/disable",
+    operation_id = "plugins_disable",
+    params(("slug" = String, Path)),
+    request_body = Target,
+    responses((status = 200, body = SwitchView)),
+)]
+async fn disable(
+    ctx: Ctx,
+    Admin(caller): Admin,
+    Path(slug): Path<String>,
+    Json(target): Json<Target>,
+) -> Result<Json<SwitchView>> {
+    turn(&ctx, &caller, slug, target, false).await
+}
+
+async fn turn(
+    ctx: &Ctx,
+    caller: &Caller,
+    slug: String,
+    target: Target,
+    on: bool,
+) -> Result<Json<SwitchView>> {
+    let scope = match target {
+        Target::Org {} => Scope::Org,
+        Target::Tenant { tenant } => Scope::Tenant(tenant),
+    };
+    let change = Change { on, scope };
+    let changed = enable::change(ctx.hub(), &caller.org().id, &Actor::from(caller), &slug, &change).await?;
+    Ok(Json(SwitchView {
+        plugin: slug,
+        scope: change.scope.as_str(),
+        tenant: change.scope.tenant().map(str::to_owned),
+        from: changed.from,
+        to: changed.to,
+    }))
+}
+
+/// Looks for the customer's plugins in the data folder anew.
+#[utoipa::path(post, path = "/plugins/reload", operation_id = "plugins_reload", responses((status = 200, body = crate::registry::Counts)))]
+async fn reload(ctx: Ctx, Admin(caller): Admin) -> Result<Json<crate::registry::Counts>> {
+    ctx.hub().reload().await?;
+    let mut tx = ctx.db().begin().await?;
+    audit::record(&mut tx, &caller.org().id, &Actor::from(&caller), Event::new("plugins_reload")).await?;
+    tx.commit().await?;
+    Ok(Json(ctx.hub().counts()))
 }
 
 /// The state of vertical plugins and driver plugins.
@@ -144,14 +300,19 @@ pub(crate) struct DriverStatus {
     operation_id = "plugins_status",
     responses((status = 200, body = Status)),
 )]
-async fn status(ctx: Ctx) -> Json<Status> {
-    let vertical = ctx
-        .hub()
+async fn status(ctx: Ctx, caller: Caller) -> Json<Status> {
+    let snapshot = ctx.hub().live.snapshot();
+    let vertical = snapshot
+        .registry
         .plugins
         .iter()
-        .map(|plugin| VerticalStatus {
+        .enumerate()
+        .filter(|(_, plugin)| {
+            !plugin.shadowed && (caller.is_admin() || plugin.about.visibility != Visibility::Internal)
+        })
+        .map(|(place, plugin)| VerticalStatus {
             name: plugin.name().to_owned(),
-            enabled: plugin.ok(),
+            enabled: caller.view().has(place),
             ok: plugin.works(),
         })
         .collect();

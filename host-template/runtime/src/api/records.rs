@@ -1,9 +1,10 @@
-//! `/api/records`: the platform's own records, of whatever kind.
+//! `/api/records`: an organisation's records, of whatever kind; samples that belong to none are everybody's.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use crate::access::Allowed;
 use crate::args;
 use crate::ctx::Ctx;
 use crate::extract::{Created, Json, Path};
@@ -11,6 +12,8 @@ use crate::page::{Page, Paged};
 use crate::problem::{Problem, Result};
 use crate::router::Router;
 use crate::validate::Check;
+
+crate::permission!(Read = "records.read", Write = "records.write");
 
 pub(super) fn router() -> Router {
     Router::new().routes(crate::routes!(list, create)).routes(crate::routes!(read))
@@ -72,16 +75,18 @@ impl NewRecord {
     params(Page),
     responses((status = 200, body = Paged<Record>)),
 )]
-async fn list(ctx: Ctx, page: Page) -> Result<Json<Paged<Record>>> {
+async fn list(ctx: Ctx, caller: Allowed<Read>, page: Page) -> Result<Json<Paged<Record>>> {
     let items = ctx
         .db()
         .all(
             "SELECT id, title, subtitle, status, source, fields, created_at FROM hub_records
-             ORDER BY created_at DESC, id DESC LIMIT $1 OFFSET $2",
-            args![page.limit, page.offset],
+             WHERE (org_id IS NULL OR org_id = $1)
+             ORDER BY created_at DESC, id DESC LIMIT $2 OFFSET $3",
+            args![&caller.org().id, page.limit, page.offset],
         )
         .await?;
-    let total = ctx.db().value("SELECT count(*) FROM hub_records", args![]).await?;
+    let sql = "SELECT count(*) FROM hub_records WHERE (org_id IS NULL OR org_id = $1)";
+    let total = ctx.db().value(sql, args![&caller.org().id]).await?;
     Ok(Json(page.of(items, total)))
 }
 
@@ -93,12 +98,13 @@ async fn list(ctx: Ctx, page: Page) -> Result<Json<Paged<Record>>> {
     params(("id" = String, Path)),
     responses((status = 200, body = Record)),
 )]
-async fn read(ctx: Ctx, Path(id): Path<String>) -> Result<Json<Record>> {
+async fn read(ctx: Ctx, caller: Allowed<Read>, Path(id): Path<String>) -> Result<Json<Record>> {
     let record = ctx
         .db()
         .one(
-            "SELECT id, title, subtitle, status, source, fields, created_at FROM hub_records WHERE id = $1",
-            args![&id],
+            "SELECT id, title, subtitle, status, source, fields, created_at FROM hub_records
+             WHERE id = $1 AND (org_id IS NULL OR org_id = $2)",
+            args![&id, &caller.org().id],
         )
         .await?;
     record.map(Json).ok_or_else(|| Problem::not_found(format!("there is no record `{id}`")))
@@ -112,7 +118,7 @@ async fn read(ctx: Ctx, Path(id): Path<String>) -> Result<Json<Record>> {
     request_body = NewRecord,
     responses((status = 201, body = Record)),
 )]
-async fn create(ctx: Ctx, Json(new): Json<NewRecord>) -> Result<Created<Record>> {
+async fn create(ctx: Ctx, caller: Allowed<Write>, Json(new): Json<NewRecord>) -> Result<Created<Record>> {
     new.check()?;
     let record = Record {
         id: crate::new_id(),
@@ -125,8 +131,8 @@ async fn create(ctx: Ctx, Json(new): Json<NewRecord>) -> Result<Created<Record>>
     };
     ctx.db()
         .execute(
-            "INSERT INTO hub_records (id, title, subtitle, status, source, fields, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO hub_records (id, title, subtitle, status, source, fields, created_at, org_id)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
             args![
                 &record.id,
                 &record.title,
@@ -134,7 +140,8 @@ async fn create(ctx: Ctx, Json(new): Json<NewRecord>) -> Result<Created<Record>>
                 &record.status,
                 &record.source,
                 &record.fields,
-                &record.created_at
+                &record.created_at,
+                &caller.org().id
             ],
         )
         .await?;

@@ -1,22 +1,30 @@
-//! `GET /api/session`: who the caller is, and what the page shows them.
-//!
-//! There is no sign-in yet: every caller is the one local administrator.
+//! `/api/session`: who the caller is, what the platform shows them, and news of its changes.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::time::Duration;
 
-use hub_manifest::grammar::PLATFORM_PERMISSIONS;
-use hub_manifest::plan::NavItem;
-use serde::Serialize;
+use axum::response::sse::{Event as Message, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use hub_manifest::plan::{NavItem, Visibility};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
+use crate::access::Caller;
 use crate::ctx::Ctx;
 use crate::extract::Json;
+use crate::identity::{Org, Role, Tenant, User, sessions, store};
 use crate::overrides::Active;
-use crate::registry::Hub;
-use crate::router::Router;
+use crate::problem::{Problem, Result};
+use crate::registry::Registry;
+use crate::router::{Router, get};
 
 pub(super) fn router() -> Router {
-    Router::new().routes(crate::routes!(session))
+    Router::new()
+        .routes(crate::routes!(session))
+        .routes(crate::routes!(switch))
+        .route("/session/events", get(events))
 }
 
 /// Who the caller is, and what the page shows them.
@@ -24,31 +32,19 @@ pub(super) fn router() -> Router {
 pub(crate) struct Session {
     user: User,
     org: Org,
-    /// Identifier of the tenant, where one is chosen.
-    tenant: Option<String>,
-    /// `admin` or `member`.
-    role: &'static str,
+    /// None where the caller sees the organisation at large.
+    tenant: Option<Tenant>,
+    role: Role,
+    /// The caller's organisations.
+    orgs: Vec<Org>,
+    /// The tenants of this organisation that the caller may choose.
+    tenants: Vec<Tenant>,
     permissions: Vec<String>,
     nav: Vec<NavEntry>,
     /// Slugs of the plugins that are on.
     plugins: Vec<String>,
     /// For each override key the claim that wins.
     overrides: BTreeMap<String, Active>,
-}
-
-/// A person.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct User {
-    id: &'static str,
-    email: &'static str,
-    name: &'static str,
-}
-
-/// An organisation.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct Org {
-    id: &'static str,
-    name: &'static str,
 }
 
 /// An entry of the navigation.
@@ -61,41 +57,36 @@ pub(crate) struct NavEntry {
     icon: String,
 }
 
-const ROLE: &str = "admin";
-
 /// The caller's session.
-#[utoipa::path(get, path = "/session", responses((status = 200, body = Session)))]
-async fn session(ctx: Ctx) -> Json<Session> {
-    let hub = ctx.hub();
-    Json(Session {
-        user: User { id: "local-admin", email: "admin@localhost", name: "Local administrator" },
-        org: Org { id: "local", name: "This installation" },
-        tenant: None,
-        role: ROLE,
-        permissions: permissions(hub),
-        nav: nav(hub),
-        plugins: hub.enabled().into_iter().map(str::to_owned).collect(),
-        overrides: hub.active_overrides().into_iter().map(|(key, claim)| (key.to_owned(), claim)).collect(),
-    })
+#[utoipa::path(get, path = "/session", operation_id = "session", responses((status = 200, body = Session)))]
+async fn session(ctx: Ctx, caller: Caller) -> Result<Json<Session>> {
+    let (org, user) = (&caller.org().id, &caller.user().id);
+    let view = caller.view();
+    Ok(Json(Session {
+        user: caller.user().clone(),
+        org: caller.org().clone(),
+        tenant: caller.tenant().cloned(),
+        role: caller.role(),
+        orgs: store::orgs_of(ctx.db(), user).await?,
+        tenants: store::choosable(ctx.db(), org, user, caller.role()).await?,
+        permissions: caller.permissions(),
+        nav: nav(&ctx.hub().live.snapshot().registry, &caller),
+        plugins: view.plugins.clone(),
+        overrides: view.overrides.clone(),
+    }))
 }
 
-/// An administrator holds them all.
-fn permissions(hub: &Hub) -> Vec<String> {
-    let of_plugins =
-        hub.plugins.iter().filter(|plugin| plugin.ok()).flat_map(|plugin| &plugin.about.permissions);
-    let mut all: Vec<String> =
-        PLATFORM_PERMISSIONS.iter().map(|&name| name.to_owned()).chain(of_plugins.cloned()).collect();
-    all.sort();
-    all.dedup();
-    all
-}
-
-fn nav(hub: &Hub) -> Vec<NavEntry> {
-    let shown = |item: &&NavItem| item.roles.is_empty() || item.roles.iter().any(|role| role == ROLE);
-    hub.plugins
+fn nav(registry: &Registry, caller: &Caller) -> Vec<NavEntry> {
+    let role = caller.role().as_str();
+    let shown = |item: &&NavItem| item.roles.is_empty() || item.roles.iter().any(|name| name == role);
+    registry
+        .plugins
         .iter()
-        .filter(|plugin| plugin.in_nav())
-        .flat_map(|plugin| {
+        .enumerate()
+        .filter(|(place, plugin)| {
+            caller.view().has(*place) && plugin.about.visibility != Visibility::Internal
+        })
+        .flat_map(|(_, plugin)| {
             plugin.about.nav.iter().filter(shown).map(|item| NavEntry {
                 plugin: plugin.name().to_owned(),
                 label: item.label.clone(),
@@ -104,4 +95,80 @@ fn nav(hub: &Hub) -> Vec<NavEntry> {
             })
         })
         .collect()
+}
+
+/// Where the caller wants to work from now on.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Place {
+    /// Identifier of an organisation of the caller's; the present one where none is named.
+    org: Option<String>,
+    /// Identifier of a tenant; `null` for the organisation at large.
+    #[serde(default, deserialize_with = "said")]
+    #[schema(value_type = Option<String>)]
+    tenant: Option<Option<String>>,
+}
+
+/// Tells `null` from nothing.
+fn said<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::<String>::deserialize(deserializer).map(Some)
+}
+
+/// Moves the session to another organisation or tenant of the caller's.
+#[utoipa::path(
+    post,
+    path = "/session/switch",
+    operation_id = "session_switch",
+    request_body = Place,
+    responses((status = 204)),
+)]
+async fn switch(ctx: Ctx, caller: Caller, Json(place): Json<Place>) -> Result<axum::http::StatusCode> {
+    let db = ctx.db();
+    let user = &caller.user().id;
+    let org = place.org.as_deref().unwrap_or(&caller.org().id);
+    let role = store::role(db, org, user)
+        .await?
+        .ok_or_else(|| Problem::invalid_field("org", format!("you are in no organisation `{org}`")))?;
+    let tenants = store::choosable(db, org, user, role).await?;
+    let tenant = match place.tenant {
+        Some(Some(id)) => {
+            let found = tenants.iter().find(|tenant| tenant.id == id);
+            Some(found.ok_or_else(|| {
+                Problem::invalid_field("tenant", format!("you are in no tenant `{id}` of this organisation"))
+            })?)
+        }
+        // A member who works in tenants always works in one of them.
+        Some(None) | None if role == Role::Member => tenants.first(),
+        Some(None) | None => None,
+    };
+    let mut tx = db.begin().await?;
+    sessions::place(&mut tx, caller.session(), org, tenant.map(|tenant| tenant.id.as_str())).await?;
+    tx.announce().await?;
+    tx.commit().await?;
+    ctx.hub().live.refresh(db).await?;
+    Ok(axum::http::StatusCode::NO_CONTENT)
+}
+
+/// A stream that says `changed` whenever the page should read its session anew.
+async fn events(ctx: Ctx, _: Caller) -> Response {
+    let changes = ctx.hub().live.subscribe();
+    let ending = ctx.hub().ending.subscribe();
+    let stream = stream::unfold((changes, ending, true), |(mut changes, mut ending, first)| async move {
+        if first {
+            // Something to say at once: what sits between would otherwise keep the answer back.
+            let hello = Message::default().event("hello").data("1");
+            return Some((Ok::<_, Infallible>(hello), (changes, ending, false)));
+        }
+        let epoch = tokio::select! {
+            changed = changes.changed() => {
+                changed.ok()?;
+                *changes.borrow_and_update()
+            }
+            _ = ending.wait_for(|ending| *ending) => return None,
+        };
+        let message = Message::default().event("changed").data(epoch.to_string());
+        Some((Ok(message), (changes, ending, false)))
+    });
+    let alive = KeepAlive::new().interval(Duration::from_secs(20));
+    Sse::new(stream).keep_alive(alive).into_response()
 }

@@ -1,5 +1,5 @@
-//! SQL migrations, of the platform and of each plugin: each file once, in a transaction of its own, with the checksum
-//! of its text.
+//! SQL migrations, of the platform and of each plugin: each file once, with the checksum of its text; what is to run
+//! runs in one transaction.
 
 use std::fs;
 use std::path::Path;
@@ -94,26 +94,50 @@ const TABLE: &str = "CREATE TABLE IF NOT EXISTS hub_plugin_migrations (
 
 /// Makes the table that remembers what ran.
 pub async fn prepare(db: &Db) -> Result<(), Error> {
-    db.execute(TABLE, args![]).await.map(drop)
+    let mut tx = db.begin().await?;
+    tx.one_migrator().await?;
+    tx.execute(TABLE, args![]).await?;
+    tx.commit().await
 }
 
-/// Runs what has not run yet; gives the number of files that it ran. The error says which file and why.
+/// Runs what has not run yet, all of it or nothing; gives the number of files that it ran. The error says which file
+/// and why.
 pub async fn run(db: &Db, owner: Owner<'_>, migrations: &[Migration]) -> Result<usize, String> {
-    let mut ran = 0;
-    for migration in pending(db, owner, migrations).await? {
-        apply(db, owner, migration).await.map_err(|e| format!("migration {}: {e}", migration.name))?;
-        ran += 1;
-    }
+    let text = |e: Error| format!("cannot run migrations: {e}");
+    let mut tx = db.begin().await.map_err(text)?;
+    let ran = run_in(&mut tx, owner, migrations).await?;
+    tx.commit().await.map_err(text)?;
     Ok(ran)
+}
+
+/// The same as part of a transaction, for what may only happen together with it.
+pub(crate) async fn run_in(tx: &mut Tx, owner: Owner<'_>, migrations: &[Migration]) -> Result<usize, String> {
+    // Asked before waiting for other hosts: mostly there is nothing to do.
+    if pending(tx, owner, migrations).await?.is_empty() {
+        return Ok(0);
+    }
+    tx.one_migrator().await.map_err(|e| format!("cannot wait for other hosts' migrations: {e}"))?;
+    let pending = pending(tx, owner, migrations).await?;
+    for migration in &pending {
+        apply(tx, owner, migration).await.map_err(|e| format!("migration {}: {e}", migration.name))?;
+    }
+    Ok(pending.len())
+}
+
+/// Whether a plugin's migrations have ever run here.
+pub(crate) async fn has_run(db: &Db, slug: &str) -> Result<bool, Error> {
+    let count: i64 =
+        db.value("SELECT count(*) FROM hub_plugin_migrations WHERE plugin = $1", args![slug]).await?;
+    Ok(count > 0)
 }
 
 /// Those that have not run, unless one that did was changed since.
 async fn pending<'m>(
-    db: &Db,
+    tx: &mut Tx,
     owner: Owner<'_>,
     migrations: &'m [Migration],
 ) -> Result<Vec<&'m Migration>, String> {
-    let applied: Vec<Applied> = db
+    let applied: Vec<Applied> = tx
         .all("SELECT name, checksum FROM hub_plugin_migrations WHERE plugin = $1", args![owner.key()])
         .await
         .map_err(|e| format!("cannot read which migrations have run: {e}"))?;
@@ -133,12 +157,8 @@ async fn pending<'m>(
     Ok(pending)
 }
 
-async fn apply(db: &Db, owner: Owner<'_>, migration: &Migration) -> Result<(), String> {
+async fn apply(tx: &mut Tx, owner: Owner<'_>, migration: &Migration) -> Result<(), String> {
     let text = |e: Error| e.to_string();
-    let mut tx = db.begin().await.map_err(text)?;
-    if already_ran(&mut tx, owner, migration).await.map_err(text)? {
-        return Ok(());
-    }
     let before = tx.tables().await.map_err(text)?;
     tx.script(migration.sql.clone()).await.map_err(text)?;
     if let Owner::Plugin(slug) = owner {
@@ -151,18 +171,7 @@ async fn apply(db: &Db, owner: Owner<'_>, migration: &Migration) -> Result<(), S
     )
     .await
     .map_err(text)?;
-    tx.commit().await.map_err(text)
-}
-
-/// Another host on the same database may have been faster.
-async fn already_ran(tx: &mut Tx, owner: Owner<'_>, migration: &Migration) -> Result<bool, Error> {
-    let count: i64 = tx
-        .value(
-            "SELECT count(*) FROM hub_plugin_migrations WHERE plugin = $1 AND name = $2",
-            args![owner.key(), &migration.name],
-        )
-        .await?;
-    Ok(count > 0)
+    Ok(())
 }
 
 /// A plugin keeps to tables of its own name, and leaves the others alone.

@@ -4,16 +4,20 @@
 //! runs unchanged on an engine added later. Rows are read through serde: a struct that derives `Deserialize` is
 //! filled by column name.
 
+mod listen;
 pub mod migrate;
+mod postgres;
 mod row;
 mod sqlite;
 
 use std::fmt;
 
+use axum::http::StatusCode;
 use serde::de::DeserializeOwned;
 pub use sqlx::{AssertSqlSafe, SqlSafeStr};
 
 use crate::problem::Problem;
+pub(crate) use listen::Listener;
 use row::Row;
 use sqlx::SqlStr;
 
@@ -23,6 +27,8 @@ use sqlx::SqlStr;
 pub enum Db {
     /// One file on this machine.
     Sqlite(sqlx::SqlitePool),
+    /// A server, which several hosts may share.
+    Postgres(sqlx::PgPool),
 }
 
 /// A transaction; what was done is undone unless [`Tx::commit`] is reached.
@@ -30,7 +36,15 @@ pub enum Db {
 pub enum Tx {
     /// On SQLite, begun as a writer.
     Sqlite(sqlx::Transaction<'static, sqlx::Sqlite>),
+    /// On PostgreSQL, at the server's usual isolation: read committed.
+    Postgres(sqlx::Transaction<'static, sqlx::Postgres>),
 }
+
+/// The lock that a host holds on PostgreSQL while it runs migrations; any number that nobody else takes.
+const MIGRATOR: i64 = 0x0068_7562_6d69_6772;
+
+/// The channel on which hosts hear on PostgreSQL that something has changed.
+pub(crate) const CHANNEL: &str = "hub_changed";
 
 /// A value bound to `$1`, `$2` …; [`args!`](crate::args) makes them.
 #[derive(Debug, Clone, PartialEq)]
@@ -105,6 +119,32 @@ impl Error {
     }
 }
 
+impl Error {
+    /// Whether the database cannot be had at all just now; the same statement may work later.
+    pub fn is_unavailable(&self) -> bool {
+        match self {
+            Error::Row(_) => false,
+            Error::Sql(sqlx::Error::Database(e)) => {
+                // The server says that it shuts down, starts up, or has no connection left; the file is locked or full.
+                let code = e.code().unwrap_or_default();
+                matches!(
+                    code.as_ref(),
+                    "57P01" | "57P02" | "57P03" | "53300" | "08006" | "08003" | "08001" | "5" | "10" | "13"
+                )
+            }
+            Error::Sql(e) => matches!(
+                e,
+                sqlx::Error::Io(_)
+                    | sqlx::Error::Tls(_)
+                    | sqlx::Error::PoolTimedOut
+                    | sqlx::Error::PoolClosed
+                    | sqlx::Error::WorkerCrashed
+                    | sqlx::Error::Protocol(_)
+            ),
+        }
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -125,6 +165,13 @@ impl From<sqlx::Error> for Error {
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Problem {
+        if error.is_unavailable() {
+            tracing::error!(%error, "the database cannot be reached");
+            return Problem::new(StatusCode::SERVICE_UNAVAILABLE)
+                .code("database-unavailable")
+                .retry_after(5)
+                .detail("The platform cannot reach its database just now. Try again in a moment.");
+        }
         Problem::internal(format_args!("database: {error}"))
     }
 }
@@ -175,6 +222,7 @@ impl Db {
     pub async fn execute(&self, sql: impl SqlSafeStr, args: Vec<Value>) -> Result<u64, Error> {
         match self {
             Db::Sqlite(pool) => sqlite::execute(pool, sql.into_sql_str(), args).await,
+            Db::Postgres(pool) => postgres::execute(pool, sql.into_sql_str(), args).await,
         }
     }
 
@@ -182,18 +230,21 @@ impl Db {
     pub async fn begin(&self) -> Result<Tx, Error> {
         match self {
             Db::Sqlite(pool) => Ok(Tx::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?)),
+            Db::Postgres(pool) => Ok(Tx::Postgres(pool.begin().await?)),
         }
     }
 
     async fn rows(&self, sql: SqlStr, args: Vec<Value>) -> Result<Vec<Row>, Error> {
         match self {
             Db::Sqlite(pool) => sqlite::rows(pool, sql, args).await,
+            Db::Postgres(pool) => postgres::rows(pool, sql, args).await,
         }
     }
 
     async fn row(&self, sql: SqlStr, args: Vec<Value>) -> Result<Option<Row>, Error> {
         match self {
             Db::Sqlite(pool) => sqlite::row(pool, sql, args).await,
+            Db::Postgres(pool) => postgres::row(pool, sql, args).await,
         }
     }
 
@@ -201,6 +252,7 @@ impl Db {
     pub(crate) async fn close(&self) {
         match self {
             Db::Sqlite(pool) => pool.close().await,
+            Db::Postgres(pool) => pool.close().await,
         }
     }
 }
@@ -210,6 +262,7 @@ impl Tx {
     pub async fn execute(&mut self, sql: impl SqlSafeStr, args: Vec<Value>) -> Result<u64, Error> {
         match self {
             Tx::Sqlite(tx) => sqlite::execute(&mut **tx, sql.into_sql_str(), args).await,
+            Tx::Postgres(tx) => postgres::execute(&mut **tx, sql.into_sql_str(), args).await,
         }
     }
 
@@ -217,6 +270,7 @@ impl Tx {
     pub async fn commit(self) -> Result<(), Error> {
         match self {
             Tx::Sqlite(tx) => Ok(tx.commit().await?),
+            Tx::Postgres(tx) => Ok(tx.commit().await?),
         }
     }
 
@@ -226,6 +280,30 @@ impl Tx {
             Tx::Sqlite(tx) => {
                 sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut **tx).await?;
             }
+            Tx::Postgres(tx) => {
+                sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut **tx).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until no other host on the same database runs migrations; holds them off until the end.
+    pub(crate) async fn one_migrator(&mut self) -> Result<(), Error> {
+        match self {
+            // The transaction has begun as the file's only writer.
+            Tx::Sqlite(_) => {}
+            Tx::Postgres(_) => {
+                self.execute("SELECT pg_advisory_xact_lock($1)", vec![Value::Int(MIGRATOR)]).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells all hosts on the same database that what they keep in memory has changed, once this is committed.
+    pub(crate) async fn announce(&mut self) -> Result<(), Error> {
+        self.execute("UPDATE hub_state SET value = value + 1 WHERE name = 'generation'", Vec::new()).await?;
+        if let Tx::Postgres(_) = self {
+            self.execute("SELECT pg_notify($1, '')", vec![Value::from(CHANNEL)]).await?;
         }
         Ok(())
     }
@@ -238,6 +316,10 @@ impl Tx {
         }
         let sql = match self {
             Tx::Sqlite(_) => "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY name",
+            Tx::Postgres(_) => {
+                "SELECT CAST(table_name AS TEXT) AS name FROM information_schema.tables
+                 WHERE table_schema NOT IN ('pg_catalog', 'information_schema') ORDER BY 1"
+            }
         };
         let tables = self.all::<Table>(sql, Vec::new()).await?;
         Ok(tables.into_iter().map(|table| table.name).collect())
@@ -246,12 +328,14 @@ impl Tx {
     async fn rows(&mut self, sql: SqlStr, args: Vec<Value>) -> Result<Vec<Row>, Error> {
         match self {
             Tx::Sqlite(tx) => sqlite::rows(&mut **tx, sql, args).await,
+            Tx::Postgres(tx) => postgres::rows(&mut **tx, sql, args).await,
         }
     }
 
     async fn row(&mut self, sql: SqlStr, args: Vec<Value>) -> Result<Option<Row>, Error> {
         match self {
             Tx::Sqlite(tx) => sqlite::row(&mut **tx, sql, args).await,
+            Tx::Postgres(tx) => postgres::row(&mut **tx, sql, args).await,
         }
     }
 }

@@ -7,14 +7,16 @@ use serde::de::{
     self, DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor,
 };
 use serde::forward_to_deserialize_any;
+use sqlx::postgres::{PgRow, PgValueRef};
 use sqlx::sqlite::{SqliteRow, SqliteValueRef};
-use sqlx::{Column, Decode, Row as _, Sqlite, TypeInfo, ValueRef};
+use sqlx::{Column, Database, Decode, Postgres, Row as _, Sqlite, TypeInfo, ValueRef};
 
 use super::Error;
 
 /// One row, of whatever engine.
 pub(crate) enum Row {
     Sqlite(SqliteRow),
+    Postgres(PgRow),
 }
 
 impl Row {
@@ -32,19 +34,23 @@ impl Row {
     fn len(&self) -> usize {
         match self {
             Row::Sqlite(row) => row.len(),
+            Row::Postgres(row) => row.len(),
         }
     }
 
     fn name(&self, index: usize) -> &str {
         match self {
             Row::Sqlite(row) => row.column(index).name(),
+            Row::Postgres(row) => row.column(index).name(),
         }
     }
 
     fn cell(&self, index: usize) -> Result<Cell<'_>, RowError> {
         match self {
-            Row::Sqlite(row) => row.try_get_raw(index).map(Cell::Sqlite).map_err(|e| RowError(e.to_string())),
+            Row::Sqlite(row) => row.try_get_raw(index).map(Cell::Sqlite),
+            Row::Postgres(row) => row.try_get_raw(index).map(Cell::Postgres),
         }
+        .map_err(|e| RowError(e.to_string()))
     }
 }
 
@@ -171,17 +177,67 @@ impl<'de> SeqAccess<'de> for Columns<'de> {
 /// One value of a row.
 enum Cell<'r> {
     Sqlite(SqliteValueRef<'r>),
+    Postgres(PgValueRef<'r>),
 }
 
-/// Reads a cell's value as the driver's type.
-fn decode<'r, T: Decode<'r, Sqlite>>(value: SqliteValueRef<'r>) -> Result<T, RowError> {
+/// How a value is read.
+enum Kind {
+    Bool,
+    Int16,
+    Int32,
+    Int,
+    Float32,
+    Float,
+    Bytes,
+    Text,
+}
+
+/// A value as the driver's type.
+fn decode<'r, D: Database, T: Decode<'r, D>>(value: D::ValueRef<'r>) -> Result<T, RowError> {
     T::decode(value).map_err(|e| RowError(e.to_string()))
 }
 
-impl Cell<'_> {
+/// SQLite's types are the values'.
+fn kind_in_sqlite(name: &str) -> Kind {
+    match name {
+        "INTEGER" => Kind::Int,
+        "REAL" => Kind::Float,
+        "BLOB" => Kind::Bytes,
+        _ => Kind::Text,
+    }
+}
+
+/// PostgreSQL's types are the columns'.
+fn kind_in_postgres(name: &str) -> Result<Kind, RowError> {
+    Ok(match name {
+        "BOOL" => Kind::Bool,
+        "INT2" => Kind::Int16,
+        "INT4" => Kind::Int32,
+        "INT8" => Kind::Int,
+        "FLOAT4" => Kind::Float32,
+        "FLOAT8" => Kind::Float,
+        "BYTEA" => Kind::Bytes,
+        "TEXT" | "VARCHAR" | "CHAR" | "BPCHAR" | "NAME" | "UNKNOWN" => Kind::Text,
+        other => {
+            return Err(RowError(format!(
+                "its type is {other}, which SQLite has not: write CAST(… AS TEXT), BIGINT or DOUBLE PRECISION"
+            )));
+        }
+    })
+}
+
+impl<'r> Cell<'r> {
     fn is_null(&self) -> bool {
         match self {
             Cell::Sqlite(value) => value.is_null(),
+            Cell::Postgres(value) => value.is_null(),
+        }
+    }
+
+    fn text(self) -> Result<&'r str, RowError> {
+        match self {
+            Cell::Sqlite(value) => decode::<Sqlite, _>(value),
+            Cell::Postgres(value) => decode::<Postgres, _>(value),
         }
     }
 }
@@ -190,38 +246,36 @@ impl<'de> Deserializer<'de> for Cell<'de> {
     type Error = RowError;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, RowError> {
-        let Cell::Sqlite(value) = self;
-        if value.is_null() {
+        if self.is_null() {
             return visitor.visit_unit();
         }
-        enum Kind {
-            Int,
-            Float,
-            Bytes,
-            Text,
-        }
-        // Looked at first: decoding takes the value.
-        let kind = match value.type_info().name() {
-            "INTEGER" => Kind::Int,
-            "REAL" => Kind::Float,
-            "BLOB" => Kind::Bytes,
-            _ => Kind::Text,
-        };
-        match kind {
-            Kind::Int => visitor.visit_i64(decode(value)?),
-            Kind::Float => visitor.visit_f64(decode(value)?),
-            Kind::Bytes => visitor.visit_bytes(decode::<&[u8]>(value)?),
-            Kind::Text => visitor.visit_str(decode::<&str>(value)?),
+        match self {
+            // The type is looked at first: decoding takes the value.
+            Cell::Sqlite(value) => match kind_in_sqlite(value.type_info().name()) {
+                Kind::Int => visitor.visit_i64(decode::<Sqlite, _>(value)?),
+                Kind::Float => visitor.visit_f64(decode::<Sqlite, _>(value)?),
+                Kind::Bytes => visitor.visit_bytes(decode::<Sqlite, &[u8]>(value)?),
+                _ => visitor.visit_str(decode::<Sqlite, &str>(value)?),
+            },
+            Cell::Postgres(value) => match kind_in_postgres(value.type_info().name())? {
+                Kind::Bool => visitor.visit_bool(decode::<Postgres, _>(value)?),
+                Kind::Int16 => visitor.visit_i16(decode::<Postgres, _>(value)?),
+                Kind::Int32 => visitor.visit_i32(decode::<Postgres, _>(value)?),
+                Kind::Int => visitor.visit_i64(decode::<Postgres, _>(value)?),
+                Kind::Float32 => visitor.visit_f32(decode::<Postgres, _>(value)?),
+                Kind::Float => visitor.visit_f64(decode::<Postgres, _>(value)?),
+                Kind::Bytes => visitor.visit_bytes(decode::<Postgres, &[u8]>(value)?),
+                Kind::Text => visitor.visit_str(decode::<Postgres, &str>(value)?),
+            },
         }
     }
 
     // SQLite keeps truth values as 0 and 1.
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, RowError> {
-        let Cell::Sqlite(value) = self;
-        if value.is_null() {
-            return visitor.visit_unit();
+        match self {
+            Cell::Sqlite(value) if !value.is_null() => visitor.visit_bool(decode::<Sqlite, i64>(value)? != 0),
+            other => other.deserialize_any(visitor),
         }
-        visitor.visit_bool(decode::<i64>(value)? != 0)
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, RowError> {
@@ -243,8 +297,7 @@ impl<'de> Deserializer<'de> for Cell<'de> {
         _variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, RowError> {
-        let Cell::Sqlite(value) = self;
-        let text: StrDeserializer<'_, RowError> = decode::<&str>(value)?.into_deserializer();
+        let text: StrDeserializer<'_, RowError> = self.text()?.into_deserializer();
         visitor.visit_enum(text)
     }
 

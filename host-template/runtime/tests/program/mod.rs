@@ -59,6 +59,7 @@ pub fn command(folder: &Folder) -> Command {
     let program = test.parent().and_then(Path::parent).unwrap().join("examples/tiny_host");
     assert!(program.is_file(), "{} is missing: `cargo test -p hub-host` builds it", program.display());
     let mut command = Command::new(program);
+    command.env("HUB_ADMIN_EMAIL", ADMIN).env("HUB_ADMIN_PASSWORD", PASSWORD);
     for name in ["DATABASE_URL", "LISTEN", "RUST_LOG", "LOG_FORMAT", "HUB_DEV", "NEEDY_KEY", "XDG_DATA_HOME"]
     {
         command.env_remove(name);
@@ -74,11 +75,18 @@ pub fn run(mut command: Command) -> (Option<i32>, String, String) {
     (output.status.code(), text(output.stdout), text(output.stderr))
 }
 
+/// The admin of the first organisation.
+pub const ADMIN: &str = "admin@example.com";
+/// Its password.
+pub const PASSWORD: &str = "correct horse battery";
+
 /// A host that runs.
 pub struct Host {
     child: Child,
     log: PathBuf,
-    address: String,
+    pub address: String,
+    /// Sent with each request.
+    token: Option<String>,
 }
 
 impl Host {
@@ -89,7 +97,7 @@ impl Host {
         command.args(["serve", "--listen", "127.0.0.1:0"]).stdout(Stdio::null());
         command.stderr(File::create(&log).unwrap());
         prepare(&mut command);
-        let mut host = Host { child: command.spawn().unwrap(), log, address: String::new() };
+        let mut host = Host { child: command.spawn().unwrap(), log, address: String::new(), token: None };
         let begun = Instant::now();
         while host.address.is_empty() {
             let text = host.log();
@@ -104,6 +112,27 @@ impl Host {
             std::thread::sleep(Duration::from_millis(5));
         }
         host
+    }
+
+    /// The same, with the first admin asking.
+    pub fn start_as_admin(folder: &Folder, prepare: impl FnOnce(&mut Command)) -> Host {
+        let mut host = Host::start(folder, prepare);
+        host.token = Some(host.sign_in(ADMIN, PASSWORD));
+        host
+    }
+
+    /// Signs in; gives the token.
+    pub fn sign_in(&self, email: &str, password: &str) -> String {
+        let body = serde_json::json!({"email": email, "password": password}).to_string();
+        let answer = self.ask("POST", "/api/auth/login", &[("content-type", "application/json")], &body);
+        assert_eq!(answer.status, 200, "{email}: {}", answer.text);
+        answer.json()["token"].as_str().unwrap().to_owned()
+    }
+
+    /// Switches a plugin on for the caller's organisation.
+    pub fn enable(&self, slug: &str) {
+        let answer = self.post(&format!("/api/plugins/{slug}/enable"), r#"{"scope": "org"}"#);
+        assert_eq!(answer.status, 200, "{slug}: {}", answer.text);
     }
 
     fn log(&self) -> String {
@@ -138,7 +167,14 @@ impl Host {
 
     pub fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
         let mut stream = self.connect();
-        let head = request_head(method, path, headers, body.len());
+        let bearer = self.token.as_ref().map(|token| format!("Bearer {token}"));
+        let mut headers = headers.to_vec();
+        if let Some(bearer) = &bearer
+            && !headers.iter().any(|(name, _)| matches!(*name, "authorization" | "cookie"))
+        {
+            headers.push(("authorization", bearer));
+        }
+        let head = request_head(method, path, &headers, body.len());
         stream.write_all(head.as_bytes()).unwrap();
         // A host that refuses a large body does not read it to its end.
         let _ = stream.write_all(body.as_bytes());
@@ -150,7 +186,9 @@ impl Host {
     /// A request whose answer is read as it comes.
     pub fn stream(&self, path: &str) -> Events {
         let mut stream = self.connect();
-        stream.write_all(request_head("GET", path, &[], 0).as_bytes()).unwrap();
+        let bearer = self.token.as_ref().map(|token| format!("Bearer {token}"));
+        let headers: Vec<_> = bearer.iter().map(|bearer| ("authorization", bearer.as_str())).collect();
+        stream.write_all(request_head("GET", path, &headers, 0).as_bytes()).unwrap();
         Events(BufReader::new(stream))
     }
 

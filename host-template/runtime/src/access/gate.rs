@@ -1,0 +1,111 @@
+//! The gate before each handler: who asks, and whether the route's plugin is on for them.
+//!
+//! A caller that is known already is let through without waiting; only one that has to be read costs a boxed future.
+
+use std::future::ready;
+use std::sync::Arc;
+
+use axum::extract::Request;
+use axum::handler::Handler;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+
+use super::{Caller, Credentials};
+use crate::access::caller::not_signed_in;
+use crate::ctx::Ctx;
+use crate::problem::Problem;
+use crate::registry::Hub;
+use crate::router::{Answer, Endpoint};
+
+/// A route's handler behind its gate.
+#[derive(Clone, Copy)]
+pub(crate) struct Guard {
+    pub(crate) target: Target,
+    /// Whether it answers anybody, whatever is enabled.
+    pub(crate) public: bool,
+    /// Place in the registry of the plugin that has to be on.
+    pub(crate) plugin: Option<usize>,
+}
+
+/// What answers behind the gate.
+#[derive(Clone, Copy)]
+pub(crate) enum Target {
+    /// The handler.
+    Endpoint(Endpoint),
+    /// The plugin cannot work: the problem that says why.
+    Unavailable,
+}
+
+/// Tells axum's `Handler` for [`Guard`] apart from those for functions.
+pub(crate) enum Guarded {}
+
+impl Handler<Guarded, Ctx> for Guard {
+    type Future = Answer;
+
+    fn call(self, request: Request, ctx: Ctx) -> Answer {
+        let Some(credentials) = Credentials::of(request.headers()) else {
+            return self.anonymous(request, ctx, not_signed_in);
+        };
+        if !credentials.acceptable(request.method(), request.headers()) {
+            return self.anonymous(request, ctx, from_another_site);
+        }
+        let epoch = ctx.hub().live.epoch();
+        match ctx.hub().sessions.known(credentials.token(), epoch) {
+            Some(caller) => self.admit(request, ctx, caller),
+            None => Box::pin(async move {
+                match read(ctx.hub(), &credentials).await {
+                    Ok(Some(caller)) => self.admit(request, ctx, caller).await,
+                    Ok(None) => self.anonymous(request, ctx, not_signed_in).await,
+                    Err(problem) => problem.into_response(),
+                }
+            }),
+        }
+    }
+}
+
+async fn read(hub: &Arc<Hub>, credentials: &Credentials) -> Result<Option<Caller>, Problem> {
+    let snapshot = hub.live.snapshot();
+    Ok(hub.sessions.read(&hub.db, credentials.token(), &snapshot).await?)
+}
+
+impl Guard {
+    /// Nobody whom we know: only for public routes.
+    fn anonymous(self, request: Request, ctx: Ctx, refusal: fn() -> Problem) -> Answer {
+        if self.public { self.answer(request, ctx) } else { refuse(refusal()) }
+    }
+
+    fn admit(self, mut request: Request, ctx: Ctx, caller: Caller) -> Answer {
+        if let Some(plugin) = self.plugin
+            && !self.public
+            && !caller.view().has(plugin)
+        {
+            return refuse(not_enabled(ctx.plugin()));
+        }
+        request.extensions_mut().insert(caller);
+        self.answer(request, ctx)
+    }
+
+    fn answer(self, request: Request, ctx: Ctx) -> Answer {
+        match self.target {
+            Target::Endpoint(endpoint) => endpoint.answer(request, ctx),
+            Target::Unavailable => refuse(ctx.hub().why_unavailable(ctx.plugin())),
+        }
+    }
+}
+
+fn refuse(problem: Problem) -> Answer {
+    let response: Response = problem.into_response();
+    Box::pin(ready(response))
+}
+
+fn not_enabled(slug: &str) -> Problem {
+    Problem::new(StatusCode::NOT_FOUND)
+        .code("plugin-not-enabled")
+        .detail(format!("vertical plugin `{slug}` is not enabled here"))
+}
+
+fn from_another_site() -> Problem {
+    Problem::new(StatusCode::FORBIDDEN).code("cross-site-request").detail(
+        "a page of another site sent this request; programs send a bearer token instead of the cookie",
+    )
+}

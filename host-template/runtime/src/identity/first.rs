@@ -1,0 +1,200 @@
+//! Making people: the first admin of a new installation, and those that the operator adds from the command line.
+
+use super::{Org, Role, Tenant, User, password, store};
+use crate::audit::{self, Actor, Event};
+use crate::db::{Db, Error, Tx};
+use crate::fault::Fault;
+use crate::settings::Env;
+
+/// The organisation of a new installation.
+const FIRST_ORG: &str = "Default";
+/// Its admin, where the environment names none.
+const FIRST_EMAIL: &str = "admin@localhost";
+
+/// The group that every member of a new organisation is in: it may look at things.
+const MEMBERS: &str = "Members";
+const MEMBERS_MAY: &[&str] =
+    &["connectors.read", "dashboards.read", "datasets.read", "dbt.read", "records.read"];
+
+/// Who is to be made.
+pub(crate) struct NewUser<'a> {
+    pub(crate) email: &'a str,
+    pub(crate) name: Option<&'a str>,
+    pub(crate) password: &'a str,
+    pub(crate) org: &'a str,
+    pub(crate) tenant: Option<&'a str>,
+    pub(crate) role: Role,
+}
+
+/// Who was made, and where.
+#[derive(Debug)]
+pub(crate) struct Made {
+    pub(crate) user: User,
+    pub(crate) org: Org,
+    pub(crate) tenant: Option<Tenant>,
+    /// Whether there was such a user already, who has now another password and place.
+    pub(crate) known: bool,
+}
+
+/// Makes an admin where there is nobody at all; `HUB_ADMIN_EMAIL` and `HUB_ADMIN_PASSWORD` may say who. The password that
+/// was thought up is told once, in the log.
+pub(crate) async fn ensure_somebody(db: &Db, env: Env<'_>) -> Result<(), Fault> {
+    let fault = |e: Error| {
+        Fault::machine(
+            format!("cannot make the first user: {e}"),
+            "see that the database can be written to, and start again",
+        )
+    };
+    let mut tx = db.begin().await.map_err(fault)?;
+    tx.one_migrator().await.map_err(fault)?;
+    if store::has_users(&mut tx).await.map_err(fault)? {
+        return Ok(());
+    }
+    let given = env("HUB_ADMIN_PASSWORD");
+    let password = match &given {
+        Some(password) => password.clone(),
+        None => invented().map_err(|e| {
+            Fault::machine(
+                format!("cannot think up a password: {e}"),
+                "set HUB_ADMIN_PASSWORD, or see that the system has a source of random numbers",
+            )
+        })?,
+    };
+    let email = store::canonical(&env("HUB_ADMIN_EMAIL").unwrap_or_else(|| FIRST_EMAIL.to_owned()));
+    let hashed = hash(&password)?;
+    let new = NewUser {
+        email: &email,
+        name: None,
+        password: &hashed,
+        org: FIRST_ORG,
+        tenant: None,
+        role: Role::Admin,
+    };
+    add(&mut tx, &new).await.map_err(fault)?;
+    tx.commit().await.map_err(fault)?;
+    match given {
+        Some(_) => tracing::info!("made the first admin, {email}, with the password of HUB_ADMIN_PASSWORD"),
+        None => tracing::warn!(
+            "made the first admin: sign in as {email} with the password {password} (told only once)"
+        ),
+    }
+    Ok(())
+}
+
+/// Adds a user from the command line, with organisation and tenant where they are missing. The password comes in clear.
+pub(crate) async fn create_user(db: &Db, new: NewUser<'_>) -> Result<Made, Fault> {
+    let hashed = hash(new.password)?;
+    let new = NewUser { password: &hashed, ..new };
+    let fault = |e: Error| {
+        Fault::machine(
+            format!("cannot add the user: {e}"),
+            "see that the database can be written to, and try again",
+        )
+    };
+    let mut tx = db.begin().await.map_err(fault)?;
+    let made = add(&mut tx, &new).await.map_err(fault)?;
+    tx.commit().await.map_err(fault)?;
+    Ok(made)
+}
+
+fn hash(password: &str) -> Result<String, Fault> {
+    password::hash(password)
+        .map_err(|e| Fault::machine(format!("cannot hash the password: {e}"), "try another password"))
+}
+
+/// Twenty letters and digits that cannot be mistaken for each other: 98 bits.
+fn invented() -> Result<String, getrandom::Error> {
+    const SIGNS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let mut bytes = [0u8; 20];
+    getrandom::fill(&mut bytes)?;
+    let signs: String = bytes.iter().map(|byte| char::from(SIGNS[usize::from(byte & 31)])).collect();
+    Ok([&signs[..5], &signs[5..10], &signs[10..15], &signs[15..]].join("-"))
+}
+
+/// Everything in one transaction; `new.password` is hashed already.
+async fn add(tx: &mut Tx, new: &NewUser<'_>) -> Result<Made, Error> {
+    let actor = Actor::platform();
+    let (org, org_is_new) = store::ensure_org(tx, new.org).await?;
+    if org_is_new {
+        make_members(tx, &org.id).await?;
+        audit::record(tx, &org.id, &actor, Event::new("org_created").with("name", org.name.as_str())).await?;
+    }
+    let tenant = match new.tenant {
+        Some(name) => {
+            let (tenant, is_new) = store::ensure_tenant(tx, &org.id, name).await?;
+            if is_new {
+                let event = Event { tenant: Some(&tenant.id), ..Event::new("tenant_created") };
+                audit::record(tx, &org.id, &actor, event.with("name", tenant.name.as_str())).await?;
+            }
+            Some(tenant)
+        }
+        None => None,
+    };
+    let known: Option<User> =
+        tx.one("SELECT id, email, name FROM hub_users WHERE email = $1", crate::args![new.email]).await?;
+    let is_known = known.is_some();
+    let user = match known {
+        Some(user) => {
+            let sql = "UPDATE hub_users SET password = $2 WHERE id = $1";
+            tx.execute(sql, crate::args![&user.id, new.password]).await?;
+            user
+        }
+        None => {
+            let before_at = new.email.split('@').next().unwrap_or(new.email);
+            store::add_user(tx, new.email, new.name.unwrap_or(before_at), new.password).await?
+        }
+    };
+    store::set_role(tx, &org.id, &user.id, new.role).await?;
+    if let Some(tenant) = &tenant {
+        store::join_tenant(tx, &tenant.id, &user.id).await?;
+    }
+    join_members(tx, &org.id, &user.id).await?;
+    let event = Event::new(if is_known { "user_changed" } else { "user_created" })
+        .with("email", user.email.as_str())
+        .with("role", new.role.as_str());
+    audit::record(tx, &org.id, &actor, event).await?;
+    tx.announce().await?;
+    Ok(Made { user, org, tenant, known: is_known })
+}
+
+/// The group that lets members look at things; an admin may change or delete it.
+async fn make_members(tx: &mut Tx, org: &str) -> Result<(), Error> {
+    let id = crate::new_id();
+    tx.execute(
+        "INSERT INTO hub_groups (id, org_id, name, created_at) VALUES ($1, $2, $3, $4)",
+        crate::args![&id, org, MEMBERS, crate::now()],
+    )
+    .await?;
+    for permission in MEMBERS_MAY {
+        let sql = "INSERT INTO hub_group_permissions (group_id, permission) VALUES ($1, $2)";
+        tx.execute(sql, crate::args![&id, *permission]).await?;
+    }
+    Ok(())
+}
+
+/// Puts somebody into that group, where it is still there.
+pub(crate) async fn join_members(tx: &mut Tx, org: &str, user: &str) -> Result<(), Error> {
+    tx.execute(
+        "INSERT INTO hub_group_members (group_id, user_id)
+         SELECT id, $2 FROM hub_groups WHERE org_id = $1 AND name = $3 ON CONFLICT DO NOTHING",
+        crate::args![org, user, MEMBERS],
+    )
+    .await
+    .map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_invented_password_can_be_read_aloud() {
+        let password = invented().unwrap();
+        assert_eq!(password.len(), 23);
+        assert!(
+            password.chars().all(|c| c == '-' || (c.is_ascii_alphanumeric() && !"lo01".contains(c))),
+            "{password}"
+        );
+        assert_ne!(password, invented().unwrap());
+    }
+}
