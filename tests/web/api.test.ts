@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { afterEach, mock, test } from "node:test";
-import { ApiError, apiGet, apiPost } from "@platform/plugin-host";
+import { ApiError, apiDelete, apiGet, apiPost, apiPut, watchRefusals } from "@platform/plugin-host";
 
 afterEach(() => mock.restoreAll());
 
@@ -56,4 +56,26 @@ test("no answer at all says so", async () => {
   const error = await failure(apiGet("/api/records"));
   assert.equal(error.status, 0);
   assert.equal(error.title, "The platform does not answer");
+});
+
+test("a change and a removal need no answer's body", async () => {
+  const fetched = mock.method(globalThis, "fetch", async () => new Response(null, { status: 204 }));
+  await apiPut("/api/groups/7", { name: "Nurses" });
+  await apiDelete("/api/groups/7");
+  const sent = fetched.mock.calls.map((call) => (call.arguments as unknown as [string, RequestInit])[1]);
+  assert.deepEqual(sent.map((init) => [init.method, init.body]), [
+    ["PUT", '{"name":"Nurses"}'],
+    ["DELETE", undefined],
+  ]);
+});
+
+test("a refusal tells how long to wait, and whoever watches hears of it", async () => {
+  const headers = { "content-type": "application/problem+json", "retry-after": "17" };
+  mock.method(globalThis, "fetch", async () => new Response('{"title":"Too Many Requests"}', { status: 429, headers }));
+  const heard: unknown[] = [];
+  const end = watchRefusals((error, path) => heard.push([error.status, path]));
+  assert.equal((await failure(apiGet("/api/records"))).retryAfter, 17);
+  end();
+  await failure(apiGet("/api/records"));
+  assert.deepEqual(heard, [[429, "/api/records"]]);
 });

@@ -11,13 +11,16 @@ export class ApiError extends Error {
   readonly code: string | undefined;
   /** What is wrong with which field of a form. */
   readonly fields: Readonly<Record<string, string>>;
+  /** Seconds until it is worth trying again, where the answer says so. */
+  readonly retryAfter: number | undefined;
 
-  constructor(status: number, problem: Problem) {
+  constructor(status: number, problem: Problem, retryAfter?: number) {
     super(problem.detail ?? problem.title);
     this.status = status;
     this.title = problem.title;
     this.code = problem.code;
     this.fields = Object.fromEntries((problem.errors ?? []).map((error) => [error.field, error.message]));
+    this.retryAfter = retryAfter;
   }
 }
 
@@ -35,23 +38,60 @@ export function apiGet<T>(path: string, signal?: AbortSignal): Promise<T> {
 
 /** POSTs JSON to a path of the API. */
 export function apiPost<T>(path: string, body: unknown): Promise<T> {
+  return send<T>("POST", path, body);
+}
+
+/** PUTs JSON to a path of the API. */
+export function apiPut<T>(path: string, body: unknown): Promise<T> {
+  return send<T>("PUT", path, body);
+}
+
+/** DELETEs what stands at a path of the API. */
+export function apiDelete(path: string): Promise<void> {
+  return call<void>(path, { method: "DELETE", headers: { accept: "application/json" } });
+}
+
+function send<T>(method: string, path: string, body: unknown): Promise<T> {
   return call<T>(path, {
-    method: "POST",
+    method,
     headers: { accept: "application/json", "content-type": "application/json" },
     body: JSON.stringify(body),
   });
+}
+
+type Watcher = (error: ApiError, path: string) => void;
+
+const watchers = new Set<Watcher>();
+
+/**
+ * Calls `watcher` with every answer that is not a success, whoever made the call; returns the way to end it.
+ *
+ * The shell learns so that a session has ended, or that a plugin was switched off.
+ */
+export function watchRefusals(watcher: Watcher): () => void {
+  watchers.add(watcher);
+  return () => watchers.delete(watcher);
 }
 
 async function call<T>(path: string, init: RequestInit): Promise<T> {
   const response = await reach(path, init);
   const body = await bodyOf(response);
   if (!response.ok) {
-    throw new ApiError(response.status, problemOf(response, body));
+    const error = new ApiError(response.status, problemOf(response, body), secondsOf(response.headers.get("retry-after")));
+    for (const watcher of watchers) {
+      watcher(error, path);
+    }
+    throw error;
   }
   if (body === undefined && response.status !== 204) {
     throw new ApiError(response.status, { title: "Unexpected answer", detail: `${path} did not answer with JSON.` });
   }
   return body as T;
+}
+
+/** The number of seconds in a `Retry-After`; nothing where it is a date or makes no sense. */
+function secondsOf(text: string | null): number | undefined {
+  return text !== null && /^\d+$/.test(text.trim()) ? Number(text) : undefined;
 }
 
 async function reach(path: string, init: RequestInit): Promise<Response> {

@@ -7,4 +7,4 @@ export { type PluginHost, PluginHostProvider, usePluginHost } from "./context.ts
 export { Surface, useOverride } from "./override.tsx";
 export * from "./records.ts";
 export * from "./types.ts";
-export { type Resource, useResource } from "./use-resource.ts";
+export { asApiError, type Resource, useResource } from "./use-resource.ts";

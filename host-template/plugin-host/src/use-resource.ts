@@ -13,6 +13,8 @@ export interface Resource<T> {
   readonly loading: boolean;
   /** Calls again. */
   readonly reload: () => void;
+  /** Takes data that came another way, such as with the answer to a change. */
+  readonly replace: (data: T) => void;
 }
 
 interface State<T> {
@@ -26,6 +28,8 @@ export function useResource<T>(path: string): Resource<T> {
   const [state, setState] = useState<State<T>>({ data: undefined, error: undefined, loading: true });
   const [turn, setTurn] = useState(0);
   const reload = useCallback(() => setTurn((current) => current + 1), []);
+
+  const replace = useCallback((data: T) => setState({ data, error: undefined, loading: false }), []);
 
   useEffect(() => {
     const abort = new AbortController();
@@ -41,10 +45,11 @@ export function useResource<T>(path: string): Resource<T> {
     return () => abort.abort();
   }, [path, turn]);
 
-  return { ...state, reload };
+  return { ...state, reload, replace };
 }
 
-function asApiError(error: unknown): ApiError {
+/** Any error as an `ApiError`. */
+export function asApiError(error: unknown): ApiError {
   if (error instanceof ApiError) {
     return error;
   }

@@ -2,34 +2,52 @@
 
 import { Box } from "@mantine/core";
 import { entries, overrides } from "@platform/overrides";
-import { PluginHostProvider, Surface, useResource } from "@platform/plugin-host";
+import { PluginHostProvider, Surface } from "@platform/plugin-host";
 import { ErrorState } from "@platform/plugin-host/ui";
-import type { ReactNode } from "react";
+import { type ReactNode, useMemo } from "react";
 import { Route, Routes } from "react-router";
+import { SignInPage } from "./account/SignInPage.tsx";
 import { Layout } from "./layout/Layout.tsx";
 import { lazyPage } from "./lazy-page.tsx";
 import { DashboardPage } from "./pages/DashboardPage.tsx";
 import { PluginRoutes } from "./pages/PluginRoutes.tsx";
 import { RecordsPage } from "./pages/RecordsPage.tsx";
+import { RequireAccess } from "./pages/RequireAccess.tsx";
 import { type Session, SessionProvider } from "./session.ts";
+import { type SessionSource, useSessionSource } from "./session-source.ts";
 
 const PluginsPage = lazyPage("The Plugins page", () => import("./pages/PluginsPage.tsx"));
 const OverridesPage = lazyPage("The Overrides page", () => import("./pages/OverridesPage.tsx"));
 
 /** The whole shell. */
 export function App(): ReactNode {
-  const session = useResource<Session>("/api/session");
-  if (session.data === undefined) {
-    return session.error === undefined ? null : (
-      <Box maw={560} mx="auto" mt="15vh" px="md">
-        <ErrorState title={session.error.title} detail={session.error.message} onRetry={session.reload} />
-      </Box>
-    );
+  const source = useSessionSource();
+  const { state, reload } = source;
+  switch (state.kind) {
+    case "loading":
+      return null;
+    case "signed-out":
+      return <SignInPage ended={state.ended} onSignedIn={reload} />;
+    case "failed":
+      return (
+        <Box maw={560} mx="auto" mt="15vh" px="md">
+          <ErrorState title={state.error.title} detail={state.error.message} onRetry={reload} />
+        </Box>
+      );
+    case "ready":
+      return <SignedIn session={state.session} source={source} />;
   }
+}
+
+function SignedIn({ session, source }: { readonly session: Session; readonly source: SessionSource }): ReactNode {
+  const { news, reload, leave } = source;
+  const handle = useMemo(() => ({ session, news, reload, leave }), [session, news, reload, leave]);
+  // In another place, and for somebody else, every page begins anew: nothing of what was loaded is theirs.
+  const place = JSON.stringify([session.user.id, session.org.id, session.tenant?.id]);
   return (
-    <SessionProvider value={session.data}>
-      <PluginHostProvider chains={overrides} enabledPlugins={session.data.plugins}>
-        <Pages />
+    <SessionProvider value={handle}>
+      <PluginHostProvider chains={overrides} enabledPlugins={session.plugins}>
+        <Pages key={place} />
       </PluginHostProvider>
     </SessionProvider>
   );
@@ -59,7 +77,9 @@ function Pages(): ReactNode {
           path="/plugins"
           element={
             <Surface name="route:/plugins">
-              <PluginsPage />
+              <RequireAccess access="admin" title="Plugins">
+                <PluginsPage />
+              </RequireAccess>
             </Surface>
           }
         />
@@ -67,7 +87,9 @@ function Pages(): ReactNode {
           path="/overrides"
           element={
             <Surface name="route:/overrides">
-              <OverridesPage />
+              <RequireAccess access="admin" title="Overrides">
+                <OverridesPage />
+              </RequireAccess>
             </Surface>
           }
         />

@@ -24,7 +24,7 @@ export function ErrorState({ title, detail, onRetry, retryLabel = "Try again" }:
           <CircleAlert size={22} aria-hidden="true" />
         </ThemeIcon>
         <Text fw={600}>{title}</Text>
-        <Text c="dimmed" size="sm" maw={460}>
+        <Text c="dimmed" size="sm" maw={460} style={{ textWrap: "balance" }}>
           {detail}
         </Text>
         {onRetry !== undefined && (
@@ -54,7 +54,7 @@ export function EmptyState({ title, hint, action, icon }: EmptyProps): ReactNode
         </ThemeIcon>
         <Text fw={600}>{title}</Text>
         {hint !== undefined && (
-          <Text c="dimmed" size="sm" maw={460}>
+          <Text c="dimmed" size="sm" maw={460} style={{ textWrap: "balance" }}>
             {hint}
           </Text>
         )}

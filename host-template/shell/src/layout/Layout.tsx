@@ -5,7 +5,7 @@ import { useDisclosure } from "@mantine/hooks";
 import { type ReactNode, useEffect, useRef } from "react";
 import { Link, Outlet, useLocation } from "react-router";
 import { PageBoundary } from "../page-boundary.tsx";
-import { useSession } from "../session.ts";
+import { placeOf, useSession } from "../session.ts";
 import { AccountMenu } from "./AccountMenu.tsx";
 import styles from "./layout.module.css";
 import { Mark } from "./Mark.tsx";
@@ -19,7 +19,7 @@ const platformName = document.title;
 export function Layout(): ReactNode {
   const [opened, { toggle, close }] = useDisclosure(false);
   const { pathname } = useLocation();
-  const { org } = useSession();
+  const place = placeOf(useSession());
   const main = useNewPage(pathname, close);
   return (
     <AppShell
@@ -47,8 +47,8 @@ export function Layout(): ReactNode {
             </Link>
           </Group>
           <Group gap="xs" wrap="nowrap">
-            <Text size="sm" c="dimmed" visibleFrom="sm" truncate maw={220}>
-              {org.name}
+            <Text size="sm" c="dimmed" visibleFrom="sm" truncate maw={320}>
+              {place}
             </Text>
             <SchemeMenu />
             <AccountMenu />

@@ -6,7 +6,7 @@ import { Icon } from "@platform/plugin-host/ui";
 import ExternalLink from "lucide-react/icons/external-link";
 import type { ReactNode } from "react";
 import { NavLink } from "react-router";
-import { type NavEntry, useSession } from "../session.ts";
+import { type Access, may, type NavEntry, useSession } from "../session.ts";
 import styles from "./layout.module.css";
 
 interface Entry {
@@ -20,23 +20,25 @@ const WORK: readonly Entry[] = [
   { label: "Records", path: "/records", icon: "layers" },
 ];
 
-const ADMINISTRATION: readonly Entry[] = [
-  { label: "Plugins", path: "/plugins", icon: "puzzle" },
-  { label: "Overrides", path: "/overrides", icon: "workflow" },
+const ADMINISTRATION: readonly (Entry & { readonly access: Access })[] = [
+  { label: "Plugins", path: "/plugins", icon: "puzzle", access: "admin" },
+  { label: "Overrides", path: "/overrides", icon: "workflow", access: "admin" },
 ];
 
 /** All groups, and the footer. */
 export function Navigation(): ReactNode {
-  const { nav, role } = useSession();
+  const session = useSession();
+  const administration = ADMINISTRATION.filter((entry) => may(session, entry.access));
   return (
     <>
       <ScrollArea className={styles.groups} type="hover">
         <Stack component="nav" gap="lg" aria-label="Main">
           <NavGroup entries={WORK} />
-          {byPlugin(nav).map(([plugin, entries]) => (
+          {byPlugin(session.nav).map(([plugin, entries]) => (
             <NavGroup key={plugin} label={plugin} entries={entries} />
           ))}
-          <NavGroup label="Administration" entries={role === "admin" ? ADMINISTRATION : []}>
+          {administration.length > 0 && <NavGroup label="Administration" entries={administration} />}
+          <NavGroup label="Help" entries={[]}>
             <a className={styles.link} href="/api/docs" target="_blank" rel="noreferrer">
               <Icon name="book-open" />
               <span className={styles.linkLabel}>API reference</span>

@@ -6,7 +6,7 @@ import { type ListOf, type PlatformRecord, useResource } from "@platform/plugin-
 import { EmptyState, formatDate, formatNumber, Page, ResourceView, StatusBadge } from "@platform/plugin-host/ui";
 import type { ReactNode } from "react";
 import { Link } from "react-router";
-import { useSession } from "../session.ts";
+import { may, placeOf, useReloadOnNews, useSession } from "../session.ts";
 import styles from "./dashboard.module.css";
 
 interface Health {
@@ -21,9 +21,9 @@ interface PluginsStatus {
 
 /** Figures on top, plugins and the latest records below. */
 export function DefaultDashboard(): ReactNode {
-  const { org } = useSession();
+  const place = placeOf(useSession());
   return (
-    <Page title="Dashboard" description={`The state of the platform for ${org.name}.`}>
+    <Page title="Dashboard" description={`The state of the platform for ${place}.`}>
       <div data-default-surface="dashboard.view" className={styles.grid}>
         <Figures />
         <SimpleGrid cols={{ base: 1, md: 2 }}>
@@ -87,9 +87,11 @@ function Figure({ label, value, hint, failed = false }: FigureProps): ReactNode 
 }
 
 function EnabledPlugins(): ReactNode {
+  const session = useSession();
   const status = useResource<PluginsStatus>("/api/plugins/status");
+  useReloadOnNews(status.reload);
   return (
-    <Panel title="Plugins" link={{ to: "/plugins", label: "All plugins" }}>
+    <Panel title="Plugins" {...(may(session, "admin") ? { link: { to: "/plugins", label: "All plugins" } } : {})}>
       <ResourceView resource={status} what="the plugins" skeleton={<Skeleton height={120} />}>
         {({ vertical }) => (
           <ul className={styles.list}>
@@ -143,7 +145,7 @@ function LatestRecords(): ReactNode {
 
 interface PanelProps {
   readonly title: string;
-  readonly link: { readonly to: string; readonly label: string };
+  readonly link?: { readonly to: string; readonly label: string };
   readonly children: ReactNode;
 }
 
@@ -155,9 +157,11 @@ function Panel({ title, link, children }: PanelProps): ReactNode {
           <Title order={2} size="h3">
             {title}
           </Title>
-          <Anchor component={Link} to={link.to} size="sm">
-            {link.label}
-          </Anchor>
+          {link !== undefined && (
+            <Anchor component={Link} to={link.to} size="sm">
+              {link.label}
+            </Anchor>
+          )}
         </Group>
         {children}
       </Stack>

@@ -5,7 +5,8 @@ import { ListSkeleton } from "@platform/plugin-host/ui";
 import { type ReactNode, Suspense, use } from "react";
 import { useLocation, useRoutes } from "react-router";
 import { PageBoundary } from "../page-boundary.tsx";
-import { entryFor, forgetPages, pagesOf } from "../plugin-pages.ts";
+import { entryFor, forgetPages, pagesOf, slugOf } from "../plugin-pages.ts";
+import { NotEnabledPage } from "./NotEnabledPage.tsx";
 import { NotFoundPage } from "./NotFoundPage.tsx";
 
 /** Draws the page at the current path. */
@@ -13,10 +14,14 @@ export function PluginRoutes({ entries }: { readonly entries: readonly PageEntry
   const { pathname } = useLocation();
   const { enabled } = usePluginHost();
   const entry = entryFor(entries, pathname, enabled);
+  const slug = slugOf(pathname);
+  const off = slug !== undefined && entries.some((one) => one.plugin === slug && !enabled.has(slug));
   const path = pathname.replace(/^\/|\/+$/g, "");
   return (
     <Surface name={`route:/${path}`}>
-      {entry === undefined ? (
+      {off ? (
+        <NotEnabledPage plugin={slug} />
+      ) : entry === undefined ? (
         <NotFoundPage />
       ) : (
         <PageBoundary key={entry.id} what={`The page of plugin ${entry.plugin}`} onRetry={() => forgetPages(entry)}>
