@@ -3,7 +3,9 @@
 mod audit;
 mod auth;
 mod docs;
+mod groups;
 mod health;
+mod members;
 mod plugins;
 mod records;
 mod session;
@@ -24,6 +26,8 @@ pub(crate) fn router(dev: bool) -> Router {
         .merge(session::router())
         .merge(audit::router())
         .merge(tenants::router())
+        .merge(members::router())
+        .merge(groups::router())
         .merge(records::router())
         .merge(docs::router());
     if dev {

@@ -1,5 +1,10 @@
 //! A host in a folder of its own, and a plain HTTP client that sends paths as they are.
 
+// Each test program uses a part of this.
+#![allow(dead_code)]
+
+pub mod postgres;
+
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -69,8 +74,17 @@ pub fn command(folder: &Folder) -> Command {
 }
 
 /// Runs a command to its end: exit code, standard output, standard error.
-pub fn run(mut command: Command) -> (Option<i32>, String, String) {
-    let output = command.stdin(Stdio::null()).output().unwrap();
+pub fn run(command: Command) -> (Option<i32>, String, String) {
+    run_with(command, "")
+}
+
+/// The same with a text on standard input.
+pub fn run_with(mut command: Command, input: &str) -> (Option<i32>, String, String) {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // One that ends without reading closes its end.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    let output = child.wait_with_output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (output.status.code(), text(output.stdout), text(output.stderr))
 }

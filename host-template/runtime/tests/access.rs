@@ -1,0 +1,404 @@
+//! Who may see what, on a running host: signing in, switching plugins, members and groups, the audit log. Each test runs
+//! on both databases.
+
+mod program;
+
+use std::time::{Duration, Instant};
+
+use program::postgres::Server;
+use program::{ADMIN, Answer, Folder, Host, PASSWORD, command, run_with};
+use serde_json::{Value, json};
+
+/// Runs a test on SQLite and, where it is installed, on PostgreSQL.
+macro_rules! on_both {
+    ($($(#[$meta:meta])* fn $name:ident($world:ident: &World) $body:block)*) => {
+        $(fn $name($world: &World) $body)*
+
+        mod sqlite {
+            $(#[test] $(#[$meta])* fn $name() { super::$name(&super::World::new(None)); })*
+        }
+
+        mod postgres {
+            $(#[test] $(#[$meta])* fn $name() {
+                if let Some(server) = super::Server::shared() {
+                    super::$name(&super::World::new(Some(server.database())));
+                }
+            })*
+        }
+    };
+}
+
+/// A folder and a database.
+struct World {
+    folder: Folder,
+    url: Option<String>,
+}
+
+impl World {
+    fn new(url: Option<String>) -> World {
+        World { folder: Folder::release(), url }
+    }
+
+    fn prepare(&self, command: &mut std::process::Command) {
+        if let Some(url) = &self.url {
+            command.env("DATABASE_URL", url);
+        }
+        command.env("NEEDY_KEY", "x");
+    }
+
+    fn host(&self) -> Host {
+        Host::start_as_admin(&self.folder, |command| self.prepare(command))
+    }
+
+    /// `admin create-user`; gives what it prints.
+    fn create_user(&self, arguments: &[&str], password: &str) -> String {
+        let mut command = command(&self.folder);
+        self.prepare(&mut command);
+        command.args(["admin", "create-user"]).args(arguments);
+        let (status, stdout, stderr) = run_with(command, password);
+        assert_eq!(status, Some(0), "{stderr}");
+        stdout
+    }
+}
+
+/// Somebody who asks.
+struct Person<'h> {
+    host: &'h Host,
+    token: String,
+}
+
+impl<'h> Person<'h> {
+    fn new(host: &'h Host, email: &str, password: &str) -> Person<'h> {
+        Person { host, token: host.sign_in(email, password) }
+    }
+
+    fn ask(&self, method: &str, path: &str, body: Option<Value>) -> Answer {
+        let bearer = format!("Bearer {}", self.token);
+        let mut headers = vec![("authorization", bearer.as_str())];
+        if body.is_some() {
+            headers.push(("content-type", "application/json"));
+        }
+        self.host.ask(method, path, &headers, &body.map(|body| body.to_string()).unwrap_or_default())
+    }
+
+    fn get(&self, path: &str) -> Answer {
+        self.ask("GET", path, None)
+    }
+
+    fn post(&self, path: &str, body: Value) -> Answer {
+        self.ask("POST", path, Some(body))
+    }
+
+    fn session(&self) -> Value {
+        let answer = self.get("/api/session");
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer.json()
+    }
+
+    fn turn(&self, slug: &str, on: bool, target: Value) -> Answer {
+        self.post(&format!("/api/plugins/{slug}/{}", if on { "enable" } else { "disable" }), target)
+    }
+}
+
+fn code(answer: &Answer) -> (u16, String) {
+    (answer.status, answer.json()["code"].as_str().unwrap_or_default().to_owned())
+}
+
+fn is(answer: &Answer, status: u16, word: &str) {
+    assert_eq!(code(answer), (status, word.to_owned()), "{}", answer.text);
+}
+
+const HOUR: Duration = Duration::from_secs(20);
+
+fn until(what: &str, mut done: impl FnMut() -> bool) -> Duration {
+    let begun = Instant::now();
+    while !done() {
+        assert!(begun.elapsed() < HOUR, "{what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    begun.elapsed()
+}
+
+on_both! {
+    fn nobody_gets_past_the_gate_without_a_session(world: &World) {
+        let host = Host::start(&world.folder, |command| world.prepare(command));
+        for path in ["/api/session", "/api/plugins", "/api/good/boom", "/api/audit/events", "/api/records"] {
+            is(&host.get(path), 401, "not-signed-in");
+        }
+        assert_eq!(host.get("/api/health").status, 200);
+        // A public route answers whatever is enabled; the table it reads is not there yet.
+        assert_ne!(host.get("/api/good/notes/none").status, 401);
+        let bad = |token: &str| host.ask("GET", "/api/session", &[("authorization", token)], "").status;
+        assert_eq!(bad("Bearer nonsense"), 401);
+        assert_eq!(bad(&format!("Bearer {}", "a".repeat(43))), 401);
+        is(&host.post("/api/auth/login", r#"{"email":"admin@example.com","password":"wrong wrong"}"#), 401, "wrong-credentials");
+        is(&host.post("/api/auth/login", r#"{"email":"nobody@example.com","password":"wrong wrong"}"#), 401, "wrong-credentials");
+        let malformed = host.post("/api/auth/login", r#"{"email":"admin@example.com"}"#);
+        assert_eq!((malformed.status, &malformed.json()["errors"][0]["field"]), (422, &json!("password")));
+    }
+
+    fn a_session_is_a_cookie_and_a_token_and_outlives_the_host(world: &World) {
+        let host = Host::start(&world.folder, |command| world.prepare(command));
+        let body = json!({"email": " Admin@Example.com ", "password": PASSWORD}).to_string();
+        let json_type = ("content-type", "application/json");
+        let answer = host.ask("POST", "/api/auth/login", &[json_type, ("x-forwarded-proto", "https")], &body);
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        let cookie = answer.header("set-cookie").to_owned();
+        for part in ["hub_session=", "; Path=/", "; HttpOnly", "; SameSite=Lax", "; Secure"] {
+            assert!(cookie.contains(part), "{cookie}");
+        }
+        let pair = cookie.split(';').next().unwrap().to_owned();
+        let token = answer.json()["token"].as_str().unwrap().to_owned();
+        assert_eq!(pair, format!("hub_session={token}"));
+        host.stop();
+
+        let host = Host::start(&world.folder, |command| world.prepare(command));
+        let with = |headers: &[(&str, &str)], method: &str, path: &str| host.ask(method, path, headers, "");
+        assert_eq!(with(&[("cookie", &pair)], "GET", "/api/session").status, 200);
+        let bearer = format!("Bearer {token}");
+        assert_eq!(with(&[("authorization", &bearer)], "GET", "/api/session").status, 200);
+        // What another site's page makes a browser send changes nothing.
+        let evil = [("cookie", pair.as_str()), ("sec-fetch-site", "cross-site")];
+        is(&with(&evil, "POST", "/api/auth/logout"), 403, "cross-site-request");
+        let evil = [("cookie", pair.as_str()), ("origin", "https://evil.example")];
+        is(&with(&evil, "POST", "/api/auth/logout"), 403, "cross-site-request");
+        let out = with(&[("cookie", &pair), ("sec-fetch-site", "same-origin")], "POST", "/api/auth/logout");
+        assert_eq!(out.status, 204, "{}", out.text);
+        assert!(out.header("set-cookie").contains("Max-Age=0"));
+        is(&with(&[("authorization", &bearer)], "GET", "/api/session"), 401, "not-signed-in");
+    }
+
+    fn too_many_attempts_have_to_wait(world: &World) {
+        let host = Host::start(&world.folder, |command| world.prepare(command));
+        let attempt = || host.post("/api/auth/login", r#"{"email":"admin@example.com","password":"wrong wrong"}"#);
+        let last = (0..12).map(|_| attempt()).find(|answer| answer.status != 401).expect("a limit");
+        is(&last, 429, "too-many-attempts");
+        let wait: u64 = last.header("retry-after").parse().unwrap();
+        assert!((1..=7).contains(&wait), "{wait}");
+    }
+
+    fn a_plugin_is_switched_for_an_organisation_and_its_tenants(world: &World) {
+        let host = world.host();
+        world.create_user(&["--email", "anna@north.example", "--org", "North", "--role", "admin"], "anna's password\n");
+        world.create_user(&["--email", "ben@north.example", "--org", "North", "--tenant", "Alder"], "ben's password!\n");
+        world.create_user(&["--email", "cleo@north.example", "--org", "North", "--tenant", "Birch"], "cleo's password\n");
+        world.create_user(&["--email", "dan@south.example", "--org", "South", "--role", "admin"], "dan's password!\n");
+        let anna = Person::new(&host, "anna@north.example", "anna's password");
+        let ben = Person::new(&host, "ben@north.example", "ben's password!");
+        let cleo = Person::new(&host, "cleo@north.example", "cleo's password");
+        let dan = Person::new(&host, "dan@south.example", "dan's password!");
+        let see = |person: &Person<'_>| person.session()["plugins"].as_array().unwrap().iter().any(|p| p == "good");
+        let all = || [see(&anna), see(&ben), see(&cleo), see(&dan)];
+        let tenant = |person: &Person<'_>| person.session()["tenant"]["id"].as_str().unwrap().to_owned();
+        let (alder, birch) = (tenant(&ben), tenant(&cleo));
+
+        assert_eq!(all(), [false; 4], "a new organisation starts with every plugin off");
+        is(&anna.get("/api/good/boom"), 404, "plugin-not-enabled");
+        is(&ben.turn("good", true, json!({"scope": "org"})), 403, "admins-only");
+        is(&ben.get("/api/plugins"), 403, "admins-only");
+        is(&anna.turn("nothing", true, json!({"scope": "org"})), 404, "plugin-unknown");
+        let wrong = anna.turn("good", true, json!({"scope": "galaxy"}));
+        assert_eq!(wrong.status, 422, "{}", wrong.text);
+        let foreign = dan.turn("good", true, json!({"scope": "tenant", "tenant": alder}));
+        assert_eq!((foreign.status, &foreign.json()["errors"][0]["field"]), (422, &json!("tenant")));
+
+        let on = anna.turn("good", true, json!({"scope": "org"}));
+        assert_eq!(on.json(), json!({"plugin": "good", "scope": "org", "tenant": null, "from": "disabled", "to": "enabled"}));
+        assert_eq!(all(), [true, true, true, false]);
+        assert_eq!(anna.get("/api/good/boom").status, 500, "the handler itself answers");
+        let out = anna.turn("good", false, json!({"scope": "tenant", "tenant": alder}));
+        assert_eq!(out.status, 200, "{}", out.text);
+        assert_eq!(all(), [true, false, true, false]);
+        is(&ben.get("/api/good/boom"), 404, "plugin-not-enabled");
+        anna.turn("good", false, json!({"scope": "org"}));
+        assert_eq!(all(), [false; 4], "off for the organisation is off for all its tenants");
+        // Only for a chosen tenant.
+        let chosen = anna.turn("good", true, json!({"scope": "tenant", "tenant": birch}));
+        assert_eq!(chosen.json()["to"], "enabled");
+        assert_eq!(all(), [false, false, true, false]);
+        let listed = anna.get("/api/plugins").json();
+        let good = listed.as_array().unwrap().iter().find(|plugin| plugin["name"] == "good").unwrap().clone();
+        assert_eq!((&good["enabled"], &good["org_state"]), (&json!(false), &json!("chosen")));
+        assert_eq!(good["tenants"][1], json!({"id": birch, "name": "Birch", "enabled": true, "follows": false}));
+        anna.turn("good", true, json!({"scope": "org"}));
+        assert_eq!(all(), [true, false, true, false], "who opted out stays out");
+
+        let events = anna.get("/api/audit/events?event_type=plugin_state_change").json();
+        let seen: Vec<Value> = events["items"].as_array().unwrap().iter().map(|event| json!([
+            event["actor"]["email"], event["plugin"], event["scope"], event["tenant"], event["from"], event["to"]
+        ])).collect();
+        let who = "anna@north.example";
+        assert_eq!(seen, [
+            json!([who, "good", "org", null, "chosen", "enabled"]),
+            json!([who, "good", "tenant", birch, "disabled", "enabled"]),
+            json!([who, "good", "org", null, "enabled", "disabled"]),
+            json!([who, "good", "tenant", alder, "enabled", "disabled"]),
+            json!([who, "good", "org", null, "disabled", "enabled"]),
+        ]);
+        assert!(dan.get("/api/audit/events?event_type=plugin_state_change").json()["items"].as_array().unwrap().is_empty());
+    }
+
+    fn a_dependency_comes_first_and_stays(world: &World) {
+        world.folder.write("data/plugins/leaf/plugin.yaml", "name: leaf\nversion: 1.0.0\ndisplay_name: Leaf\ndependencies: [good]\n");
+        let host = world.host();
+        let early = host.post("/api/plugins/leaf/enable", r#"{"scope": "org"}"#);
+        is(&early, 409, "dependency-not-enabled");
+        assert!(early.text.contains("`good`"), "{}", early.text);
+        host.enable("good");
+        host.enable("leaf");
+        let late = host.post("/api/plugins/good/disable", r#"{"scope": "org"}"#);
+        is(&late, 409, "plugin-needed");
+        assert!(late.text.contains("`leaf`"), "{}", late.text);
+    }
+
+    fn a_permission_gates_and_a_group_gives_it(world: &World) {
+        let host = world.host();
+        world.create_user(&["--email", "mia@example.com", "--org", "Default"], "mia's password!\n");
+        let mia = Person::new(&host, "mia@example.com", "mia's password!");
+        let admin = Person::new(&host, ADMIN, PASSWORD);
+        is(&mia.get("/api/audit/events"), 403, "permission-missing");
+        is(&mia.get("/api/members"), 403, "permission-missing");
+        assert_eq!(mia.get("/api/records").status, 200, "the group Members may look");
+        is(&mia.post("/api/records", json!({"title": "x"})), 403, "permission-missing");
+
+        let group = admin.post("/api/groups", json!({"name": "Auditors", "permissions": ["audit.read"]}));
+        assert_eq!(group.status, 201, "{}", group.text);
+        let unknown = admin.post("/api/groups", json!({"name": "X", "permissions": ["audit.read", "moon.walk"]}));
+        assert_eq!((unknown.status, &unknown.json()["errors"][0]["field"]), (422, &json!("permissions[1]")));
+        is(&admin.post("/api/groups", json!({"name": "Auditors", "permissions": []})), 409, "name-taken");
+        let id = group.json()["id"].clone();
+        let user = mia.session()["user"]["id"].as_str().unwrap().to_owned();
+        let put = admin.ask("PUT", &format!("/api/members/{user}"), Some(json!({"role": "member", "groups": [id]})));
+        assert_eq!(put.status, 200, "{}", put.text);
+        assert_eq!(put.json()["groups"][0]["name"], "Auditors");
+        // At once, in the session that is open.
+        assert_eq!(mia.get("/api/audit/events").status, 200);
+        is(&mia.get("/api/records"), 403, "permission-missing");
+        assert_eq!(mia.session()["permissions"], json!(["audit.read"]));
+
+        is(&admin.ask("PUT", &format!("/api/members/{}", admin.session()["user"]["id"].as_str().unwrap()),
+            Some(json!({"role": "member"}))), 409, "last-admin");
+        assert_eq!(admin.ask("DELETE", &format!("/api/members/{user}"), None).status, 204);
+        is(&mia.get("/api/session"), 401, "not-signed-in");
+    }
+
+    fn what_belongs_to_one_organisation_is_not_shown_to_another(world: &World) {
+        let host = world.host();
+        world.create_user(&["--email", "dan@south.example", "--org", "South", "--role", "admin"], "dan's password!\n");
+        let dan = Person::new(&host, "dan@south.example", "dan's password!");
+        let made = host.post("/api/records", r#"{"title": "ours"}"#);
+        assert_eq!(made.status, 201, "{}", made.text);
+        let place = made.header("location").to_owned();
+        assert_eq!(host.get(&place).status, 200);
+        assert_eq!(dan.get(&place).status, 404);
+        assert_eq!(dan.get("/api/records").json()["total"], 3, "the samples are everybody's");
+        assert_eq!(host.get("/api/records").json()["total"], 4);
+    }
+
+    fn customer_plugins_are_looked_for_anew(world: &World) {
+        let host = world.host();
+        let names = || -> Vec<String> {
+            let plugins = host.get("/api/plugins").json();
+            plugins.as_array().unwrap().iter().filter(|p| p["source"] == "data")
+                .map(|p| format!("{} {}", p["name"].as_str().unwrap(), p["state"].as_str().unwrap())).collect()
+        };
+        assert!(names().is_empty());
+        world.folder.write("data/plugins/mine/plugin.yaml",
+            "name: mine\nversion: 1.0.0\ndisplay_name: Mine\nnav: [{label: Mine, path: /mine, icon: star}]\npermissions: [mine.read]\n");
+        world.folder.write("data/plugins/good/plugin.yaml", "name: good\nversion: 9.0.0\ndisplay_name: Another\n");
+        world.folder.write("data/plugins/bad/plugin.yaml", "name: [\n");
+        world.folder.write("data/plugins/chroma/__init__.py", "");
+        assert_eq!(host.post("/api/plugins/reload", "").status, 200);
+        assert_eq!(names(), ["bad invalid", "good shadowed", "mine ok"]);
+        host.enable("mine");
+        let session = host.get("/api/session").json();
+        assert_eq!(session["nav"][0]["path"], "/mine");
+        assert!(session["permissions"].as_array().unwrap().iter().any(|name| name == "mine.read"));
+        is(&host.post("/api/plugins/bad/enable", r#"{"scope": "org"}"#), 409, "plugin-invalid");
+        std::fs::remove_dir_all(world.folder.path("data/plugins/mine")).unwrap();
+        host.signal("HUP");
+        until("SIGHUP is not heard", || names() == ["bad invalid", "good shadowed"]);
+        assert!(host.get("/api/session").json()["nav"].as_array().unwrap().is_empty());
+    }
+
+    fn the_page_hears_of_a_change(world: &World) {
+        let host = world.host();
+        let mut events = host.stream("/api/session/events");
+        assert!(events.next().contains("event: hello"));
+        let begun = Instant::now();
+        host.enable("good");
+        assert!(events.next().contains("event: changed"));
+        assert!(begun.elapsed() < Duration::from_secs(5));
+        let (status, log) = host.stop();
+        assert_eq!(status, Some(0), "an open stream keeps no host from ending: {log}");
+        assert!(!log.contains("cut off"), "{log}");
+    }
+}
+
+#[test]
+fn another_host_on_the_same_database_hears_of_a_change() {
+    let Some(server) = Server::shared() else { return };
+    let url = server.database();
+    let world = World::new(Some(url));
+    // Both bring the empty database up to date at the same moment.
+    let (one, other) = std::thread::scope(|scope| {
+        let other = scope.spawn(|| Host::start(&world.folder, |command| world.prepare(command)));
+        (Host::start(&world.folder, |command| world.prepare(command)), other.join().unwrap())
+    });
+    let admin = Person::new(&one, ADMIN, PASSWORD);
+    let there = Person { host: &other, token: admin.token.clone() };
+    is(&there.get("/api/good/boom"), 404, "plugin-not-enabled");
+    for on in [true, false, true] {
+        assert_eq!(admin.turn("good", on, json!({"scope": "org"})).status, 200);
+        let want = if on { 500 } else { 404 };
+        let took = until("the other host does not hear", || there.get("/api/good/boom").status == want);
+        assert!(took < Duration::from_secs(5), "{took:?}");
+    }
+    let out = admin.ask("POST", "/api/auth/logout", None);
+    assert_eq!(out.status, 204);
+    until("signing out is not heard", || there.get("/api/session").status == 401);
+}
+
+#[test]
+fn the_audit_log_cannot_be_changed_even_in_the_database() {
+    let Some(server) = Server::shared() else { return };
+    let url = server.database();
+    let name = url.rsplit('/').next().unwrap().to_owned();
+    let world = World::new(Some(url));
+    world.host().enable("good");
+    let refused = |sql: &str| {
+        let error = std::panic::catch_unwind(|| server.sql(&name, sql)).unwrap_err();
+        let text = error.downcast_ref::<String>().cloned().unwrap_or_default();
+        assert!(text.contains("the audit log is append-only"), "{sql}: {text}");
+    };
+    refused("UPDATE hub_audit_events SET actor_email = 'somebody else'");
+    refused("DELETE FROM hub_audit_events");
+    refused("TRUNCATE hub_audit_events");
+}
+
+#[test]
+fn the_command_line_says_what_is_wrong_with_a_user() {
+    let folder = Folder::release();
+    let ask = |arguments: &[&str], password: &str| {
+        let mut command = command(&folder);
+        command.args(["admin", "create-user"]).args(arguments);
+        run_with(command, password)
+    };
+    let (status, stdout, stderr) =
+        ask(&["--email", "Ann@Example.com", "--org", "North", "--role", "admin"], "long enough\n");
+    assert_eq!(status, Some(0), "{stderr}");
+    assert!(
+        stdout.starts_with("created user ann@example.com (") && stdout.contains("): admin of North ("),
+        "{stdout}"
+    );
+    let (status, stdout, _) = ask(&["--email", "ann@example.com", "--org", "South"], "another password\n");
+    assert!(status == Some(0) && stdout.starts_with("changed user ann@example.com ("), "{stdout}");
+    let (status, _, stderr) = ask(&["--email", "ann", "--org", "North"], "long enough\n");
+    assert_eq!(
+        (status, stderr.lines().next()),
+        (Some(2), Some("error: --email `ann` is not an e-mail address, like ann@example.com"))
+    );
+    let (status, _, stderr) = ask(&["--email", "ann@example.com", "--org", "North"], "short\n");
+    assert_eq!(status, Some(2), "{stderr}");
+    assert_eq!(ask(&["--email", "ann@example.com"], "").0, Some(2));
+}
