@@ -23,6 +23,7 @@ pub mod routes;
 pub mod rust_source;
 pub mod scaffold;
 pub mod scan;
+pub mod shared;
 pub mod stage;
 pub mod types;
 pub mod webgen;

@@ -12,6 +12,7 @@ use hub_manifest::source::{MAX_BYTES, Source};
 use crate::projects::{self, Project, TableName};
 use crate::rust_source::Sources;
 use crate::scan::{PluginFolder, reason};
+use crate::shared::{self, Packages};
 use crate::websource::{self, Source as WebSource};
 
 /// Folder of a plugin's frontend, relative to its root.
@@ -38,6 +39,8 @@ pub struct LoadedPlugin {
     pub projects: BTreeMap<String, Project>,
     /// Names in the migrations that begin as the tables of plugins do.
     pub tables: Vec<TableName>,
+    /// What its frontend says of the packages that the whole page shares.
+    pub packages: Packages,
     /// The frontend's modules, by their path in the plugin.
     pub web: Vec<WebSource>,
 }
@@ -78,6 +81,7 @@ fn load_one(folder: PluginFolder, diagnostics: &mut Vec<Diagnostic>) -> LoadedPl
         backend: None,
         projects: BTreeMap::new(),
         tables: Vec::new(),
+        packages: Packages::default(),
         web: Vec::new(),
         folder,
     };
@@ -101,6 +105,7 @@ fn load_one(folder: PluginFolder, diagnostics: &mut Vec<Diagnostic>) -> LoadedPl
     plugin.projects = projects::projects(&plugin, diagnostics);
     plugin.tables = projects::table_names(&plugin);
     plugin.backend = backend(&plugin);
+    plugin.packages = shared::packages(&plugin.folder.root);
     plugin.web = web_sources(&plugin);
     plugin
 }

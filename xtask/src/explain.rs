@@ -56,6 +56,7 @@ pub fn run(args: &ExplainArgs) -> Outcome {
 
 /// The routes that the built host has; it is compiled where none is at hand.
 fn built(repo: &Repo, front: &Front, known: Option<&Inventory>) -> Result<Vec<Route>, Failure> {
+    eprintln!("hub.lock does not tell: asking the host that these plugins make");
     let packages = known.map(|known| known.cargo_packages.as_slice()).unwrap_or_default();
     let routes = pipeline::routes(repo, front, packages, &Display::new(false))?;
     Ok(routes.iter().map(Route::from).collect())

@@ -9,7 +9,7 @@ use super::Repo;
 use crate::load::{LoadedPlugin, load};
 use crate::resolve::{Platform, Resolved, resolve};
 use crate::scan::{ScanError, scan, shown_path};
-use crate::websource;
+use crate::{shared, websource};
 
 /// The plan with everything that was found on the way to it.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ pub fn front(repo: &Repo, roots: &[PathBuf], version: &str, keep_going: bool) ->
     let current = std::env::current_dir().unwrap_or_default();
     let sources = repo.shell().join("src");
     let shell = websource::scan(&shown_path(&sources, &current));
-    let platform = Platform { version, shell };
+    let platform = Platform { version, shell, shared: shared::versions(&repo.shell()) };
 
     let mut resolved = resolve(&loaded, &platform, found);
     let mut left_out = Vec::new();

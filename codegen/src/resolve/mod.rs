@@ -7,6 +7,7 @@ mod clashes;
 mod contributions;
 mod identity;
 pub mod order;
+mod react;
 mod routers;
 mod surfaces;
 mod web;
@@ -32,6 +33,8 @@ pub struct Platform {
     pub version: Version,
     /// Sources of the web shell, which ask for override keys too.
     pub shell: Vec<Source>,
+    /// Versions of the packages that the whole page shares, by name.
+    pub shared: BTreeMap<String, Version>,
 }
 
 /// The plan, and what it was made of.
@@ -107,6 +110,7 @@ pub fn resolve(loaded: &[LoadedPlugin], platform: &Platform, found: Vec<Diagnost
         version: platform.version.to_string(),
         plugins: contributions::host_plugins(&mut context),
     };
+    react::check(&mut context, platform);
     workspaces::settle(&mut context, &mut host.plugins);
     clashes::check(&mut context);
 

@@ -72,6 +72,10 @@ pub(super) const CODES: &[Code] = &[
         .cause("The file of a claim or of `frontend_entry` does not end in .tsx, .ts, .jsx or .js.")
         .cure("Name a TypeScript or JavaScript module.")
         .why("An error: nothing else can export a component."),
+    Code::error("HUB087", "a plugin brings a React of its own")
+        .cause("The frontend's package.json has `react` or `react-dom` among its `dependencies` in a version that the page does not have, its node_modules hold one that package.json names nowhere, or a module imports a copy by its path.")
+        .cure("List `react` and `react-dom` under `peerDependencies`, and import them by their names.")
+        .why("An error: hooks and contexts work within one copy of React only, so the plugin's components would fail in the page."),
     Code::error("HUB088", "a renamed surface leads nowhere")
         .cause("The `@renamedTo` of a surface names no key, names a key that nobody declares in `SurfaceProps`, or leads back to where it began.")
         .cure("Name the new key and declare it, or take `@renamedTo` off the key that is to stay.")
