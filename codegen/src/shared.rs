@@ -11,6 +11,7 @@ use semver::{Comparator, Op, Version, VersionReq};
 use serde_json::Value;
 
 use crate::load::FRONTEND;
+use crate::scan::PluginFolder;
 
 /// The packages whose hooks and contexts work within one copy only.
 pub const SHARED: [&str; 2] = ["react", "react-dom"];
@@ -35,10 +36,17 @@ pub struct Packages {
     pub installed: Vec<&'static str>,
 }
 
-/// Looks into the plugin whose folder is `root`. What is wrong with package.json itself is for npm to say.
-pub fn packages(root: &Path) -> Packages {
-    let frontend = root.join(FRONTEND);
-    let package = package(&frontend.join("package.json"));
+/// The shared packages that lie in a plugin's node_modules, whoever put them there.
+pub fn installed(root: &Path) -> Vec<&'static str> {
+    let modules = root.join(FRONTEND).join("node_modules");
+    let lies_there = |name: &&str| modules.join(name).join("package.json").is_file();
+    SHARED.into_iter().filter(lies_there).collect()
+}
+
+/// What a plugin says of the shared packages. What is wrong with package.json itself is for npm to say.
+pub fn packages(folder: &PluginFolder) -> Packages {
+    let inner = format!("{FRONTEND}/package.json");
+    let package = folder.files.contains(&inner).then(|| package(&folder.root.join(&inner))).flatten();
     let listed = |list: &str, name: &str| package.as_ref().and_then(|(value, _)| value[list].get(name));
     let mut out = Packages::default();
     for name in SHARED {
@@ -49,7 +57,7 @@ pub fn packages(root: &Path) -> Packages {
         }
         // What npm installs for a peer or for tests is not what is bundled.
         let named = listed("peerDependencies", name).or_else(|| listed("devDependencies", name)).is_some();
-        if !named && frontend.join("node_modules").join(name).join("package.json").is_file() {
+        if !named && folder.installed.contains(&name) {
             out.installed.push(name);
         }
     }

@@ -64,6 +64,9 @@ pub struct CheckCommand {
     /// Have TypeScript check the frontends, and every claim against the props of its surface
     #[arg(long)]
     pub types: bool,
+    /// Stay, and check again after every change
+    #[arg(long, conflicts_with_all = ["dbt", "types"])]
+    pub watch: bool,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -13,6 +13,7 @@ mod new_plugin;
 mod progress;
 mod report;
 mod test;
+mod watch;
 
 use std::process::ExitCode;
 

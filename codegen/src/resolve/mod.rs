@@ -23,6 +23,7 @@ use semver::Version;
 use crate::load::LoadedPlugin;
 use crate::websource::Source;
 use order::Constraints;
+pub use routers::ReadCrate;
 pub(crate) use web::page_matches;
 pub use web::{ClaimPlace, claim_places};
 
