@@ -178,14 +178,14 @@ pub(crate) fn read_source(
     let shown = plugin.shown(inner);
     let path = plugin.folder.root.join(inner);
     let read = || {
-        let metadata = fs::metadata(&path)?;
-        if !metadata.is_file() {
+        // Opening a pipe would wait for its other end.
+        if !plugin.folder.files.contains(inner) && !fs::metadata(&path)?.is_file() {
             return Err(std::io::Error::other("it is not a regular file"));
         }
-        if metadata.len() > MAX_BYTES as u64 {
-            return Ok(Err(Box::new(Source::too_large(&shown, metadata.len()))));
-        }
-        Ok(Source::decode(&shown, &fs::read(&path)?))
+        Ok(match read_bounded(&path, MAX_BYTES as u64)? {
+            Ok(bytes) => Source::decode(&shown, &bytes),
+            Err(bytes) => Err(Box::new(Source::too_large(&shown, bytes))),
+        })
     };
     let diagnostic = match read() {
         Ok(Ok(source)) => return Some(source),

@@ -139,12 +139,13 @@ pub fn shown_path(path: &Path, current: &Path) -> PathBuf {
 
 /// A file's bytes, or how many there are where they are more than `most`.
 pub(crate) fn read_bounded(file: &Path, most: u64) -> io::Result<Result<Vec<u8>, u64>> {
-    let mut open = fs::File::open(file)?;
+    let open = fs::File::open(file)?;
     let bytes = open.metadata()?.len();
     if bytes > most {
         return Ok(Err(bytes));
     }
     let mut read = Vec::with_capacity(usize::try_from(bytes).unwrap_or_default() + 1);
-    open.read_to_end(&mut read)?;
+    // The limit holds for a file that grows meanwhile, too; and no one asks the file for its length again.
+    open.take(most).read_to_end(&mut read)?;
     Ok(Ok(read))
 }

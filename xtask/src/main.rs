@@ -21,6 +21,10 @@ use clap::Parser;
 
 use cli::{Cli, Command};
 
+/// Parsers of thousands of files allocate and free small pieces on all cores.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// How a command ended, as its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
