@@ -14,6 +14,7 @@ pub mod generate;
 pub mod inventory;
 pub mod links;
 pub mod load;
+pub mod migrations;
 pub mod npm;
 pub mod pack;
 pub mod parallel;

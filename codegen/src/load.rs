@@ -11,6 +11,7 @@ use hub_manifest::overrides::{self, Overrides};
 use hub_manifest::plugin::{self, Manifest};
 use hub_manifest::source::{MAX_BYTES, Source};
 
+use crate::migrations::{self, Migrations};
 use crate::parallel::in_parallel;
 use crate::projects::{self, Project, TableName};
 use crate::resolve::ReadCrate;
@@ -41,6 +42,8 @@ pub struct LoadedPlugin {
     pub backend: Option<Backend>,
     /// dbt projects, by their folders.
     pub projects: BTreeMap<String, Project>,
+    /// Its SQL migrations.
+    pub migrations: Migrations,
     /// Names in the migrations that begin as the tables of plugins do.
     pub tables: Vec<TableName>,
     /// What its frontend says of the packages that the whole page shares.
@@ -117,6 +120,7 @@ fn load_one(folder: PluginFolder) -> (LoadedPlugin, Vec<Diagnostic>) {
         overrides: None,
         backend: None,
         projects: BTreeMap::new(),
+        migrations: Migrations::default(),
         tables: Vec::new(),
         packages: Packages::default(),
         web: Vec::new(),
@@ -145,6 +149,7 @@ fn load_one(folder: PluginFolder) -> (LoadedPlugin, Vec<Diagnostic>) {
         plugin.overrides = Some((source, parsed));
     }
     plugin.projects = projects::projects(&plugin, &mut found);
+    plugin.migrations = migrations::of_plugin(&plugin);
     plugin.tables = projects::table_names(&plugin);
     plugin.backend = backend(&plugin);
     plugin.packages = shared::packages(&plugin.folder);
@@ -215,7 +220,7 @@ fn backend(plugin: &LoadedPlugin) -> Option<Backend> {
 }
 
 /// A file's text, or why there is none and where in it the reason lies.
-fn text(plugin: &LoadedPlugin, file: &str) -> Result<String, (String, Span)> {
+pub(crate) fn text(plugin: &LoadedPlugin, file: &str) -> Result<String, (String, Span)> {
     let path = plugin.folder.root.join(file);
     let failed = |error: std::io::Error| (reason(&error), Span::START);
     let bytes = read_bounded(&path, MAX_RUST_BYTES).map_err(failed)?.map_err(|bytes| {

@@ -182,3 +182,40 @@ pub fn sort(diagnostics: &mut [Diagnostic]) {
         (&a.file, a.span.offset, a.code, &a.message).cmp(&(&b.file, b.span.offset, b.code, &b.message))
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_is_one_line_that_a_terminal_can_show() {
+        let check = |text: &str, expect: &str| {
+            let mut found =
+                Diagnostic::error("HUB001", text).label(text).help(text).related("f", Span::START, text);
+            found.clean();
+            let told = [&found.message, &found.label, &found.help, &found.related[0].label];
+            assert_eq!(told, [expect; 4], "{text:?}");
+            let once = found.clone();
+            found.clean();
+            assert_eq!(found, once, "clean is clean");
+        };
+        check("`crm` – größer 🙂", "`crm` – größer 🙂");
+        check("a\nb\r\n\tc", "a\\nb\\r\\n\\tc");
+        check("\u{1b}[31mred\u{7}", "\\u{1b}[31mred\\u{7}");
+        check("a\u{202e}b\u{2066}c\u{2028}", "a\\u{202e}b\\u{2066}c\\u{2028}");
+        let long = "x".repeat(150) + &"y".repeat(400) + &"z".repeat(150);
+        let expect = "x".repeat(150) + &"y".repeat(50) + "…" + &"z".repeat(100);
+        check(&long, &expect);
+        check(&"ä".repeat(MAX_SENTENCE), &"ä".repeat(MAX_SENTENCE));
+    }
+
+    #[test]
+    fn files_places_and_codes_stay_as_they_are() {
+        let span = Span { offset: 3, len: 2, line: 1, column: 4 };
+        let mut found = Diagnostic::warning("HUB016", "a\nb").plugin("crm").at("a\nb.yaml", span);
+        found.clean();
+        let place = (found.file.as_deref(), found.span, found.code, found.level, found.plugin.as_deref());
+        let file = std::path::Path::new("a\nb.yaml");
+        assert_eq!(place, (Some(file), span, "HUB016", Level::Warning, Some("crm")));
+    }
+}

@@ -57,7 +57,12 @@ impl Checker {
             roots: roots.to_vec(),
             loaded: Vec::new(),
             known: Vec::new(),
-            platform: Platform { version, shell: Vec::new(), shared: BTreeMap::new() },
+            platform: Platform {
+                version,
+                shell: Vec::new(),
+                shared: BTreeMap::new(),
+                migrations: Vec::new(),
+            },
             shell: None,
         })
     }
@@ -155,7 +160,13 @@ impl Checker {
         let sources = listing.unwrap_or_default().files;
         let mut files: Vec<String> = sources.iter().map(|file| format!("src/{file}")).collect();
         files.extend(shell.join("package.json").exists().then(|| "package.json".to_string()));
-        let mut stamp = Stamp::of(&shell, &files, begun);
+        let mut files: Vec<String> = files.into_iter().map(|file| format!("shell/{file}")).collect();
+        let migrations = fs::read_dir(self.repo.migrations()).into_iter().flatten().flatten();
+        let mut names: Vec<String> =
+            migrations.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+        names.sort();
+        files.extend(names.into_iter().map(|name| format!("runtime/migrations/{name}")));
+        let mut stamp = Stamp::of(&self.repo.root.join("host-template"), &files, begun);
         stamp.settled &= listed;
         stamp
     }

@@ -9,7 +9,7 @@ use super::Repo;
 use crate::load::{LoadedPlugin, load};
 use crate::resolve::{Platform, Resolved, resolve};
 use crate::scan::{ScanError, scan, shown_path};
-use crate::{shared, websource};
+use crate::{migrations, shared, websource};
 
 /// The plan with everything that was found on the way to it.
 #[derive(Debug)]
@@ -50,7 +50,8 @@ pub(super) fn platform(repo: &Repo, version: Version) -> Platform {
     let current = std::env::current_dir().unwrap_or_default();
     let sources = repo.shell().join("src");
     let shell = websource::scan(&shown_path(&sources, &current));
-    Platform { version, shell, shared: shared::versions(&repo.shell()) }
+    let migrations = migrations::of_platform(&repo.migrations());
+    Platform { version, shell, shared: shared::versions(&repo.shell()), migrations }
 }
 
 /// Reads and resolves the plugins of all roots. With `keep_going`, plugins with errors are left out of the plan; their

@@ -66,6 +66,11 @@ impl Repo {
     pub fn shell(&self) -> PathBuf {
         self.root.join("host-template/shell")
     }
+
+    /// The migrations of the platform's own tables.
+    pub fn migrations(&self) -> PathBuf {
+        self.root.join("host-template/runtime/migrations")
+    }
 }
 
 /// An output tree that belongs to this process. The operating system takes the lock back when the process ends, however

@@ -6,7 +6,9 @@
 mod clashes;
 mod contributions;
 mod identity;
+mod migrations;
 pub mod order;
+mod pages;
 mod react;
 mod routers;
 mod surfaces;
@@ -23,8 +25,8 @@ use semver::Version;
 use crate::load::LoadedPlugin;
 use crate::websource::Source;
 use order::Constraints;
+pub(crate) use pages::page_matches;
 pub use routers::ReadCrate;
-pub(crate) use web::page_matches;
 pub use web::{ClaimPlace, claim_places};
 
 /// What the plugins are resolved against.
@@ -36,6 +38,8 @@ pub struct Platform {
     pub shell: Vec<Source>,
     /// Versions of the packages that the whole page shares, by name.
     pub shared: BTreeMap<String, Version>,
+    /// SQL of its own migrations, in order.
+    pub migrations: Vec<String>,
 }
 
 /// The plan, and what it was made of.
@@ -114,6 +118,7 @@ pub fn resolve(loaded: &[LoadedPlugin], platform: &Platform, found: Vec<Diagnost
     react::check(&mut context, platform);
     workspaces::settle(&mut context, &mut host.plugins);
     clashes::check(&mut context);
+    migrations::check(&mut context, platform);
 
     let mut diagnostics = context.diagnostics;
     // Names of files and words of sources stand in these sentences, as their authors wrote them.

@@ -61,7 +61,7 @@ pub(super) const CODES: &[Code] = &[
         .cure("Save the file as UTF-8.")
         .why("An error: TypeScript and browsers read UTF-8, so its texts would show as other characters."),
     Code::error("HUB075", "a page lies outside the plugin's paths")
-        .cause("A page of `frontend_entry` has a path that is neither under `/<slug>/` nor under `/plugins/<slug>/`.")
+        .cause("A page of `frontend_entry` has a path that is neither under `/<slug>/` nor under `/plugins/<slug>/`: it belongs to the shell, or to the plugin of that slug.")
         .cure("Write a path under one of the two.")
         .why("An error: a page elsewhere could hide one of the shell or of another plugin; replacing one is what overrides are for."),
     Code::warning("HUB077", "nothing asks for an override key")

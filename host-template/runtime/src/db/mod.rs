@@ -237,7 +237,7 @@ impl Tx {
             name: String,
         }
         let sql = match self {
-            Tx::Sqlite(_) => "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY name",
+            Tx::Sqlite(_) => hub_manifest::migrations::SQLITE_TABLES,
         };
         let tables = self.all::<Table>(sql, Vec::new()).await?;
         Ok(tables.into_iter().map(|table| table.name).collect())
