@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 use crate::write::{at, write_if_changed};
 
 /// A file that changed this shortly before it was hashed may change again without its times showing it.
-const RACY: Duration = Duration::from_millis(20);
+pub(crate) const RACY: Duration = Duration::from_millis(20);
 
 /// SHA-256 of some bytes, in lower-case hex.
 pub fn sha256_hex(bytes: &[u8]) -> String {
@@ -67,10 +67,10 @@ pub struct FileHash {
 
 /// What tells that a file has not been touched since it was hashed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Stat(u64, u64, u64, u64);
+pub(crate) struct Stat(u64, u64, u64, u64);
 
 impl Stat {
-    fn of(meta: &Metadata) -> Stat {
+    pub(crate) fn of(meta: &Metadata) -> Stat {
         let nanos = |seconds: i64, nanos: i64| (seconds.max(0) as u64) * 1_000_000_000 + nanos.max(0) as u64;
         Stat(
             meta.len(),
@@ -81,8 +81,13 @@ impl Stat {
     }
 
     /// The later of the file's two times.
-    fn touched(&self) -> u64 {
+    pub(crate) fn touched(&self) -> u64 {
         self.1.max(self.2)
+    }
+
+    /// The numbers, for a fingerprint.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        [self.0, self.1, self.2, self.3].iter().flat_map(|number| number.to_le_bytes()).collect()
     }
 }
 

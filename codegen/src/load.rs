@@ -3,15 +3,21 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use hub_manifest::diagnostic::{Diagnostic, Span};
 use hub_manifest::overrides::{self, Overrides};
 use hub_manifest::plugin::{self, Manifest};
 use hub_manifest::source::{MAX_BYTES, Source};
 
+use crate::migrations::{self, Migrations};
+use crate::parallel::in_parallel;
 use crate::projects::{self, Project, TableName};
+use crate::resolve::ReadCrate;
 use crate::rust_source::Sources;
-use crate::scan::{PluginFolder, reason};
+use crate::scan::{PluginFolder, read_bounded, reason};
+use crate::shared::{self, Packages};
 use crate::websource::{self, Source as WebSource};
 
 /// Folder of a plugin's frontend, relative to its root.
@@ -36,10 +42,16 @@ pub struct LoadedPlugin {
     pub backend: Option<Backend>,
     /// dbt projects, by their folders.
     pub projects: BTreeMap<String, Project>,
+    /// Its SQL migrations.
+    pub migrations: Migrations,
     /// Names in the migrations that begin as the tables of plugins do.
     pub tables: Vec<TableName>,
+    /// What its frontend says of the packages that the whole page shares.
+    pub packages: Packages,
     /// The frontend's modules, by their path in the plugin.
     pub web: Vec<WebSource>,
+    /// What the resolve stage made of `backend`, once it has.
+    pub read_crate: OnceLock<ReadCrate>,
 }
 
 /// A plugin's Rust crate.
@@ -66,60 +78,97 @@ impl LoadedPlugin {
 /// Reads every plugin, in the order given.
 pub fn load(folders: Vec<PluginFolder>) -> (Vec<LoadedPlugin>, Vec<Diagnostic>) {
     let mut diagnostics = Vec::new();
-    let plugins = folders.into_iter().map(|folder| load_one(folder, &mut diagnostics)).collect();
+    let mut plugins = Vec::with_capacity(folders.len());
+    for (plugin, found) in load_each(folders) {
+        plugins.push(plugin);
+        diagnostics.extend(found);
+    }
     (plugins, diagnostics)
 }
 
-fn load_one(folder: PluginFolder, diagnostics: &mut Vec<Diagnostic>) -> LoadedPlugin {
+/// Reads every plugin, in the order given; each with what was found in it.
+pub fn load_each(folders: Vec<PluginFolder>) -> Vec<(LoadedPlugin, Vec<Diagnostic>)> {
+    let mut loaded = in_parallel(folders, load_one);
+    // All web sources of all plugins at once: one large plugin keeps all cores as busy as many small ones.
+    let files: Vec<(usize, String, PathBuf)> = loaded
+        .iter()
+        .enumerate()
+        .filter(|(_, (plugin, _))| plugin.manifest.enabled != Some(false))
+        .flat_map(|(at, (plugin, _))| {
+            web_files(plugin).into_iter().map(move |path| (at, plugin.shown(&path), path))
+        })
+        .map(|(at, file, path)| (at, path, file))
+        .collect();
+    let read = in_parallel(files, |(at, path, file)| {
+        let module = websource::read(&file);
+        (at, WebSource { path, file, module })
+    });
+    for (at, source) in read {
+        if let Some((plugin, _)) = loaded.get_mut(at) {
+            plugin.web.push(source);
+        }
+    }
+    loaded
+}
+
+/// All of a plugin but its web sources.
+fn load_one(folder: PluginFolder) -> (LoadedPlugin, Vec<Diagnostic>) {
+    let mut found = Vec::new();
     let mut plugin = LoadedPlugin {
         source: None,
         manifest: Manifest::default(),
         overrides: None,
         backend: None,
         projects: BTreeMap::new(),
+        migrations: Migrations::default(),
         tables: Vec::new(),
+        packages: Packages::default(),
         web: Vec::new(),
+        read_crate: OnceLock::new(),
         folder,
     };
-    if let Some(source) = read_source(&plugin, "plugin.yaml", diagnostics) {
-        let (manifest, found) = plugin::parse(&source, &plugin.folder.name);
-        diagnostics.extend(found);
+    // A link that may not be followed is told below.
+    let is_bad = plugin.folder.links.iter().any(|link| link.path == "plugin.yaml");
+    if !is_bad && let Some(source) = read_source(&plugin, "plugin.yaml", &mut found) {
+        let (manifest, wrong) = plugin::parse(&source, &plugin.folder.name);
+        found.extend(wrong);
         plugin.manifest = manifest;
         plugin.source = Some(source);
     }
+    let links = plugin.folder.links.iter();
+    found.extend(links.map(|link| link.finding(&plugin.folder).plugin(plugin.slug())));
     if plugin.manifest.enabled == Some(false) {
-        return plugin;
+        return (plugin, found);
     }
     let claims = format!("{FRONTEND}/overrides.json");
     if plugin.folder.files.contains(&claims)
-        && let Some(source) = read_source(&plugin, &claims, diagnostics)
+        && let Some(source) = read_source(&plugin, &claims, &mut found)
     {
-        let (parsed, found) = overrides::parse(&source, plugin.slug());
-        diagnostics.extend(found);
+        let (parsed, wrong) = overrides::parse(&source, plugin.slug());
+        found.extend(wrong);
         plugin.overrides = Some((source, parsed));
     }
-    plugin.projects = projects::projects(&plugin, diagnostics);
+    plugin.projects = projects::projects(&plugin, &mut found);
+    plugin.migrations = migrations::of_plugin(&plugin);
     plugin.tables = projects::table_names(&plugin);
     plugin.backend = backend(&plugin);
-    plugin.web = web_sources(&plugin);
-    plugin
+    plugin.packages = shared::packages(&plugin.folder);
+    (plugin, found)
 }
 
 /// Everything below `frontend/`, and the modules elsewhere in the plugin that the manifest names.
-fn web_sources(plugin: &LoadedPlugin) -> Vec<WebSource> {
-    let mut found = websource::scan(&plugin.shown(FRONTEND));
-    for source in &mut found {
-        source.path = format!("{FRONTEND}/{}", source.path);
-    }
+fn web_files(plugin: &LoadedPlugin) -> Vec<String> {
+    let files = &plugin.folder.files;
+    let inner = |file: &str| file.strip_prefix(FRONTEND)?.strip_prefix('/').map(str::to_owned);
+    let below = |file: &&String| inner(file).is_some_and(|inner| websource::is_wanted(&inner));
+    let mut found: Vec<String> = files.iter().filter(below).cloned().collect();
     let manifest = &plugin.manifest;
     let named = manifest.frontend_overrides.iter().map(|(_, file)| file).chain(&manifest.frontend_entry);
     let claims = plugin.overrides.iter().flat_map(|(_, overrides)| &overrides.claims);
     let claimed = claims.map(|claim| format!("{FRONTEND}/{}", claim.component.value));
     for file in named.map(|file| file.value.clone()).chain(claimed) {
-        let known = found.iter().any(|source| source.path == file);
-        if !known && plugin.folder.files.contains(&file) {
-            let sources = websource::scan(&plugin.shown(&file));
-            found.extend(sources.into_iter().map(|source| WebSource { path: file.clone(), ..source }));
+        if !found.contains(&file) && files.contains(&file) && websource::is_source(Path::new(&file)) {
+            found.push(file);
         }
     }
     found
@@ -134,14 +183,14 @@ pub(crate) fn read_source(
     let shown = plugin.shown(inner);
     let path = plugin.folder.root.join(inner);
     let read = || {
-        let metadata = fs::metadata(&path)?;
-        if !metadata.is_file() {
+        // Opening a pipe would wait for its other end.
+        if !plugin.folder.files.contains(inner) && !fs::metadata(&path)?.is_file() {
             return Err(std::io::Error::other("it is not a regular file"));
         }
-        if metadata.len() > MAX_BYTES as u64 {
-            return Ok(Err(Box::new(Source::too_large(&shown, metadata.len()))));
-        }
-        Ok(Source::decode(&shown, &fs::read(&path)?))
+        Ok(match read_bounded(&path, MAX_BYTES as u64)? {
+            Ok(bytes) => Source::decode(&shown, &bytes),
+            Err(bytes) => Err(Box::new(Source::too_large(&shown, bytes))),
+        })
     };
     let diagnostic = match read() {
         Ok(Ok(source)) => return Some(source),
@@ -171,17 +220,14 @@ fn backend(plugin: &LoadedPlugin) -> Option<Backend> {
 }
 
 /// A file's text, or why there is none and where in it the reason lies.
-fn text(plugin: &LoadedPlugin, file: &str) -> Result<String, (String, Span)> {
+pub(crate) fn text(plugin: &LoadedPlugin, file: &str) -> Result<String, (String, Span)> {
     let path = plugin.folder.root.join(file);
     let failed = |error: std::io::Error| (reason(&error), Span::START);
-    let bytes = fs::metadata(&path).map_err(failed)?.len();
-    if bytes > MAX_RUST_BYTES {
-        return Err((
-            format!("it has {bytes} bytes, more than the {MAX_RUST_BYTES} that are read"),
-            Span::START,
-        ));
-    }
-    String::from_utf8(fs::read(&path).map_err(failed)?).map_err(|error| {
+    let bytes = read_bounded(&path, MAX_RUST_BYTES).map_err(failed)?.map_err(|bytes| {
+        let message = format!("it has {bytes} bytes, more than the {MAX_RUST_BYTES} that are read");
+        (message, Span::START)
+    })?;
+    String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         let before = String::from_utf8_lossy(&error.as_bytes()[..at]);
         (format!("it is not UTF-8: byte {} fits no character", at + 1), Span::at(&before, at, 0))

@@ -103,16 +103,12 @@ pub fn table_names(plugin: &LoadedPlugin) -> Vec<TableName> {
     let Some(folder) = &plugin.manifest.migrations else { return Vec::new() };
     let mut seen = BTreeSet::new();
     let mut out = Vec::new();
-    for file in below(plugin, &folder.value).filter(|file| file.ends_with(".sql")) {
-        let path = plugin.folder.root.join(file);
-        if !fs::metadata(&path).is_ok_and(|metadata| metadata.len() <= MAX_SQL_BYTES) {
-            continue;
-        }
-        let Ok(text) = fs::read_to_string(&path) else { continue };
-        for (name, offset) in names_in(&text) {
+    for migration in &plugin.migrations.files {
+        let Ok(text) = &migration.sql else { continue };
+        for (name, offset) in names_in(text) {
             if seen.insert(name.clone()) {
-                let span = Span::at(&text, offset, name.len());
-                out.push(TableName { name, file: file.clone(), span });
+                let span = Span::at(text, offset, name.len());
+                out.push(TableName { name, file: join(&folder.value, &migration.name), span });
             }
         }
     }

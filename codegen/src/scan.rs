@@ -3,14 +3,14 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use hub_manifest::diagnostic::{Diagnostic, Span};
-use walkdir::WalkDir;
 
-/// Folders that are never part of a plugin: what tools put beside the author's files.
-const SKIPPED: &[&str] = &["node_modules", "target", "dbt_packages", "__pycache__"];
+use crate::links::{BadLink, list};
+use crate::parallel::in_parallel;
+use crate::shared;
 
 /// What a manifest is called by mistake.
 const MISNAMED: &[&str] =
@@ -29,6 +29,10 @@ pub struct PluginFolder {
     pub root_index: usize,
     /// All its files, relative, with `/`, sorted.
     pub files: BTreeSet<String>,
+    /// Links that count as nothing, sorted.
+    pub links: Vec<BadLink>,
+    /// Packages in the frontend's node_modules of which the page has one already.
+    pub installed: Vec<&'static str>,
 }
 
 /// A root that cannot be scanned.
@@ -69,12 +73,14 @@ pub fn scan(roots: &[PathBuf]) -> Result<(Vec<PluginFolder>, Vec<Diagnostic>), S
             let entry = entry.map_err(failed)?;
             let path = entry.path();
             // A link to a plugin's folder is how authors mount a plugin that lives in its own checkout.
-            if !path.is_dir() {
+            let kind = entry.file_type().map_err(failed)?;
+            let is_link = kind.is_symlink();
+            if !(kind.is_dir() || is_link && path.is_dir()) {
                 continue;
             }
             let name = entry.file_name().to_string_lossy().into_owned();
             if path.join("plugin.yaml").symlink_metadata().is_ok() {
-                names.push((name, path));
+                names.push((name, path, is_link));
             } else if let Some(meant) = MISNAMED.iter().find(|meant| path.join(meant).is_file()) {
                 diagnostics.push(
                     Diagnostic::warning("HUB028", format!("{meant} is not read, so `{name}` is no plugin"))
@@ -85,11 +91,23 @@ pub fn scan(roots: &[PathBuf]) -> Result<(Vec<PluginFolder>, Vec<Diagnostic>), S
             }
         }
         names.sort();
-        for (name, path) in names {
-            let plugin_root = path.canonicalize().map_err(failed)?;
+        let listed = in_parallel(names, |(name, path, is_link)| {
+            // The root is canonical, and so is what lies in it unless it is a link.
+            let root = if is_link { path.canonicalize() } else { Ok(path.clone()) };
+            (name, path, root.and_then(|root| Ok((list(&root)?, shared::installed(&root), root))))
+        });
+        for (name, path, listed) in listed {
             let shown = shown_path(&path, &current);
-            match list(&plugin_root) {
-                Ok(files) => found.push(PluginFolder { name, root: plugin_root, shown, root_index, files }),
+            match listed {
+                Ok((listing, installed, root)) => found.push(PluginFolder {
+                    name,
+                    root,
+                    shown,
+                    root_index,
+                    files: listing.files,
+                    links: listing.bad,
+                    installed,
+                }),
                 Err(cause) => diagnostics.push(
                     Diagnostic::error(
                         "HUB001",
@@ -119,20 +137,15 @@ pub fn shown_path(path: &Path, current: &Path) -> PathBuf {
     path.strip_prefix(current).unwrap_or(path).to_path_buf()
 }
 
-fn list(root: &Path) -> io::Result<BTreeSet<String>> {
-    let mut files = BTreeSet::new();
-    let walk = WalkDir::new(root).into_iter().filter_entry(|entry| {
-        let name = entry.file_name().to_string_lossy();
-        entry.depth() == 0
-            || !(entry.file_type().is_dir() && (name.starts_with('.') || SKIPPED.contains(&&*name)))
-    });
-    for entry in walk {
-        let entry = entry.map_err(io::Error::from)?;
-        if entry.file_type().is_file()
-            && let Ok(inner) = entry.path().strip_prefix(root)
-        {
-            files.insert(inner.to_string_lossy().replace('\\', "/"));
-        }
+/// A file's bytes, or how many there are where they are more than `most`.
+pub(crate) fn read_bounded(file: &Path, most: u64) -> io::Result<Result<Vec<u8>, u64>> {
+    let open = fs::File::open(file)?;
+    let bytes = open.metadata()?.len();
+    if bytes > most {
+        return Ok(Err(bytes));
     }
-    Ok(files)
+    let mut read = Vec::with_capacity(usize::try_from(bytes).unwrap_or_default() + 1);
+    // The limit holds for a file that grows meanwhile, too; and no one asks the file for its length again.
+    open.take(most).read_to_end(&mut read)?;
+    Ok(Ok(read))
 }

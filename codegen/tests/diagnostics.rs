@@ -8,16 +8,15 @@ mod fixture;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::thread;
 
-use fixture::Fixture;
+use fixture::{Fixture, as_an_ordinary_user};
 use hub_manifest::diagnostic::Diagnostic;
-use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
 
 /// Sources of the stages up to the plan, relative to this crate.
 const SOURCES: &[&str] = &[
     "../manifest/src",
     "src/load.rs",
+    "src/links.rs",
     "src/projects.rs",
     "src/scan.rs",
     "src/rust_source.rs",
@@ -40,21 +39,6 @@ fn fixtures() -> Vec<(String, String)> {
         .collect();
     all.sort();
     all
-}
-
-/// Runs without root's right to read what its mode forbids, so that the tests see the same as any other user.
-fn as_an_ordinary_user<T: Send>(work: impl FnOnce() -> T + Send) -> T {
-    thread::scope(|scope| {
-        let worker = scope.spawn(|| {
-            let held = capabilities(None).expect("capabilities can be asked for");
-            let all_files = CapabilitySet::DAC_OVERRIDE | CapabilitySet::DAC_READ_SEARCH;
-            let effective = held.effective.difference(all_files);
-            set_capabilities(None, CapabilitySets { effective, ..held })
-                .expect("capabilities can be dropped");
-            work()
-        });
-        worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    })
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod fixture;
 
 use fixture::Fixture;
 use hub_codegen::pipeline::Front;
+use hub_codegen::webgen::{Chunk, overrides_d_ts, overrides_manifest, overrides_ts};
 
 /// A plugin as text: `crm; dependencies: [finance] | dashboard.view=10 records.card`. In front of the bar its slug and
 /// further lines of its manifest, behind it the keys that it claims, each with its priority.
@@ -321,4 +322,60 @@ fn entries_for_other_roles_may_lead_to_one_page() {
     assert_eq!(codes(&nav(", roles: [y]")), "");
     assert_eq!(codes(&nav(", roles: [y, x]")), "HUB082");
     assert_eq!(codes(&nav("")), "HUB082");
+}
+
+#[test]
+fn a_renamed_surface_has_its_chain_under_both_keys_in_every_output() {
+    let shell = r#"//- /host-template/shell/src/surfaces.tsx
+import { Surface } from "@platform/plugin-host";
+declare module "@platform/plugin-host" {
+  interface SurfaceProps {
+    "entry.card": object;
+    /** @renamedTo entry.card */
+    "entry.item": object;
+    /** @renamedTo entry.item */
+    "entry.row": object;
+  }
+}
+export const card = <Surface name="entry.card" />;
+"#;
+    let plugins = [plugin("a | entry.row=1"), plugin("b | entry.item=3"), plugin("c | entry.card=2")];
+    let front = Fixture::new(&format!("{}{shell}", plugins.concat())).front(false);
+    assert_eq!(codes(&front), "HUB066 HUB066");
+    let web = &front.resolved.plan.web;
+    let keys = ["entry.card", "entry.item", "entry.row"];
+    for key in keys {
+        assert_eq!(chain(&front, key), "b=3 c=2 a=1", "{key}");
+    }
+    let (module, types) = (overrides_ts(web), overrides_d_ts(web));
+    let files = ["a", "b", "c"].map(|slug| (format!("plugins/{slug}/frontend/View.tsx"), Chunk::default()));
+    let manifest = overrides_manifest(web, &files.into()).expect("every module has a chunk");
+    for key in keys {
+        assert!(module.contains(&format!("id: \"{key}#a\"")), "{key} is not in overrides.ts:\n{module}");
+        assert!(types.contains(&format!("\"{key}\"")), "{key} is not in overrides.d.ts:\n{types}");
+        let chain = manifest["keys"][key].as_array().expect("a chain");
+        let plugins: Vec<_> =
+            chain.iter().map(|claim| claim["plugin"].as_str().unwrap_or_default()).collect();
+        assert_eq!(plugins, ["b", "c", "a"], "{key} in overrides.manifest.json");
+    }
+    let surface = |key: &str| web.surfaces[key].renamed_to.as_deref();
+    assert_eq!(keys.map(surface), [None, Some("entry.card"), Some("entry.item")]);
+}
+
+#[test]
+fn navigation_may_lead_to_the_page_of_another_plugin() {
+    let pages = |slug: &str, path: &str| {
+        format!(
+            "//- /plugins/{slug}/frontend/pages.tsx\nconst P = () => <p />;\nexport default [{{ path: {path}, component: P }}];\n"
+        )
+    };
+    let nav = plugin("a; nav: [{label: B, path: /b/list}]");
+    let other = plugin("b; frontend_entry: frontend/pages.tsx");
+    let codes_with =
+        |path: &str| codes(&Fixture::new(&format!("{nav}{other}{}", pages("b", path))).front(false));
+    assert_eq!(codes_with("\"/b/list\""), "");
+    assert_eq!(codes_with("\"/b/:what\""), "");
+    assert_eq!(codes_with("\"/b/other\""), "HUB070");
+    // Only the running program knows the page, so nothing can be said.
+    assert_eq!(codes_with("`/b/${location.hash}`"), "");
 }

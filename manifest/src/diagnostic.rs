@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// How much a finding weighs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     /// The build stops (or, with `--keep-going`, leaves the plugin out).
@@ -15,7 +15,7 @@ pub enum Level {
 }
 
 /// A stretch of one file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Span {
     /// Byte offset of the first byte.
     pub offset: usize,
@@ -80,7 +80,7 @@ fn one_line(text: &str) -> String {
 }
 
 /// A second place that a finding speaks of: the other plugin's claim, the first of two equal keys.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Related {
     /// The file, as shown to the reader.
     pub file: PathBuf,
@@ -181,4 +181,41 @@ pub fn sort(diagnostics: &mut [Diagnostic]) {
     diagnostics.sort_by(|a, b| {
         (&a.file, a.span.offset, a.code, &a.message).cmp(&(&b.file, b.span.offset, b.code, &b.message))
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_is_one_line_that_a_terminal_can_show() {
+        let check = |text: &str, expect: &str| {
+            let mut found =
+                Diagnostic::error("HUB001", text).label(text).help(text).related("f", Span::START, text);
+            found.clean();
+            let told = [&found.message, &found.label, &found.help, &found.related[0].label];
+            assert_eq!(told, [expect; 4], "{text:?}");
+            let once = found.clone();
+            found.clean();
+            assert_eq!(found, once, "clean is clean");
+        };
+        check("`crm` – größer 🙂", "`crm` – größer 🙂");
+        check("a\nb\r\n\tc", "a\\nb\\r\\n\\tc");
+        check("\u{1b}[31mred\u{7}", "\\u{1b}[31mred\\u{7}");
+        check("a\u{202e}b\u{2066}c\u{2028}", "a\\u{202e}b\\u{2066}c\\u{2028}");
+        let long = "x".repeat(150) + &"y".repeat(400) + &"z".repeat(150);
+        let expect = "x".repeat(150) + &"y".repeat(50) + "…" + &"z".repeat(100);
+        check(&long, &expect);
+        check(&"ä".repeat(MAX_SENTENCE), &"ä".repeat(MAX_SENTENCE));
+    }
+
+    #[test]
+    fn files_places_and_codes_stay_as_they_are() {
+        let span = Span { offset: 3, len: 2, line: 1, column: 4 };
+        let mut found = Diagnostic::warning("HUB016", "a\nb").plugin("crm").at("a\nb.yaml", span);
+        found.clean();
+        let place = (found.file.as_deref(), found.span, found.code, found.level, found.plugin.as_deref());
+        let file = std::path::Path::new("a\nb.yaml");
+        assert_eq!(place, (Some(file), span, "HUB016", Level::Warning, Some("crm")));
+    }
 }

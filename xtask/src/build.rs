@@ -79,7 +79,7 @@ pub fn run(args: &BuildArgs) -> Outcome {
 }
 
 /// Ends the command with what stopped a stage.
-fn stopped(mut report: Report, failure: Failure) -> Outcome {
+pub fn stopped(mut report: Report, failure: Failure) -> Outcome {
     match failure {
         Failure::Plugin(findings) => {
             report.add(findings);

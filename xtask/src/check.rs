@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use hub_codegen::dbt::{Dbt, untold};
 use hub_codegen::failure::Finding;
 use hub_codegen::generate::{HostPlace, host};
-use hub_codegen::pipeline::{Front, Repo, front};
+use hub_codegen::pipeline::{Checker, Front, Repo, front};
 use hub_codegen::types;
 use hub_codegen::write::{Mode, Source, sync_tree};
 
@@ -24,8 +24,37 @@ pub fn roots(repo: &Repo, named: &[PathBuf]) -> Vec<PathBuf> {
 
 /// Runs `check`.
 pub fn run(command: &CheckCommand) -> Outcome {
-    let repo = Repo::find();
     let args = &command.check;
+    match command {
+        CheckCommand { watch: true, .. } => crate::watch::run(args),
+        CheckCommand { dbt: true, .. } | CheckCommand { types: true, .. } => with_tools(command),
+        _ => once(args),
+    }
+}
+
+/// What is said of a check without errors.
+pub fn summary(plugins: usize) -> String {
+    format!("{plugins} vertical plugin{} checked", if plugins == 1 { "" } else { "s" })
+}
+
+/// The stages up to the plan, from the cache where nothing has changed.
+fn once(args: &CheckArgs) -> Outcome {
+    let repo = Repo::find();
+    let mut report = Report::new(args);
+    let checker = Checker::new(&repo, &roots(&repo, &args.plugins), &repo.version);
+    match checker.and_then(|mut checker| checker.check_once()) {
+        Ok(checked) => {
+            report.add(checked.diagnostics.into_iter().map(Finding::from));
+            report.finish(&summary(checked.plugins))
+        }
+        Err(error) => report.usage(&error.to_string()),
+    }
+}
+
+/// The stages up to the plan and the tools that need the plan: nothing comes from the cache.
+fn with_tools(command: &CheckCommand) -> Outcome {
+    let args = &command.check;
+    let repo = Repo::find();
     let mut report = Report::new(args);
     match plan(&repo, args, &repo.version, false, &mut report) {
         Ok(checked) => {
@@ -47,9 +76,7 @@ pub fn run(command: &CheckCommand) -> Outcome {
                     Err(lack) => return report.machine(&lack),
                 }
             }
-            let plugins = checked.resolved.plugins;
-            report
-                .finish(&format!("{plugins} vertical plugin{} checked", if plugins == 1 { "" } else { "s" }))
+            report.finish(&summary(checked.resolved.plugins))
         }
         Err(outcome) => outcome,
     }

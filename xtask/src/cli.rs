@@ -64,6 +64,9 @@ pub struct CheckCommand {
     /// Have TypeScript check the frontends, and every claim against the props of its surface
     #[arg(long)]
     pub types: bool,
+    /// Stay, and check again after every change
+    #[arg(long, conflicts_with_all = ["dbt", "types"])]
+    pub watch: bool,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -131,8 +134,8 @@ pub struct DiffArgs {
     #[arg(value_name = "B.tar.gz")]
     pub after: PathBuf,
     /// How changes are printed
-    #[arg(long, value_enum, default_value_t = MessageFormat::Human)]
-    pub message_format: MessageFormat,
+    #[arg(long, value_enum, default_value_t = DiffFormat::Human)]
+    pub message_format: DiffFormat,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -191,6 +194,16 @@ pub enum MessageFormat {
     Json,
     /// One SARIF 2.1.0 document at the end, for code review
     Sarif,
+}
+
+/// Changes are no findings, so SARIF has no place for them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum DiffFormat {
+    /// Text for people
+    #[default]
+    Human,
+    /// One JSON object a line
+    Json,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -6,28 +6,24 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
-use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
 use hub_codegen::compile::Profile;
 use hub_codegen::digest::{FileCache, sha256_hex};
 use hub_codegen::failure::Failure;
 use hub_codegen::pipeline::{BuildOptions, Built, Repo, build, install};
-use notify_debouncer_full::notify::{EventKind, RecursiveMode};
-use notify_debouncer_full::{DebounceEventResult, new_debouncer};
 
 use crate::Outcome;
 use crate::check::{plan, roots};
 use crate::cli::{CheckArgs, DevArgs};
 use crate::progress::{Display, seconds};
 use crate::report::Report;
+use crate::watch::watch;
 
 /// How long the disk must be quiet before a build starts: editors write a file in several steps.
 const QUIET: Duration = Duration::from_millis(60);
 /// The list of override chains, in a release.
 const OVERRIDES: &str = "overrides.manifest.json";
-/// What tools write into the folders that are watched.
-const IGNORED: &[&str] = &["target", "node_modules", ".git", "dbt_packages", "logs", "__pycache__"];
 
 /// Runs `dev` until it is interrupted.
 pub fn run(args: &DevArgs) -> Outcome {
@@ -44,7 +40,7 @@ pub fn run(args: &DevArgs) -> Outcome {
     };
     let mut watched = roots(&repo, &args.plugins);
     watched.extend(["host-template", "macros", "manifest"].map(|name| repo.root.join(name)));
-    let changes = match watch(&watched) {
+    let changes = match watch(&watched, QUIET) {
         Ok(changes) => changes,
         Err(error) => {
             eprintln!("error: cannot watch for changes: {error}");
@@ -180,42 +176,4 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.stop();
     }
-}
-
-/// A running watch: it ends when it is dropped.
-struct Changes {
-    receiver: Receiver<()>,
-    _watch: Box<dyn std::any::Any>,
-}
-
-/// Watches folders, new and removed files and folders too.
-fn watch(folders: &[PathBuf]) -> Result<Changes, notify_debouncer_full::notify::Error> {
-    let (sender, receiver) = mpsc::channel();
-    let below: Vec<PathBuf> = folders.to_vec();
-    let told = move |result: DebounceEventResult| {
-        let relevant = match result {
-            Ok(events) => events.iter().any(|event| {
-                !matches!(event.kind, EventKind::Access(_))
-                    && event.paths.iter().any(|path| counts(path, &below))
-            }),
-            // An overflow of the queue: something changed, whatever it was.
-            Err(_) => true,
-        };
-        if relevant {
-            // Fails only while the program ends.
-            let _ = sender.send(());
-        }
-    };
-    let mut debouncer = new_debouncer(QUIET, None, told)?;
-    for folder in folders {
-        debouncer.watch(folder, RecursiveMode::Recursive)?;
-    }
-    Ok(Changes { receiver, _watch: Box::new(debouncer) })
-}
-
-/// Whether a change of this path can change the platform. Names above the watched folders do not matter.
-fn counts(path: &Path, folders: &[PathBuf]) -> bool {
-    let ignored = |name: &str| IGNORED.contains(&name) || name.starts_with('.') || name.ends_with('~');
-    let inner = folders.iter().find_map(|folder| path.strip_prefix(folder).ok()).unwrap_or(path);
-    !inner.components().any(|part| part.as_os_str().to_str().is_some_and(ignored))
 }

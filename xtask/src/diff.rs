@@ -4,11 +4,11 @@ use hub_codegen::inventory::release::{compare, read, text};
 use hub_codegen::report::{Finished, finished_line};
 
 use crate::Outcome;
-use crate::cli::{DiffArgs, MessageFormat};
+use crate::cli::{DiffArgs, DiffFormat};
 
 /// Runs `diff`.
 pub fn run(args: &DiffArgs) -> Outcome {
-    let programs = args.message_format != MessageFormat::Human;
+    let programs = args.message_format == DiffFormat::Json;
     let (before, after) = match read(&args.before).and_then(|before| Ok((before, read(&args.after)?))) {
         Ok(releases) => releases,
         Err(what) => {

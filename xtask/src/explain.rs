@@ -3,15 +3,18 @@
 use std::collections::BTreeSet;
 
 use hub_codegen::digest::FileCache;
-use hub_codegen::explain::{Routes, World, explain};
-use hub_codegen::inventory::{lock, planned};
-use hub_codegen::pipeline::{Profile, Repo, front};
+use hub_codegen::explain::{Routes, World, explain, needs_host};
+use hub_codegen::failure::Failure;
+use hub_codegen::inventory::{Inventory, Route, lock, planned};
+use hub_codegen::pipeline::{self, Front, Profile, Repo, front};
 use hub_codegen::websource;
 
 use crate::Outcome;
+use crate::build::stopped;
 use crate::check::roots;
-use crate::cli::ExplainArgs;
-use crate::report::shown;
+use crate::cli::{CheckArgs, ExplainArgs};
+use crate::progress::Display;
+use crate::report::{Report, shown};
 
 /// Runs `explain`.
 pub fn run(args: &ExplainArgs) -> Outcome {
@@ -30,9 +33,16 @@ pub fn run(args: &ExplainArgs) -> Outcome {
     let plugins = front.resolved.plan.host.plugins.iter().filter(|plugin| !plugin.routers.is_empty());
     let with_routers: BTreeSet<String> = plugins.map(|plugin| plugin.name.clone()).collect();
     let now = planned(&repo, &front, &mut cache).unwrap_or_default();
-    let routes = Routes::of_lock(known.as_ref(), &now, &with_routers);
+    let what = args.what.join(" ");
+    let mut routes = Routes::of_lock(known.as_ref(), &now, &with_routers);
+    if needs_host(&routes, &what) && front.resolved.is_sound() {
+        routes = match built(&repo, &front, known.as_ref()) {
+            Ok(known) => Routes { known, unknown: BTreeSet::new() },
+            Err(failure) => return stopped(Report::new(&CheckArgs::default()), failure),
+        };
+    }
     let shell = websource::scan(&shown(&repo.shell().join("src")));
-    match explain(&World { front: &front, shell: &shell, routes }, &args.what.join(" ")) {
+    match explain(&World { front: &front, shell: &shell, routes }, &what) {
         Ok(text) => {
             print!("{text}");
             Outcome::Done
@@ -42,4 +52,12 @@ pub fn run(args: &ExplainArgs) -> Outcome {
             Outcome::Failed
         }
     }
+}
+
+/// The routes that the built host has; it is compiled where none is at hand.
+fn built(repo: &Repo, front: &Front, known: Option<&Inventory>) -> Result<Vec<Route>, Failure> {
+    eprintln!("hub.lock does not tell: asking the host that these plugins make");
+    let packages = known.map(|known| known.cargo_packages.as_slice()).unwrap_or_default();
+    let routes = pipeline::routes(repo, front, packages, &Display::new(false))?;
+    Ok(routes.iter().map(Route::from).collect())
 }

@@ -13,12 +13,17 @@ mod new_plugin;
 mod progress;
 mod report;
 mod test;
+mod watch;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use cli::{Cli, Command};
+
+/// Parsers of thousands of files allocate and free small pieces on all cores.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// How a command ended, as its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -175,10 +175,14 @@ pub fn refused(error: &clap::Error) -> Outcome {
     if message_format == MessageFormat::Human || !error.use_stderr() {
         error.exit();
     }
-    let text = error.to_string();
-    let first = text.lines().next().unwrap_or_default();
-    Report::new(&CheckArgs { message_format, ..CheckArgs::default() })
-        .usage(first.strip_prefix("error: ").unwrap_or(first))
+    Report::new(&CheckArgs { message_format, ..CheckArgs::default() }).usage(&sentence(&error.to_string()))
+}
+
+/// What `clap` says first: the mistake, and behind it what is possible. What follows the blank line is general advice.
+fn sentence(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+    let text = lines.join(" ");
+    text.strip_prefix("error: ").unwrap_or(&text).to_string()
 }
 
 fn current() -> PathBuf {
@@ -188,4 +192,29 @@ fn current() -> PathBuf {
 /// A path relative to the current folder where it lies below it.
 pub fn shown(path: &Path) -> PathBuf {
     path.strip_prefix(current()).unwrap_or(path).to_path_buf()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::sentence;
+    use crate::cli::Cli;
+
+    #[test]
+    fn a_refused_command_line_says_what_is_possible() {
+        let refused = |line: &str| {
+            let error = Cli::try_parse_from(line.split(' ')).expect_err("no such command line");
+            assert_eq!(error.exit_code(), 2);
+            sentence(&error.to_string())
+        };
+        assert_eq!(
+            refused("xtask diff --message-format sarif a.tar.gz b.tar.gz"),
+            "invalid value 'sarif' for '--message-format <MESSAGE_FORMAT>' [possible values: human, json]"
+        );
+        assert_eq!(
+            refused("xtask check --message-format xml"),
+            "invalid value 'xml' for '--message-format <MESSAGE_FORMAT>' [possible values: human, json, sarif]"
+        );
+    }
 }

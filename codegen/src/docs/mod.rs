@@ -2,6 +2,7 @@
 
 mod diagnostics;
 mod fields;
+mod surfaces;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,8 +20,14 @@ pub fn all(root: &Path) -> io::Result<BTreeMap<PathBuf, String>> {
     all.insert(PathBuf::from("docs/diagnostics.md"), diagnostics::page(root)?);
     all.extend(schema::files().map(|(path, text)| (PathBuf::from(path), text)));
     let guide = fs::read_to_string(root.join(GUIDE))?;
-    let guide = part(&guide, "fields", &fields::table(&schema::plugin()))
-        .ok_or_else(|| io::Error::other(format!("{GUIDE} lacks `<!-- generated: fields -->` or `{END}`")))?;
+    let parts = [
+        ("fields", fields::table(&schema::plugin())),
+        ("surfaces", surfaces::table(&surfaces::of_shell(root))),
+    ];
+    let guide = parts.iter().try_fold(guide, |guide, (name, text)| {
+        let lacks = || io::Error::other(format!("{GUIDE} lacks `<!-- generated: {name} -->` or `{END}`"));
+        part(&guide, name, text).ok_or_else(lacks)
+    })?;
     all.insert(PathBuf::from(GUIDE), guide);
     Ok(all)
 }

@@ -14,6 +14,8 @@ use crate::inventory::{Inventory, Route};
 use crate::pipeline::Front;
 use crate::websource::Source;
 
+pub use path::needs_host;
+
 /// Columns of the text.
 const WIDTH: usize = 80;
 

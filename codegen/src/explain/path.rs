@@ -1,6 +1,6 @@
 //! A path: the API's route that answers it, or the page that shows there.
 
-use super::{Page, World, key};
+use super::{Page, Routes, World, key};
 use crate::inventory::Route;
 use crate::resolve::page_matches;
 
@@ -10,14 +10,36 @@ pub const UNKNOWN: &str =
 
 /// What there is to say of `/api/…`, `GET /api/…` or the path of a page.
 pub fn explain(world: &World<'_>, what: &str) -> Option<String> {
-    let (method, path) = match what.split_once(char::is_whitespace) {
-        Some((method, path)) => (Some(method.to_ascii_uppercase()), path.trim()),
-        None => (None, what),
-    };
-    if path == "/api" || path.starts_with("/api/") {
+    let (method, path) = asked(what);
+    if of_api(path) {
         return route(world, method.as_deref(), path);
     }
     page(world, path)
+}
+
+/// The method, where one is named, and the path.
+fn asked(what: &str) -> (Option<String>, &str) {
+    match what.split_once(char::is_whitespace) {
+        Some((method, path)) => (Some(method.to_ascii_uppercase()), path.trim()),
+        None => (None, what),
+    }
+}
+
+fn of_api(path: &str) -> bool {
+    path == "/api" || path.starts_with("/api/")
+}
+
+/// The slug that a path of the API lies under.
+fn slug_of(path: &str) -> &str {
+    path.strip_prefix("/api/").and_then(|rest| rest.split('/').next()).unwrap_or_default()
+}
+
+/// Whether `what` asks for a route that only a built host can tell: of a plugin whose routes are not known, or, where
+/// those of the platform are not either, any.
+pub fn needs_host(routes: &Routes, what: &str) -> bool {
+    let (_, path) = asked(what.trim());
+    let platform = routes.known.iter().any(|route| route.plugin.is_none());
+    of_api(path) && (!platform || routes.unknown.contains(slug_of(path)))
 }
 
 /// A route in one line.
@@ -36,7 +58,7 @@ fn route(world: &World<'_>, method: Option<&str>, path: &str) -> Option<String> 
     let named: Vec<&Route> =
         found.iter().filter(|route| method.is_none_or(|method| route.method == method)).copied().collect();
     let plan = &world.front.resolved.plan;
-    let slug = path.strip_prefix("/api/").and_then(|rest| rest.split('/').next()).unwrap_or_default();
+    let slug = slug_of(path);
     let Some(first) = named.first().or(found.first()) else {
         let plugin = plan.host.plugins.iter().find(|plugin| plugin.name == slug)?;
         if !world.routes.unknown.contains(slug) {
@@ -132,7 +154,32 @@ fn matches(pattern: &str, path: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+
+    #[test]
+    fn only_routes_that_no_lock_tells_call_for_a_host() {
+        let route = |plugin: Option<&str>| Route { plugin: plugin.map(str::to_string), ..Route::default() };
+        let unknown = || BTreeSet::from(["crm".to_string()]);
+        let locked = Routes { known: vec![route(None), route(Some("hr"))], unknown: unknown() };
+        for (what, expect) in [
+            ("/api/crm", true),
+            ("GET /api/crm/customers", true),
+            ("  get   /api/crm/customers ", true),
+            ("/api/hr/people", false),
+            ("/api/health", false),
+            ("/api/crm-extra/x", false),
+            ("/crm/customers", false),
+            ("crm", false),
+            ("dashboard.view", false),
+        ] {
+            assert_eq!(needs_host(&locked, what), expect, "{what}");
+        }
+        // Without a lock not even the platform's own routes are known.
+        let none = Routes { known: Vec::new(), unknown: unknown() };
+        assert!(needs_host(&none, "GET /api/health") && !needs_host(&none, "crm"));
+    }
 
     #[test]
     fn paths_fit_patterns_as_a_router_has_it() {

@@ -9,7 +9,7 @@ use super::Repo;
 use crate::load::{LoadedPlugin, load};
 use crate::resolve::{Platform, Resolved, resolve};
 use crate::scan::{ScanError, scan, shown_path};
-use crate::websource;
+use crate::{migrations, shared, websource};
 
 /// The plan with everything that was found on the way to it.
 #[derive(Debug)]
@@ -44,6 +44,16 @@ impl std::fmt::Display for FrontError {
 
 impl std::error::Error for FrontError {}
 
+/// Reads what plugins are resolved against. A change of the files read here must show in the stamp that `check` has of
+/// them.
+pub(super) fn platform(repo: &Repo, version: Version) -> Platform {
+    let current = std::env::current_dir().unwrap_or_default();
+    let sources = repo.shell().join("src");
+    let shell = websource::scan(&shown_path(&sources, &current));
+    let migrations = migrations::of_platform(&repo.migrations());
+    Platform { version, shell, shared: shared::versions(&repo.shell()), migrations }
+}
+
 /// Reads and resolves the plugins of all roots. With `keep_going`, plugins with errors are left out of the plan; their
 /// errors stay among the findings.
 pub fn front(repo: &Repo, roots: &[PathBuf], version: &str, keep_going: bool) -> Result<Front, FrontError> {
@@ -51,10 +61,7 @@ pub fn front(repo: &Repo, roots: &[PathBuf], version: &str, keep_going: bool) ->
     let (folders, mut found) = scan(roots).map_err(FrontError::Scan)?;
     let (mut loaded, in_files) = load(folders);
     found.extend(in_files);
-    let current = std::env::current_dir().unwrap_or_default();
-    let sources = repo.shell().join("src");
-    let shell = websource::scan(&shown_path(&sources, &current));
-    let platform = Platform { version, shell };
+    let platform = platform(repo, version);
 
     let mut resolved = resolve(&loaded, &platform, found);
     let mut left_out = Vec::new();

@@ -4,6 +4,8 @@
 //! the tarball, [`install`] a folder. Nothing here prints: progress goes through [`Progress`], findings come back as values.
 
 mod build;
+mod cache;
+mod check;
 mod front;
 mod layout;
 
@@ -13,6 +15,7 @@ use std::path::{Path, PathBuf};
 use crate::failure::Machine;
 
 pub use build::{BuildOptions, Built, build, install, pack, routes};
+pub use check::{Checked, Checker};
 pub use front::{Front, FrontError, front};
 
 pub use crate::compile::Profile;
@@ -62,6 +65,11 @@ impl Repo {
     /// The web shell's folder.
     pub fn shell(&self) -> PathBuf {
         self.root.join("host-template/shell")
+    }
+
+    /// The migrations of the platform's own tables.
+    pub fn migrations(&self) -> PathBuf {
+        self.root.join("host-template/runtime/migrations")
     }
 }
 

@@ -227,6 +227,10 @@ impl Sources {
 
     /// The text of a place's file and the mark on it; none where it cannot be shown.
     fn range<'a>(&'a self, place: &'a Place<'a>) -> Option<(&'a str, Annotation<'a>)> {
+        // What is said of a link itself is not said of the file at its other end, which may be no business of the reader.
+        if place.span == Span::START && place.file.is_symlink() {
+            return None;
+        }
         let text = self.texts.get(&place.file)?.as_deref()?;
         // The file may have changed since the finding was made.
         let span = Span::at(text, place.span.offset, place.span.len);

@@ -10,6 +10,7 @@ use hub_manifest::source::Spanned;
 
 use super::Context;
 use crate::load::LoadedPlugin;
+use crate::migrations::names;
 use crate::projects::join;
 
 /// Every plugin, in plugin order.
@@ -53,9 +54,7 @@ fn check_files(context: &mut Context<'_>, plugin: &LoadedPlugin) {
         wanted.push((&script.script_path, message, format!("create {}", shown(path)), files.contains(path)));
     }
     if let Some(folder) = &manifest.migrations {
-        let prefix = join(&folder.value, "");
-        let mut inside = files.range(prefix.clone()..).take_while(|file| file.starts_with(&prefix));
-        let found = inside.any(|file| file.ends_with(".sql"));
+        let found = !names(plugin, &folder.value).is_empty();
         let message = format!("there is no SQL migration in {}", folder.value);
         wanted.push((folder, message, format!("put *.sql files into {}", shown(&folder.value)), found));
     }

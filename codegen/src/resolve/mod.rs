@@ -6,7 +6,10 @@
 mod clashes;
 mod contributions;
 mod identity;
+mod migrations;
 pub mod order;
+mod pages;
+mod react;
 mod routers;
 mod surfaces;
 mod web;
@@ -22,7 +25,8 @@ use semver::Version;
 use crate::load::LoadedPlugin;
 use crate::websource::Source;
 use order::Constraints;
-pub(crate) use web::page_matches;
+pub(crate) use pages::page_matches;
+pub use routers::ReadCrate;
 pub use web::{ClaimPlace, claim_places};
 
 /// What the plugins are resolved against.
@@ -32,6 +36,10 @@ pub struct Platform {
     pub version: Version,
     /// Sources of the web shell, which ask for override keys too.
     pub shell: Vec<Source>,
+    /// Versions of the packages that the whole page shares, by name.
+    pub shared: BTreeMap<String, Version>,
+    /// SQL of its own migrations, in order.
+    pub migrations: Vec<String>,
 }
 
 /// The plan, and what it was made of.
@@ -107,8 +115,10 @@ pub fn resolve(loaded: &[LoadedPlugin], platform: &Platform, found: Vec<Diagnost
         version: platform.version.to_string(),
         plugins: contributions::host_plugins(&mut context),
     };
+    react::check(&mut context, platform);
     workspaces::settle(&mut context, &mut host.plugins);
     clashes::check(&mut context);
+    migrations::check(&mut context, platform);
 
     let mut diagnostics = context.diagnostics;
     // Names of files and words of sources stand in these sentences, as their authors wrote them.

@@ -12,6 +12,7 @@ use toml_edit::Document;
 
 use super::{Context, in_manifest};
 use crate::load::{BACKEND, Backend, LoadedPlugin};
+use crate::parallel::in_parallel;
 use crate::rust_source::{RouterProblem, check_router};
 
 /// What a plugin's `Cargo.toml` says of its library.
@@ -28,8 +29,15 @@ struct CrateNames {
 pub fn crates(context: &mut Context<'_>) -> Vec<PluginCrate> {
     let mut crates: Vec<PluginCrate> = Vec::new();
     let mut owners: BTreeMap<String, (String, PathBuf, Span)> = BTreeMap::new();
+    // Parsing the sources is most of the work: done on all cores, and once for each time that a plugin is read.
+    let unread = context.plugins.iter().copied().filter(|plugin| plugin.read_crate.get().is_none()).collect();
+    in_parallel(unread, |plugin: &LoadedPlugin| {
+        plugin.read_crate.get_or_init(|| read_crate(plugin));
+    });
     for plugin in context.plugins.clone() {
-        let Some((found, span)) = plugin_crate(context, plugin) else { continue };
+        let read = plugin.read_crate.get_or_init(|| read_crate(plugin));
+        context.diagnostics.extend(read.found.iter().cloned());
+        let Some((found, span)) = read.krate.clone() else { continue };
         let manifest = plugin.shown("backend/Cargo.toml");
         if let Some((owner, other, place)) = owners.get(&found.lib) {
             let message = format!("plugin `{owner}` has a crate called `{}` already", found.lib);
@@ -48,15 +56,27 @@ pub fn crates(context: &mut Context<'_>) -> Vec<PluginCrate> {
     crates
 }
 
+/// What a plugin's own files say of its crate.
+#[derive(Debug)]
+pub struct ReadCrate {
+    krate: Option<(PluginCrate, Span)>,
+    found: Vec<Diagnostic>,
+}
+
+fn read_crate(plugin: &LoadedPlugin) -> ReadCrate {
+    let mut found = Vec::new();
+    ReadCrate { krate: plugin_crate(&mut found, plugin), found }
+}
+
 /// The plugin's crate, and where its `Cargo.toml` gives the library's name.
-fn plugin_crate(context: &mut Context<'_>, plugin: &LoadedPlugin) -> Option<(PluginCrate, Span)> {
+fn plugin_crate(diagnostics: &mut Vec<Diagnostic>, plugin: &LoadedPlugin) -> Option<(PluginCrate, Span)> {
     let first = plugin.manifest.routers.first()?;
     let Some(backend) = &plugin.backend else {
         let found = Diagnostic::error("HUB073", "the plugin mounts a router, but has no backend/Cargo.toml")
             .help(
                 "add the crate: run `cargo init --lib backend` in the plugin's folder; or remove `routers`",
             );
-        context.in_manifest(plugin, &first.range, found);
+        diagnostics.push(in_manifest(plugin, &first.range, found));
         return None;
     };
     let read = backend.cargo_toml.as_ref().map_err(Clone::clone);
@@ -65,7 +85,7 @@ fn plugin_crate(context: &mut Context<'_>, plugin: &LoadedPlugin) -> Option<(Plu
     let names = match names {
         Ok(names) => names,
         Err((message, span)) => {
-            context.diagnostics.push(
+            diagnostics.push(
                 Diagnostic::error(
                     "HUB052",
                     format!("backend/Cargo.toml is not a package manifest: {message}"),
@@ -85,7 +105,7 @@ fn plugin_crate(context: &mut Context<'_>, plugin: &LoadedPlugin) -> Option<(Plu
     for spec in &plugin.manifest.routers {
         match check_spec(plugin, backend, &names, spec) {
             Ok(mount) => routers.push(mount),
-            Err(found) => context.diagnostics.push(*found),
+            Err(found) => diagnostics.push(*found),
         }
     }
     let found = PluginCrate {

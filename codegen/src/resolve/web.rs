@@ -6,16 +6,13 @@ use std::path::{Path, PathBuf};
 
 use hub_manifest::diagnostic::{Diagnostic, Span};
 use hub_manifest::grammar::{alternatives, nearest};
-use hub_manifest::plan::{Claim, FrontendEntry, WebPlan};
-use hub_manifest::source::Spanned;
+use hub_manifest::plan::{Claim, WebPlan};
 
+use super::pages::{entry, warn_of_dead_navigation};
 use super::surfaces::{Surfaces, sources};
 use super::{Context, Platform};
 use crate::load::{FRONTEND, LoadedPlugin};
-use crate::websource::{Claimed, Module, Source, Wanted, check_export, pages_of};
-
-/// Paths that the web shell itself answers.
-const SHELL_PATHS: &[&str] = &["/", "/records", "/plugins", "/overrides"];
+use crate::websource::{Claimed, Module, Source, Wanted, check_export};
 
 /// A claim with its place.
 struct Placed<'a> {
@@ -49,7 +46,7 @@ struct Known<'a> {
 }
 
 /// A plugin's modules by their path in the plugin.
-type Modules<'a> = HashMap<&'a str, &'a Source>;
+pub(super) type Modules<'a> = HashMap<&'a str, &'a Source>;
 
 /// Keys that nothing asks for, of which the nearest known ones are looked up: nobody reads more, and each costs a look
 /// at all known keys.
@@ -76,6 +73,7 @@ pub fn web_plan(context: &mut Context<'_>, platform: &Platform) -> WebPlan {
     };
     let mut chains: BTreeMap<String, Vec<Placed<'_>>> = BTreeMap::new();
     let mut entries = Vec::new();
+    let mut pages = Vec::new();
     for (position, plugin) in plugins.iter().enumerate() {
         known.modules = plugin.web.iter().map(|source| (source.path.as_str(), source)).collect();
         for placed in claims_of(plugin, position) {
@@ -84,7 +82,12 @@ pub fn web_plan(context: &mut Context<'_>, platform: &Platform) -> WebPlan {
                 chains.entry(key).or_default().push(placed);
             }
         }
-        entries.extend(entry(context, plugin, &known.modules));
+        let (entry, found) = entry(context, &plugins, plugin, &known.modules);
+        entries.extend(entry);
+        pages.push(found);
+    }
+    for plugin in &plugins {
+        warn_of_dead_navigation(context, plugin, &pages);
     }
     let order: HashMap<&str, usize> =
         plugins.iter().enumerate().map(|(position, plugin)| (plugin.slug(), position)).collect();
@@ -273,7 +276,7 @@ fn check_claim<'a>(context: &mut Context<'_>, placed: &Placed<'a>, known: &mut K
 }
 
 /// A module that does not exist. `base` is the folder that the author's path starts from.
-fn missing_module(plugin: &LoadedPlugin, file: &str, base: &str, what: &str) -> Diagnostic {
+pub(super) fn missing_module(plugin: &LoadedPlugin, file: &str, base: &str, what: &str) -> Diagnostic {
     let written = |path: &str| path.strip_prefix(base).unwrap_or(path).to_string();
     let name_of = |path: &str| path.rsplit('/').next().unwrap_or_default().to_string();
     let modules: Vec<&String> = plugin.folder.files.iter().filter(|path| is_module(path)).collect();
@@ -294,19 +297,19 @@ fn missing_module(plugin: &LoadedPlugin, file: &str, base: &str, what: &str) -> 
         .help(help)
 }
 
-fn no_module(plugin: &LoadedPlugin, file: &str, what: &str) -> Diagnostic {
+pub(super) fn no_module(plugin: &LoadedPlugin, file: &str, what: &str) -> Diagnostic {
     Diagnostic::error("HUB078", format!("{what} names {file}, which is no TypeScript or JavaScript module"))
         .plugin(plugin.slug())
         .help("name a file that ends in .tsx, .ts, .jsx or .js")
 }
 
-fn is_module(path: &str) -> bool {
+pub(super) fn is_module(path: &str) -> bool {
     let endings = [".tsx", ".ts", ".jsx", ".js", ".mts", ".mjs", ".cts", ".cjs"];
     endings.iter().any(|ending| path.ends_with(ending))
 }
 
 /// A scanned module by the path that findings show.
-fn module_at<'a>(plugin: &LoadedPlugin, modules: &Modules<'a>, path: &Path) -> Option<&'a Module> {
+pub(super) fn module_at<'a>(plugin: &LoadedPlugin, modules: &Modules<'a>, path: &Path) -> Option<&'a Module> {
     let inner = path.strip_prefix(&plugin.folder.shown).ok()?.to_string_lossy();
     modules.get(&*inner)?.module.as_ref().ok()
 }
@@ -394,149 +397,4 @@ fn builds_on(
         }
     }
     false
-}
-
-/// The plugin's page module; warns of navigation that leads nowhere.
-fn entry(context: &mut Context<'_>, plugin: &LoadedPlugin, modules: &Modules<'_>) -> Option<FrontendEntry> {
-    let slug = plugin.slug();
-    let entry = plugin.manifest.frontend_entry.as_ref();
-    let module = entry.and_then(|entry| entry_module(context, plugin, modules, entry));
-    let load = |path: &Path| module_at(plugin, modules, path).cloned();
-    let pages = module.and_then(|module| pages_of(module, &load));
-    let mut paths = Vec::new();
-    for page in pages.iter().flat_map(|(_, pages)| &pages.listed) {
-        if !page.component
-            && let Some((file, _)) = &pages
-        {
-            context.diagnostics.push(
-                Diagnostic::error("HUB046", format!("the page `{}` has no component", page.path))
-                    .plugin(slug)
-                    .at(file, page.span)
-                    .help("name what it shows: `{ path, component: MyPage }`"),
-            );
-        }
-        let roots = [format!("/{slug}"), format!("/plugins/{slug}")];
-        let own = roots.iter().any(|root| {
-            page.path.strip_prefix(root.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        });
-        if own {
-            paths.push(page.path.clone());
-        } else if let Some((file, _)) = &pages {
-            let message = format!("the page `{}` lies outside the plugin's own paths", page.path);
-            context.diagnostics.push(
-                Diagnostic::error("HUB075", message)
-                    .plugin(slug)
-                    .at(file, page.span)
-                    .help(format!("write a path under `/{slug}/` or `/plugins/{slug}/`")),
-            );
-        }
-    }
-    let complete = match (entry, &pages) {
-        (None, _) => true,
-        (Some(_), Some((_, pages))) => pages.dynamic.is_empty(),
-        (Some(_), None) => false,
-    };
-    if complete {
-        warn_of_dead_navigation(context, plugin, &paths);
-    }
-    let entry = entry?;
-    module?;
-    Some(FrontendEntry { plugin: slug.to_string(), file: entry.value.clone(), paths })
-}
-
-fn entry_module<'a>(
-    context: &mut Context<'_>,
-    plugin: &LoadedPlugin,
-    modules: &Modules<'a>,
-    entry: &Spanned<String>,
-) -> Option<&'a Module> {
-    if !plugin.folder.files.contains(&entry.value) {
-        let found = missing_module(plugin, &entry.value, "", "`frontend_entry`");
-        context.in_manifest(plugin, &entry.range, found);
-        return None;
-    }
-    let Some(web) = modules.get(entry.value.as_str()) else {
-        if !is_module(&entry.value) {
-            let found = no_module(plugin, &entry.value, "`frontend_entry`");
-            context.in_manifest(plugin, &entry.range, found);
-        }
-        return None;
-    };
-    let module = web.module.as_ref().ok()?;
-    let manifest = plugin.shown("plugin.yaml");
-    let claimed = Claimed {
-        plugin: plugin.slug(),
-        file: &manifest,
-        span: plugin.source.as_ref().map_or(Span::START, |source| source.span(&entry.range)),
-        key: "frontend_entry",
-        export: "default",
-        wanted: Wanted::Pages,
-    };
-    let load = |path: &Path| module_at(plugin, modules, path).cloned();
-    match check_export(&claimed, module, &load) {
-        Some(found) => {
-            context.diagnostics.push(found);
-            None
-        }
-        None => Some(module),
-    }
-}
-
-fn warn_of_dead_navigation(context: &mut Context<'_>, plugin: &LoadedPlugin, paths: &[String]) {
-    let replaced: Vec<&str> = plugin
-        .manifest
-        .frontend_overrides
-        .iter()
-        .filter_map(|(key, _)| key.value.strip_prefix("route:"))
-        .collect();
-    for item in &plugin.manifest.nav {
-        let path = item.path.value.as_str();
-        let known = SHELL_PATHS.contains(&path)
-            || replaced.contains(&path)
-            || paths.iter().any(|page| page_matches(page, path));
-        if !known {
-            let near = nearest(path, paths.iter().map(String::as_str));
-            let help = match near.as_slice() {
-                [] => "add a page with this path to the module of `frontend_entry`".to_string(),
-                near => format!("did you mean {}?", alternatives(near)),
-            };
-            let message =
-                format!("the navigation entry `{}` leads to `{path}`, but no page has that path", item.label);
-            let found = Diagnostic::warning("HUB070", message).help(help);
-            context.in_manifest(plugin, &item.path.range, found);
-        }
-    }
-}
-
-/// Whether a page's path, with `:name` and a closing `*`, answers a path of the navigation.
-pub(crate) fn page_matches(page: &str, path: &str) -> bool {
-    let mut wanted = path.split('/');
-    for segment in page.split('/') {
-        match (segment, wanted.next()) {
-            ("*", _) => return true,
-            (_, None) => return false,
-            (segment, Some(text)) if segment.starts_with(':') || segment == text => {}
-            _ => return false,
-        }
-    }
-    wanted.next().is_none()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::page_matches;
-
-    #[test]
-    fn pages_answer_paths() {
-        for (page, path, expect) in [
-            ("/crm/customers", "/crm/customers", true),
-            ("/crm/customers", "/crm/accounts", false),
-            ("/crm/:id", "/crm/7", true),
-            ("/crm/*", "/crm/a/b", true),
-            ("/crm/:id", "/crm", false),
-            ("/crm", "/crm/7", false),
-        ] {
-            assert_eq!(page_matches(page, path), expect, "{page} {path}");
-        }
-    }
 }

@@ -28,7 +28,7 @@ pub use hub_manifest::grammar::nearest;
 pub use module::{
     About, Asked, AskedBy, Declared, DynamicKey, Export, ExportKind, Import, Literal, Module, Page, Pages,
 };
-pub use scan::{Source, is_source, scan};
+pub use scan::{Source, is_source, is_wanted, read, scan};
 pub use syntax::parse;
 
 pub(crate) use depth::stack_for;

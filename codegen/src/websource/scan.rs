@@ -1,23 +1,18 @@
 //! All web sources of a folder, parsed on all cores.
 
-use std::fs;
-use std::num::NonZero;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 use hub_manifest::diagnostic::{Diagnostic, Span};
 use walkdir::{DirEntry, WalkDir};
 
 use super::module::Module;
-use crate::scan::reason;
+use crate::parallel::in_parallel;
+use crate::scan::{read_bounded, reason};
 
 use super::{MAX_BYTES, decode, parse, too_large};
 
 /// Folders that hold no sources of the author's.
 const SKIPPED: [&str; 5] = ["node_modules", "target", "dist", "__tests__", "__mocks__"];
-/// Files that one thread is worth starting for.
-const FILES_PER_THREAD: usize = 8;
 
 /// One source file of a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,9 +56,16 @@ pub fn scan(folder: &Path) -> Vec<Source> {
             }
         }
     }
-    sources.extend(in_parallel(&files, |file| source(folder, file, read(file))));
+    sources.extend(in_parallel(files, |file| source(folder, &file, read(&file))));
     sources.sort_by(|a, b| a.path.cmp(&b.path));
     sources
+}
+
+/// Whether [`scan`] would read the file of this path, relative to the folder scanned.
+pub fn is_wanted(path: &str) -> bool {
+    let (folders, _) = path.rsplit_once('/').unwrap_or(("", path));
+    is_source(Path::new(path))
+        && !folders.split('/').any(|folder| folder.starts_with('.') || SKIPPED.contains(&folder))
 }
 
 fn is_hidden(entry: &DirEntry) -> bool {
@@ -80,13 +82,13 @@ fn source(folder: &Path, file: &Path, module: Result<Module, Vec<Diagnostic>>) -
     Source { path: parts.join("/"), file: file.to_owned(), module }
 }
 
-fn read(file: &Path) -> Result<Module, Vec<Diagnostic>> {
+/// Reads one source file.
+pub fn read(file: &Path) -> Result<Module, Vec<Diagnostic>> {
     let failed = |error: std::io::Error| vec![unreadable(file, &reason(&error))];
-    let bytes = fs::metadata(file).map_err(failed)?.len();
-    if bytes > MAX_BYTES as u64 {
-        return Err(vec![too_large(file, bytes)]);
-    }
-    let text = decode(file, fs::read(file).map_err(failed)?).map_err(|error| vec![*error])?;
+    let text = match read_bounded(file, MAX_BYTES as u64).map_err(failed)? {
+        Ok(bytes) => decode(file, bytes).map_err(|error| vec![*error])?,
+        Err(bytes) => return Err(vec![too_large(file, bytes)]),
+    };
     parse(file, &text)
 }
 
@@ -94,38 +96,4 @@ fn unreadable(file: &Path, reason: &str) -> Diagnostic {
     Diagnostic::error("HUB047", format!("{} cannot be read: {reason}", file.display()))
         .at(file, Span::START)
         .help("make it readable for the user who builds, or take it out of the plugin")
-}
-
-/// Applies a function to all items, in order, with as many threads as pay.
-fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let cores = thread::available_parallelism().map_or(1, NonZero::get);
-    let threads = cores.min(items.len() / FILES_PER_THREAD);
-    if threads < 2 {
-        return items.iter().map(work).collect();
-    }
-    let next = AtomicUsize::new(0);
-    let worker = || {
-        let mut done = Vec::new();
-        while let Some((at, item)) = take(items, &next) {
-            done.push((at, work(item)));
-        }
-        done
-    };
-    let mut done: Vec<(usize, R)> = thread::scope(|scope| {
-        let others: Vec<_> =
-            (1..threads).filter_map(|_| thread::Builder::new().spawn_scoped(scope, worker).ok()).collect();
-        let own = worker();
-        let joined = others.into_iter().map(|other| match other.join() {
-            Ok(done) => done,
-            Err(panic) => std::panic::resume_unwind(panic),
-        });
-        joined.chain([own]).flatten().collect()
-    });
-    done.sort_by_key(|(at, _)| *at);
-    done.into_iter().map(|(_, result)| result).collect()
-}
-
-fn take<'a, T>(items: &'a [T], next: &AtomicUsize) -> Option<(usize, &'a T)> {
-    let at = next.fetch_add(1, Ordering::Relaxed);
-    Some((at, items.get(at)?))
 }

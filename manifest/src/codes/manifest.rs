@@ -28,6 +28,10 @@ pub(super) const CODES: &[Code] = &[
         .cause("Lists and mappings are nested too deeply, or the document has too many values or too much text; what YAML aliases stand for counts each time. Or so much is wrong in it that only the first findings are told.")
         .cure("Make the document smaller and flatter: no field needs that much.")
         .why("An error: manifests come from other people, and a few lines of aliases could otherwise fill the memory."),
+    Code::error("HUB007", "a link cannot be part of the plugin")
+        .cause("A symbolic link in the plugin's folder leads out of the plugin, to nothing, or back to a folder that it lies in. Links between files and folders of one plugin are fine, and the plugin's folder may be a link itself.")
+        .cure("Put what the link leads to into the plugin, let the link lead to something in it, or delete the link.")
+        .why("An error: a plugin is built from its own files. What lies outside is missing on the next machine, and could be any file of this one."),
     Code::error("HUB008", "a text holds characters that cannot be seen")
         .cause("A text or a key of a manifest holds a control character, one that turns the direction of the text round or one without width, or a line break where one line is meant.")
         .cure("Remove the character; write the text in one line. `description` may have several.")

@@ -76,4 +76,12 @@ pub(super) const CODES: &[Code] = &[
         .cause("`order` or `optional_dependencies` names a plugin that is not in the build, while one with nearly the same slug is. A name that is like none is in order: such a plugin need not be there.")
         .cure("Take the slug that the help line suggests.")
         .why("A warning: most likely the name is mistyped and the order has no effect; but it can be meant for a plugin of another build."),
+    Code::error("HUB100", "the order of migrations is not clear")
+        .cause("An SQL file in the folder of `migrations` has no number in front of its name, or two have the same one.")
+        .cure("Name migrations like `0001_what_it_does.sql`, each with a number of its own. Only files in the folder itself are migrations.")
+        .why("An error: the host runs each file once, in the order of their numbers, and refuses the plugin where it is not clear."),
+    Code::error("HUB101", "a migration fails")
+        .cause("Run on an empty database, after the migrations of the platform and of the plugins that come before, a migration fails, takes too long, or makes or drops a table that is not named `plugin_<slug>_*`; or the file cannot be read.")
+        .cure("Mend the marked statement. What is said of it are SQLite's own words.")
+        .why("An error: the host would run it at its first start, and leave the plugin out as invalid."),
 ];

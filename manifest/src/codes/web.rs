@@ -61,7 +61,7 @@ pub(super) const CODES: &[Code] = &[
         .cure("Save the file as UTF-8.")
         .why("An error: TypeScript and browsers read UTF-8, so its texts would show as other characters."),
     Code::error("HUB075", "a page lies outside the plugin's paths")
-        .cause("A page of `frontend_entry` has a path that is neither under `/<slug>/` nor under `/plugins/<slug>/`.")
+        .cause("A page of `frontend_entry` has a path that is neither under `/<slug>/` nor under `/plugins/<slug>/`: it belongs to the shell, or to the plugin of that slug.")
         .cure("Write a path under one of the two.")
         .why("An error: a page elsewhere could hide one of the shell or of another plugin; replacing one is what overrides are for."),
     Code::warning("HUB077", "nothing asks for an override key")
@@ -72,6 +72,10 @@ pub(super) const CODES: &[Code] = &[
         .cause("The file of a claim or of `frontend_entry` does not end in .tsx, .ts, .jsx or .js.")
         .cure("Name a TypeScript or JavaScript module.")
         .why("An error: nothing else can export a component."),
+    Code::error("HUB087", "a plugin brings a React of its own")
+        .cause("The frontend's package.json has `react` or `react-dom` among its `dependencies` in a version that the page does not have, its node_modules hold one that package.json names nowhere, or a module imports a copy by its path.")
+        .cure("List `react` and `react-dom` under `peerDependencies`, and import them by their names.")
+        .why("An error: hooks and contexts work within one copy of React only, so the plugin's components would fail in the page."),
     Code::error("HUB088", "a renamed surface leads nowhere")
         .cause("The `@renamedTo` of a surface names no key, names a key that nobody declares in `SurfaceProps`, or leads back to where it began.")
         .cure("Name the new key and declare it, or take `@renamedTo` off the key that is to stay.")

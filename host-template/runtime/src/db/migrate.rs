@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::Path;
 
+use hub_manifest::migrations::{Foreign, Unordered, foreign, in_order, table_prefix};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
@@ -38,44 +39,32 @@ impl Owner<'_> {
     }
 }
 
-/// What every table of a plugin begins with.
-pub fn table_prefix(slug: &str) -> String {
-    format!("plugin_{}_", slug.replace('-', "_"))
-}
-
 /// The migrations of a folder, in order.
 pub fn read_folder(folder: &Path) -> Result<Vec<Migration>, String> {
     let shown = folder.display();
     let entries = fs::read_dir(folder).map_err(|e| format!("cannot read the migrations in {shown}: {e}"))?;
-    let mut found = Vec::new();
+    let mut names = Vec::new();
     for entry in entries {
-        let path = entry.map_err(|e| format!("cannot read the migrations in {shown}: {e}"))?.path();
-        let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
-            continue;
-        };
-        if !name.ends_with(".sql") {
-            continue;
-        }
-        let number = number(name).ok_or_else(|| {
-            format!(
+        let entry = entry.map_err(|e| format!("cannot read the migrations in {shown}: {e}"))?;
+        names.extend(entry.file_name().into_string().ok());
+    }
+    let (order, unordered) = in_order(names);
+    match unordered.first() {
+        Some(Unordered::NoNumber(name)) => {
+            return Err(format!(
                 "migration {name} has no number: name it like 0001_what_it_does.sql, so that the order is clear"
-            )
-        })?;
-        let sql = fs::read_to_string(&path)
-            .map_err(|e| format!("cannot read the migration {}: {e}", path.display()))?;
-        found.push((number, Migration { name: name.to_owned(), sql }));
-    }
-    found.sort_by(|a, b| (a.0, &a.1.name).cmp(&(b.0, &b.1.name)));
-    match found.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-        Some(pair) => {
-            Err(format!("migrations {} and {} have the same number", pair[0].1.name, pair[1].1.name))
+            ));
         }
-        None => Ok(found.into_iter().map(|(_, migration)| migration).collect()),
+        Some(Unordered::SameNumber(first, second)) => {
+            return Err(format!("migrations {first} and {second} have the same number"));
+        }
+        None => {}
     }
-}
-
-fn number(name: &str) -> Option<u64> {
-    name.split_once('_')?.0.parse().ok()
+    let read = |name: String| match fs::read_to_string(folder.join(&name)) {
+        Ok(sql) => Ok(Migration { name, sql }),
+        Err(e) => Err(format!("cannot read the migration {}: {e}", folder.join(&name).display())),
+    };
+    order.into_iter().map(read).collect()
 }
 
 #[derive(Deserialize)]
@@ -176,16 +165,15 @@ async fn apply(tx: &mut Tx, owner: Owner<'_>, migration: &Migration) -> Result<(
 
 /// A plugin keeps to tables of its own name, and leaves the others alone.
 fn check_names(slug: &str, before: &[String], after: &[String]) -> Result<(), String> {
-    let prefix = table_prefix(slug);
-    let foreign = |table: &&String| !table.starts_with(&prefix) && !table.starts_with("sqlite_");
-    if let Some(made) = after.iter().filter(foreign).find(|table| !before.contains(table)) {
-        return Err(format!(
-            "it makes the table `{made}`; the tables of vertical plugin `{slug}` are named `{prefix}*`"
-        ));
-    }
-    match before.iter().filter(foreign).find(|table| !after.contains(table)) {
-        Some(gone) => Err(format!("it drops the table `{gone}`, which is not vertical plugin `{slug}`'s")),
+    match foreign(slug, before, after) {
         None => Ok(()),
+        Some(made @ Foreign::Made(_)) => {
+            let prefix = table_prefix(slug);
+            Err(format!("{made}; the tables of vertical plugin `{slug}` are named `{prefix}*`"))
+        }
+        Some(dropped @ Foreign::Dropped(_)) => {
+            Err(format!("{dropped}, which is not vertical plugin `{slug}`'s"))
+        }
     }
 }
 

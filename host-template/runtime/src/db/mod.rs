@@ -315,7 +315,7 @@ impl Tx {
             name: String,
         }
         let sql = match self {
-            Tx::Sqlite(_) => "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY name",
+            Tx::Sqlite(_) => hub_manifest::migrations::SQLITE_TABLES,
             Tx::Postgres(_) => {
                 "SELECT CAST(table_name AS TEXT) AS name FROM information_schema.tables
                  WHERE table_schema NOT IN ('pg_catalog', 'information_schema') ORDER BY 1"

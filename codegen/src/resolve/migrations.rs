@@ -1,0 +1,311 @@
+//! Migrations, tried on an empty database in memory as the host runs them at its first start: what fails here would make
+//! the plugin invalid there.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use hub_manifest::diagnostic::{Diagnostic, Span};
+use hub_manifest::migrations::{Foreign, SQLITE_TABLES, Unordered, foreign, table_prefix};
+use rusqlite::fallible_iterator::FallibleIterator;
+use rusqlite::limits::Limit;
+use rusqlite::{Batch, Connection, Error};
+
+use super::{Context, Platform};
+use crate::load::LoadedPlugin;
+use crate::projects::join;
+
+/// Steps of SQLite's machine after which a migration is taken for one that never ends: about a second.
+const MOST_STEPS: u32 = 20_000_000;
+/// Steps between two looks at their number.
+const PULSE: u32 = 10_000;
+/// Most pages of the database, of 4 KiB each.
+const MOST_PAGES: u32 = 32_768;
+
+/// Finds migrations without a clear order, and those that fail.
+pub fn check(context: &mut Context<'_>, platform: &Platform) {
+    let plugins = context.plugins.clone();
+    let mut found = Vec::new();
+    for plugin in &plugins {
+        found.extend(plugin.migrations.unordered.iter().map(|wrong| unordered(plugin, wrong)));
+    }
+    if plugins.iter().any(|plugin| !plugin.migrations.files.is_empty()) {
+        match Database::open(platform) {
+            Ok(database) => {
+                found.extend(plugins.iter().filter_map(|plugin| failure(&database, plugin)));
+            }
+            // Not the plugins' mistake: the host's own start would tell of it.
+            Err(_) => {}
+        }
+    }
+    context.diagnostics.extend(found);
+}
+
+fn file(plugin: &LoadedPlugin, name: &str) -> std::path::PathBuf {
+    let folder = plugin.manifest.migrations.as_ref().map_or(".", |folder| folder.value.as_str());
+    plugin.shown(&join(folder, name))
+}
+
+fn unordered(plugin: &LoadedPlugin, wrong: &Unordered) -> Diagnostic {
+    let help = match wrong {
+        Unordered::NoNumber(_) => "name it like 0001_what_it_does.sql: the number sets the order",
+        Unordered::SameNumber(..) => "give each migration a number of its own",
+    };
+    let found = Diagnostic::error("HUB100", wrong.to_string()).plugin(plugin.slug()).help(help);
+    let found = found.at(file(plugin, wrong.file()), Span::START);
+    match wrong {
+        Unordered::SameNumber(first, _) => found.related(file(plugin, first), Span::START, "the other one"),
+        Unordered::NoNumber(_) => found,
+    }
+}
+
+/// The first migration of a plugin that fails: those behind it would not run.
+fn failure(database: &Database, plugin: &LoadedPlugin) -> Option<Diagnostic> {
+    for migration in &plugin.migrations.files {
+        let told = |what: &str| format!("the migration {} {what}", migration.name);
+        let error = |message: String, span: Span, help: &str| {
+            Some(
+                Diagnostic::error("HUB101", message)
+                    .plugin(plugin.slug())
+                    .at(file(plugin, &migration.name), span)
+                    .help(help),
+            )
+        };
+        let sql = match &migration.sql {
+            Ok(sql) => sql,
+            Err((why, span)) => {
+                return error(
+                    told(&format!("cannot be read: {why}")),
+                    *span,
+                    "write it as a UTF-8 text file that the user who builds may read",
+                );
+            }
+        };
+        match database.run(plugin.slug(), sql) {
+            Ok(()) => {}
+            Err(Failed::Sql { message, span }) => {
+                return error(
+                    told(&format!("fails: {message}")),
+                    span,
+                    "mend the statement: the host runs the file in one transaction on SQLite",
+                );
+            }
+            Err(Failed::Endless { span }) => {
+                return error(
+                    told("takes too long on an empty database"),
+                    span,
+                    "make the statement smaller: the host does not serve before it ends",
+                );
+            }
+            Err(Failed::Foreign(foreign)) => {
+                let prefix = table_prefix(plugin.slug());
+                let (table, help) = match &foreign {
+                    Foreign::Made(table) => {
+                        let rest = table.strip_prefix("plugin_").unwrap_or(table);
+                        (table, format!("name it `{prefix}{}`", rest.to_ascii_lowercase()))
+                    }
+                    Foreign::Dropped(table) => {
+                        (table, format!("leave it alone: the plugin's tables are named `{prefix}*`"))
+                    }
+                };
+                let what = match &foreign {
+                    Foreign::Made(_) => {
+                        format!("makes the table `{table}`, which is not named as the plugin's")
+                    }
+                    Foreign::Dropped(_) => format!("drops the table `{table}`, which is not the plugin's"),
+                };
+                let span = sql.find(table.as_str()).map_or(Span::START, |at| Span::at(sql, at, table.len()));
+                return error(told(&what), span, &help);
+            }
+        }
+    }
+    None
+}
+
+/// Why a migration does not run.
+enum Failed {
+    Sql { message: String, span: Span },
+    Endless { span: Span },
+    Foreign(Foreign),
+}
+
+/// A database in memory.
+struct Database {
+    connection: Connection,
+    /// Looks at the number of steps since the present migration began.
+    pulses: Arc<AtomicU32>,
+}
+
+impl Database {
+    /// An empty one as the host sets it up, after the platform's own migrations.
+    fn open(platform: &Platform) -> Result<Database, Error> {
+        let connection = Connection::open_in_memory()?;
+        connection.execute_batch("PRAGMA foreign_keys = ON")?;
+        connection.execute_batch(&format!("PRAGMA max_page_count = {MOST_PAGES}"))?;
+        // No SQL text of a plugin gets at files.
+        connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
+        for sql in &platform.migrations {
+            connection.execute_batch(sql)?;
+        }
+        let pulses = Arc::new(AtomicU32::new(0));
+        let count = Arc::clone(&pulses);
+        let pulse = move || count.fetch_add(1, Ordering::Relaxed) >= MOST_STEPS / PULSE;
+        connection.progress_handler(i32::try_from(PULSE).unwrap_or(i32::MAX), Some(pulse))?;
+        Ok(Database { connection, pulses })
+    }
+
+    /// Runs one migration, or leaves the database as it was.
+    fn run(&self, slug: &str, sql: &str) -> Result<(), Failed> {
+        self.pulses.store(0, Ordering::Relaxed);
+        let result = self.transaction(slug, sql);
+        if result.is_err() && !self.connection.is_autocommit() {
+            self.pulses.store(0, Ordering::Relaxed);
+            let _ = self.connection.execute_batch("ROLLBACK");
+        }
+        result
+    }
+
+    fn transaction(&self, slug: &str, sql: &str) -> Result<(), Failed> {
+        let at_start = |error: Error| self.failed(&error, Span::START);
+        self.connection.execute_batch("BEGIN IMMEDIATE").map_err(at_start)?;
+        let before = self.tables().map_err(at_start)?;
+        self.statements(sql)?;
+        let after = self.tables().map_err(at_start)?;
+        if let Some(foreign) = foreign(slug, &before, &after) {
+            return Err(Failed::Foreign(foreign));
+        }
+        self.connection.execute_batch("COMMIT").map_err(at_start)
+    }
+
+    /// Runs the statements of a text one by one, each to its end.
+    fn statements(&self, sql: &str) -> Result<(), Failed> {
+        let mut batch = Batch::new(&self.connection, sql);
+        let mut done = 0;
+        loop {
+            let place = place(sql, done);
+            let statement = batch.next().map_err(|error| match &error {
+                Error::SqlInputError { sql: rest, offset, .. } => {
+                    // The offset is that in the rest of the text which begins with the statement.
+                    let begin = sql.len().saturating_sub(rest.len());
+                    let offset = begin + usize::try_from(*offset).unwrap_or_default();
+                    let word = sql.get(offset..).unwrap_or_default();
+                    let len = word.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(word.len());
+                    self.failed(&error, Span::at(sql, offset, len.max(1)))
+                }
+                _ => self.failed(&error, place),
+            })?;
+            let Some(mut statement) = statement else { return Ok(()) };
+            let text = statement.expanded_sql().unwrap_or_default();
+            let mut rows = statement.raw_query();
+            while rows.next().map_err(|error| self.failed(&error, place))?.is_some() {}
+            let begin = sql.get(done..).and_then(|rest| rest.find(text.trim())).unwrap_or_default();
+            done = (done + begin + text.trim().len()).min(sql.len());
+        }
+    }
+
+    fn tables(&self) -> Result<Vec<String>, Error> {
+        let mut statement = self.connection.prepare(SQLITE_TABLES)?;
+        let names = statement.query_map([], |row| row.get(0))?;
+        names.collect()
+    }
+
+    fn failed(&self, error: &Error, span: Span) -> Failed {
+        if self.pulses.load(Ordering::Relaxed) > MOST_STEPS / PULSE {
+            return Failed::Endless { span };
+        }
+        let message = match error {
+            Error::SqlInputError { msg, .. } => msg.clone(),
+            Error::SqliteFailure(_, Some(message)) => message.clone(),
+            other => other.to_string(),
+        };
+        Failed::Sql { message, span }
+    }
+}
+
+/// Where the statement behind the first `done` bytes begins: after white space, comments and the end of the last one.
+fn place(sql: &str, done: usize) -> Span {
+    let mut at = done;
+    loop {
+        let rest = sql.get(at..).unwrap_or_default();
+        let skipped = rest.len() - rest.trim_start_matches(|c: char| c.is_whitespace() || c == ';').len();
+        let behind = &rest[skipped..];
+        let comment = if behind.starts_with("--") {
+            behind.find('\n').unwrap_or(behind.len())
+        } else if behind.starts_with("/*") {
+            behind.find("*/").map_or(behind.len(), |end| end + 2)
+        } else {
+            0
+        };
+        at += skipped + comment;
+        if comment == 0 {
+            let line = behind.lines().next().unwrap_or_default();
+            return Span::at(sql, at, line.trim_end().len());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use semver::Version;
+
+    use super::*;
+
+    fn run(sql: &[&str]) -> Vec<String> {
+        let platform = Platform {
+            version: Version::new(0, 1, 0),
+            shell: Vec::new(),
+            shared: BTreeMap::new(),
+            migrations: vec!["CREATE TABLE hub_records (id TEXT)".to_string()],
+        };
+        let database = Database::open(&platform).expect("a database in memory");
+        let told = |sql: &&str| match database.run("crm", sql) {
+            Ok(()) => "runs".to_string(),
+            Err(Failed::Sql { message, span }) => format!("{}:{} {message}", span.line, span.column),
+            Err(Failed::Endless { span }) => format!("{}:{} has no end", span.line, span.column),
+            Err(Failed::Foreign(foreign)) => foreign.to_string(),
+        };
+        sql.iter().map(told).collect()
+    }
+
+    #[track_caller]
+    fn check(sql: &[&str], expect: &[&str]) {
+        assert_eq!(run(sql), expect, "{sql:?}");
+    }
+
+    #[test]
+    fn what_the_host_would_refuse_is_refused() {
+        check(
+            &["CREATE TABLE plugin_crm_a (id TEXT);", "INSERT INTO plugin_crm_a VALUES ('x')"],
+            &["runs", "runs"],
+        );
+        check(&["", "-- nothing\n;;"], &["runs", "runs"]);
+        check(&["SELECT 1;\n\nCREATE TABEL x;"], &["3:8 near \"TABEL\": syntax error"]);
+        check(
+            &[
+                "CREATE TABLE plugin_crm_a (id TEXT UNIQUE);\n-- twice\nINSERT INTO plugin_crm_a VALUES ('x'), ('x');",
+            ],
+            &["3:1 UNIQUE constraint failed: plugin_crm_a.id"],
+        );
+        check(
+            &["CREATE TABLE plugin_crm_a (id TEXT); COMMIT;"],
+            &["1:1 cannot commit - no transaction is active"],
+        );
+        check(&["CREATE TABLE customers (id TEXT)"], &["it makes the table `customers`"]);
+        check(&["DROP TABLE hub_records"], &["it drops the table `hub_records`"]);
+        check(&["ATTACH '/nowhere/x.db' AS x"], &["1:1 too many attached databases - max 0"]);
+    }
+
+    #[test]
+    fn what_failed_leaves_nothing_behind() {
+        let first = "CREATE TABLE plugin_crm_a (id TEXT); CREATE TABLE b (id TEXT);";
+        check(&[first, "CREATE TABLE plugin_crm_a (id TEXT);"], &["it makes the table `b`", "runs"]);
+    }
+
+    #[test]
+    fn a_migration_without_an_end_is_stopped() {
+        let endless =
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n;";
+        check(&[endless, "SELECT 1"], &["1:1 has no end", "runs"]);
+    }
+}

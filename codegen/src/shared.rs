@@ -1,0 +1,188 @@
+//! The packages of which the page holds one copy, and what a plugin's `frontend/package.json` and node_modules say of them:
+//! read for the resolve stage, judged there.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use hub_manifest::diagnostic::Span;
+use hub_manifest::source::{MAX_BYTES, Source};
+use semver::{Comparator, Op, Version, VersionReq};
+use serde_json::Value;
+
+use crate::load::FRONTEND;
+use crate::scan::PluginFolder;
+
+/// The packages whose hooks and contexts work within one copy only.
+pub const SHARED: [&str; 2] = ["react", "react-dom"];
+
+/// A package that the plugin says it brings along.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dependency {
+    /// Name of the package.
+    pub name: &'static str,
+    /// The versions wanted, as npm has it.
+    pub range: String,
+    /// Where in package.json it stands.
+    pub span: Span,
+}
+
+/// What a plugin's frontend says of the shared packages.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Packages {
+    /// Those among the `dependencies`.
+    pub dependencies: Vec<Dependency>,
+    /// Those that lie in its node_modules although package.json names them nowhere.
+    pub installed: Vec<&'static str>,
+}
+
+/// The shared packages that lie in a plugin's node_modules, whoever put them there.
+pub fn installed(root: &Path) -> Vec<&'static str> {
+    let modules = root.join(FRONTEND).join("node_modules");
+    let lies_there = |name: &&str| modules.join(name).join("package.json").is_file();
+    SHARED.into_iter().filter(lies_there).collect()
+}
+
+/// What a plugin says of the shared packages. What is wrong with package.json itself is for npm to say.
+pub fn packages(folder: &PluginFolder) -> Packages {
+    let inner = format!("{FRONTEND}/package.json");
+    let package = folder.files.contains(&inner).then(|| package(&folder.root.join(&inner))).flatten();
+    let listed = |list: &str, name: &str| package.as_ref().and_then(|(value, _)| value[list].get(name));
+    let mut out = Packages::default();
+    for name in SHARED {
+        if let Some((range, (_, text))) = listed("dependencies", name).zip(package.as_ref()) {
+            let range = range.as_str().unwrap_or_default().to_string();
+            out.dependencies.push(Dependency { name, range, span: place(text, name) });
+            continue;
+        }
+        // What npm installs for a peer or for tests is not what is bundled.
+        let named = listed("peerDependencies", name).or_else(|| listed("devDependencies", name)).is_some();
+        if !named && folder.installed.contains(&name) {
+            out.installed.push(name);
+        }
+    }
+    out
+}
+
+/// The versions of the shared packages that the web shell asks for, by name.
+pub fn versions(shell: &Path) -> BTreeMap<String, Version> {
+    let Some((value, _)) = package(&shell.join("package.json")) else { return BTreeMap::new() };
+    let version = |name: &&str| Version::parse(value["dependencies"][name].as_str()?).ok();
+    SHARED.iter().filter_map(|name| Some(((*name).to_string(), version(name)?))).collect()
+}
+
+fn package(file: &Path) -> Option<(Value, Source)> {
+    let metadata = fs::metadata(file).ok()?;
+    if !metadata.is_file() || metadata.len() > MAX_BYTES as u64 {
+        return None;
+    }
+    let text = Source::decode(file, &fs::read(file).ok()?).ok()?;
+    Some((serde_json::from_str(&text.text).ok()?, text))
+}
+
+/// Where a package stands among the `dependencies`.
+fn place(text: &Source, name: &str) -> Span {
+    let list = text.text.find("\"dependencies\"").unwrap_or(0);
+    let quoted = format!("\"{name}\"");
+    match text.text[list..].find(&quoted) {
+        Some(at) => Span::at(&text.text, list + at, quoted.len()),
+        None => Span::START,
+    }
+}
+
+/// Whether npm takes a version for a range; none where only npm can tell (tags, paths, addresses).
+pub fn fits(range: &str, version: &Version) -> Option<bool> {
+    if matches!(range.trim(), "latest" | "x" | "") {
+        return Some(true);
+    }
+    let mut known = true;
+    for part in range.split("||") {
+        match requirement(part.trim()) {
+            Some(requirement) if requirement.matches(version) => return Some(true),
+            Some(_) => {}
+            None => known = false,
+        }
+    }
+    known.then_some(false)
+}
+
+/// One alternative of a range: comparators with spaces between them, where cargo writes commas; a bare version means
+/// that one alone.
+fn requirement(part: &str) -> Option<VersionReq> {
+    if let Some((low, high)) = part.split_once(" - ") {
+        return VersionReq::parse(&format!(">={low}, <={high}")).ok();
+    }
+    let exact = Version::parse(part.trim_start_matches(['v', '='])).ok();
+    if let Some(Version { major, minor, patch, pre, .. }) = exact {
+        let comparator = Comparator { op: Op::Exact, major, minor: Some(minor), patch: Some(patch), pre };
+        return Some(VersionReq { comparators: vec![comparator] });
+    }
+    let bare = part.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let words: Vec<&str> = part.split_whitespace().collect();
+    let text = if bare { format!("={part}") } else { words.join(", ") };
+    VersionReq::parse(&text).ok()
+}
+
+/// Whether a path leads to a file of a shared package, rather than to a module about it: into an installed package, or to
+/// a file as React's releases name theirs (`react.production.min.js`).
+pub fn is_copy(specifier: &str) -> bool {
+    if !specifier.starts_with(['.', '/']) {
+        return false;
+    }
+    let parts: Vec<&str> = specifier.split('/').collect();
+    let installed = parts.windows(2).any(|pair| pair[0] == "node_modules" && SHARED.contains(&pair[1]));
+    let mut words = parts.last().copied().unwrap_or_default().split('.');
+    let named = words.next().is_some_and(|name| SHARED.contains(&name));
+    installed
+        || (named && words.any(|word| matches!(word, "production" | "development" | "profiling" | "min")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_react_are_told_from_files_about_it() {
+        for (specifier, expect) in [
+            ("../vendor/react.production.min.js", true),
+            ("./react-dom.development.js", true),
+            ("/opt/app/node_modules/react/index.js", true),
+            ("../node_modules/react-dom/client.js", true),
+            ("react", false),
+            ("react-dom/client", false),
+            ("./react.ts", false),
+            ("./react.js", false),
+            ("../react/useThing.ts", false),
+            ("../node_modules/react-router/index.js", false),
+        ] {
+            assert_eq!(is_copy(specifier), expect, "{specifier}");
+        }
+    }
+
+    #[test]
+    fn ranges_are_read_as_npm_reads_them() {
+        let version = Version::new(19, 3, 1);
+        for (range, expect) in [
+            ("^19.0.0", Some(true)),
+            ("~19.3.0", Some(true)),
+            ("19", Some(true)),
+            ("19.x", Some(true)),
+            ("*", Some(true)),
+            ("latest", Some(true)),
+            (">=18 <20", Some(true)),
+            ("18.2.0 || ^19.1.0", Some(true)),
+            ("18 - 20", Some(true)),
+            ("19.3.1", Some(true)),
+            ("19.3.0", Some(false)),
+            ("v19.3.0", Some(false)),
+            ("^18.2.0", Some(false)),
+            (">=16 <19", Some(false)),
+            ("^17 || ^18", Some(false)),
+            ("file:../react", None),
+            ("^18 || npm:preact", None),
+            ("next", None),
+        ] {
+            assert_eq!(fits(range, &version), expect, "{range}");
+        }
+    }
+}
