@@ -23,10 +23,12 @@ interface Props<T> {
   readonly detail?: (row: T) => ReactNode;
   /** Names a row on the button that opens it. */
   readonly rowName?: (row: T) => string;
+  /** What stands below a row whether or not it is open, such as why something was refused; null for nothing. */
+  readonly note?: (row: T) => ReactNode;
 }
 
 /** The first column names the row. */
-export function DataTable<T>({ caption, columns, rows, rowKey, detail, rowName }: Props<T>): ReactNode {
+export function DataTable<T>({ caption, columns, rows, rowKey, detail, rowName, note }: Props<T>): ReactNode {
   return (
     <div className={styles.frame}>
       <table className={styles.table}>
@@ -49,7 +51,7 @@ export function DataTable<T>({ caption, columns, rows, rowKey, detail, rowName }
         </thead>
         <tbody>
           {rows.map((row) => (
-            <Row key={rowKey(row)} row={row} columns={columns} detail={detail} name={rowName?.(row) ?? ""} />
+            <Row key={rowKey(row)} row={row} columns={columns} detail={detail} note={note} name={rowName?.(row) ?? ""} />
           ))}
         </tbody>
       </table>
@@ -61,13 +63,16 @@ interface RowProps<T> {
   readonly row: T;
   readonly columns: readonly Column<T>[];
   readonly detail: Props<T>["detail"] | undefined;
+  readonly note: Props<T>["note"] | undefined;
   readonly name: string;
 }
 
-function Row<T>({ row, columns, detail, name }: RowProps<T>): ReactNode {
+function Row<T>({ row, columns, detail, note, name }: RowProps<T>): ReactNode {
   const [open, setOpen] = useState(false);
   const detailId = useId();
   const more = open ? detail?.(row) : null;
+  const below = note?.(row) ?? null;
+  const span = columns.length + (detail === undefined ? 0 : 1);
   return (
     <Fragment>
       <tr>
@@ -95,9 +100,14 @@ function Row<T>({ row, columns, detail, name }: RowProps<T>): ReactNode {
           </td>
         ))}
       </tr>
+      {below !== null && (
+        <tr className={styles.note}>
+          <td colSpan={span}>{below}</td>
+        </tr>
+      )}
       {open && (
         <tr className={styles.detail} id={detailId}>
-          <td colSpan={columns.length + 1}>{more ?? <Text size="sm">No further details.</Text>}</td>
+          <td colSpan={span}>{more ?? <Text size="sm">No further details.</Text>}</td>
         </tr>
       )}
     </Fragment>

@@ -1,93 +1,62 @@
-/** All vertical plugins of this host, live from the API: state, routes, workspaces, claims, findings. */
+/** All vertical plugins of this host, live from the API: whether they work, for whom they are on, what they contribute. */
 
-import { ActionIcon, Anchor, Badge, Group, List, Stack, Text, Title, Tooltip } from "@mantine/core";
+import { ActionIcon, Alert, Badge, Button, Group, Stack, Text, Tooltip } from "@mantine/core";
 import { overrides } from "@platform/overrides";
-import { useResource } from "@platform/plugin-host";
+import { apiGet, apiPost, asApiError, useResource } from "@platform/plugin-host";
 import { type Column, DataTable, EmptyState, Page, ResourceView, SearchField } from "@platform/plugin-host/ui";
+import FolderSearch from "lucide-react/icons/folder-search";
 import RotateCw from "lucide-react/icons/rotate-cw";
 import { type ReactNode, useState } from "react";
-import { Link } from "react-router";
-import { keysByPlugin, matching, type PluginInfo, type PluginState, stateOf } from "../plugins.ts";
+import { sentence } from "../account/refusal.ts";
+import { keysByPlugin, matching, newsOf, type PluginInfo, type PluginState, reach, summaryOf } from "../plugins.ts";
+import { useReloadOnNews, useSession } from "../session.ts";
+import { PluginDetail } from "./PluginDetail.tsx";
+import { PluginSwitch, SwitchRefusal } from "./PluginSwitch.tsx";
+import { type Switches, useSwitches } from "./plugin-switches.ts";
 import styles from "./plugins.module.css";
 
+const PATH = "/api/plugins";
 const KEYS = keysByPlugin(overrides);
 const keysOf = (slug: string): readonly string[] => KEYS.get(slug) ?? [];
 
-const STATE_COLOURS: Readonly<Record<PluginState, string>> = { enabled: "teal", disabled: "gray", invalid: "red" };
-
-const COLUMNS: readonly Column<PluginInfo>[] = [
-  {
-    label: "Plugin",
-    cell: (plugin) => (
-      <div>
-        <Text size="sm" fw={600}>
-          {plugin.display_name}
-        </Text>
-        <Text size="xs" c="dimmed">
-          {plugin.name}
-        </Text>
-      </div>
-    ),
-  },
-  { label: "Version", cell: (plugin) => <span className={styles.nowrap}>{plugin.version}</span> },
-  {
-    label: "Source",
-    cell: (plugin) => (
-      <Badge variant={plugin.source === "data" ? "light" : "default"} color="violet">
-        {plugin.source === "data" ? "customer" : "bundled"}
-      </Badge>
-    ),
-  },
-  { label: "State", cell: (plugin) => <StateCell plugin={plugin} /> },
-  { label: "Routes", cell: (plugin) => <Count of={plugin.routes.length} />, numeric: true },
-  { label: "Overrides", cell: (plugin) => <Count of={keysOf(plugin.name).length} />, numeric: true },
-  {
-    label: "dbt workspaces",
-    cell: (plugin) =>
-      plugin.dbt_workspaces.length === 0 ? (
-        <Nothing />
-      ) : (
-        <Group gap={6}>
-          {plugin.dbt_workspaces.map((slug) => (
-            <code key={slug} className={styles.code}>
-              {slug}
-            </code>
-          ))}
-        </Group>
-      ),
-  },
-];
-
-/** A table with a search box; each row opens to its routes, overrides, errors and warnings. */
+/** A table with a search box; each row has its switch, and opens to its tenants and everything else. */
 export default function PluginsPage(): ReactNode {
-  const plugins = useResource<readonly PluginInfo[]>("/api/plugins");
+  const { org } = useSession();
+  const plugins = useResource<readonly PluginInfo[]>(PATH);
+  const switches = useSwitches(plugins);
   const [search, setSearch] = useState("");
-  const refresh = (
-    <Tooltip label="Refresh">
-      <ActionIcon variant="default" size="lg" aria-label="Refresh" loading={plugins.loading} onClick={plugins.reload}>
-        <RotateCw size={16} aria-hidden="true" />
-      </ActionIcon>
-    </Tooltip>
-  );
+  useReloadOnNews(plugins.reload);
   return (
     <Page
       title="Plugins"
-      description="What came with the release, and what the customer added."
+      description={`What came with the release, what the customer added, and what of it is on for ${org.name}.`}
       actions={
         <>
           <SearchField label="Search plugins" placeholder="Search by name, route or key" value={search} onChange={setSearch} />
-          {refresh}
+          <Tooltip label="Refresh">
+            <ActionIcon variant="default" size="lg" aria-label="Refresh" loading={plugins.loading} onClick={plugins.reload}>
+              <RotateCw size={16} aria-hidden="true" />
+            </ActionIcon>
+          </Tooltip>
         </>
       }
     >
       <ResourceView resource={plugins} what="the plugins">
-        {(all) => <PluginTable all={all} search={search} />}
+        {(all) => <PluginTable all={switches.shown(all)} search={search} switches={switches} org={org.name} />}
       </ResourceView>
+      {plugins.data !== undefined && <CustomerPlugins known={plugins.data} onList={plugins.replace} />}
     </Page>
   );
 }
 
-function PluginTable({ all, search }: { readonly all: readonly PluginInfo[]; readonly search: string }): ReactNode {
+interface TableProps {
+  readonly all: readonly PluginInfo[];
+  readonly search: string;
+  readonly switches: Switches;
+  readonly org: string;
+}
+
+function PluginTable({ all, search, switches, org }: TableProps): ReactNode {
   const shown = matching(all, search, keysOf);
   if (all.length === 0) {
     return <EmptyState title="No plugins" hint="This platform was built without vertical plugins." />;
@@ -99,11 +68,16 @@ function PluginTable({ all, search }: { readonly all: readonly PluginInfo[]; rea
     <Stack gap="xs">
       <DataTable
         caption="Vertical plugins"
-        columns={COLUMNS}
+        columns={columns(switches, org)}
         rows={shown}
         rowKey={(plugin) => `${plugin.source}/${plugin.name}`}
         rowName={(plugin) => plugin.display_name}
-        detail={(plugin) => <PluginDetail plugin={plugin} />}
+        note={(plugin) =>
+          switches.refusal(plugin.name, null) === undefined ? null : (
+            <SwitchRefusal plugin={plugin} switches={switches} tenant={null} place={org} />
+          )
+        }
+        detail={(plugin) => <PluginDetail plugin={plugin} keys={keysOf(plugin.name)} switches={switches} org={org} />}
       />
       <Text size="xs" c="dimmed">
         {shown.length === all.length ? `${all.length} plugins` : `${shown.length} of ${all.length} plugins`}
@@ -112,12 +86,56 @@ function PluginTable({ all, search }: { readonly all: readonly PluginInfo[]; rea
   );
 }
 
+function columns(switches: Switches, org: string): readonly Column<PluginInfo>[] {
+  return [
+    {
+      label: "Plugin",
+      cell: (plugin) => (
+        <div>
+          <Text size="sm" fw={600}>
+            {plugin.display_name}
+          </Text>
+          <Text size="xs" c="dimmed">
+            {plugin.name}
+          </Text>
+        </div>
+      ),
+    },
+    { label: "Version", cell: (plugin) => <span className={styles.nowrap}>{plugin.version || "–"}</span> },
+    {
+      label: "Source",
+      cell: (plugin) => (
+        <Badge variant={plugin.source === "data" ? "light" : "default"} color="violet">
+          {plugin.source === "data" ? "customer" : "bundled"}
+        </Badge>
+      ),
+    },
+    { label: "State", cell: (plugin) => <StateCell plugin={plugin} /> },
+    {
+      label: "Contributes",
+      cell: (plugin) => (
+        <Text size="sm" c="dimmed">
+          {summaryOf(plugin, keysOf(plugin.name)) || "–"}
+        </Text>
+      ),
+    },
+    { label: `On for ${org}`, cell: (plugin) => <SwitchCell plugin={plugin} switches={switches} org={org} /> },
+  ];
+}
+
+const STATES: Readonly<Record<PluginState, { readonly label: string; readonly colour: string }>> = {
+  ok: { label: "ok", colour: "teal" },
+  "not-configured": { label: "not configured", colour: "yellow" },
+  shadowed: { label: "shadowed", colour: "gray" },
+  invalid: { label: "invalid", colour: "red" },
+};
+
 function StateCell({ plugin }: { readonly plugin: PluginInfo }): ReactNode {
-  const state = stateOf(plugin);
+  const { label, colour } = STATES[plugin.state];
   return (
     <Group gap={6}>
-      <Badge variant="light" color={STATE_COLOURS[state]}>
-        {state}
+      <Badge variant="light" color={colour}>
+        {label}
       </Badge>
       {plugin.warnings.length > 0 && (
         <Badge variant="light" color="yellow">
@@ -128,91 +146,77 @@ function StateCell({ plugin }: { readonly plugin: PluginInfo }): ReactNode {
   );
 }
 
-function Count({ of }: { readonly of: number }): ReactNode {
-  return of === 0 ? <Nothing /> : of;
+interface SwitchCellProps {
+  readonly plugin: PluginInfo;
+  readonly switches: Switches;
+  readonly org: string;
 }
 
-function Nothing(): ReactNode {
-  return <Text span c="dimmed" size="sm" aria-label="none">–</Text>;
-}
-
-function PluginDetail({ plugin }: { readonly plugin: PluginInfo }): ReactNode {
-  const keys = keysOf(plugin.name);
-  return (
-    <Stack gap="md">
-      {plugin.description && <Text size="sm">{plugin.description}</Text>}
-      <Findings title="Errors" colour="red" lines={plugin.errors} />
-      <Findings title="Warnings" colour="yellow" lines={plugin.warnings} />
-      <Section title="Routes">
-        {plugin.routes.length === 0 ? (
-          <Text size="sm" c="dimmed">
-            It has no backend.
-          </Text>
-        ) : (
-          <ul className={styles.routes}>
-            {plugin.routes.map((route) => (
-              <li key={`${route.method} ${route.path}`}>
-                <span className={styles.method} data-method={route.method}>
-                  {route.method}
-                </span>
-                <code>{route.path}</code>
-                {route.public && (
-                  <Badge size="sm" variant="light" color="blue">
-                    public
-                  </Badge>
-                )}
-              </li>
-            ))}
-          </ul>
-        )}
-      </Section>
-      <Section title="Overrides">
-        {keys.length === 0 ? (
-          <Text size="sm" c="dimmed">
-            It claims no surface.
-          </Text>
-        ) : (
-          <Group gap={6}>
-            {keys.map((key) => (
-              <Anchor key={key} component={Link} to={`/overrides#${encodeURIComponent(key)}`} size="sm">
-                <code className={styles.code}>{key}</code>
-              </Anchor>
-            ))}
-          </Group>
-        )}
-      </Section>
-    </Stack>
-  );
-}
-
-function Section({ title, children }: { readonly title: string; readonly children: ReactNode }): ReactNode {
-  return (
-    <div>
-      <Title order={3} size="xs" c="dimmed" mb={6}>
-        {title}
-      </Title>
-      {children}
-    </div>
-  );
-}
-
-interface FindingsProps {
-  readonly title: string;
-  readonly colour: string;
-  readonly lines: readonly string[];
-}
-
-function Findings({ title, colour, lines }: FindingsProps): ReactNode {
-  if (lines.length === 0) {
-    return null;
+function SwitchCell({ plugin, switches, org }: SwitchCellProps): ReactNode {
+  if (plugin.state === "shadowed") {
+    return (
+      <Text size="xs" c="dimmed">
+        not used
+      </Text>
+    );
   }
+  const partly = reach(plugin);
   return (
-    <Section title={title}>
-      <List size="sm" spacing={4} withPadding className={styles.findings} data-colour={colour}>
-        {lines.map((line) => (
-          <List.Item key={line}>{line}</List.Item>
-        ))}
-      </List>
-    </Section>
+    <Group gap="xs" wrap="nowrap">
+      <PluginSwitch plugin={plugin} switches={switches} tenant={null} enabled={plugin.enabled} place={org} />
+      {partly !== undefined && (
+        <Text size="xs" c="dimmed" className={styles.nowrap}>
+          {partly}
+        </Text>
+      )}
+    </Group>
+  );
+}
+
+interface CustomerProps {
+  readonly known: readonly PluginInfo[];
+  readonly onList: (plugins: readonly PluginInfo[]) => void;
+}
+
+/** Has the platform look through the data folder again. */
+function CustomerPlugins({ known, onList }: CustomerProps): ReactNode {
+  const [looking, setLooking] = useState(false);
+  const [said, setSaid] = useState<{ readonly text: string; readonly failed: boolean } | undefined>();
+
+  async function look(): Promise<void> {
+    setLooking(true);
+    setSaid(undefined);
+    try {
+      await apiPost("/api/plugins/reload", {});
+      const list = await apiGet<readonly PluginInfo[]>(PATH);
+      onList(list);
+      setSaid({ text: newsOf(known, list), failed: false });
+    } catch (caught) {
+      setSaid({ text: sentence(asApiError(caught).message), failed: true });
+    } finally {
+      setLooking(false);
+    }
+  }
+
+  return (
+    <Group gap="sm">
+      <Button
+        variant="default"
+        loading={looking}
+        leftSection={<FolderSearch size={16} aria-hidden="true" />}
+        onClick={() => void look()}
+      >
+        Look for customer plugins
+      </Button>
+      {said === undefined ? (
+        <Text size="xs" c="dimmed" maw={420}>
+          Customers put plugins of their own into <code>plugins/</code> of the data folder.
+        </Text>
+      ) : (
+        <Alert color={said.failed ? "red" : "teal"} variant="light" p="xs" role={said.failed ? "alert" : "status"}>
+          {said.text}
+        </Alert>
+      )}
+    </Group>
   );
 }
