@@ -2,7 +2,9 @@
 CREATE TABLE plugin_sample_plugin_items (
     id TEXT PRIMARY KEY,
     title TEXT NOT NULL,
-    created_at TEXT NOT NULL
+    created_at TEXT NOT NULL,
+    -- The organisation that it belongs to; the samples belong to none and are shown to all.
+    org_id TEXT
 );
 
 INSERT INTO plugin_sample_plugin_items (id, title, created_at) VALUES

@@ -3,6 +3,8 @@
 use hub::prelude::*;
 use serde::{Deserialize, Serialize};
 
+permission!(Read = "accounts.read", Write = "accounts.write");
+
 /// Mounted by the line in `plugin.yaml`.
 #[hub::router]
 pub fn router() -> Router {
@@ -44,29 +46,37 @@ pub struct Filter {
 }
 
 const SELECT_ONE: &str = "SELECT a.id, a.name, a.industry, a.owner, a.annual_value, a.created_at,
-    (SELECT count(*) FROM plugin_crm_customers c WHERE c.account_id = a.id) AS customers
-    FROM plugin_crm_accounts a WHERE a.id = $1";
+    (SELECT count(*) FROM plugin_crm_customers c
+     WHERE c.account_id = a.id AND (c.org_id IS NULL OR c.org_id = $2)) AS customers
+    FROM plugin_crm_accounts a WHERE a.id = $1 AND (a.org_id IS NULL OR a.org_id = $2)";
 
 /// Accounts by name.
 #[utoipa::path(get, path = "/accounts", params(Filter, Page), responses((status = 200, body = Paged<Account>)))]
-async fn list(ctx: Ctx, Query(filter): Query<Filter>, page: Page) -> Result<Json<Paged<Account>>> {
+async fn list(
+    ctx: Ctx,
+    caller: Allowed<Read>,
+    Query(filter): Query<Filter>,
+    page: Page,
+) -> Result<Json<Paged<Account>>> {
     let industry = filter.industry.as_deref();
     let items = ctx
         .db()
         .all(
             "SELECT a.id, a.name, a.industry, a.owner, a.annual_value, a.created_at,
-                    (SELECT count(*) FROM plugin_crm_customers c WHERE c.account_id = a.id) AS customers
+                    (SELECT count(*) FROM plugin_crm_customers c
+                     WHERE c.account_id = a.id AND (c.org_id IS NULL OR c.org_id = $1)) AS customers
              FROM plugin_crm_accounts a
-             WHERE CAST($1 AS TEXT) IS NULL OR a.industry = $1
-             ORDER BY a.name, a.id LIMIT $2 OFFSET $3",
-            args![industry, page.limit, page.offset],
+             WHERE (a.org_id IS NULL OR a.org_id = $1) AND (CAST($2 AS TEXT) IS NULL OR a.industry = $2)
+             ORDER BY a.name, a.id LIMIT $3 OFFSET $4",
+            args![&caller.org().id, industry, page.limit, page.offset],
         )
         .await?;
     let total = ctx
         .db()
         .value(
-            "SELECT count(*) FROM plugin_crm_accounts WHERE CAST($1 AS TEXT) IS NULL OR industry = $1",
-            args![industry],
+            "SELECT count(*) FROM plugin_crm_accounts
+             WHERE (org_id IS NULL OR org_id = $1) AND (CAST($2 AS TEXT) IS NULL OR industry = $2)",
+            args![&caller.org().id, industry],
         )
         .await?;
     Ok(Json(page.of(items, total)))
@@ -74,14 +84,14 @@ async fn list(ctx: Ctx, Query(filter): Query<Filter>, page: Page) -> Result<Json
 
 /// One account.
 #[utoipa::path(get, path = "/accounts/{id}", params(("id" = String, Path)), responses((status = 200, body = Account)))]
-async fn read(ctx: Ctx, Path(id): Path<String>) -> Result<Json<Account>> {
-    let found = ctx.db().one(SELECT_ONE, args![&id]).await?;
+async fn read(ctx: Ctx, caller: Allowed<Read>, Path(id): Path<String>) -> Result<Json<Account>> {
+    let found = ctx.db().one(SELECT_ONE, args![&id, &caller.org().id]).await?;
     found.map(Json).ok_or_else(|| Problem::not_found(format!("there is no account `{id}`")))
 }
 
 /// Adds an account.
 #[utoipa::path(post, path = "/accounts", request_body = NewAccount, responses((status = 201, body = Account)))]
-async fn create(ctx: Ctx, Json(new): Json<NewAccount>) -> Result<Created<Account>> {
+async fn create(ctx: Ctx, caller: Allowed<Write>, Json(new): Json<NewAccount>) -> Result<Created<Account>> {
     Check::new()
         .text("name", &new.name, 1..=200)
         .text("industry", &new.industry, 1..=100)
@@ -99,15 +109,16 @@ async fn create(ctx: Ctx, Json(new): Json<NewAccount>) -> Result<Created<Account
     };
     ctx.db()
         .execute(
-            "INSERT INTO plugin_crm_accounts (id, name, industry, owner, annual_value, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6)",
+            "INSERT INTO plugin_crm_accounts (id, name, industry, owner, annual_value, created_at, org_id)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
             args![
                 &account.id,
                 &account.name,
                 &account.industry,
                 &account.owner,
                 account.annual_value,
-                &account.created_at
+                &account.created_at,
+                &caller.org().id
             ],
         )
         .await?;

@@ -3,6 +3,8 @@
 use hub::prelude::*;
 use serde::{Deserialize, Serialize};
 
+permission!(Read = "customers.read", Write = "customers.write");
+
 /// Mounted by the line in `plugin.yaml`.
 #[hub::router]
 pub fn router() -> Router {
@@ -30,7 +32,7 @@ pub struct Customer {
 #[serde(deny_unknown_fields)]
 pub struct NewCustomer {
     name: String,
-    /// No two customers have the same one.
+    /// No two customers of an organisation have the same one.
     email: String,
     /// `lead` unless told otherwise.
     #[serde(default = "lead")]
@@ -55,7 +57,12 @@ pub struct Filter {
 
 /// Customers by name.
 #[utoipa::path(get, path = "/customers", params(Filter, Page), responses((status = 200, body = Paged<Customer>)))]
-async fn list(ctx: Ctx, Query(filter): Query<Filter>, page: Page) -> Result<Json<Paged<Customer>>> {
+async fn list(
+    ctx: Ctx,
+    caller: Allowed<Read>,
+    Query(filter): Query<Filter>,
+    page: Page,
+) -> Result<Json<Paged<Customer>>> {
     if let Some(status) = &filter.status {
         Check::new().one_of("status", status, STATUSES).done()?;
     }
@@ -65,19 +72,21 @@ async fn list(ctx: Ctx, Query(filter): Query<Filter>, page: Page) -> Result<Json
         .all(
             "SELECT c.id, c.name, c.email, c.status, c.account_id, a.name AS account, c.created_at
              FROM plugin_crm_customers c JOIN plugin_crm_accounts a ON a.id = c.account_id
-             WHERE (CAST($1 AS TEXT) IS NULL OR c.status = $1)
-               AND (CAST($2 AS TEXT) IS NULL OR lower(c.name) LIKE $2 ESCAPE '!' OR c.email LIKE $2 ESCAPE '!')
-             ORDER BY c.name, c.id LIMIT $3 OFFSET $4",
-            args![filter.status.as_ref(), search.as_ref(), page.limit, page.offset],
+             WHERE (c.org_id IS NULL OR c.org_id = $1)
+               AND (CAST($2 AS TEXT) IS NULL OR c.status = $2)
+               AND (CAST($3 AS TEXT) IS NULL OR lower(c.name) LIKE $3 ESCAPE '!' OR c.email LIKE $3 ESCAPE '!')
+             ORDER BY c.name, c.id LIMIT $4 OFFSET $5",
+            args![&caller.org().id, filter.status.as_ref(), search.as_ref(), page.limit, page.offset],
         )
         .await?;
     let total = ctx
         .db()
         .value(
             "SELECT count(*) FROM plugin_crm_customers c
-             WHERE (CAST($1 AS TEXT) IS NULL OR c.status = $1)
-               AND (CAST($2 AS TEXT) IS NULL OR lower(c.name) LIKE $2 ESCAPE '!' OR c.email LIKE $2 ESCAPE '!')",
-            args![filter.status, search],
+             WHERE (c.org_id IS NULL OR c.org_id = $1)
+               AND (CAST($2 AS TEXT) IS NULL OR c.status = $2)
+               AND (CAST($3 AS TEXT) IS NULL OR lower(c.name) LIKE $3 ESCAPE '!' OR c.email LIKE $3 ESCAPE '!')",
+            args![&caller.org().id, filter.status, search],
         )
         .await?;
     Ok(Json(page.of(items, total)))
@@ -91,18 +100,18 @@ fn like(text: &str) -> String {
 
 /// One customer.
 #[utoipa::path(get, path = "/customers/{id}", params(("id" = String, Path)), responses((status = 200, body = Customer)))]
-async fn read(ctx: Ctx, Path(id): Path<String>) -> Result<Json<Customer>> {
-    find(&ctx, &id).await.map(Json)
+async fn read(ctx: Ctx, caller: Allowed<Read>, Path(id): Path<String>) -> Result<Json<Customer>> {
+    find(&ctx, &caller, &id).await.map(Json)
 }
 
-async fn find(ctx: &Ctx, id: &str) -> Result<Customer> {
+async fn find(ctx: &Ctx, caller: &Caller, id: &str) -> Result<Customer> {
     let found = ctx
         .db()
         .one(
             "SELECT c.id, c.name, c.email, c.status, c.account_id, a.name AS account, c.created_at
              FROM plugin_crm_customers c JOIN plugin_crm_accounts a ON a.id = c.account_id
-             WHERE c.id = $1",
-            args![id],
+             WHERE c.id = $1 AND (c.org_id IS NULL OR c.org_id = $2)",
+            args![id, &caller.org().id],
         )
         .await?;
     found.ok_or_else(|| Problem::not_found(format!("there is no customer `{id}`")))
@@ -110,11 +119,14 @@ async fn find(ctx: &Ctx, id: &str) -> Result<Customer> {
 
 /// Adds a customer.
 #[utoipa::path(post, path = "/customers", request_body = NewCustomer, responses((status = 201, body = Customer)))]
-async fn create(ctx: Ctx, Json(new): Json<NewCustomer>) -> Result<Created<Customer>> {
+async fn create(ctx: Ctx, caller: Allowed<Write>, Json(new): Json<NewCustomer>) -> Result<Created<Customer>> {
     let email = new.email.trim().to_lowercase();
     let accounts: u32 = ctx
         .db()
-        .value("SELECT count(*) FROM plugin_crm_accounts WHERE id = $1", args![&new.account_id])
+        .value(
+            "SELECT count(*) FROM plugin_crm_accounts WHERE id = $1 AND (org_id IS NULL OR org_id = $2)",
+            args![&new.account_id, &caller.org().id],
+        )
         .await?;
     Check::new()
         .text("name", &new.name, 1..=200)
@@ -125,15 +137,15 @@ async fn create(ctx: Ctx, Json(new): Json<NewCustomer>) -> Result<Created<Custom
     let id = hub::new_id();
     ctx.db()
         .execute(
-            "INSERT INTO plugin_crm_customers (id, name, email, status, account_id, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6)",
-            args![&id, new.name.trim(), &email, new.status, new.account_id, hub::now()],
+            "INSERT INTO plugin_crm_customers (id, name, email, status, account_id, created_at, org_id)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            args![&id, new.name.trim(), &email, new.status, new.account_id, hub::now(), &caller.org().id],
         )
         .await
         .map_err(|error| match error.is_unique_violation() {
             true => Problem::conflict(format!("a customer with the e-mail address {email} is there already")),
             false => error.into(),
         })?;
-    let body = find(&ctx, &id).await?;
+    let body = find(&ctx, &caller, &id).await?;
     Ok(Created { location: format!("/api/crm/customers/{id}"), body })
 }

@@ -6,6 +6,7 @@ use hub::testing::{App, Running};
 fn app() -> Running {
     App::new("crm")
         .migrations(concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations"))
+        .permissions(&["customers.read", "customers.write", "accounts.read", "accounts.write"])
         .mount(crate::customers::router)
         .mount(crate::accounts::router)
         .start()
@@ -43,4 +44,23 @@ fn lists_are_filtered_and_paged() {
     assert_eq!(app.get("/customers?search=%25").json["total"], 0);
     assert_eq!(app.get("/customers?status=gone").json["errors"][0]["field"], "status");
     assert_eq!(app.get("/accounts?industry=healthcare").json["items"][0]["industry"], "healthcare");
+}
+
+#[test]
+fn two_organisations_share_nothing_but_the_samples() {
+    let mut app = app();
+    let ann = json!({"name": "Ann Lee", "email": "ann.lee@ash.example", "account_id": "acc-larch"});
+    assert_eq!(app.post("/customers", ann.clone()).status, 201);
+    let before = app.get("/customers").json["total"].as_u64().unwrap();
+    app.as_admin_of("Another").enable_for("Another");
+    assert_eq!(app.get("/customers").json["total"], before - 1);
+    let again = app.post("/customers", ann);
+    assert_eq!(
+        again.status, 201,
+        "an address is unique in an organisation, and tells nothing to others: {}",
+        again.text
+    );
+    assert_eq!(app.get("/accounts/acc-larch").json["customers"], 2);
+    app.as_member(&["accounts.read"]);
+    assert_eq!(app.get("/customers").json["code"], "permission-missing");
 }

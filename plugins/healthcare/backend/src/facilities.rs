@@ -3,6 +3,8 @@
 use hub::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::{Read, Write};
+
 /// Mounted by the line in `plugin.yaml`.
 #[hub::router]
 pub fn router() -> Router {
@@ -45,7 +47,12 @@ pub struct Filter {
 
 /// Facilities by name.
 #[utoipa::path(get, path = "/facilities", params(Filter, Page), responses((status = 200, body = Paged<Facility>)))]
-async fn list(ctx: Ctx, Query(filter): Query<Filter>, page: Page) -> Result<Json<Paged<Facility>>> {
+async fn list(
+    ctx: Ctx,
+    caller: Allowed<Read>,
+    Query(filter): Query<Filter>,
+    page: Page,
+) -> Result<Json<Paged<Facility>>> {
     let kind = filter.kind.as_deref();
     if let Some(kind) = kind {
         Check::new().one_of("kind", kind, KINDS).done()?;
@@ -54,16 +61,17 @@ async fn list(ctx: Ctx, Query(filter): Query<Filter>, page: Page) -> Result<Json
         .db()
         .all(
             "SELECT id, name, kind, city, beds, created_at FROM plugin_healthcare_facilities
-             WHERE CAST($1 AS TEXT) IS NULL OR kind = $1
-             ORDER BY name, id LIMIT $2 OFFSET $3",
-            args![kind, page.limit, page.offset],
+             WHERE (org_id IS NULL OR org_id = $1) AND (CAST($2 AS TEXT) IS NULL OR kind = $2)
+             ORDER BY name, id LIMIT $3 OFFSET $4",
+            args![&caller.org().id, kind, page.limit, page.offset],
         )
         .await?;
     let total = ctx
         .db()
         .value(
-            "SELECT count(*) FROM plugin_healthcare_facilities WHERE CAST($1 AS TEXT) IS NULL OR kind = $1",
-            args![kind],
+            "SELECT count(*) FROM plugin_healthcare_facilities
+             WHERE (org_id IS NULL OR org_id = $1) AND (CAST($2 AS TEXT) IS NULL OR kind = $2)",
+            args![&caller.org().id, kind],
         )
         .await?;
     Ok(Json(page.of(items, total)))
@@ -71,12 +79,13 @@ async fn list(ctx: Ctx, Query(filter): Query<Filter>, page: Page) -> Result<Json
 
 /// One facility.
 #[utoipa::path(get, path = "/facilities/{id}", params(("id" = String, Path)), responses((status = 200, body = Facility)))]
-async fn read(ctx: Ctx, Path(id): Path<String>) -> Result<Json<Facility>> {
+async fn read(ctx: Ctx, caller: Allowed<Read>, Path(id): Path<String>) -> Result<Json<Facility>> {
     let found = ctx
         .db()
         .one(
-            "SELECT id, name, kind, city, beds, created_at FROM plugin_healthcare_facilities WHERE id = $1",
-            args![&id],
+            "SELECT id, name, kind, city, beds, created_at FROM plugin_healthcare_facilities
+             WHERE id = $1 AND (org_id IS NULL OR org_id = $2)",
+            args![&id, &caller.org().id],
         )
         .await?;
     found.map(Json).ok_or_else(|| Problem::not_found(format!("there is no facility `{id}`")))
@@ -84,7 +93,7 @@ async fn read(ctx: Ctx, Path(id): Path<String>) -> Result<Json<Facility>> {
 
 /// Adds a facility.
 #[utoipa::path(post, path = "/facilities", request_body = NewFacility, responses((status = 201, body = Facility)))]
-async fn create(ctx: Ctx, Json(new): Json<NewFacility>) -> Result<Created<Facility>> {
+async fn create(ctx: Ctx, caller: Allowed<Write>, Json(new): Json<NewFacility>) -> Result<Created<Facility>> {
     Check::new()
         .text("name", &new.name, 1..=200)
         .one_of("kind", &new.kind, KINDS)
@@ -101,15 +110,16 @@ async fn create(ctx: Ctx, Json(new): Json<NewFacility>) -> Result<Created<Facili
     };
     ctx.db()
         .execute(
-            "INSERT INTO plugin_healthcare_facilities (id, name, kind, city, beds, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6)",
+            "INSERT INTO plugin_healthcare_facilities (id, name, kind, city, beds, created_at, org_id)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
             args![
                 &facility.id,
                 &facility.name,
                 &facility.kind,
                 &facility.city,
                 facility.beds,
-                &facility.created_at
+                &facility.created_at,
+                &caller.org().id
             ],
         )
         .await?;

@@ -3,6 +3,8 @@
 use hub::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::{Read, Write};
+
 /// Mounted by the line in `plugin.yaml`.
 #[hub::router]
 pub fn router() -> Router {
@@ -55,7 +57,12 @@ pub struct Filter {
 
 /// Patient records, the newest first.
 #[utoipa::path(get, path = "/records", params(Filter, Page), responses((status = 200, body = Paged<Record>)))]
-async fn list(ctx: Ctx, Query(filter): Query<Filter>, page: Page) -> Result<Json<Paged<Record>>> {
+async fn list(
+    ctx: Ctx,
+    caller: Allowed<Read>,
+    Query(filter): Query<Filter>,
+    page: Page,
+) -> Result<Json<Paged<Record>>> {
     if let Some(status) = &filter.status {
         Check::new().one_of("status", status, STATUSES).done()?;
     }
@@ -65,19 +72,21 @@ async fn list(ctx: Ctx, Query(filter): Query<Filter>, page: Page) -> Result<Json
         .all(
             "SELECT r.id, r.patient, r.diagnosis, r.status, r.facility_id, f.name AS facility, r.created_at
              FROM plugin_healthcare_records r JOIN plugin_healthcare_facilities f ON f.id = r.facility_id
-             WHERE (CAST($1 AS TEXT) IS NULL OR r.status = $1)
-               AND (CAST($2 AS TEXT) IS NULL OR r.facility_id = $2)
-             ORDER BY r.created_at DESC, r.id DESC LIMIT $3 OFFSET $4",
-            args![status.as_ref(), facility_id.as_ref(), page.limit, page.offset],
+             WHERE (r.org_id IS NULL OR r.org_id = $1)
+               AND (CAST($2 AS TEXT) IS NULL OR r.status = $2)
+               AND (CAST($3 AS TEXT) IS NULL OR r.facility_id = $3)
+             ORDER BY r.created_at DESC, r.id DESC LIMIT $4 OFFSET $5",
+            args![&caller.org().id, status.as_ref(), facility_id.as_ref(), page.limit, page.offset],
         )
         .await?;
     let total = ctx
         .db()
         .value(
             "SELECT count(*) FROM plugin_healthcare_records
-             WHERE (CAST($1 AS TEXT) IS NULL OR status = $1)
-               AND (CAST($2 AS TEXT) IS NULL OR facility_id = $2)",
-            args![status, facility_id],
+             WHERE (org_id IS NULL OR org_id = $1)
+               AND (CAST($2 AS TEXT) IS NULL OR status = $2)
+               AND (CAST($3 AS TEXT) IS NULL OR facility_id = $3)",
+            args![&caller.org().id, status, facility_id],
         )
         .await?;
     Ok(Json(page.of(items, total)))
@@ -85,18 +94,18 @@ async fn list(ctx: Ctx, Query(filter): Query<Filter>, page: Page) -> Result<Json
 
 /// One patient's record.
 #[utoipa::path(get, path = "/records/{id}", params(("id" = String, Path)), responses((status = 200, body = Record)))]
-async fn read(ctx: Ctx, Path(id): Path<String>) -> Result<Json<Record>> {
-    find(&ctx, &id).await.map(Json)
+async fn read(ctx: Ctx, caller: Allowed<Read>, Path(id): Path<String>) -> Result<Json<Record>> {
+    find(&ctx, &caller, &id).await.map(Json)
 }
 
-async fn find(ctx: &Ctx, id: &str) -> Result<Record> {
+async fn find(ctx: &Ctx, caller: &Caller, id: &str) -> Result<Record> {
     let found = ctx
         .db()
         .one(
             "SELECT r.id, r.patient, r.diagnosis, r.status, r.facility_id, f.name AS facility, r.created_at
              FROM plugin_healthcare_records r JOIN plugin_healthcare_facilities f ON f.id = r.facility_id
-             WHERE r.id = $1",
-            args![id],
+             WHERE r.id = $1 AND (r.org_id IS NULL OR r.org_id = $2)",
+            args![id, &caller.org().id],
         )
         .await?;
     found.ok_or_else(|| Problem::not_found(format!("there is no patient record `{id}`")))
@@ -104,10 +113,13 @@ async fn find(ctx: &Ctx, id: &str) -> Result<Record> {
 
 /// Adds a patient's record.
 #[utoipa::path(post, path = "/records", request_body = NewRecord, responses((status = 201, body = Record)))]
-async fn create(ctx: Ctx, Json(new): Json<NewRecord>) -> Result<Created<Record>> {
+async fn create(ctx: Ctx, caller: Allowed<Write>, Json(new): Json<NewRecord>) -> Result<Created<Record>> {
     let facilities: u32 = ctx
         .db()
-        .value("SELECT count(*) FROM plugin_healthcare_facilities WHERE id = $1", args![&new.facility_id])
+        .value(
+            "SELECT count(*) FROM plugin_healthcare_facilities WHERE id = $1 AND (org_id IS NULL OR org_id = $2)",
+            args![&new.facility_id, &caller.org().id],
+        )
         .await?;
     Check::new()
         .text("patient", &new.patient, 1..=200)
@@ -118,11 +130,19 @@ async fn create(ctx: Ctx, Json(new): Json<NewRecord>) -> Result<Created<Record>>
     let id = hub::new_id();
     ctx.db()
         .execute(
-            "INSERT INTO plugin_healthcare_records (id, patient, diagnosis, status, facility_id, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6)",
-            args![&id, new.patient.trim(), new.diagnosis.trim(), new.status, new.facility_id, hub::now()],
+            "INSERT INTO plugin_healthcare_records (id, patient, diagnosis, status, facility_id, created_at, org_id)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            args![
+                &id,
+                new.patient.trim(),
+                new.diagnosis.trim(),
+                new.status,
+                new.facility_id,
+                hub::now(),
+                &caller.org().id
+            ],
         )
         .await?;
-    let body = find(&ctx, &id).await?;
+    let body = find(&ctx, &caller, &id).await?;
     Ok(Created { location: format!("/api/healthcare/records/{id}"), body })
 }

@@ -6,6 +6,7 @@ use hub::testing::{App, Running};
 fn app() -> Running {
     App::new("healthcare")
         .migrations(concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations"))
+        .permissions(&["healthcare.read", "healthcare.write"])
         .mount(crate::records::router)
         .mount(crate::facilities::router)
         .start()
@@ -46,4 +47,32 @@ fn what_is_wrong_is_named() {
     assert_eq!(fields(app.get("/facilities?kind=hotel")), ["kind"]);
     assert_eq!(fields(app.get("/facilities?limit=0")), ["limit"]);
     assert_eq!(app.get("/records/none").status, 404);
+}
+
+#[test]
+fn a_record_is_shown_to_who_may_read_and_to_its_organisation_only() {
+    let mut app = app();
+    let new = json!({"patient": "P-9", "diagnosis": "Check-up", "facility_id": "fac-mill"});
+    let made = app.post("/records", new.clone());
+    let place = format!("/records/{}", made.json["id"].as_str().unwrap());
+    let samples = app.get("/records").json["total"].as_u64().unwrap() - 1;
+
+    app.as_member(&["healthcare.read"]);
+    assert_eq!(app.get(&place).status, 200);
+    assert_eq!(app.post("/records", new.clone()).status, 403);
+    app.as_member(&[]);
+    assert_eq!(app.get(&place).json["code"], "permission-missing");
+    app.as_anybody();
+    assert_eq!(app.get(&place).status, 401);
+
+    app.as_admin_of("Another");
+    assert_eq!(app.get(&place).json["code"], "plugin-not-enabled");
+    app.enable_for("Another");
+    assert_eq!(app.get(&place).status, 404);
+    assert_eq!(app.get("/records").json["total"], samples);
+    // As if the record's facility were not there.
+    let facility = app.post("/facilities", json!({"name": "Theirs", "kind": "practice", "city": "Elm"}));
+    app.as_member(&["healthcare.read", "healthcare.write"]);
+    let elsewhere = json!({"patient": "P-9", "diagnosis": "x", "facility_id": facility.json["id"]});
+    assert_eq!(app.post("/records", elsewhere).json["errors"][0]["field"], "facility_id");
 }

@@ -6,6 +6,7 @@ use hub::testing::{App, Running};
 fn app() -> Running {
     App::new("sample-plugin")
         .migrations(concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations"))
+        .permissions(&["sample_plugin.read", "sample_plugin.write"])
         .mount(crate::items::router)
         .start()
 }
@@ -32,4 +33,16 @@ fn what_is_wrong_is_named() {
     let refused = app.post("/items", json!({"title": " "}));
     assert_eq!((refused.status, &refused.json["errors"][0]["field"]), (422, &json!("title")));
     assert_eq!(app.get("/items/none").status, 404);
+}
+
+#[test]
+fn a_permission_gates_and_what_is_an_organisations_own_stays_its_own() {
+    let mut app = app();
+    let made = app.post("/items", json!({"title": "Ours"}));
+    let place = format!("/items/{}", made.json["id"].as_str().unwrap());
+    app.as_member(&["sample_plugin.read"]);
+    assert_eq!(app.get(&place).status, 200);
+    assert_eq!(app.post("/items", json!({"title": "Mine"})).status, 403);
+    app.as_admin_of("Another").enable_for("Another");
+    assert_eq!(app.get(&place).status, 404);
 }
