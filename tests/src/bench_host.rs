@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::host::{command, free_port};
+use crate::host::{Host, command, free_port};
 
 /// Connections that the load is spread over.
 const CONNECTIONS: &str = "32";
@@ -24,7 +24,14 @@ struct Load {
     cpu_micros: f64,
 }
 
-/// A server under test; ended when dropped.
+/// A server under test: its process and its port.
+#[derive(Clone, Copy)]
+struct Target {
+    id: u32,
+    port: u16,
+}
+
+/// A server that is ended when dropped.
 struct Server {
     child: Child,
     port: u16,
@@ -45,9 +52,15 @@ impl Server {
         Ok(server)
     }
 
+    fn target(&self) -> Target {
+        Target { id: self.child.id(), port: self.port }
+    }
+}
+
+impl Target {
     /// Processor time used so far, in seconds.
-    fn cpu(&self) -> io::Result<f64> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+    fn cpu(self) -> io::Result<f64> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.id))?;
         // The second field is the program's name in brackets and may hold spaces.
         let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
         let ticks =
@@ -55,10 +68,12 @@ impl Server {
         Ok((ticks(11) + ticks(12)) / TICKS)
     }
 
-    fn load(&self, path: &str) -> io::Result<Load> {
+    /// Asks for a path as often as it can, with these headers.
+    fn load(self, path: &str, headers: &[String]) -> io::Result<Load> {
         let before = self.cpu()?;
         let output = Command::new("wrk")
             .args(["-t1", "-c", CONNECTIONS, "-d", &format!("{SECONDS}s")])
+            .args(headers.iter().flat_map(|header| ["-H", header.as_str()]))
             .arg(format!("http://127.0.0.1:{}{path}", self.port))
             .output()?;
         let cpu = self.cpu()? - before;
@@ -107,13 +122,16 @@ fn host(release: &Path, data: &Path, port: u16) -> Command {
 
 /// Runs the comparison over an unpacked release; `peer` is the built program of `tests/bench/peer`.
 pub fn run(release: &Path, peer: &Path, rounds: usize, report: &mut dyn Write) -> io::Result<()> {
+    let ours = Host::start(release);
+    let port = ours.url.rsplit(':').next().and_then(|port| port.parse().ok()).unwrap_or_default();
+    let us = Target { id: ours.id(), port };
+    let token = [format!("Authorization: {}", ours.bearer())];
     let data = tempfile::tempdir()?;
-    let port = free_port();
-    let ours = Server::start(host(release, data.path(), port), port)?;
     let peer_port = free_port();
     let mut by_hand = Command::new(peer);
     by_hand.arg(format!("127.0.0.1:{peer_port}")).arg(data.path().join("hub.db"));
     let by_hand = Server::start(by_hand, peer_port)?;
+    let them = by_hand.target();
 
     writeln!(
         report,
@@ -127,7 +145,7 @@ pub fn run(release: &Path, peer: &Path, rounds: usize, report: &mut dyn Write) -
     for path in ["/api/_demo/ping", "/api/crm/customers/cus-1", "/api/crm/customers?limit=2"] {
         let mut pairs = Vec::new();
         for _ in 0..rounds {
-            pairs.push((ours.load(path)?, by_hand.load(path)?));
+            pairs.push((us.load(path, &token)?, them.load(path, &[])?));
         }
         let of = |f: &dyn Fn(&(Load, Load)) -> f64| median(pairs.iter().map(f).collect());
         writeln!(
@@ -141,7 +159,29 @@ pub fn run(release: &Path, peer: &Path, rounds: usize, report: &mut dyn Write) -
             of(&|pair| pair.0.cpu_micros / pair.1.cpu_micros),
         )?;
     }
-    drop((ours, by_hand));
+    drop(by_hand);
+
+    // The same handler twice: to callers whose session and switches are looked at, and to anybody. Both requests are of
+    // one length, so that only the gate differs.
+    let padding = [token[0].replacen("Authorization", "X-No-Meaning1", 1)];
+    let mut pairs = Vec::new();
+    for _ in 0..rounds {
+        let behind = us.load("/api/_demo/signed-in-ping", &token)?;
+        pairs.push((behind, us.load("/api/_demo/ping", &padding)?));
+    }
+    writeln!(
+        report,
+        "behind the gate against in front of it: {:.3} of the requests a second, {:.3} of the CPU time",
+        median(pairs.iter().map(|pair| pair.0.per_second / pair.1.per_second).collect()),
+        median(pairs.iter().map(|pair| pair.0.cpu_micros / pair.1.cpu_micros).collect()),
+    )?;
+    let session = us.load("/api/session", &token)?;
+    writeln!(
+        report,
+        "GET /api/session: {:.0} requests/s, {:.1} µs CPU each",
+        session.per_second, session.cpu_micros
+    )?;
+    drop(ours);
 
     let mut starts = Vec::new();
     for _ in 0..20 {

@@ -18,7 +18,14 @@ pub struct Host {
     log: PathBuf,
     /// `http://127.0.0.1:<port>`.
     pub url: String,
+    /// Sent with each request.
+    token: String,
 }
+
+/// The admin of the first organisation.
+pub const ADMIN: &str = "admin@example.com";
+/// Its password.
+pub const PASSWORD: &str = "correct horse battery";
 
 /// A port that nothing listens on.
 pub fn free_port() -> u16 {
@@ -35,12 +42,27 @@ pub fn command(release: &Path) -> Command {
 }
 
 impl Host {
-    /// Starts `serve` on a free port and waits for its first answer.
+    /// Starts `serve` on a free port, waits for its first answer, signs in as admin and enables every sound plugin.
     pub fn start(release: &Path) -> Host {
-        Host::start_with(release, |_| {})
+        let host = Host::start_with(release, |_| {});
+        host.enable_all();
+        host
     }
 
-    /// The same, after `prepare` put something into the data folder.
+    /// Enables every sound plugin for the admin's organisation.
+    pub fn enable_all(&self) {
+        let plugins = self.get("/api/plugins").json();
+        // Listed in plugin order, so what others need comes first.
+        for plugin in plugins.as_array().expect("a list").iter().filter(|plugin| plugin["state"] != "invalid")
+        {
+            let slug = plugin["name"].as_str().expect("a slug");
+            let answer =
+                self.post(&format!("/api/plugins/{slug}/enable"), &serde_json::json!({"scope": "org"}));
+            assert_eq!(answer.status, 200, "{slug}: {}", answer.text());
+        }
+    }
+
+    /// Starts it, after `prepare` put something into the data folder, and signs in; every plugin is off.
     pub fn start_with(release: &Path, prepare: impl FnOnce(&Path)) -> Host {
         let data = tempfile::tempdir().expect("a temporary folder");
         prepare(data.path());
@@ -49,10 +71,15 @@ impl Host {
         let out = File::create(&log).expect("a log file");
         let mut command = command(release);
         command.args(["serve", "--listen", &url]).env("DATA_DIR", data.path());
+        command.env("HUB_ADMIN_EMAIL", ADMIN).env("HUB_ADMIN_PASSWORD", PASSWORD);
         command.stdout(out.try_clone().expect("a second handle")).stderr(out);
         let child = command.spawn().expect("the host starts");
-        let mut host = Host { child, data, log, url: format!("http://{url}") };
+        let mut host = Host { child, data, log, url: format!("http://{url}"), token: String::new() };
         host.wait();
+        let credentials = serde_json::json!({"email": ADMIN, "password": PASSWORD});
+        let answer = host.post("/api/auth/login", &credentials);
+        assert_eq!(answer.status, 200, "{}\n{}", answer.text(), host.log());
+        host.token = answer.json()["token"].as_str().expect("a token").to_owned();
         host
     }
 
@@ -89,12 +116,31 @@ impl Host {
 
     /// The same with request headers.
     pub fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
-        let config = ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0).build();
-        let mut request = ureq::Agent::new_with_config(config).get(format!("{}{path}", self.url));
+        let mut request = agent().get(format!("{}{path}", self.url)).header("authorization", self.bearer());
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let mut answer = request.call().unwrap_or_else(|error| panic!("GET {path}: {error}\n{}", self.log()));
+        self.answer(path, request.call())
+    }
+
+    /// Answer to a POST of JSON.
+    pub fn post(&self, path: &str, body: &serde_json::Value) -> Answer {
+        let request = agent().post(format!("{}{path}", self.url)).header("authorization", self.bearer());
+        self.answer(path, request.content_type("application/json").send(body.to_string()))
+    }
+
+    /// Identifier of the process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The admin's token as a header's value.
+    pub fn bearer(&self) -> String {
+        format!("Bearer {}", self.token)
+    }
+
+    fn answer(&self, path: &str, answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Answer {
+        let mut answer = answer.unwrap_or_else(|error| panic!("{path}: {error}\n{}", self.log()));
         let headers = answer.headers().clone();
         Answer {
             status: answer.status().as_u16(),
@@ -113,6 +159,12 @@ impl Host {
         crate::xtask::run(kill).expect(0);
         self.child.wait().expect("the host can be waited for").code()
     }
+}
+
+/// Every status is an answer.
+fn agent() -> ureq::Agent {
+    let config = ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0).build();
+    ureq::Agent::new_with_config(config)
 }
 
 impl Drop for Host {

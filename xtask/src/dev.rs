@@ -51,7 +51,14 @@ pub fn run(args: &DevArgs) -> Outcome {
         let begun = Instant::now();
         if let Some(built) = attempt(&repo, &check) {
             match server.serve(&built) {
-                Ok(what) => eprintln!("{what} in {}: http://{}", seconds(begun.elapsed()), args.listen),
+                Ok(what) => {
+                    eprintln!("{what} in {}: http://{}", seconds(begun.elapsed()), args.listen);
+                    if what == SERVED {
+                        eprintln!(
+                            "sign in as {DEV_EMAIL} with the password `{DEV_PASSWORD}`; every plugin is on"
+                        );
+                    }
+                }
                 Err(error) => {
                     eprintln!("error: cannot serve: {error}");
                     return Outcome::Machine;
@@ -118,6 +125,13 @@ fn chains(manifest: &Path) -> std::io::Result<Vec<u8>> {
     Ok(manifest.to_string().into_bytes())
 }
 
+/// What was done where the host was started.
+const SERVED: &str = "served";
+
+/// Who signs in while plugins are worked on, in a database that holds nothing else.
+const DEV_EMAIL: &str = "dev@localhost";
+const DEV_PASSWORD: &str = "development";
+
 /// The host that is being served.
 struct Server {
     install: PathBuf,
@@ -144,10 +158,11 @@ impl Server {
             let mut command = Command::new(&built.host);
             command.args(["serve", "--dev", "--listen", &self.listen]);
             command.env("INSTALL_DIR", &self.install).env("DATA_DIR", &self.data);
+            command.env("HUB_ADMIN_EMAIL", DEV_EMAIL).env("HUB_ADMIN_PASSWORD", DEV_PASSWORD);
             self.child = Some(command.spawn()?);
             self.serving = serving;
             self.reload()?;
-            return Ok("served");
+            return Ok(SERVED);
         }
         if changed.is_empty() {
             return Ok("nothing to do");
