@@ -6,6 +6,7 @@ mod program;
 use std::time::{Duration, Instant};
 
 use program::postgres::Server;
+use program::proxy::Proxy;
 use program::{ADMIN, Answer, Folder, Host, PASSWORD, command, run_with};
 use serde_json::{Value, json};
 
@@ -357,6 +358,27 @@ fn another_host_on_the_same_database_hears_of_a_change() {
     let out = admin.ask("POST", "/api/auth/logout", None);
     assert_eq!(out.status, 204);
     until("signing out is not heard", || there.get("/api/session").status == 401);
+}
+
+#[test]
+fn while_the_database_is_away_callers_are_told_so_and_the_host_recovers() {
+    let Some(server) = Server::shared() else { return };
+    let proxy = Proxy::to(server.port);
+    let url = server.database().replace(&format!(":{}/", server.port), &format!(":{}/", proxy.port));
+    let world = World::new(Some(url));
+    let host = world.host();
+    host.enable("good");
+    proxy.cut();
+    let away = host.get("/api/records");
+    is(&away, 503, "database-unavailable");
+    assert_eq!(away.header("retry-after"), "5");
+    is(&host.post("/api/plugins/good/disable", r#"{"scope": "org"}"#), 503, "database-unavailable");
+    assert_eq!(host.get("/api/health").status, 200, "the host itself is well");
+    proxy.mend();
+    until("it does not recover", || host.get("/api/records").status == 200);
+    assert_eq!(host.get("/api/good/boom").status, 500, "and the plugin is on as before");
+    let (_, log) = host.stop();
+    assert!(log.contains("the database answers again"), "{log}");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 #![allow(dead_code)]
 
 pub mod postgres;
+pub mod proxy;
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -156,6 +157,22 @@ impl Host {
     pub fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args([&format!("-{name}"), &id]).status().unwrap().success());
+    }
+
+    /// Ends it in the middle of whatever it does.
+    pub fn kill(&self) {
+        self.signal("KILL");
+    }
+
+    /// Asks a host that may be gone at any moment; gives the status where an answer came.
+    pub fn try_ask(&self, method: &str, path: &str, token: &str, body: &str) -> Option<u16> {
+        let mut stream = TcpStream::connect(&self.address).ok()?;
+        let bearer = format!("Bearer {token}");
+        let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+        stream.write_all((request_head(method, path, &headers, body.len()) + body).as_bytes()).ok()?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text).ok()?;
+        text.split(' ').nth(1)?.parse().ok()
     }
 
     /// Asks it to end; gives its exit code and its log.

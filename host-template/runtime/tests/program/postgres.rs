@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 /// A server, and where it listens.
 pub struct Server {
-    port: u16,
+    pub port: u16,
     bin: PathBuf,
 }
 
