@@ -150,7 +150,8 @@ impl Host {
         assert_eq!(answer.status, 200, "{slug}: {}", answer.text);
     }
 
-    fn log(&self) -> String {
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap()
     }
 
