@@ -33,9 +33,17 @@ export function launch() {
   return chromium.launch({ executablePath: chromiumPath(), args: FLAGS });
 }
 
-/** Opens a page at a size and in a colour scheme; `said` collects what it writes to the console at its worst. */
-export async function openPage(browser, { width = 1280, height = 800, scheme = "light" } = {}) {
-  const context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme, reducedMotion: "reduce" });
+/**
+ * Opens a page at a size and in a colour scheme, signed in where a `state` says so; `said` collects what it writes to
+ * the console at its worst.
+ */
+export async function openPage(browser, { width = 1280, height = 800, scheme = "light", state } = {}) {
+  const context = await browser.newContext({
+    viewport: { width, height },
+    colorScheme: scheme,
+    reducedMotion: "reduce",
+    ...(state === undefined ? {} : { storageState: state }),
+  });
   const page = await context.newPage();
   page.setDefaultTimeout(15_000);
   const said = [];
@@ -48,10 +56,24 @@ export async function openPage(browser, { width = 1280, height = 800, scheme = "
   return { page, said, close: () => context.close() };
 }
 
-/** Goes to a path and waits until its heading is there and nothing is loading any more. */
+/** Goes to a path and waits until its page is there and nothing is loading any more. */
 export async function visit(page, base, path) {
-  await page.goto(base + path, { waitUntil: "networkidle" });
+  await page.goto(base + path);
   await page.locator("#main").waitFor();
+  await quiet(page);
+}
+
+/** Waits until nothing on the page says that it is on its way. The stream of news never ends, so the network is no measure. */
+export async function quiet(page) {
+  await page.waitForFunction(() => document.querySelector('[aria-busy="true"], .mantine-Skeleton-root') === null);
+}
+
+/** Waits until what was moving or changing colour has come to rest. */
+export function settled(page) {
+  return page.evaluate(async () => {
+    const passing = document.getAnimations().filter((one) => Number.isFinite(one.effect?.getComputedTiming().endTime));
+    await Promise.allSettled(passing.map((one) => one.finished));
+  });
 }
 
 /** The calls that the accessibility rules object to, at the levels that keep somebody out. */

@@ -1,14 +1,15 @@
 // Drives a real Chromium over a running platform, as a person would: `node e2e.mjs BASE_URL OUT_DIR [THROWING_BASE_URL]`.
 //
 // BASE_URL serves the four plugins of the repository. THROWING_BASE_URL, where given, serves a build that holds
-// fixtures/plugins as well. Prints `ok - …` or `not ok - …` a check and ends with 1 when one failed. Screenshots go to
+// fixtures/plugins as well; both are new, with the admin that HUB_ADMIN_EMAIL and HUB_ADMIN_PASSWORD name. Prints `ok - …` or `not ok - …` a check and ends with 1 when one failed. Screenshots go to
 // OUT_DIR.
 
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { join } from "node:path";
-import { accessibilityFindings, launch, openPage, visit } from "./browser.mjs";
+import { access, enableAll, signIn } from "./access.mjs";
+import { accessibilityFindings, launch, settled, visit } from "./browser.mjs";
+import { fits, harness, visible } from "./harness.mjs";
 
 const [baseArgument, outDir, throwingArgument] = process.argv.slice(2);
 if (baseArgument === undefined || outDir === undefined) {
@@ -18,13 +19,16 @@ if (baseArgument === undefined || outDir === undefined) {
 const base = baseArgument.replace(/\/+$/, "");
 const throwing = throwingArgument?.replace(/\/+$/, "");
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-mkdirSync(outDir, { recursive: true });
 
 const PAGES = [
   ["/", "dashboard"],
   ["/records", "records"],
   ["/plugins", "plugins"],
   ["/overrides", "overrides"],
+  ["/members", "members"],
+  ["/members?tab=groups", "groups"],
+  ["/members?tab=tenants", "tenants"],
+  ["/audit", "audit"],
   ["/crm/customers", "crm-customers"],
   ["/crm/accounts", "crm-accounts"],
   ["/healthcare/records", "healthcare-records"],
@@ -32,60 +36,18 @@ const PAGES = [
   ["/no/such/page", "not-found"],
 ];
 
-let failed = 0;
-
-/** One check; a failure is a line, and the others still run. */
-async function check(name, run) {
-  try {
-    await run();
-    console.log(`ok - ${name}`);
-  } catch (error) {
-    failed += 1;
-    console.log(`not ok - ${name}\n    ${String(error?.message ?? error).replaceAll("\n", "\n    ")}`);
-  }
-}
-
-/** A check on a page of its own. What the page says on its console is a failure unless `expected` takes it. */
-async function pageCheck(name, options, run) {
-  await check(name, async () => {
-    const { page, said, close } = await openPage(browser, options);
-    try {
-      await run(page);
-      const unexpected = said.filter((line) => !(options.expected ?? []).some((pattern) => pattern.test(line)));
-      assert.deepEqual(unexpected, [], "errors or warnings on the console");
-    } finally {
-      await close();
-    }
-  });
-}
-
-const shot = (page, name) => page.screenshot({ path: join(outDir, `${name}.png`) });
-const visible = (page, selector) => page.locator(selector).first().waitFor();
-
-/** Waits until what was moving or changing colour has come to rest. */
-const settled = (page) =>
-  page.evaluate(async () => {
-    const passing = document.getAnimations().filter((one) => Number.isFinite(one.effect?.getComputedTiming().endTime));
-    await Promise.allSettled(passing.map((one) => one.finished));
-  });
-
-/** Fails where the page scrolls sideways. */
-async function fits(page) {
-  await settled(page);
-  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-  assert.equal(overflow, 0, "the page is wider than the screen");
-}
-
 const browser = await launch();
+const { pageCheck, shot, signedIn, failed } = harness(browser, outDir);
 try {
+  await access({ browser, base, pageCheck, shot, signedIn, axe });
   await overrides();
   await pages();
   await failures();
 } finally {
   await browser.close();
 }
-console.log(failed === 0 ? "all checks passed" : `${failed} failed`);
-process.exit(failed === 0 ? 0 : 1);
+console.log(failed() === 0 ? "all checks passed" : `${failed()} failed`);
+process.exit(failed() === 0 ? 0 : 1);
 
 /** Who is shown where, and what the platform says about it. */
 async function overrides() {
@@ -216,8 +178,7 @@ async function pages() {
 
 /** What breaks, and what is shown all the same. */
 async function failures() {
-  const session = await (await fetch(`${base}/api/session`)).json();
-  const winner = session.overrides?.["dashboard.view"]?.file ?? "plugins/finance/frontend/src/FinanceDashboard.tsx";
+  const winner = "plugins/finance/frontend/src/FinanceDashboard.tsx";
   const chunk = new RegExp(`/${winner.replace(/^.*\//, "").replace(/\.\w+$/, "")}-[^/]*\\.js$`);
   const told = [/The override "dashboard\.view" of plugin "finance"/, /Failed to load resource/, /Failed to fetch/];
 
@@ -254,7 +215,7 @@ async function failures() {
 
   await pageCheck("a platform that does not answer at all shows no white page", { expected: down }, async (page) => {
     await page.route("**/api/session", (route) => route.abort());
-    await page.goto(`${base}/`, { waitUntil: "networkidle" });
+    await page.goto(`${base}/`, { waitUntil: "load" });
     await page.getByText("The platform does not answer").waitFor();
     await page.unroute("**/api/session");
     await page.getByRole("button", { name: "Try again" }).click();
@@ -265,7 +226,9 @@ async function failures() {
     return;
   }
   const thrown = [/The override "dashboard\.view" of plugin "throwing"[\s\S]*this dashboard always throws/];
-  await pageCheck("a built plugin that throws: the default and a notice", { expected: thrown }, async (page) => {
+  const state = await signIn(browser, throwing);
+  await enableAll(browser, throwing, state);
+  await pageCheck("a built plugin that throws: the default and a notice", { state, expected: thrown }, async (page) => {
     await visit(page, throwing, "/");
     await visible(page, '[data-default-surface="dashboard.view"]');
     assert.match(await page.locator("[data-override-failure]").innerText(), /throwing[\s\S]*this dashboard always throws/);

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use hub_tests::host::Host;
+use hub_tests::host::{ADMIN, Host, PASSWORD};
 use hub_tests::release::Built;
 use hub_tests::xtask::{prepared, repo, run, target};
 
@@ -12,7 +12,8 @@ use hub_tests::xtask::{prepared, repo, run, target};
 fn the_page_shows_what_the_plugins_contribute() {
     let Some(browser) = prepared("HUB_BROWSER") else { return };
     let installed = Built::shared().unpack();
-    let host = Host::start(&installed.release());
+    // Every plugin is off: switching them on is a step of the test.
+    let host = Host::start_with(&installed.release(), |_| {});
 
     // The same platform with one plugin more, whose overrides throw.
     let fixtures = repo().join("tests/browser/fixtures/plugins");
@@ -26,6 +27,7 @@ fn the_page_shows_what_the_plugins_contribute() {
     let mut command = Command::new("node");
     command.arg("e2e.mjs").arg(&host.url).arg(&screenshots).arg(&throwing.url);
     command.current_dir(repo().join("tests/browser")).env("CHROMIUM", browser);
+    command.env("HUB_ADMIN_EMAIL", ADMIN).env("HUB_ADMIN_PASSWORD", PASSWORD);
     let ran = run(command);
     println!("{}", ran.stdout);
     assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);

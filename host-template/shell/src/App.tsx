@@ -17,6 +17,8 @@ import { type Session, SessionProvider } from "./session.ts";
 import { type SessionSource, useSessionSource } from "./session-source.ts";
 
 const PluginsPage = lazyPage("The Plugins page", () => import("./pages/PluginsPage.tsx"));
+const AuditPage = lazyPage("The Audit log", () => import("./pages/AuditPage.tsx"));
+const MembersPage = lazyPage("The Members page", () => import("./pages/MembersPage.tsx"));
 const OverridesPage = lazyPage("The Overrides page", () => import("./pages/OverridesPage.tsx"));
 
 /** The whole shell. */
@@ -89,6 +91,26 @@ function Pages(): ReactNode {
             <Surface name="route:/overrides">
               <RequireAccess access="admin" title="Overrides">
                 <OverridesPage />
+              </RequireAccess>
+            </Surface>
+          }
+        />
+        <Route
+          path="/members"
+          element={
+            <Surface name="route:/members">
+              <RequireAccess access="members.read" title="Members">
+                <MembersPage />
+              </RequireAccess>
+            </Surface>
+          }
+        />
+        <Route
+          path="/audit"
+          element={
+            <Surface name="route:/audit">
+              <RequireAccess access="audit.read" title="Audit log">
+                <AuditPage />
               </RequireAccess>
             </Surface>
           }

@@ -19,6 +19,8 @@ export const SHELL_SURFACES: Readonly<Record<string, string>> = {
   "records.card": "One record on the Records page",
   "shell.footer": "The foot of the navigation",
   "route:/": "The page at /",
+  "route:/audit": "The page at /audit",
+  "route:/members": "The page at /members",
   "route:/overrides": "The page at /overrides",
   "route:/plugins": "The page at /plugins",
   "route:/records": "The page at /records",

@@ -9,6 +9,7 @@ import {
   MultiSelect,
   PasswordInput,
   Select,
+  SimpleGrid,
   Stack,
   Text,
   Textarea,
@@ -210,9 +211,11 @@ function Checks({ field, chosen, error, onChange }: ChecksProps): ReactNode {
                 {group}
               </Text>
             )}
-            {options.map((option) => (
-              <Checkbox key={option.value} size="sm" value={option.value} label={option.label} />
-            ))}
+            <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="sm" verticalSpacing={6}>
+              {options.map((option) => (
+                <Checkbox key={option.value} size="sm" value={option.value} label={option.label} />
+              ))}
+            </SimpleGrid>
           </Stack>
         ))}
       </Stack>

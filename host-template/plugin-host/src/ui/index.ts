@@ -3,7 +3,7 @@
 export { CreateDialog } from "./create-dialog.tsx";
 export { type Column, DataTable } from "./data-table.tsx";
 export { ChoiceFilter, SearchField } from "./filters.tsx";
-export { Form, type FormField, type FormOption, type FormValue, type FormValues } from "./form.tsx";
+export { byGroup, Form, type FormField, type FormOption, type FormValue, type FormValues } from "./form.tsx";
 export { ConfirmDialog, FormDialog } from "./form-dialog.tsx";
 export { formatDate, formatNumber, formatTime, formatUtc } from "./format.ts";
 export { Icon, iconNames } from "./icon.tsx";

@@ -23,6 +23,8 @@ const WORK: readonly Entry[] = [
 const ADMINISTRATION: readonly (Entry & { readonly access: Access })[] = [
   { label: "Plugins", path: "/plugins", icon: "puzzle", access: "admin" },
   { label: "Overrides", path: "/overrides", icon: "workflow", access: "admin" },
+  { label: "Members", path: "/members", icon: "user", access: "members.read" },
+  { label: "Audit log", path: "/audit", icon: "shield", access: "audit.read" },
 ];
 
 /** All groups, and the footer. */

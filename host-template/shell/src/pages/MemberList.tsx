@@ -1,0 +1,226 @@
+/** The members: a table, and dialogs to add, change and remove one. */
+
+import { Badge, Button, Group, Stack, Text } from "@mantine/core";
+import { apiDelete, apiPost, apiPut } from "@platform/plugin-host";
+import {
+  type Column,
+  ConfirmDialog,
+  DataTable,
+  EmptyState,
+  FormDialog,
+  type FormField,
+  formatDate,
+  SearchField,
+} from "@platform/plugin-host/ui";
+import UserPlus from "lucide-react/icons/user-plus";
+import { type ReactNode, useState } from "react";
+import { asChoices, countOf, type Member, type MemberGroup, mayChange, rolesFor, searched } from "../members.ts";
+import { may, type Named, type Session, useSession } from "../session.ts";
+import { RowMenu } from "./RowMenu.tsx";
+
+interface Props {
+  readonly members: readonly Member[];
+  readonly groups: readonly MemberGroup[];
+  readonly tenants: readonly Named[];
+  readonly onChanged: () => void;
+}
+
+type Open = { readonly dialog: "add" } | { readonly dialog: "change" | "remove"; readonly member: Member } | undefined;
+
+/** Who may only look sees the table alone. */
+export function MemberList({ members, groups, tenants, onChanged }: Props): ReactNode {
+  const session = useSession();
+  const [search, setSearch] = useState("");
+  const [open, setOpen] = useState<Open>();
+  const shown = searched(members, search);
+  const close = () => setOpen(undefined);
+  const places = placeFields(session, tenants, groups, open?.dialog === "change" ? open.member : undefined);
+  return (
+    <Stack gap="sm">
+      <Group justify="space-between" gap="sm">
+        <SearchField label="Search members" placeholder="Search by name, address or group" value={search} onChange={setSearch} />
+        {may(session, "members.manage") && (
+          <Button leftSection={<UserPlus size={16} aria-hidden="true" />} onClick={() => setOpen({ dialog: "add" })}>
+            Add member
+          </Button>
+        )}
+      </Group>
+      {shown.length === 0 ? (
+        <EmptyState title="No member matches" hint={`Nothing is found for “${search}”.`} />
+      ) : (
+        <DataTable
+          caption={`Members of ${session.org.name}`}
+          columns={columns(session, setOpen)}
+          rows={shown}
+          rowKey={(member) => member.user.id}
+        />
+      )}
+      <FormDialog
+        title="Add member"
+        submitLabel="Add"
+        opened={open?.dialog === "add"}
+        onClose={close}
+        fields={[...ACCOUNT_FIELDS, ...places]}
+        onSubmit={async (values) => {
+          await apiPost("/api/members", values);
+          onChanged();
+        }}
+      />
+      <FormDialog
+        title={open?.dialog === "change" ? `Change ${open.member.user.name}` : ""}
+        opened={open?.dialog === "change"}
+        onClose={close}
+        fields={places}
+        onSubmit={async (values) => {
+          if (open?.dialog === "change") {
+            await apiPut(`/api/members/${encodeURIComponent(open.member.user.id)}`, values);
+            onChanged();
+          }
+        }}
+      />
+      <ConfirmDialog
+        title={open?.dialog === "remove" ? `Remove ${open.member.user.name}?` : ""}
+        opened={open?.dialog === "remove"}
+        onClose={close}
+        confirmLabel="Remove"
+        onConfirm={async () => {
+          if (open?.dialog === "remove") {
+            await apiDelete(`/api/members/${encodeURIComponent(open.member.user.id)}`);
+            onChanged();
+          }
+        }}
+      >
+        <Text size="sm">
+          {open?.dialog === "remove" ? open.member.user.email : ""} leaves {session.org.name} with all tenants and groups, and
+          is signed out of it at once. The account itself stays and can be added again.
+        </Text>
+      </ConfirmDialog>
+    </Stack>
+  );
+}
+
+const ACCOUNT_FIELDS: readonly FormField[] = [
+  { name: "email", label: "E-mail address", kind: "email", required: true, placeholder: "ada@example.com", autoComplete: "off" },
+  { name: "name", label: "Name", placeholder: "Ada Brandt", autoComplete: "off" },
+  {
+    name: "password",
+    label: "First password",
+    kind: "password",
+    autoComplete: "new-password",
+    description: "For a new account: 10 to 200 characters. Somebody who has an account keeps the password.",
+  },
+];
+
+/** Role, tenants and groups; of a member where there is one. */
+function placeFields(
+  session: Session,
+  tenants: readonly Named[],
+  groups: readonly MemberGroup[],
+  member: Member | undefined,
+): readonly FormField[] {
+  const ids = (named: readonly Named[] | undefined) => (named ?? []).map((one) => one.id);
+  return [
+    { name: "role", label: "Role", required: true, options: rolesFor(session), initial: member?.role ?? "member" },
+    {
+      name: "tenants",
+      label: "Tenants",
+      kind: "many",
+      options: asChoices(tenants),
+      initial: ids(member?.tenants),
+      placeholder: `All of ${session.org.name}`,
+      description: "Where a member works. An admin sees every tenant in any case.",
+    },
+    {
+      name: "groups",
+      label: "Groups",
+      kind: "many",
+      options: asChoices(groups),
+      initial: ids(member?.groups),
+      placeholder: "None",
+      description: "What a member may do is the sum of its groups.",
+    },
+  ];
+}
+
+function columns(session: Session, onOpen: (open: Open) => void): readonly Column<Member>[] {
+  const own: readonly Column<Member>[] = [
+    {
+      label: "Member",
+      cell: ({ user }) => (
+        <div>
+          <Group gap={6}>
+            <Text size="sm" fw={600}>
+              {user.name}
+            </Text>
+            {user.id === session.user.id && (
+              <Badge variant="default" size="sm">
+                you
+              </Badge>
+            )}
+          </Group>
+          <Text size="xs" c="dimmed">
+            {user.email}
+          </Text>
+        </div>
+      ),
+    },
+    {
+      label: "Role",
+      cell: ({ role }) => (
+        <Badge variant="light" color={role === "admin" ? "petrol" : "gray"}>
+          {role}
+        </Badge>
+      ),
+    },
+    { label: "Tenants", cell: ({ tenants }) => <Names of={tenants} none={`All of ${session.org.name}`} /> },
+    {
+      label: "Groups",
+      cell: ({ groups, role }) => <Names of={groups} none={role === "admin" ? "needs none" : "none"} />,
+    },
+    { label: "Since", cell: ({ created_at }) => <Text size="sm">{formatDate(created_at)}</Text> },
+  ];
+  if (!may(session, "members.manage")) {
+    return own;
+  }
+  return [
+    ...own,
+    {
+      label: "Actions",
+      cell: (member) =>
+        mayChange(session, member) ? (
+          <RowMenu
+            of={member.user.name}
+            onChange={() => onOpen({ dialog: "change", member })}
+            onRemove={() => onOpen({ dialog: "remove", member })}
+          />
+        ) : (
+          <Text size="xs" c="dimmed">
+            by admins only
+          </Text>
+        ),
+    },
+  ];
+}
+
+/** At most so many names stand in a cell. */
+const MANY = 3;
+
+function Names({ of, none }: { readonly of: readonly Named[]; readonly none: string }): ReactNode {
+  if (of.length === 0) {
+    return (
+      <Text size="sm" c="dimmed">
+        {none}
+      </Text>
+    );
+  }
+  const more = of.length - MANY;
+  return (
+    <Text size="sm" {...(more > 0 ? { title: of.map((one) => one.name).join(", ") } : {})}>
+      {of
+        .slice(0, MANY)
+        .map((one) => one.name)
+        .join(", ")}
+      {more > 0 && ` and ${countOf(more, "other")}`}
+    </Text>
+  );
+}
