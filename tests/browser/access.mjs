@@ -46,21 +46,6 @@ export async function signIn(browser, base, who = ADMIN) {
   }
 }
 
-/** Switches every plugin of the organisation on through the API, for a platform whose page is not what is looked at. */
-export async function enableAll(browser, base, state) {
-  const { page, close } = await openPage(browser, { state });
-  try {
-    const plugins = await (await page.request.get(`${base}/api/plugins`)).json();
-    for (const { name } of plugins) {
-      const options = { data: { scope: "org" }, headers: { origin: base } };
-      const answer = await page.request.post(`${base}/api/plugins/${name}/enable`, options);
-      assert.equal(answer.status(), 200, await answer.text());
-    }
-  } finally {
-    await close();
-  }
-}
-
 /** Everything, in an order in which each check finds what it needs; signs the harness in on the way. */
 export async function access(tools) {
   await signingIn(tools);
@@ -345,9 +330,9 @@ async function leaving({ browser, base, pageCheck, shot }) {
     await page.getByRole("button", { name: /account of/ }).click();
     await page.getByRole("menuitem", { name: "Change password" }).click();
     const fill = async (current, next, again) => {
-      await page.getByLabel("Current password").fill(current);
-      await page.getByLabel("New password", { exact: true }).fill(next);
-      await page.getByLabel("New password again").fill(again);
+      for (const [name, value] of [["current", current], ["new", next], ["again", again]]) {
+        await page.getByRole("dialog").locator(`input[name="${name}"]`).fill(value);
+      }
       await page.getByRole("dialog").getByRole("button", { name: "Change password" }).click();
     };
     await fill(NORA.password, "a lake in the south", "a lake");

@@ -1,13 +1,13 @@
 // Drives a real Chromium over a running platform, as a person would: `node e2e.mjs BASE_URL OUT_DIR [THROWING_BASE_URL]`.
 //
 // BASE_URL serves the four plugins of the repository. THROWING_BASE_URL, where given, serves a build that holds
-// fixtures/plugins as well; both are new, with the admin that HUB_ADMIN_EMAIL and HUB_ADMIN_PASSWORD name. Prints `ok - …` or `not ok - …` a check and ends with 1 when one failed. Screenshots go to
-// OUT_DIR.
+// fixtures/plugins as well, all of them on. Both are new, with the admin that HUB_ADMIN_EMAIL and HUB_ADMIN_PASSWORD
+// name. Prints `ok - …` or `not ok - …` a check and ends with 1 when one failed. Screenshots go to OUT_DIR.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { access, enableAll, signIn } from "./access.mjs";
+import { access, signIn } from "./access.mjs";
 import { accessibilityFindings, launch, settled, visit } from "./browser.mjs";
 import { fits, harness, visible } from "./harness.mjs";
 
@@ -227,7 +227,6 @@ async function failures() {
   }
   const thrown = [/The override "dashboard\.view" of plugin "throwing"[\s\S]*this dashboard always throws/];
   const state = await signIn(browser, throwing);
-  await enableAll(browser, throwing, state);
   await pageCheck("a built plugin that throws: the default and a notice", { state, expected: thrown }, async (page) => {
     await visit(page, throwing, "/");
     await visible(page, '[data-default-surface="dashboard.view"]');
