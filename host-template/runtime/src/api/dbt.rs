@@ -1,0 +1,402 @@
+//! `/api/dbt` and `/api/scripts`: workspaces, scripts, their runs with logs, and what the last run made.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use axum::response::sse::{Event as Message, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::access::{Allowed, Caller};
+use crate::audit::{self, Actor, Event};
+use crate::ctx::Ctx;
+use crate::drivers;
+use crate::extract::{Json, Path, Query};
+use crate::problem::{Problem, Result};
+use crate::router::{Router, get};
+use crate::runs::dbt::NO_DBT;
+use crate::runs::recipe::{Recipe, recipes};
+use crate::runs::store::{self, Chunk, Run};
+use crate::runs::{Kind, Lineage, Node, State};
+use crate::validate::Check;
+
+crate::permission!(Read = "dbt.read", Start = "dbt.run");
+
+pub(super) fn router() -> Router {
+    Router::new()
+        .routes(crate::routes!(workspaces))
+        .routes(crate::routes!(build))
+        .routes(crate::routes!(workspace_lineage))
+        .routes(crate::routes!(runs))
+        .routes(crate::routes!(run))
+        .routes(crate::routes!(cancel))
+        .routes(crate::routes!(log))
+        .route("/dbt/runs/{id}/events", get(events))
+        .routes(crate::routes!(scripts))
+        .routes(crate::routes!(start_script))
+}
+
+/// The dbt workspaces that are registered for the caller, and whether there is a dbt to build them.
+#[derive(Serialize, ToSchema)]
+struct Workspaces {
+    /// Whether dbt is installed.
+    dbt_installed: bool,
+    /// The command that installs it, where it is not.
+    install_with: Option<&'static str>,
+    workspaces: Vec<WorkspaceView>,
+}
+
+/// A dbt workspace.
+#[derive(Serialize, ToSchema)]
+struct WorkspaceView {
+    slug: String,
+    profile: String,
+    /// Slug of the plugin; none for the platform's own.
+    plugin: Option<String>,
+    last_run: Option<Run>,
+}
+
+/// The dbt workspaces of the platform and of the plugins that are on.
+#[utoipa::path(
+    get,
+    path = "/dbt/workspaces",
+    operation_id = "dbt_workspaces",
+    responses((status = 200, body = Workspaces)),
+)]
+async fn workspaces(ctx: Ctx, caller: Allowed<Read>) -> Result<Json<Workspaces>> {
+    let hub = ctx.hub();
+    let mut workspaces = Vec::new();
+    for recipe in of_kind(&ctx, &caller, Kind::Dbt) {
+        let org = &caller.org().id;
+        let last_run = store::newest(&hub.db, org, Some(&recipe.workspace), None, 1).await?.pop();
+        workspaces.push(WorkspaceView { slug: recipe.slug, profile: recipe.target, plugin: recipe.plugin, last_run });
+    }
+    let dbt_installed = has_dbt(&ctx).await?;
+    let install_with = (!dbt_installed).then_some("hub-platform drivers install dbt");
+    Ok(Json(Workspaces { dbt_installed, install_with, workspaces }))
+}
+
+async fn has_dbt(ctx: &Ctx) -> Result<bool> {
+    let data = ctx.hub().data.clone();
+    ctx.hub().aside(move || drivers::dbt_program(&data).is_some()).await
+}
+
+fn of_kind(ctx: &Ctx, caller: &Caller, kind: Kind) -> Vec<Recipe> {
+    recipes(ctx.hub(), caller).into_iter().filter(|recipe| recipe.kind == kind).collect()
+}
+
+fn workspace(ctx: &Ctx, caller: &Caller, slug: &str) -> Result<Recipe> {
+    of_kind(ctx, caller, Kind::Dbt)
+        .into_iter()
+        .find(|recipe| recipe.slug == slug)
+        .ok_or_else(|| Problem::not_found(format!("there is no dbt workspace `{slug}` here")).code("workspace-unknown"))
+}
+
+/// Puts a build of the workspace into the queue.
+#[utoipa::path(
+    post,
+    path = "/dbt/workspaces/{slug}/build",
+    operation_id = "dbt_build",
+    params(("slug" = String, Path)),
+    responses((status = 202, body = Run)),
+)]
+async fn build(ctx: Ctx, caller: Allowed<Start>, Path(slug): Path<String>) -> Result<Response> {
+    let recipe = workspace(&ctx, &caller, &slug)?;
+    if !has_dbt(&ctx).await? {
+        return Err(Problem::conflict(NO_DBT).code("dbt-missing"));
+    }
+    start(&ctx, &caller, recipe).await
+}
+
+async fn start(ctx: &Ctx, caller: &Caller, recipe: Recipe) -> Result<Response> {
+    let run = Run {
+        id: crate::new_id(),
+        kind: recipe.kind,
+        slug: recipe.slug,
+        plugin: recipe.plugin,
+        workspace: recipe.workspace,
+        state: State::Queued,
+        requested_by: caller.user().email.clone(),
+        created_at: crate::now(),
+        started_at: None,
+        finished_at: None,
+        error: None,
+        org_id: caller.org().id.clone(),
+    };
+    let mut tx = ctx.db().begin().await?;
+    store::enqueue(&mut tx, &run).await?;
+    record(&mut tx, caller, "run_requested", &run).await?;
+    tx.commit().await?;
+    ctx.hub().runs.wake();
+    Ok((StatusCode::ACCEPTED, Json(run)).into_response())
+}
+
+async fn record(
+    tx: &mut crate::db::Tx,
+    caller: &Caller,
+    event_type: &'static str,
+    run: &Run,
+) -> Result<(), crate::db::Error> {
+    let event = Event { plugin: run.plugin.as_deref(), ..Event::new(event_type) };
+    let event = event.with("run", run.id.as_str()).with("workspace", run.workspace.as_str()).with("slug", run.slug.as_str());
+    audit::record(tx, &caller.org().id, &Actor::from(caller), event).await
+}
+
+/// The models of a workspace.
+#[derive(Serialize, ToSchema)]
+struct LineageView {
+    /// The run that told it; none where the workspace has never been built: then only the models' names are known.
+    run: Option<String>,
+    nodes: Vec<Node>,
+}
+
+/// The models of a workspace with their edges, as dbt told after the last run.
+#[utoipa::path(
+    get,
+    path = "/dbt/workspaces/{slug}/lineage",
+    operation_id = "dbt_lineage",
+    params(("slug" = String, Path)),
+    responses((status = 200, body = LineageView)),
+)]
+async fn workspace_lineage(ctx: Ctx, caller: Allowed<Read>, Path(slug): Path<String>) -> Result<Json<LineageView>> {
+    let recipe = workspace(&ctx, &caller, &slug)?;
+    let told = store::lineage(ctx.db(), &caller.org().id, &recipe.workspace).await?;
+    if let Some((run, Lineage { nodes })) = told {
+        return Ok(Json(LineageView { run: Some(run), nodes }));
+    }
+    let node = |name: String| Node {
+        id: name.clone(),
+        name,
+        kind: "model".to_owned(),
+        parents: Vec::new(),
+        status: None,
+        seconds: None,
+        message: None,
+        failed_tests: Vec::new(),
+    };
+    Ok(Json(LineageView { run: None, nodes: recipe.models.into_iter().map(node).collect() }))
+}
+
+/// Which runs are wanted.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Filter {
+    /// Slug of a workspace.
+    workspace: Option<String>,
+    /// Only runs before this one, which the page before names as `next`.
+    before: Option<String>,
+    /// Rows at most.
+    #[param(minimum = 1, maximum = 500, default = 50)]
+    limit: Option<u32>,
+}
+
+/// A part of the history, and where the next one begins.
+#[derive(Serialize, ToSchema)]
+struct RunsPage {
+    items: Vec<Run>,
+    /// The value of `before` for what comes after these; none at the end.
+    next: Option<String>,
+}
+
+/// The newest runs of the caller's organisation first.
+#[utoipa::path(
+    get,
+    path = "/dbt/runs",
+    operation_id = "dbt_runs",
+    params(Filter),
+    responses((status = 200, body = RunsPage)),
+)]
+async fn runs(ctx: Ctx, caller: Allowed<Read>, Query(filter): Query<Filter>) -> Result<Json<RunsPage>> {
+    let limit = filter.limit.unwrap_or(crate::DEFAULT_LIMIT);
+    Check::new().range("limit", limit, 1..=crate::MAX_LIMIT).done()?;
+    let (workspace, before) = (filter.workspace.as_deref(), filter.before.as_deref());
+    let mut items = store::newest(ctx.db(), &caller.org().id, workspace, before, limit + 1).await?;
+    let more = items.len() > limit as usize;
+    items.truncate(limit as usize);
+    let next = if more { items.last().map(|run| run.id.clone()) } else { None };
+    Ok(Json(RunsPage { items, next }))
+}
+
+/// One run.
+#[utoipa::path(
+    get,
+    path = "/dbt/runs/{id}",
+    operation_id = "dbt_run",
+    params(("id" = String, Path)),
+    responses((status = 200, body = Run)),
+)]
+async fn run(ctx: Ctx, caller: Allowed<Read>, Path(id): Path<String>) -> Result<Json<Run>> {
+    find(&ctx, &caller, &id).await.map(Json)
+}
+
+async fn find(ctx: &Ctx, caller: &Caller, id: &str) -> Result<Run> {
+    let run = store::find(ctx.db(), &caller.org().id, id).await?;
+    run.ok_or_else(|| Problem::not_found(format!("there is no run `{id}`")))
+}
+
+/// Takes a run out of the queue, or ends it.
+#[utoipa::path(
+    post,
+    path = "/dbt/runs/{id}/cancel",
+    operation_id = "dbt_cancel",
+    params(("id" = String, Path)),
+    responses((status = 202, body = Run)),
+)]
+async fn cancel(ctx: Ctx, caller: Allowed<Start>, Path(id): Path<String>) -> Result<Response> {
+    let run = find(&ctx, &caller, &id).await?;
+    let mut tx = ctx.db().begin().await?;
+    if !store::cancel(&mut tx, &id).await? {
+        return Err(Problem::conflict("the run has ended already").code("run-ended"));
+    }
+    record(&mut tx, &caller, "run_cancelled", &run).await?;
+    tx.commit().await?;
+    Ok((StatusCode::ACCEPTED, Json(find(&ctx, &caller, &id).await?)).into_response())
+}
+
+/// Which part of a log is wanted.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct After {
+    /// Number of the last chunk that the caller has.
+    after: Option<u64>,
+}
+
+/// The log of a run as far as it has come, 200 chunks at most.
+#[utoipa::path(
+    get,
+    path = "/dbt/runs/{id}/log",
+    operation_id = "dbt_log",
+    params(("id" = String, Path), After),
+    responses((status = 200, body = Vec<Chunk>)),
+)]
+async fn log(
+    ctx: Ctx,
+    caller: Allowed<Read>,
+    Path(id): Path<String>,
+    Query(After { after }): Query<After>,
+) -> Result<Json<Vec<Chunk>>> {
+    find(&ctx, &caller, &id).await?;
+    Ok(Json(store::log_after(ctx.db(), &id, after.unwrap_or(0).min(i64::MAX as u64)).await?))
+}
+
+/// How often a run on another host is looked at.
+const LOOK: Duration = Duration::from_millis(700);
+
+/// What a stream of a run says next.
+struct Following {
+    ctx: Ctx,
+    org: String,
+    id: String,
+    seq: u64,
+    state: Option<State>,
+    pending: Vec<Message>,
+}
+
+/// The run as a stream: `log` for each part of its log, `state` for each change, `end` when nothing follows.
+async fn events(ctx: Ctx, caller: Allowed<Read>, Path(id): Path<String>) -> Result<Response> {
+    let run = find(&ctx, &caller, &id).await?;
+    let following =
+        Following { ctx, org: caller.org().id.clone(), id: run.id, seq: 0, state: None, pending: Vec::new() };
+    let stream = stream::unfold(Some(following), |following| async move {
+        let mut following = following?;
+        let mut news = following.ctx.hub().runs.news();
+        let mut ending = following.ctx.hub().ending.subscribe();
+        loop {
+            if let Some(message) = following.pending.pop() {
+                return Some((Ok::<_, Infallible>(message), Some(following)));
+            }
+            if following.state.is_some_and(State::is_final) {
+                return Some((Ok(Message::default().event("end").data("{}")), None));
+            }
+            following.look().await;
+            if following.pending.is_empty() {
+                tokio::select! {
+                    _ = news.changed() => {}
+                    () = tokio::time::sleep(LOOK) => {}
+                    _ = ending.wait_for(|ending| *ending) => return None,
+                }
+            }
+        }
+    });
+    Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(Duration::from_secs(20))).into_response())
+}
+
+impl Following {
+    /// Collects what is new; the state first, so that no part of the log is missed once it is final.
+    async fn look(&mut self) {
+        let db = self.ctx.db();
+        // A database that is away for a moment has no news.
+        let Ok(Some(run)) = store::find(db, &self.org, &self.id).await else { return };
+        let Ok(chunks) = store::log_after(db, &self.id, self.seq).await else { return };
+        if let Some(last) = chunks.last() {
+            self.seq = last.seq;
+        }
+        let full = chunks.len() == 200;
+        let message = |name: &str, json: String| Message::default().event(name).data(json);
+        let mut messages: Vec<Message> =
+            chunks.iter().map(|chunk| message("log", serde_json::to_string(chunk).unwrap_or_default())).collect();
+        // While there is more of the log the state waits.
+        if self.state != Some(run.state) && !full {
+            messages.push(message("state", serde_json::to_string(&run).unwrap_or_default()));
+            self.state = Some(run.state);
+        }
+        messages.reverse();
+        self.pending = messages;
+    }
+}
+
+/// A known script.
+#[derive(Serialize, ToSchema)]
+struct ScriptView {
+    slug: String,
+    display_name: String,
+    plugin: Option<String>,
+    /// Database schema that it writes to.
+    output_schema: String,
+    /// What it shares its turn with.
+    workspace: String,
+}
+
+/// The known scripts of the plugins that are on.
+#[utoipa::path(
+    get,
+    path = "/scripts",
+    operation_id = "scripts_list",
+    responses((status = 200, body = Vec<ScriptView>)),
+)]
+async fn scripts(ctx: Ctx, caller: Allowed<Read>) -> Json<Vec<ScriptView>> {
+    let view = |recipe: Recipe| ScriptView {
+        slug: recipe.slug,
+        display_name: recipe.display_name,
+        plugin: recipe.plugin,
+        output_schema: recipe.target,
+        workspace: recipe.workspace,
+    };
+    Json(of_kind(&ctx, &caller, Kind::Script).into_iter().map(view).collect())
+}
+
+/// Puts a run of a known script into the queue.
+#[utoipa::path(
+    post,
+    path = "/scripts/{plugin}/{slug}/run",
+    operation_id = "scripts_run",
+    params(("plugin" = String, Path), ("slug" = String, Path)),
+    responses((status = 202, body = Run)),
+)]
+async fn start_script(
+    ctx: Ctx,
+    caller: Allowed<Start>,
+    Path((plugin, slug)): Path<(String, String)>,
+) -> Result<Response> {
+    let recipe = of_kind(&ctx, &caller, Kind::Script)
+        .into_iter()
+        .find(|recipe| recipe.slug == slug && recipe.plugin.as_deref() == Some(&plugin))
+        .ok_or_else(|| {
+            Problem::not_found(format!("there is no script `{slug}` of vertical plugin `{plugin}` here"))
+                .code("script-unknown")
+        })?;
+    start(&ctx, &caller, recipe).await
+}

@@ -1,0 +1,216 @@
+//! The queue and the history in the database: one function a question.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+
+use super::{Kind, Lineage, State};
+use crate::args;
+use crate::db::{AssertSqlSafe, Db, Error, Tx, Value};
+
+/// A run as it is kept.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Run {
+    pub(crate) id: String,
+    pub(crate) kind: Kind,
+    /// Slug of the dbt workspace, or of the script.
+    pub(crate) slug: String,
+    /// Slug of the plugin; none for the platform's own workspace.
+    pub(crate) plugin: Option<String>,
+    /// What no two runs use at the same time.
+    pub(crate) workspace: String,
+    pub(crate) state: State,
+    /// E-mail address of who asked for it.
+    pub(crate) requested_by: String,
+    /// RFC 3339, in UTC.
+    pub(crate) created_at: String,
+    /// RFC 3339, in UTC.
+    pub(crate) started_at: Option<String>,
+    /// RFC 3339, in UTC.
+    pub(crate) finished_at: Option<String>,
+    /// One sentence where it did not succeed.
+    pub(crate) error: Option<String>,
+    #[serde(skip_serializing)]
+    #[schema(ignore)]
+    pub(crate) org_id: String,
+}
+
+const COLUMNS: &str = "id, kind, slug, plugin, workspace, state, requested_by, created_at, started_at, finished_at,
+                       error, org_id";
+
+/// Puts a run at the end of the queue.
+pub(crate) async fn enqueue(tx: &mut Tx, run: &Run) -> Result<(), Error> {
+    let kind = match run.kind {
+        Kind::Dbt => "dbt",
+        Kind::Script => "script",
+    };
+    tx.execute(
+        "INSERT INTO hub_runs (id, org_id, kind, slug, plugin, workspace, state, requested_by, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, 'queued', $7, $8)",
+        args![
+            &run.id,
+            &run.org_id,
+            kind,
+            &run.slug,
+            run.plugin.as_ref(),
+            &run.workspace,
+            &run.requested_by,
+            &run.created_at
+        ],
+    )
+    .await
+    .map(drop)
+}
+
+/// One run of an organisation.
+pub(crate) async fn find(db: &Db, org: &str, id: &str) -> Result<Option<Run>, Error> {
+    let sql = format!("SELECT {COLUMNS} FROM hub_runs WHERE org_id = $1 AND id = $2");
+    db.one(AssertSqlSafe(sql), args![org, id]).await
+}
+
+/// The newest runs of an organisation, of one workspace where it is named.
+pub(crate) async fn newest(
+    db: &Db,
+    org: &str,
+    workspace: Option<&str>,
+    before: Option<&str>,
+    limit: u32,
+) -> Result<Vec<Run>, Error> {
+    let mut values: Vec<Value> = args![org];
+    let mut conditions = String::new();
+    for (condition, value) in [("workspace =", workspace), ("id <", before)] {
+        if let Some(value) = value {
+            values.push(value.into());
+            conditions += &format!(" AND {condition} ${}", values.len());
+        }
+    }
+    values.push(limit.into());
+    let sql = format!(
+        "SELECT {COLUMNS} FROM hub_runs WHERE org_id = $1{conditions} ORDER BY id DESC LIMIT ${}",
+        values.len()
+    );
+    db.all(AssertSqlSafe(sql), values).await
+}
+
+/// Takes the oldest run whose workspace is free; none where there is nothing to do.
+pub(crate) async fn claim(db: &Db, host: &str) -> Result<Option<Run>, Error> {
+    let next: Option<(String,)> = db
+        .one(
+            "SELECT q.id FROM hub_runs q WHERE q.state = 'queued' AND NOT EXISTS (
+                 SELECT 1 FROM hub_runs r
+                 WHERE r.state = 'running' AND r.org_id = q.org_id AND r.workspace = q.workspace)
+             ORDER BY q.id LIMIT 1",
+            args![],
+        )
+        .await?;
+    let Some((id,)) = next else { return Ok(None) };
+    let claimed = db
+        .execute(
+            "UPDATE hub_runs SET state = 'running', host = $2, started_at = $3, seen_at = $3
+             WHERE id = $1 AND state = 'queued'",
+            args![&id, host, crate::now()],
+        )
+        .await;
+    match claimed {
+        Ok(0) => Ok(None),
+        Ok(_) => {
+            let sql = format!("SELECT {COLUMNS} FROM hub_runs WHERE id = $1");
+            db.one(AssertSqlSafe(sql), args![&id]).await
+        }
+        // Another host was faster, with another run of the same workspace.
+        Err(error) if error.is_unique_violation() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Says that the run is still under way; gives whether somebody wants it to end.
+pub(crate) async fn alive(db: &Db, id: &str) -> Result<bool, Error> {
+    db.execute("UPDATE hub_runs SET seen_at = $2 WHERE id = $1", args![id, crate::now()]).await?;
+    db.value("SELECT cancel FROM hub_runs WHERE id = $1", args![id]).await
+}
+
+/// Writes how a run ended.
+pub(crate) async fn finish(
+    db: &Db,
+    id: &str,
+    state: State,
+    error: Option<&str>,
+    lineage: Option<&Lineage>,
+) -> Result<(), Error> {
+    let lineage = lineage.and_then(|lineage| serde_json::to_string(lineage).ok());
+    db.execute(
+        "UPDATE hub_runs SET state = $2, error = $3, lineage = $4, finished_at = $5 WHERE id = $1 AND state = 'running'",
+        args![id, state.as_str(), error, lineage, crate::now()],
+    )
+    .await
+    .map(drop)
+}
+
+/// Ends a run that waits, and asks for the end of one that is under way. False where it had ended already.
+pub(crate) async fn cancel(tx: &mut Tx, id: &str) -> Result<bool, Error> {
+    let waited = tx
+        .execute(
+            "UPDATE hub_runs SET state = 'cancelled', finished_at = $2 WHERE id = $1 AND state = 'queued'",
+            args![id, crate::now()],
+        )
+        .await?;
+    let asked =
+        tx.execute("UPDATE hub_runs SET cancel = TRUE WHERE id = $1 AND state = 'running'", args![id]).await?;
+    Ok(waited + asked > 0)
+}
+
+/// Marks runs as lost that this host began in an earlier life, and those of hosts that have been silent for too long.
+pub(crate) async fn lose(db: &Db, host: Option<&str>, silent: Duration) -> Result<u64, Error> {
+    let since = crate::at(OffsetDateTime::now_utc() - silent);
+    db.execute(
+        "UPDATE hub_runs SET state = 'lost', finished_at = $1, error = 'the host that ran it died'
+         WHERE state = 'running' AND (seen_at < $2 OR host = $3)",
+        args![crate::now(), since, host],
+    )
+    .await
+}
+
+/// The lineage of the last run of a workspace that told one, and that run's identifier.
+pub(crate) async fn lineage(db: &Db, org: &str, workspace: &str) -> Result<Option<(String, Lineage)>, Error> {
+    #[derive(Deserialize)]
+    struct Row {
+        id: String,
+        #[serde(with = "crate::db::json")]
+        lineage: Lineage,
+    }
+    let row: Option<Row> = db
+        .one(
+            "SELECT id, lineage FROM hub_runs
+             WHERE org_id = $1 AND workspace = $2 AND kind = 'dbt' AND lineage IS NOT NULL ORDER BY id DESC LIMIT 1",
+            args![org, workspace],
+        )
+        .await?;
+    Ok(row.map(|row| (row.id, row.lineage)))
+}
+
+/// Adds to the log.
+pub(crate) async fn log(db: &Db, id: &str, seq: u64, text: &str) -> Result<(), Error> {
+    db.execute("INSERT INTO hub_run_logs (run_id, seq, text) VALUES ($1, $2, $3)", args![id, seq, text])
+        .await
+        .map(drop)
+}
+
+/// A part of a log.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Chunk {
+    /// Counts the chunks of a run from 1.
+    pub(crate) seq: u64,
+    /// Whole lines.
+    pub(crate) text: String,
+}
+
+/// The log after a chunk.
+pub(crate) async fn log_after(db: &Db, id: &str, seq: u64) -> Result<Vec<Chunk>, Error> {
+    db.all(
+        "SELECT seq, text FROM hub_run_logs WHERE run_id = $1 AND seq > $2 ORDER BY seq LIMIT 200",
+        args![id, seq],
+    )
+    .await
+}

@@ -1,0 +1,235 @@
+//! The host's part of the queue: takes what is next, runs it, writes down what it says and how it ended.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc, watch};
+
+use super::process::{self, End};
+use super::recipe::find_for_run;
+use super::store::{self, Run};
+use super::{Kind, State, dbt, lineage};
+use crate::db::Error;
+use crate::registry::Hub;
+
+/// How often the queue is looked at when nobody has said that something is in it.
+const POLL: Duration = Duration::from_secs(1);
+/// How often a run says that it is still under way, and looks whether somebody wants it to end.
+const BEAT: Duration = Duration::from_secs(1);
+/// After how much silence a run's host counts as dead.
+const SILENCE: Duration = Duration::from_secs(60);
+/// How often lines are written down.
+const FLUSH: Duration = Duration::from_millis(200);
+/// Bytes of a run's log that are kept.
+const LOG_BYTES: usize = 8 << 20;
+
+/// What the host knows of its own runs.
+pub(crate) struct Runs {
+    wake: Notify,
+    /// Rises with every line and every change of state.
+    news: watch::Sender<u64>,
+    active: AtomicUsize,
+    /// Identifier of the host in the database: the same after a restart on the same data folder.
+    host: String,
+    at_once: usize,
+    timeout: Duration,
+}
+
+impl Runs {
+    /// For a host of this identifier; so many runs at once, each for so long at most.
+    pub(crate) fn new(host: String, at_once: usize, timeout: Duration) -> Runs {
+        let news = watch::Sender::new(0);
+        Runs { wake: Notify::new(), news, active: AtomicUsize::new(0), host, at_once, timeout }
+    }
+
+    /// Says that something is in the queue.
+    pub(crate) fn wake(&self) {
+        self.wake.notify_one();
+    }
+
+    /// Hears of lines and changes of state.
+    pub(crate) fn news(&self) -> watch::Receiver<u64> {
+        self.news.subscribe()
+    }
+
+    fn tell(&self) {
+        self.news.send_modify(|number| *number += 1);
+    }
+
+    /// Waits until no run of this host is under way.
+    pub(crate) async fn idle(&self) {
+        let mut news = self.news();
+        while self.active.load(Ordering::Acquire) > 0 {
+            let _ = tokio::time::timeout(POLL, news.changed()).await;
+        }
+    }
+}
+
+/// Works on the queue until the host ends.
+pub(crate) async fn work(hub: Arc<Hub>) {
+    let runs = &hub.runs;
+    // What this host began before it died.
+    let mut own = Some(runs.host.as_str());
+    let mut ending = hub.ending.subscribe();
+    loop {
+        match store::lose(&hub.db, own, SILENCE).await {
+            Ok(0) => own = None,
+            Ok(lost) => {
+                own = None;
+                tracing::warn!(lost, "runs whose host died are marked as lost");
+                runs.tell();
+            }
+            // The log of `live::follow` says so already.
+            Err(_) => {}
+        }
+        while runs.active.load(Ordering::Acquire) < runs.at_once && !*ending.borrow() {
+            match store::claim(&hub.db, &runs.host).await {
+                Ok(Some(run)) => {
+                    runs.active.fetch_add(1, Ordering::AcqRel);
+                    let hub = hub.clone();
+                    tokio::spawn(async move {
+                        one(&hub, run).await;
+                        hub.runs.active.fetch_sub(1, Ordering::AcqRel);
+                        hub.runs.tell();
+                        hub.runs.wake();
+                    });
+                }
+                Ok(None) | Err(_) => break,
+            }
+        }
+        tokio::select! {
+            () = runs.wake.notified() => {}
+            () = tokio::time::sleep(POLL) => {}
+            _ = ending.wait_for(|ending| *ending) => return,
+        }
+    }
+}
+
+async fn one(hub: &Arc<Hub>, run: Run) {
+    hub.runs.tell();
+    tracing::info!(run = run.id, workspace = run.workspace, "run begins");
+    let (state, error) = executed(hub, &run).await;
+    let work = dbt::work_folder(&hub.data, &run.org_id, &run.workspace);
+    let lineage = match run.kind {
+        Kind::Dbt => hub.aside(move || lineage::read(&dbt::target(&work))).await.ok().flatten(),
+        Kind::Script => None,
+    };
+    tracing::info!(run = run.id, state = state.as_str(), error, "run ended");
+    // The database may be away for a moment; a run that nobody hears of again is lost.
+    for pause in [0, 1, 2, 4, 8] {
+        tokio::time::sleep(Duration::from_secs(pause)).await;
+        match store::finish(&hub.db, &run.id, state, error.as_deref(), lineage.as_ref()).await {
+            Ok(()) => return,
+            Err(error) => tracing::error!(run = run.id, %error, "cannot write how a run ended"),
+        }
+    }
+}
+
+/// Why a program was ended.
+enum Why {
+    Cancelled,
+    HostEnds,
+    TooLong,
+}
+
+/// Runs it; the state, and one sentence where it did not succeed.
+async fn executed(hub: &Arc<Hub>, run: &Run) -> (State, Option<String>) {
+    let Some(recipe) = find_for_run(hub, run.plugin.as_deref(), run.kind, &run.slug) else {
+        return (State::Failed, Some(format!("there is no `{}` any more", run.slug)));
+    };
+    let (data, work) = (hub.data.clone(), dbt::work_folder(&hub.data, &run.org_id, &run.workspace));
+    let command = match hub.aside(move || dbt::command(&data, &work, &recipe)).await {
+        Ok(Ok(command)) => command,
+        Ok(Err(error)) => return (State::Failed, Some(error.to_string())),
+        Err(problem) => return (State::Failed, Some(problem.to_string())),
+    };
+    let program = command.get_program().to_string_lossy().into_owned();
+    let (sender, receiver) = mpsc::channel(1_000);
+    let why = std::sync::Mutex::new(None);
+    let stop = async {
+        let reason = wanted_end(hub, run).await;
+        *why.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(reason);
+    };
+    let (end, ()) = tokio::join!(process::run(command, sender, stop), keep_log(hub, run, receiver));
+    let why = why.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    match (end, why) {
+        (Ok(End::Exit(Some(0))), _) => (State::Succeeded, None),
+        (Ok(End::Exit(Some(code))), _) => (State::Failed, Some(format!("it ended with exit code {code}"))),
+        (Ok(End::Exit(None)), _) => (State::Failed, Some("a signal ended it".to_owned())),
+        (Ok(End::Stopped), Some(Why::TooLong)) => {
+            (State::TimedOut, Some(format!("it took longer than {} seconds", hub.runs.timeout.as_secs())))
+        }
+        (Ok(End::Stopped), Some(Why::HostEnds)) => (State::Cancelled, Some("the host was stopped".to_owned())),
+        (Ok(End::Stopped), _) => (State::Cancelled, None),
+        (Err(error), _) => (State::Failed, Some(format!("cannot run {program}: {error}"))),
+    }
+}
+
+/// Returns when the run has to end, with the reason.
+async fn wanted_end(hub: &Arc<Hub>, run: &Run) -> Why {
+    let mut ending = hub.ending.subscribe();
+    let beating = async {
+        loop {
+            // A database that is away ends no run.
+            if let Ok(true) = store::alive(&hub.db, &run.id).await {
+                return;
+            }
+            tokio::time::sleep(BEAT).await;
+        }
+    };
+    tokio::select! {
+        () = beating => Why::Cancelled,
+        _ = ending.wait_for(|ending| *ending) => Why::HostEnds,
+        () = tokio::time::sleep(hub.runs.timeout) => Why::TooLong,
+    }
+}
+
+/// Writes the lines down in chunks, as they come.
+async fn keep_log(hub: &Arc<Hub>, run: &Run, mut lines: mpsc::Receiver<String>) {
+    let mut seq = 0;
+    let mut kept = 0;
+    let mut chunk = String::new();
+    let mut open = true;
+    while open {
+        let pause = tokio::time::sleep(FLUSH);
+        tokio::pin!(pause);
+        loop {
+            tokio::select! {
+                line = lines.recv() => match line {
+                    Some(_) if kept > LOG_BYTES => {}
+                    Some(line) => {
+                        kept += line.len() + 1;
+                        // PostgreSQL's text holds no NUL.
+                        chunk += &line.replace('\0', "\u{fffd}");
+                        chunk.push('\n');
+                        if kept > LOG_BYTES {
+                            chunk += "… the rest of the log is left out: it is too long\n";
+                        }
+                    }
+                    None => {
+                        open = false;
+                        break;
+                    }
+                },
+                () = &mut pause => break,
+            }
+        }
+        if chunk.is_empty() {
+            continue;
+        }
+        match write(hub, run, seq + 1, &chunk).await {
+            Ok(()) => {
+                seq += 1;
+                chunk.clear();
+                hub.runs.tell();
+            }
+            // Kept for the next time, unless there is none.
+            Err(error) => tracing::error!(run = run.id, %error, "cannot write a run's log"),
+        }
+    }
+}
+
+async fn write(hub: &Arc<Hub>, run: &Run, seq: u64, text: &str) -> Result<(), Error> {
+    store::log(&hub.db, &run.id, seq, text).await
+}
