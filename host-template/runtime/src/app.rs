@@ -14,6 +14,7 @@ use crate::live::Live;
 use crate::middleware;
 use crate::mount::{self, Mounted};
 use crate::registry::{Hub, Registry};
+use crate::runs::Runs;
 use crate::web::{self, Web};
 
 /// What the application is made of.
@@ -22,13 +23,15 @@ pub(crate) struct Parts {
     pub(crate) registry: Registry,
     pub(crate) routes: Vec<Mounted>,
     pub(crate) db: Db,
+    pub(crate) install: PathBuf,
     pub(crate) data: PathBuf,
+    pub(crate) runs: Runs,
     pub(crate) web: Web,
 }
 
 /// Puts it together: what all requests share, and the router that answers them.
 pub(crate) async fn assemble(parts: Parts) -> Result<(Arc<Hub>, axum::Router), Error> {
-    let Parts { version, registry, routes, db, data, web } = parts;
+    let Parts { version, registry, routes, db, install, data, runs, web } = parts;
     let web_folder: Option<PathBuf> = match &web {
         Web::Disk(folder) => Some(folder.clone()),
         Web::Loaded(_) | Web::Absent => None,
@@ -41,7 +44,9 @@ pub(crate) async fn assemble(parts: Parts) -> Result<(Arc<Hub>, axum::Router), E
         sessions: Sessions::default(),
         sign_in_limits: Limits::default(),
         passwords: Passwords::default(),
+        install,
         data,
+        runs,
         ending: watch::Sender::new(false),
         web_folder,
         started: crate::new_id(),

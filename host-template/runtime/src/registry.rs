@@ -19,6 +19,7 @@ use crate::live::Live;
 use crate::mount::Mounted;
 use crate::overrides::Chains;
 use crate::problem::{FieldError, Problem, Result};
+use crate::runs::Runs;
 
 /// What all requests share.
 pub(crate) struct Hub {
@@ -30,8 +31,11 @@ pub(crate) struct Hub {
     pub(crate) sessions: Sessions,
     pub(crate) sign_in_limits: Limits,
     pub(crate) passwords: Passwords,
+    /// The folder of the release.
+    pub(crate) install: PathBuf,
     /// The customer's folder.
     pub(crate) data: PathBuf,
+    pub(crate) runs: Runs,
     /// True once the host has been asked to end: streams that never end by themselves end then.
     pub(crate) ending: watch::Sender<bool>,
     /// The page's folder, while it is being worked on.

@@ -15,6 +15,7 @@ use crate::fault::Fault;
 use crate::live;
 use crate::platform::Platform;
 use crate::registry::Hub;
+use crate::runs;
 use crate::settings::reason;
 use crate::start::{self, Options};
 
@@ -49,6 +50,8 @@ pub(crate) async fn run(platform: &Platform, listen: SocketAddr, options: &Optio
     let (ending, mut ended) = watch::channel(false);
     let app = app.into_make_service_with_connect_info::<SocketAddr>();
     let following = follow(hub.clone(), signals.hangup);
+    tokio::spawn(runs::work(hub.clone()));
+    let shared = hub.clone();
     let server = axum::serve(listener, app).with_graceful_shutdown(async move {
         let _ = ended.wait_for(|ending| *ending).await;
     });
@@ -71,6 +74,9 @@ pub(crate) async fn run(platform: &Platform, listen: SocketAddr, options: &Optio
         () = stopped => {}
         () = following => {}
     }
+    // Whichever way the server ended, the runs end too.
+    shared.ending.send_replace(true);
+    let _ = tokio::time::timeout(GRACE, shared.runs.idle()).await;
     let _ = tokio::time::timeout(Duration::from_secs(2), db.close()).await;
     tracing::info!("ended");
     Ok(())

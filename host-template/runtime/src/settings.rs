@@ -2,9 +2,12 @@
 
 use std::fs::{self, OpenOptions};
 use std::io;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::fault::Fault;
+use crate::runs::Runs;
 
 /// The data folder that a set-up machine has.
 const SYSTEM_DATA: &str = "/data/honeyframe";
@@ -102,6 +105,47 @@ pub(crate) fn reason(error: &io::Error) -> String {
         Some((words, _)) => words.to_lowercase(),
         None => text,
     }
+}
+
+/// How many runs a host has under way at most, where `HUB_RUNS_AT_ONCE` says nothing else.
+const RUNS_AT_ONCE: usize = 2;
+/// How long a run may take, where `HUB_RUN_TIMEOUT` says nothing else.
+const RUN_TIMEOUT: u64 = 3600;
+
+/// The host's part of the queue of runs: its identifier in the data folder, and its limits.
+pub(crate) fn runs(env: Env<'_>, data: &Path) -> Result<Runs, Fault> {
+    let at_once = number(env, "HUB_RUNS_AT_ONCE", RUNS_AT_ONCE as u64, 1..=64)?;
+    let timeout = number(env, "HUB_RUN_TIMEOUT", RUN_TIMEOUT, 1..=604_800)?;
+    let file = data.join("host-id");
+    let host = match fs::read_to_string(&file) {
+        Ok(text) if !text.trim().is_empty() => text.trim().to_owned(),
+        _ => {
+            let id = crate::new_id();
+            fs::write(&file, &id).map_err(|e| {
+                Fault::machine(
+                    format!("cannot write {}: {}", file.display(), reason(&e)),
+                    "make it writable for the user that runs the host",
+                )
+            })?;
+            id
+        }
+    };
+    Ok(Runs::new(host, usize::try_from(at_once).unwrap_or(RUNS_AT_ONCE), Duration::from_secs(timeout)))
+}
+
+fn number(env: Env<'_>, name: &str, default: u64, range: RangeInclusive<u64>) -> Result<u64, Fault> {
+    let Some(text) = env(name) else { return Ok(default) };
+    text.trim().parse().ok().filter(|number| range.contains(number)).ok_or_else(|| {
+        Fault::machine(
+            format!(
+                "{name} is `{}`, which is not a number from {} to {}",
+                text.escape_debug(),
+                range.start(),
+                range.end()
+            ),
+            format!("set {name} to such a number, or leave it unset for {default}"),
+        )
+    })
 }
 
 /// Which database the host works with.

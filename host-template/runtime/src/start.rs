@@ -49,7 +49,8 @@ pub(crate) async fn parts(platform: &Platform, options: &Options<'_>) -> Result<
     }
     let registry = Registry::new(plugins, chains).rescanned(&data);
     report(&registry);
-    Ok(Parts { version, registry, routes: gathered.routes, db, data, web })
+    let runs = settings::runs(env, &data)?;
+    Ok(Parts { version, registry, routes: gathered.routes, db, install, data, runs, web })
 }
 
 /// The database that the environment names, up to date.

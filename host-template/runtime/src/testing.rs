@@ -34,6 +34,7 @@ use crate::overrides::Chains;
 use crate::problem::{Problem, Result};
 use crate::registry::{Hub, Plugin, Registry};
 use crate::router::Router;
+use crate::runs::Runs;
 use crate::web::Web;
 
 /// A plugin to be tested. Whatever is wrong with it makes the test fail with a panic that says so.
@@ -102,7 +103,9 @@ impl App {
                 registry: Registry::new(vec![plugin], Chains::default()),
                 routes,
                 db: db.clone(),
+                install: PathBuf::new(),
                 data: PathBuf::new(),
+                runs: Runs::new(crate::new_id(), 1, std::time::Duration::from_secs(60)),
                 web: Web::Absent,
             })
             .await

@@ -72,7 +72,12 @@ async fn workspaces(ctx: Ctx, caller: Allowed<Read>) -> Result<Json<Workspaces>>
     for recipe in of_kind(&ctx, &caller, Kind::Dbt) {
         let org = &caller.org().id;
         let last_run = store::newest(&hub.db, org, Some(&recipe.workspace), None, 1).await?.pop();
-        workspaces.push(WorkspaceView { slug: recipe.slug, profile: recipe.target, plugin: recipe.plugin, last_run });
+        workspaces.push(WorkspaceView {
+            slug: recipe.slug,
+            profile: recipe.target,
+            plugin: recipe.plugin,
+            last_run,
+        });
     }
     let dbt_installed = has_dbt(&ctx).await?;
     let install_with = (!dbt_installed).then_some("hub-platform drivers install dbt");
@@ -89,10 +94,9 @@ fn of_kind(ctx: &Ctx, caller: &Caller, kind: Kind) -> Vec<Recipe> {
 }
 
 fn workspace(ctx: &Ctx, caller: &Caller, slug: &str) -> Result<Recipe> {
-    of_kind(ctx, caller, Kind::Dbt)
-        .into_iter()
-        .find(|recipe| recipe.slug == slug)
-        .ok_or_else(|| Problem::not_found(format!("there is no dbt workspace `{slug}` here")).code("workspace-unknown"))
+    of_kind(ctx, caller, Kind::Dbt).into_iter().find(|recipe| recipe.slug == slug).ok_or_else(|| {
+        Problem::not_found(format!("there is no dbt workspace `{slug}` here")).code("workspace-unknown")
+    })
 }
 
 /// Puts a build of the workspace into the queue.
@@ -141,7 +145,10 @@ async fn record(
     run: &Run,
 ) -> Result<(), crate::db::Error> {
     let event = Event { plugin: run.plugin.as_deref(), ..Event::new(event_type) };
-    let event = event.with("run", run.id.as_str()).with("workspace", run.workspace.as_str()).with("slug", run.slug.as_str());
+    let event = event
+        .with("run", run.id.as_str())
+        .with("workspace", run.workspace.as_str())
+        .with("slug", run.slug.as_str());
     audit::record(tx, &caller.org().id, &Actor::from(caller), event).await
 }
 
@@ -161,7 +168,11 @@ struct LineageView {
     params(("slug" = String, Path)),
     responses((status = 200, body = LineageView)),
 )]
-async fn workspace_lineage(ctx: Ctx, caller: Allowed<Read>, Path(slug): Path<String>) -> Result<Json<LineageView>> {
+async fn workspace_lineage(
+    ctx: Ctx,
+    caller: Allowed<Read>,
+    Path(slug): Path<String>,
+) -> Result<Json<LineageView>> {
     let recipe = workspace(&ctx, &caller, &slug)?;
     let told = store::lineage(ctx.db(), &caller.org().id, &recipe.workspace).await?;
     if let Some((run, Lineage { nodes })) = told {
@@ -336,8 +347,10 @@ impl Following {
         }
         let full = chunks.len() == 200;
         let message = |name: &str, json: String| Message::default().event(name).data(json);
-        let mut messages: Vec<Message> =
-            chunks.iter().map(|chunk| message("log", serde_json::to_string(chunk).unwrap_or_default())).collect();
+        let mut messages: Vec<Message> = chunks
+            .iter()
+            .map(|chunk| message("log", serde_json::to_string(chunk).unwrap_or_default()))
+            .collect();
         // While there is more of the log the state waits.
         if self.state != Some(run.state) && !full {
             messages.push(message("state", serde_json::to_string(&run).unwrap_or_default()));

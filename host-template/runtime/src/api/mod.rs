@@ -2,6 +2,7 @@
 
 mod audit;
 mod auth;
+mod dbt;
 mod docs;
 mod groups;
 mod health;
@@ -28,6 +29,7 @@ pub(crate) fn router(dev: bool) -> Router {
         .merge(tenants::router())
         .merge(members::router())
         .merge(groups::router())
+        .merge(dbt::router())
         .merge(records::router())
         .merge(docs::router());
     if dev {
@@ -59,6 +61,7 @@ const MIGRATIONS: &[(&str, &str, [&str; 2])] = &[
         ],
     ),
     ("0005_records_of_orgs.sql", include_str!("../../migrations/0005_records_of_orgs.sql"), ["", ""]),
+    ("0006_runs.sql", include_str!("../../migrations/0006_runs.sql"), ["", ""]),
 ];
 
 /// The same for the engine of this database.

@@ -14,7 +14,9 @@ pub(crate) const NO_DBT: &str = "dbt is not installed: run `hub-platform drivers
 
 /// Folder of an organisation's workspace: its database, and dbt's own files.
 pub(crate) fn work_folder(data: &Path, org: &str, workspace: &str) -> PathBuf {
-    data.join("dbt/work").join(org).join(workspace.replace(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_', "_"))
+    data.join("dbt/work")
+        .join(org)
+        .join(workspace.replace(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_', "_"))
 }
 
 /// The command; the work folder and the profile are made where they are missing.
@@ -39,7 +41,8 @@ pub(super) fn command(data: &Path, work: &Path, recipe: &Recipe) -> io::Result<C
 const WAREHOUSE: &str = "warehouse.duckdb";
 
 fn dbt(data: &Path, work: &Path, recipe: &Recipe) -> io::Result<Command> {
-    let program = drivers::dbt_program(data).ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, NO_DBT))?;
+    let program =
+        drivers::dbt_program(data).ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, NO_DBT))?;
     if !recipe.path.join("dbt_project.yml").is_file() {
         let text = format!("{} is missing", recipe.path.join("dbt_project.yml").display());
         return Err(io::Error::new(io::ErrorKind::NotFound, text));
@@ -53,7 +56,11 @@ fn dbt(data: &Path, work: &Path, recipe: &Recipe) -> io::Result<Command> {
     }
     let mut command = Command::new(program);
     command.args(["--no-use-colors", "build"]);
-    command.arg("--project-dir").arg(&recipe.path).arg("--profiles-dir").arg(profiles(data, work, &recipe.target)?);
+    command.arg("--project-dir").arg(&recipe.path).arg("--profiles-dir").arg(profiles(
+        data,
+        work,
+        &recipe.target,
+    )?);
     command.arg("--target-path").arg(target(work)).arg("--log-path").arg(work.join("logs"));
     command.env("DBT_SEND_ANONYMOUS_USAGE_STATS", "false");
     Ok(command)

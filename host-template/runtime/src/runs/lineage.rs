@@ -88,7 +88,8 @@ pub(super) fn read(target: &Path) -> Option<Lineage> {
 fn joined(manifest: &Manifest, results: &Results) -> Lineage {
     let outcomes: BTreeMap<&str, &Outcome> =
         results.results.iter().map(|outcome| (outcome.unique_id.as_str(), outcome)).collect();
-    let shown = |node: &ManifestNode| matches!(node.resource_type.as_str(), "model" | "seed" | "snapshot" | "source");
+    let shown =
+        |node: &ManifestNode| matches!(node.resource_type.as_str(), "model" | "seed" | "snapshot" | "source");
     let all = || manifest.nodes.iter().chain(&manifest.sources);
     // A test that names no node hangs on everything that it reads.
     let failed_on = |id: &str| -> Vec<String> {
@@ -98,7 +99,9 @@ fn joined(manifest: &Manifest, results: &Results) -> Lineage {
             None => test.depends_on.nodes.iter().any(|node| node == id),
         });
         let failed = on.filter(|(test, _)| {
-            outcomes.get(test.as_str()).is_some_and(|outcome| matches!(outcome.status.as_str(), "fail" | "error"))
+            outcomes
+                .get(test.as_str())
+                .is_some_and(|outcome| matches!(outcome.status.as_str(), "fail" | "error"))
         });
         failed.map(|(_, test)| test.name.clone()).collect()
     };
@@ -148,8 +151,14 @@ mod tests {
         let ids: Vec<_> = lineage.nodes.iter().map(|node| node.id.as_str()).collect();
         assert_eq!(ids, ["model.p.a", "seed.p.raw", "source.p.s.t"]);
         let [model, seed, source] = &lineage.nodes[..] else { panic!() };
-        assert_eq!((model.status.as_deref(), model.message.as_deref()), (Some("error"), Some("no such column")));
-        assert_eq!((&model.parents[..], &model.failed_tests[..]), (&["seed.p.raw".to_owned()][..], &["unique_a".to_owned()][..]));
+        assert_eq!(
+            (model.status.as_deref(), model.message.as_deref()),
+            (Some("error"), Some("no such column"))
+        );
+        assert_eq!(
+            (&model.parents[..], &model.failed_tests[..]),
+            (&["seed.p.raw".to_owned()][..], &["unique_a".to_owned()][..])
+        );
         assert_eq!((seed.message.as_deref(), source.status.as_deref()), (None, None));
     }
 }

@@ -126,7 +126,8 @@ mod tests {
 
     #[tokio::test]
     async fn lines_and_exit_code() {
-        let (end, mut lines) = all("echo one; echo two >&2; printf three; exit 7", std::future::pending()).await;
+        let (end, mut lines) =
+            all("echo one; echo two >&2; printf three; exit 7", std::future::pending()).await;
         lines.sort();
         assert_eq!((end, lines), (End::Exit(Some(7)), vec!["one".into(), "three".into(), "two".into()]));
         let (end, _) = all("kill -9 $$", std::future::pending()).await;
@@ -147,7 +148,9 @@ mod tests {
     #[tokio::test]
     async fn one_that_will_not_listen_is_killed() {
         let begun = std::time::Instant::now();
-        let (end, _) = all("trap '' TERM; while :; do sleep 1; done", tokio::time::sleep(Duration::from_millis(200))).await;
+        let (end, _) =
+            all("trap '' TERM; while :; do sleep 1; done", tokio::time::sleep(Duration::from_millis(200)))
+                .await;
         assert_eq!(end, End::Stopped);
         assert!(begun.elapsed() < GRACE + Duration::from_secs(5));
     }

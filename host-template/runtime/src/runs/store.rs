@@ -37,7 +37,8 @@ pub(crate) struct Run {
     pub(crate) org_id: String,
 }
 
-const COLUMNS: &str = "id, kind, slug, plugin, workspace, state, requested_by, created_at, started_at, finished_at,
+const COLUMNS: &str =
+    "id, kind, slug, plugin, workspace, state, requested_by, created_at, started_at, finished_at,
                        error, org_id";
 
 /// Puts a run at the end of the queue.
@@ -156,8 +157,9 @@ pub(crate) async fn cancel(tx: &mut Tx, id: &str) -> Result<bool, Error> {
             args![id, crate::now()],
         )
         .await?;
-    let asked =
-        tx.execute("UPDATE hub_runs SET cancel = TRUE WHERE id = $1 AND state = 'running'", args![id]).await?;
+    let asked = tx
+        .execute("UPDATE hub_runs SET cancel = TRUE WHERE id = $1 AND state = 'running'", args![id])
+        .await?;
     Ok(waited + asked > 0)
 }
 

@@ -160,7 +160,9 @@ async fn executed(hub: &Arc<Hub>, run: &Run) -> (State, Option<String>) {
         (Ok(End::Stopped), Some(Why::TooLong)) => {
             (State::TimedOut, Some(format!("it took longer than {} seconds", hub.runs.timeout.as_secs())))
         }
-        (Ok(End::Stopped), Some(Why::HostEnds)) => (State::Cancelled, Some("the host was stopped".to_owned())),
+        (Ok(End::Stopped), Some(Why::HostEnds)) => {
+            (State::Cancelled, Some("the host was stopped".to_owned()))
+        }
         (Ok(End::Stopped), _) => (State::Cancelled, None),
         (Err(error), _) => (State::Failed, Some(format!("cannot run {program}: {error}"))),
     }

@@ -5,6 +5,8 @@
 
 pub mod postgres;
 pub mod proxy;
+#[macro_use]
+pub mod world;
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};

@@ -1,0 +1,217 @@
+//! Runs on a running host: the queue, logs, cancelling, time limits, and hosts that die; on both databases. The scripts
+//! are real Python; dbt itself runs in the end-to-end tests.
+
+mod program;
+
+use std::time::{Duration, Instant};
+
+use program::world::{Person, World, is, until};
+use program::{ADMIN, Host, PASSWORD};
+use serde_json::{Value, json};
+
+const MANIFEST: &str = "name: mine
+version: 1.0.0
+display_name: Mine
+known_scripts:
+  - {slug: ok, display_name: Works, script_path: scripts/ok.py, output_schema: mine}
+  - {slug: slow, display_name: Takes long, script_path: scripts/slow.py, output_schema: mine}
+  - {slug: wrong, display_name: Fails, script_path: scripts/wrong.py, output_schema: mine}
+";
+
+/// A customer plugin with three scripts.
+fn with_scripts(world: &World) {
+    let write = |path: &str, text: &str| world.folder.write(&format!("data/plugins/mine/{path}"), text);
+    write("plugin.yaml", MANIFEST);
+    write(
+        "scripts/ok.py",
+        "import os, sys\nprint('into', os.environ['HUB_OUTPUT_SCHEMA'])\nprint('careful', file=sys.stderr)\nassert 'DATABASE_URL' not in os.environ\n",
+    );
+    write(
+        "scripts/slow.py",
+        "import os, time\nopen('slow.pid', 'w').write(str(os.getpid()))\nprint('begun')\ntime.sleep(60)\n",
+    );
+    write("scripts/wrong.py", "import sys\nprint('about to fail')\nsys.exit(3)\n");
+}
+
+fn start(host: &Host, slug: &str) -> String {
+    let answer = host.post(&format!("/api/scripts/mine/{slug}/run"), "");
+    assert_eq!(answer.status, 202, "{}", answer.text);
+    assert_eq!(answer.json()["state"], "queued");
+    answer.json()["id"].as_str().unwrap().to_owned()
+}
+
+fn run(host: &Host, id: &str) -> Value {
+    host.get(&format!("/api/dbt/runs/{id}")).json()
+}
+
+fn state(host: &Host, id: &str) -> String {
+    run(host, id)["state"].as_str().unwrap().to_owned()
+}
+
+fn ended(host: &Host, id: &str) -> Value {
+    until("it does not end", || !matches!(state(host, id).as_str(), "queued" | "running"));
+    run(host, id)
+}
+
+fn log(host: &Host, id: &str) -> String {
+    let chunks = host.get(&format!("/api/dbt/runs/{id}/log")).json();
+    chunks.as_array().unwrap().iter().map(|chunk| chunk["text"].as_str().unwrap()).collect()
+}
+
+/// The process that `slow.py` runs in.
+fn slow_process(world: &World, host: &Host) -> u32 {
+    let org = host.get("/api/session").json()["org"]["id"].as_str().unwrap().to_owned();
+    let file = world.folder.path(&format!("data/dbt/work/{org}/scripts_of_mine/slow.pid"));
+    until("it does not begin", || std::fs::read_to_string(&file).is_ok_and(|text| !text.is_empty()));
+    let id = std::fs::read_to_string(&file).unwrap().parse().unwrap();
+    std::fs::remove_file(file).unwrap();
+    id
+}
+
+fn lives(process: u32) -> bool {
+    // One that nobody has waited for yet is dead all the same.
+    std::fs::read_to_string(format!("/proc/{process}/stat"))
+        .is_ok_and(|stat| !stat.rsplit(')').next().unwrap_or_default().trim_start().starts_with('Z'))
+}
+
+on_both! {
+    fn a_script_runs_and_its_log_is_kept(world: &World) {
+        with_scripts(world);
+        let host = world.host();
+        is(&host.post("/api/scripts/mine/ok/run", ""), 404, "script-unknown");
+        host.enable("mine");
+        let listed = host.get("/api/scripts").json();
+        assert_eq!(listed.as_array().unwrap().iter().map(|s| s["slug"].as_str().unwrap()).collect::<Vec<_>>(), ["ok", "slow", "wrong"]);
+        let id = start(&host, "ok");
+        let done = ended(&host, &id);
+        assert_eq!((&done["state"], &done["error"]), (&json!("succeeded"), &Value::Null), "{}", log(&host, &id));
+        let text = log(&host, &id);
+        assert!(text.contains("into mine\n") && text.contains("careful\n"), "{text}");
+        assert!(done["started_at"].as_str() <= done["finished_at"].as_str());
+
+        let id = start(&host, "wrong");
+        let done = ended(&host, &id);
+        assert_eq!((&done["state"], &done["error"]), (&json!("failed"), &json!("it ended with exit code 3")));
+        let history = host.get("/api/dbt/runs?limit=1").json();
+        assert_eq!(history["items"][0]["id"], json!(id));
+        let next = history["next"].as_str().unwrap();
+        assert_eq!(host.get(&format!("/api/dbt/runs?before={next}")).json()["items"][0]["slug"], "ok");
+        let events = host.get("/api/audit/events?event_type=run_requested").json();
+        assert_eq!(events["items"][0]["details"]["run"], json!(id));
+        assert_eq!(host.post("/api/plugins/mine/disable", r#"{"scope": "org"}"#).status, 200);
+        assert!(host.get("/api/scripts").json().as_array().unwrap().is_empty());
+    }
+
+    fn one_at_a_time_and_cancelled_in_every_state(world: &World) {
+        with_scripts(world);
+        let host = world.host();
+        host.enable("mine");
+        let slow = start(&host, "slow");
+        let process = slow_process(world, &host);
+        let waiting = start(&host, "ok");
+        let other = start(&host, "ok");
+        std::thread::sleep(Duration::from_millis(1500));
+        assert_eq!([state(&host, &slow), state(&host, &waiting)], ["running", "queued"], "they share a workspace");
+        let cancel = |id: &str| host.post(&format!("/api/dbt/runs/{id}/cancel"), "");
+        assert_eq!(cancel(&other).json()["state"], "cancelled");
+        assert_eq!(cancel(&slow).status, 202);
+        assert_eq!(ended(&host, &slow)["state"], "cancelled");
+        assert!(!lives(process), "its process goes on");
+        assert_eq!(ended(&host, &waiting)["state"], "succeeded");
+        is(&cancel(&slow), 409, "run-ended");
+        assert_eq!(cancel("nothing").status, 404);
+    }
+
+    fn the_log_is_streamed(world: &World) {
+        with_scripts(world);
+        let host = world.host();
+        host.enable("mine");
+        let id = start(&host, "slow");
+        let mut events = host.stream(&format!("/api/dbt/runs/{id}/events"));
+        let begun = Instant::now();
+        let mut seen = String::new();
+        while !seen.contains("begun") {
+            seen += &events.next();
+        }
+        assert!(begun.elapsed() < Duration::from_secs(15) && seen.contains("\"state\":\"running\""), "{seen}");
+        host.post(&format!("/api/dbt/runs/{id}/cancel"), "");
+        while !seen.contains("event: end") {
+            seen += &events.next();
+        }
+        assert!(seen.contains("\"state\":\"cancelled\""), "{seen}");
+    }
+
+    fn a_run_whose_host_died_is_lost_and_its_process_gone(world: &World) {
+        with_scripts(world);
+        let host = world.host();
+        host.enable("mine");
+        let id = start(&host, "slow");
+        let process = slow_process(world, &host);
+        let queued = start(&host, "ok");
+        host.kill();
+        until("the process outlives its host", || !lives(process));
+        drop(host);
+        let host = world.host();
+        let lost = ended(&host, &id);
+        assert_eq!((&lost["state"], &lost["error"]), (&json!("lost"), &json!("the host that ran it died")));
+        assert_eq!(ended(&host, &queued)["state"], "succeeded", "what waited goes on");
+    }
+
+    fn a_host_that_is_stopped_ends_its_runs_in_good_order(world: &World) {
+        with_scripts(world);
+        let host = world.host();
+        host.enable("mine");
+        let id = start(&host, "slow");
+        let process = slow_process(world, &host);
+        let (status, log) = host.stop();
+        assert_eq!(status, Some(0), "{log}");
+        assert!(!lives(process), "its process goes on");
+        let host = world.host();
+        let run = run(&host, &id);
+        assert_eq!((&run["state"], &run["error"]), (&json!("cancelled"), &json!("the host was stopped")));
+    }
+
+    fn a_run_that_takes_too_long_is_ended(world: &World) {
+        with_scripts(world);
+        let host = Host::start_as_admin(&world.folder, |command| {
+            world.prepare(command);
+            command.env("HUB_RUN_TIMEOUT", "1");
+        });
+        host.enable("mine");
+        let id = start(&host, "slow");
+        let done = ended(&host, &id);
+        assert_eq!((&done["state"], &done["error"]), (&json!("timed-out"), &json!("it took longer than 1 seconds")));
+    }
+
+    fn who_may_run(world: &World) {
+        with_scripts(world);
+        let host = world.host();
+        host.enable("mine");
+        world.create_user(&["--email", "mia@example.com", "--org", "Default"], "mia's password!\n");
+        world.create_user(&["--email", "dan@south.example", "--org", "South", "--role", "admin"], "dan's password!\n");
+        let mia = Person::new(&host, "mia@example.com", "mia's password!");
+        let dan = Person::new(&host, "dan@south.example", "dan's password!");
+        assert_eq!(mia.get("/api/scripts").status, 200);
+        is(&mia.post("/api/scripts/mine/ok/run", json!({})), 403, "permission-missing");
+        is(&mia.post("/api/dbt/workspaces/honeyframe/build", json!({})), 403, "permission-missing");
+        let id = start(&host, "ok");
+        ended(&host, &id);
+        assert_eq!(dan.get(&format!("/api/dbt/runs/{id}")).status, 404, "another organisation's");
+        assert_eq!(dan.get(&format!("/api/dbt/runs/{id}/log")).status, 404);
+    }
+
+    fn without_dbt_the_answer_says_how_to_get_it(world: &World) {
+        let host = Host::start(&world.folder, |command| {
+            world.prepare(command);
+            command.env("PATH", "/nowhere");
+        });
+        let admin = Person::new(&host, ADMIN, PASSWORD);
+        let listed = admin.get("/api/dbt/workspaces").json();
+        assert_eq!((&listed["dbt_installed"], &listed["install_with"]), (&json!(false), &json!("hub-platform drivers install dbt")));
+        assert_eq!(listed["workspaces"][0]["slug"], "honeyframe");
+        let refused = admin.post("/api/dbt/workspaces/honeyframe/build", json!({}));
+        is(&refused, 409, "dbt-missing");
+        assert!(refused.text.contains("hub-platform drivers install dbt"), "{}", refused.text);
+        is(&admin.post("/api/dbt/workspaces/none/build", json!({})), 404, "workspace-unknown");
+    }
+}
