@@ -123,6 +123,22 @@ pub fn scan(roots: &[PathBuf]) -> Result<(Vec<PluginFolder>, Vec<Diagnostic>), S
     Ok((found, diagnostics))
 }
 
+/// The same plugin, looked at again; nothing where it is no plugin any more or cannot be read.
+pub fn scan_again(folder: &PluginFolder) -> Option<PluginFolder> {
+    let PluginFolder { name, root, shown, root_index, .. } = folder;
+    root.join("plugin.yaml").symlink_metadata().ok()?;
+    let listing = list(root).ok()?;
+    Some(PluginFolder {
+        name: name.clone(),
+        root: root.clone(),
+        shown: shown.clone(),
+        root_index: *root_index,
+        files: listing.files,
+        links: listing.bad,
+        installed: shared::installed(root),
+    })
+}
+
 /// An operating system's error without its number.
 pub(crate) fn reason(error: &io::Error) -> String {
     let text = error.to_string();

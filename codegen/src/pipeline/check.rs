@@ -3,7 +3,7 @@
 //! Two memories serve it. The cache on disk answers at once where nothing at all has changed since some earlier run.
 //! A [`Checker`] that stays alive keeps what it read and reads only plugins whose files changed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use crate::links;
 use crate::load::{LoadedPlugin, load_each};
 use crate::parallel::in_parallel;
 use crate::resolve::{Platform, resolve};
-use crate::scan::{PluginFolder, scan};
+use crate::scan::{PluginFolder, scan, scan_again};
 use crate::stamp::{Stamp, now};
 
 /// What a check found.
@@ -44,6 +44,8 @@ pub struct Checker {
     roots: Vec<PathBuf>,
     loaded: Vec<LoadedPlugin>,
     known: Vec<Known>,
+    /// What was found where there is no plugin.
+    scanned: Vec<Diagnostic>,
     platform: Platform,
     shell: Option<Stamp>,
 }
@@ -57,6 +59,7 @@ impl Checker {
             roots: roots.to_vec(),
             loaded: Vec::new(),
             known: Vec::new(),
+            scanned: Vec::new(),
             platform: Platform {
                 version,
                 shell: Vec::new(),
@@ -82,9 +85,82 @@ impl Checker {
         self.round(false)
     }
 
+    /// The folders that are looked at, and whether everything below them is, too.
+    pub fn folders(&self) -> Vec<(PathBuf, bool)> {
+        let roots = self.roots.iter().map(|root| (root.clone(), true));
+        roots.chain(self.platform_folders()).collect()
+    }
+
+    /// The folders that [`platform`] looks at.
+    fn platform_folders(&self) -> [(PathBuf, bool); 3] {
+        let shell = self.repo.shell();
+        [(shell.join("src"), true), (shell, false), (self.repo.migrations(), false)]
+    }
+
+    /// Checks after a change at these absolute paths, and nowhere else, since this checker's last time; nothing where the
+    /// change is of no account. Only the plugins that the paths lie in are looked at.
+    pub fn check_touched(&mut self, paths: &BTreeSet<PathBuf>) -> Result<Option<Checked>, FrontError> {
+        let begun = now();
+        let Some(touched) = self.touched(paths) else { return self.check_again().map(Some) };
+        let mut changed = Vec::new();
+        for at in touched {
+            let known = &self.loaded[at].folder;
+            // A plugin that is none any more, or a new one, may change what is found beside it.
+            let Some(folder) = scan_again(known) else { return self.check_again().map(Some) };
+            let stamp = Stamp::of(&folder.root, &folder.files, begun);
+            if !self.known[at].stamp.holds(&stamp) || *known != folder {
+                changed.push((at, folder, stamp));
+            }
+        }
+        let shell = self.shell_stamp(begun);
+        let same_shell = self.shell.as_ref().is_some_and(|known| known.holds(&shell));
+        if changed.is_empty() && same_shell {
+            return Ok(None);
+        }
+        let folders = changed.iter().map(|(_, folder, _)| folder.clone()).collect();
+        for ((at, _, stamp), (plugin, found)) in changed.into_iter().zip(load_each(folders)) {
+            self.loaded[at] = plugin;
+            self.known[at] = Known { stamp, found };
+        }
+        self.read_platform(shell);
+        Ok(Some(self.resolve()))
+    }
+
+    /// The plugins that these paths lie in, by their places; nothing where they tell of more than changed plugins.
+    fn touched(&self, paths: &BTreeSet<PathBuf>) -> Option<BTreeSet<usize>> {
+        let roots: Vec<PathBuf> =
+            self.roots.iter().map(|root| root.canonicalize()).collect::<Result<_, _>>().ok()?;
+        let platform = self.platform_folders();
+        let mut touched = BTreeSet::new();
+        for path in paths {
+            let mut found = platform.iter().any(|(folder, _)| path.starts_with(folder));
+            for (index, inner) in roots
+                .iter()
+                .enumerate()
+                .filter_map(|(index, root)| path.strip_prefix(root).ok().map(|inner| (index, inner)))
+            {
+                let mut parts = inner.components();
+                let name = parts.next()?.as_os_str();
+                parts.next()?;
+                let is_in = |plugin: &LoadedPlugin| {
+                    plugin.folder.root_index == index && name == plugin.folder.name.as_str()
+                };
+                let known = &self.loaded.iter().find(|plugin| is_in(plugin))?.folder.root;
+                // The same folder may be linked to from several places, of which the system tells one.
+                let places = self.loaded.iter().enumerate();
+                touched.extend(places.filter(|(_, plugin)| plugin.folder.root == *known).map(|(at, _)| at));
+                found = true;
+            }
+            if !found {
+                return None;
+            }
+        }
+        Some(touched)
+    }
+
     fn round(&mut self, cached: bool) -> Result<Checked, FrontError> {
         let begun = now();
-        let (folders, mut found) = scan(&self.roots).map_err(FrontError::Scan)?;
+        let (folders, found) = scan(&self.roots).map_err(FrontError::Scan)?;
         let stamped = in_parallel(folders, |folder| {
             let stamp = Stamp::of(&folder.root, &folder.files, begun);
             (folder, stamp)
@@ -107,18 +183,29 @@ impl Checker {
         }
 
         self.read(stamped);
-        if !self.shell.as_ref().is_some_and(|known| known.holds(&shell)) {
-            self.platform = platform(&self.repo, self.platform.version.clone());
-            self.shell = Some(shell);
-        }
-        found.extend(self.known.iter().flat_map(|known| known.found.iter().cloned()));
-        let resolved = resolve(&self.loaded, &self.platform, found);
-        let checked =
-            Checked { diagnostics: resolved.diagnostics, plugins: resolved.plugins, replayed: false };
+        self.read_platform(shell);
+        self.scanned = found;
+        let checked = self.resolve();
         if let Some(key) = key {
             cache::remember(&self.cache(), &key, &checked);
         }
         Ok(checked)
+    }
+
+    /// Reads what plugins are resolved against, where it is not what it was.
+    fn read_platform(&mut self, stamp: Stamp) {
+        if !self.shell.as_ref().is_some_and(|known| known.holds(&stamp)) {
+            self.platform = platform(&self.repo, self.platform.version.clone());
+            self.shell = Some(stamp);
+        }
+    }
+
+    /// What all that was read comes to.
+    fn resolve(&self) -> Checked {
+        let mut found = self.scanned.clone();
+        found.extend(self.known.iter().flat_map(|known| known.found.iter().cloned()));
+        let resolved = resolve(&self.loaded, &self.platform, found);
+        Checked { diagnostics: resolved.diagnostics, plugins: resolved.plugins, replayed: false }
     }
 
     /// Reads the plugins that are new or changed, and forgets those that are gone.
