@@ -16,7 +16,6 @@ use super::{FrontError, Repo, cache};
 use crate::digest::{Digest, Stat};
 use crate::links;
 use crate::load::{LoadedPlugin, load_each};
-use crate::parallel::in_parallel;
 use crate::resolve::{Platform, resolve};
 use crate::scan::{PluginFolder, scan, scan_again};
 use crate::stamp::{Stamp, now};
@@ -32,18 +31,13 @@ pub struct Checked {
     pub replayed: bool,
 }
 
-/// What is known of a plugin beside what it holds.
-struct Known {
-    stamp: Stamp,
-    found: Vec<Diagnostic>,
-}
-
 /// Checks the same roots any number of times.
 pub struct Checker {
     repo: Repo,
     roots: Vec<PathBuf>,
     loaded: Vec<LoadedPlugin>,
-    known: Vec<Known>,
+    /// What was found in each of them alone.
+    found: Vec<Vec<Diagnostic>>,
     /// What was found where there is no plugin.
     scanned: Vec<Diagnostic>,
     platform: Platform,
@@ -58,7 +52,7 @@ impl Checker {
             repo: repo.clone(),
             roots: roots.to_vec(),
             loaded: Vec::new(),
-            known: Vec::new(),
+            found: Vec::new(),
             scanned: Vec::new(),
             platform: Platform {
                 version,
@@ -107,9 +101,8 @@ impl Checker {
             let known = &self.loaded[at].folder;
             // A plugin that is none any more, or a new one, may change what is found beside it.
             let Some(folder) = scan_again(known) else { return self.check_again().map(Some) };
-            let stamp = Stamp::of(&folder.root, &folder.files, begun);
-            if !self.known[at].stamp.holds(&stamp) || *known != folder {
-                changed.push((at, folder, stamp));
+            if !is_same(known, &folder) {
+                changed.push((at, folder));
             }
         }
         let shell = self.shell_stamp(begun);
@@ -117,10 +110,10 @@ impl Checker {
         if changed.is_empty() && same_shell {
             return Ok(None);
         }
-        let folders = changed.iter().map(|(_, folder, _)| folder.clone()).collect();
-        for ((at, _, stamp), (plugin, found)) in changed.into_iter().zip(load_each(folders)) {
+        let (places, folders): (Vec<usize>, Vec<PluginFolder>) = changed.into_iter().unzip();
+        for (at, (plugin, found)) in places.into_iter().zip(load_each(folders)) {
             self.loaded[at] = plugin;
-            self.known[at] = Known { stamp, found };
+            self.found[at] = found;
         }
         self.read_platform(shell);
         Ok(Some(self.resolve()))
@@ -161,17 +154,14 @@ impl Checker {
     fn round(&mut self, cached: bool) -> Result<Checked, FrontError> {
         let begun = now();
         let (folders, found) = scan(&self.roots).map_err(FrontError::Scan)?;
-        let stamped = in_parallel(folders, |folder| {
-            let stamp = Stamp::of(&folder.root, &folder.files, begun);
-            (folder, stamp)
-        });
         let shell = self.shell_stamp(begun);
-        let settled = shell.settled && stamped.iter().all(|(_, stamp)| stamp.settled);
+        let settled = shell.settled && folders.iter().all(|folder| folder.stamp.settled);
         let key = (cached && settled).then(|| {
             let mut key = self.environment();
             key.add("shell", shell.digest.as_bytes());
-            for (folder, stamp) in &stamped {
-                let PluginFolder { name, root, shown, root_index, files: _, links, installed } = folder;
+            for folder in &folders {
+                let PluginFolder { name, root, shown, root_index, files: _, stamp, links, installed } =
+                    folder;
                 let rest = (name, root, shown, root_index, links, installed);
                 key.add(&stamp.digest, format!("{rest:?}").as_bytes());
             }
@@ -182,7 +172,7 @@ impl Checker {
             return Ok(checked);
         }
 
-        self.read(stamped);
+        self.read(folders);
         self.read_platform(shell);
         self.scanned = found;
         let checked = self.resolve();
@@ -203,37 +193,30 @@ impl Checker {
     /// What all that was read comes to.
     fn resolve(&self) -> Checked {
         let mut found = self.scanned.clone();
-        found.extend(self.known.iter().flat_map(|known| known.found.iter().cloned()));
+        found.extend(self.found.iter().flatten().cloned());
         let resolved = resolve(&self.loaded, &self.platform, found);
         Checked { diagnostics: resolved.diagnostics, plugins: resolved.plugins, replayed: false }
     }
 
     /// Reads the plugins that are new or changed, and forgets those that are gone.
-    fn read(&mut self, stamped: Vec<(PluginFolder, Stamp)>) {
-        let before = std::mem::take(&mut self.loaded).into_iter().zip(std::mem::take(&mut self.known));
-        let mut before: HashMap<PathBuf, (LoadedPlugin, Known)> =
-            before.map(|(plugin, known)| (plugin.folder.shown.clone(), (plugin, known))).collect();
-        let mut kept = Vec::with_capacity(stamped.len());
+    fn read(&mut self, folders: Vec<PluginFolder>) {
+        let before = std::mem::take(&mut self.loaded).into_iter().zip(std::mem::take(&mut self.found));
+        let mut before: HashMap<PathBuf, (LoadedPlugin, Vec<Diagnostic>)> =
+            before.map(|(plugin, found)| (plugin.folder.shown.clone(), (plugin, found))).collect();
+        let mut kept = Vec::with_capacity(folders.len());
         let mut changed = Vec::new();
-        let mut stamps = Vec::new();
-        for (folder, stamp) in stamped {
-            match before.remove(&folder.shown) {
-                Some((plugin, known)) if known.stamp.holds(&stamp) && plugin.folder == folder => {
-                    kept.push(Some((plugin, known)));
-                }
-                _ => {
-                    kept.push(None);
-                    changed.push(folder);
-                    stamps.push(stamp);
-                }
+        for folder in folders {
+            let known = before.remove(&folder.shown).filter(|(plugin, _)| is_same(&plugin.folder, &folder));
+            if known.is_none() {
+                changed.push(folder);
             }
+            kept.push(known);
         }
-        let read = load_each(changed).into_iter().zip(stamps);
-        let mut read = read.map(|((plugin, found), stamp)| (plugin, Known { stamp, found }));
+        let mut read = load_each(changed).into_iter();
         for place in kept {
-            if let Some((plugin, known)) = place.or_else(|| read.next()) {
+            if let Some((plugin, found)) = place.or_else(|| read.next()) {
                 self.loaded.push(plugin);
-                self.known.push(known);
+                self.found.push(found);
             }
         }
     }
@@ -273,6 +256,11 @@ impl Checker {
         key.add("roots", format!("{:?}", self.roots).as_bytes());
         key
     }
+}
+
+/// Whether what was read of a folder still holds.
+fn is_same(read: &PluginFolder, now: &PluginFolder) -> bool {
+    read.stamp.holds(&now.stamp) && read == now
 }
 
 fn current() -> PathBuf {
