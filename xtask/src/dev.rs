@@ -43,7 +43,9 @@ pub fn run(args: &DevArgs) -> Outcome {
     let mut watched = roots(&repo, &args.plugins);
     watched.extend(["host-template", "macros", "manifest"].map(|name| repo.root.join(name)));
     let (sender, receiver) = channel();
-    let below: Vec<PathBuf> = watched.iter().filter_map(|folder| folder.canonicalize().ok()).collect();
+    // Changes are told by canonical paths; a folder that is not there is for the watch to refuse.
+    let canonical = |folder: &PathBuf| folder.canonicalize().unwrap_or_else(|_| folder.clone());
+    let below: Vec<PathBuf> = watched.iter().map(canonical).collect();
     let folders: Vec<(PathBuf, bool)> = below.iter().map(|folder| (folder.clone(), true)).collect();
     let _watch = match watch(&folders, sender, move |path| counts(path, &below)) {
         Ok(watch) => watch,
