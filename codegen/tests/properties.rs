@@ -1,5 +1,6 @@
 //! What holds for any plugins at all: their order, the chains of their claims, and that findings follow from what the files
-//! say and not from the order in which they were read. A case that fails prints its seed; `HUB_SEED=<seed>` runs it alone.
+//! say and not from the order in which they were read. A case that fails prints its seed; `HUB_SEED=<seed>`
+//! runs it alone, and `HUB_FUZZ_RUNS` makes more of them.
 
 mod fixture;
 
@@ -20,8 +21,9 @@ use semver::Version;
 
 /// Runs many cases, each from a seed of its own.
 fn cases(count: u64, case: impl Fn(&mut Rng)) {
-    let named = std::env::var("HUB_SEED").ok().and_then(|text| text.parse::<u64>().ok());
-    let seeds = named.map_or(0..count, |seed| seed..seed + 1);
+    let number = |variable: &str| std::env::var(variable).ok().and_then(|text| text.parse::<u64>().ok());
+    let count = number("HUB_FUZZ_RUNS").unwrap_or(count);
+    let seeds = number("HUB_SEED").map_or(0..count, |seed| seed..seed + 1);
     for seed in seeds {
         let result = catch_unwind(AssertUnwindSafe(|| case(&mut Rng::with_seed(seed))));
         if let Err(panic) = result {
