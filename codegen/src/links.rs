@@ -1,14 +1,16 @@
 //! The files of one plugin's folder, links included: a link to something in the same plugin counts as what it leads to,
 //! any other is a mistake.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use hub_manifest::diagnostic::{Diagnostic, Span};
 
+use crate::digest::Stat;
 use crate::scan::PluginFolder;
+use crate::stamp::{Stamp, now};
 
 /// Folders that are never part of a plugin: what tools put beside the author's files.
 const SKIPPED: &[&str] = &["node_modules", "target", "dbt_packages", "__pycache__"];
@@ -20,6 +22,8 @@ const MOST_FOLDERS: usize = 1000;
 pub(crate) struct Listing {
     /// All files, relative, with `/`.
     pub files: BTreeSet<String>,
+    /// Whether they change.
+    pub stamp: Stamp,
     /// Links that count as nothing.
     pub bad: Vec<BadLink>,
 }
@@ -90,15 +94,19 @@ impl BadLink {
 
 /// Lists all files below a folder, which must be given by its canonical path.
 pub(crate) fn list(root: &Path) -> io::Result<Listing> {
-    let mut walk = Walk { root, out: Listing::default(), above: Vec::new(), entered: 0 };
+    let begun = now();
+    let mut walk = Walk { root, files: BTreeMap::new(), bad: Vec::new(), above: Vec::new(), entered: 0 };
     walk.folder(root.to_path_buf(), "")?;
-    walk.out.bad.sort();
-    Ok(walk.out)
+    walk.bad.sort();
+    let stamp = Stamp::of_known(&walk.files, begun);
+    Ok(Listing { files: walk.files.into_keys().collect(), stamp, bad: walk.bad })
 }
 
 struct Walk<'a> {
     root: &'a Path,
-    out: Listing,
+    /// All files, with what tells that they change. Looked at while their folder is at hand, which is the quickest.
+    files: BTreeMap<String, Option<Stat>>,
+    bad: Vec<BadLink>,
     /// Canonical paths of the folders that are being read, outermost first.
     above: Vec<PathBuf>,
     /// How many folders were entered through links.
@@ -118,7 +126,8 @@ impl Walk<'_> {
             // Hidden links are editors' locks, which lead nowhere by design.
             let skipped = name.starts_with('.') || SKIPPED.contains(&&*name);
             if kind.is_file() {
-                self.out.files.insert(format!("{inner}{name}"));
+                let stat = entry.metadata().ok().map(|meta| Stat::of(&meta));
+                self.files.insert(format!("{inner}{name}"), stat);
             } else if !skipped && kind.is_dir() {
                 self.folder(entry.path(), &format!("{inner}{name}/"))?;
             } else if !skipped && kind.is_symlink() {
@@ -149,14 +158,15 @@ impl Walk<'_> {
                 }
             }
             Ok(target) if target.is_file() => {
-                self.out.files.insert(inner);
+                let stat = fs::metadata(path).ok().map(|meta| Stat::of(&meta));
+                self.files.insert(inner, stat);
                 return Ok(());
             }
             // A pipe or a socket: as little a file of the plugin as one that lies in it.
             Ok(_) => return Ok(()),
         };
         let target = fs::read_link(path).unwrap_or_default();
-        self.out.bad.push(BadLink { path: inner, target, why });
+        self.bad.push(BadLink { path: inner, target, why });
         Ok(())
     }
 }

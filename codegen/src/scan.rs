@@ -11,6 +11,7 @@ use hub_manifest::diagnostic::{Diagnostic, Span};
 use crate::links::{BadLink, list};
 use crate::parallel::in_parallel;
 use crate::shared;
+use crate::stamp::Stamp;
 
 /// What a manifest is called by mistake.
 const MISNAMED: &[&str] =
@@ -29,6 +30,8 @@ pub struct PluginFolder {
     pub root_index: usize,
     /// All its files, relative, with `/`, sorted.
     pub files: BTreeSet<String>,
+    /// Whether these files change.
+    pub stamp: Stamp,
     /// Links that count as nothing, sorted.
     pub links: Vec<BadLink>,
     /// Packages in the frontend's node_modules of which the page has one already.
@@ -105,6 +108,7 @@ pub fn scan(roots: &[PathBuf]) -> Result<(Vec<PluginFolder>, Vec<Diagnostic>), S
                     shown,
                     root_index,
                     files: listing.files,
+                    stamp: listing.stamp,
                     links: listing.bad,
                     installed,
                 }),
@@ -121,6 +125,23 @@ pub fn scan(roots: &[PathBuf]) -> Result<(Vec<PluginFolder>, Vec<Diagnostic>), S
         }
     }
     Ok((found, diagnostics))
+}
+
+/// The same plugin, looked at again; nothing where it is no plugin any more or cannot be read.
+pub fn scan_again(folder: &PluginFolder) -> Option<PluginFolder> {
+    let PluginFolder { name, root, shown, root_index, .. } = folder;
+    root.join("plugin.yaml").symlink_metadata().ok()?;
+    let listing = list(root).ok()?;
+    Some(PluginFolder {
+        name: name.clone(),
+        root: root.clone(),
+        shown: shown.clone(),
+        root_index: *root_index,
+        files: listing.files,
+        stamp: listing.stamp,
+        links: listing.bad,
+        installed: shared::installed(root),
+    })
 }
 
 /// An operating system's error without its number.

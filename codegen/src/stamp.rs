@@ -7,8 +7,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::digest::{Digest, RACY, Stat};
 
-/// What tells that files have not been touched since.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What tells that files have not been touched since; by default nothing does.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Stamp {
     /// Fingerprint of the names, sizes, times and inodes of all files.
     pub digest: String,
@@ -17,25 +17,31 @@ pub struct Stamp {
 }
 
 impl Stamp {
-    /// The stamp of some files of a folder; `now` is a time before anything of them was read.
-    pub fn of<'a>(folder: &Path, files: impl IntoIterator<Item = &'a String>, now: u64) -> Stamp {
+    /// The stamp of files that were looked at already; `now` is a time before that. Those of which nothing is known keep
+    /// the stamp from being settled.
+    pub(crate) fn of_known<'a>(
+        files: impl IntoIterator<Item = (&'a String, &'a Option<Stat>)>,
+        now: u64,
+    ) -> Stamp {
         let mut digest = Digest::new("stamp");
         let mut settled = true;
-        let mut path = folder.to_path_buf();
-        for file in files {
-            path.push(file);
-            match fs::metadata(&path) {
-                Ok(meta) => {
-                    let stat = Stat::of(&meta);
+        for (file, stat) in files {
+            match stat {
+                Some(stat) => {
                     settled &= stat.touched() + RACY.as_nanos() as u64 <= now;
                     digest.add(file, &stat.bytes());
                 }
-                Err(_) => settled = false,
+                None => settled = false,
             }
-            path.clear();
-            path.push(folder);
         }
         Stamp { digest: digest.finish(), settled }
+    }
+
+    /// The stamp of some files of a folder; `now` is a time before anything of them was read.
+    pub fn of<'a>(folder: &Path, files: impl IntoIterator<Item = &'a String>, now: u64) -> Stamp {
+        let stat = |file| fs::metadata(folder.join(file)).ok().map(|meta| Stat::of(&meta));
+        let known: Vec<(&String, Option<Stat>)> = files.into_iter().map(|file| (file, stat(file))).collect();
+        Stamp::of_known(known.iter().map(|(file, stat)| (*file, stat)), now)
     }
 
     /// Whether files that had this stamp are the same now that they have the other.

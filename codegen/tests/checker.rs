@@ -2,6 +2,7 @@
 
 mod fixture;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -102,12 +103,20 @@ fn every_fixture_gives_the_same_cold_warm_and_watched() {
 struct Changing {
     fixture: Fixture,
     watching: Checker,
+    /// Watches too, and is told which paths changed.
+    told: Checker,
+    touched: BTreeSet<PathBuf>,
+    /// What was found last.
+    last: Vec<String>,
 }
 
 impl Changing {
     fn new() -> Changing {
         let fixture = Fixture::new(TWO);
-        let mut changing = Changing { watching: checker(&fixture, "0.1.0"), fixture };
+        let mut told = checker(&fixture, "0.1.0");
+        told.check_again().expect("the roots can be read");
+        let watching = checker(&fixture, "0.1.0");
+        let mut changing = Changing { watching, told, touched: BTreeSet::new(), last: Vec::new(), fixture };
         changing.expect("at first", &[]);
         changing
     }
@@ -120,12 +129,28 @@ impl Changing {
         fs::read_to_string(self.path(inner)).expect("a file")
     }
 
-    fn write(&self, inner: &str, text: &str) {
-        fs::write(self.path(inner), text).expect("a file can be written");
+    /// The path of something that is going to change.
+    fn touch(&mut self, inner: &str) -> PathBuf {
+        let path = self.path(inner);
+        self.touched.insert(path.clone());
+        path
     }
 
-    fn rename(&self, from: &str, to: &str) {
-        fs::rename(self.path(from), self.path(to)).expect("it can be renamed");
+    fn write(&mut self, inner: &str, text: &str) {
+        fs::write(self.touch(inner), text).expect("a file can be written");
+    }
+
+    /// Writes a file of the web shell.
+    fn write_shell(&mut self, inner: &str, text: &str) {
+        let path = self.fixture.folder().join("host-template/shell").join(inner);
+        fs::write(&path, text).expect("a file can be written");
+        self.touched.insert(path);
+    }
+
+    fn rename(&mut self, from: &str, to: &str) {
+        let (from, to) = (self.touch(from), self.path(to));
+        fs::rename(from, &to).expect("it can be renamed");
+        self.touched.insert(to);
     }
 
     /// What is found after a change: the same anew, from the cache and by the watching checker, at once and later.
@@ -141,7 +166,15 @@ impl Changing {
             let watched = self.watching.check_again().expect("the roots can be read");
             assert_eq!(watched.diagnostics, fresh.diagnostics, "{what}: watched");
             assert_eq!(watched.plugins, fresh.plugins, "{what}: watched");
+            let told = self.told.check_touched(&std::mem::take(&mut self.touched)).expect("the roots");
+            match told {
+                Some(told) => assert_eq!(told.diagnostics, fresh.diagnostics, "{what}: told"),
+                None => {
+                    assert!(settle || what == "at first" || wanted == self.last, "{what}: told of nothing")
+                }
+            }
         }
+        self.last = wanted.iter().map(ToString::to_string).collect();
         assert!(once(fixture, "0.1.0").replayed, "{what}: an unchanged tree is not read again");
     }
 }
@@ -161,21 +194,22 @@ fn edits_are_seen() {
     tree.write("crm/backend/src/api.rs", &api);
     tree.expect("the router public again", &[]);
 
-    tree.write("finance/plugin.yaml", &tree.read("finance/plugin.yaml").replace("[crm]", "[cms]"));
+    let manifest = tree.read("finance/plugin.yaml");
+    tree.write("finance/plugin.yaml", &manifest.replace("[crm]", "[cms]"));
     tree.expect("another dependency", &["HUB032"]);
 
-    let shell = tree.fixture.folder().join("host-template/shell/src/App.tsx");
-    let app = fs::read_to_string(&shell).expect("the shell");
-    fs::write(&shell, app.replace("dashboard.view", "dashboard.vie2")).expect("a file can be written");
+    let app = fs::read_to_string(tree.fixture.folder().join("host-template/shell/src/App.tsx"));
+    tree.write_shell("src/App.tsx", &app.expect("the shell").replace("dashboard.view", "dashboard.vie2"));
     tree.expect("another key in the shell", &["HUB077", "HUB032"]);
 }
 
 #[test]
 fn an_edit_of_the_same_size_and_time_is_seen() {
     let mut tree = Changing::new();
-    let path = tree.path("crm/frontend/src/View.tsx");
+    let path = tree.touch("crm/frontend/src/View.tsx");
     let before = fs::metadata(&path).and_then(|meta| meta.modified()).expect("a time");
-    tree.write("crm/frontend/src/View.tsx", &tree.read("crm/frontend/src/View.tsx").replace("<p>", "<b>"));
+    let text = tree.read("crm/frontend/src/View.tsx");
+    tree.write("crm/frontend/src/View.tsx", &text.replace("<p>", "<b>"));
     let file = fs::File::options().write(true).open(&path).expect("a file");
     file.set_modified(before).expect("a time can be set");
     tree.expect("an edit with its time set back", &["HUB040", "HUB040"]);
@@ -184,7 +218,7 @@ fn an_edit_of_the_same_size_and_time_is_seen() {
 #[test]
 fn added_files_are_seen() {
     let mut tree = Changing::new();
-    fs::create_dir(tree.path("sales")).expect("a folder can be made");
+    fs::create_dir(tree.touch("sales")).expect("a folder can be made");
     tree.expect("an empty folder", &[]);
     tree.write("sales/plugin.yml", "");
     tree.expect("a misnamed manifest", &["HUB028"]);
@@ -197,10 +231,10 @@ fn added_files_are_seen() {
 #[test]
 fn files_that_go_are_seen() {
     let mut tree = Changing::new();
-    fs::remove_file(tree.path("crm/backend/Cargo.toml")).expect("a file can be removed");
+    fs::remove_file(tree.touch("crm/backend/Cargo.toml")).expect("a file can be removed");
     tree.expect("a crate without manifest", &["HUB073"]);
-    fs::remove_dir_all(tree.path("finance")).expect("a folder can be removed");
-    fs::remove_dir_all(tree.path("crm/backend")).expect("a folder can be removed");
+    fs::remove_dir_all(tree.touch("finance")).expect("a folder can be removed");
+    fs::remove_dir_all(tree.touch("crm/backend")).expect("a folder can be removed");
     tree.expect("a crate and a plugin gone", &["HUB073"]);
 }
 
@@ -222,16 +256,15 @@ fn new_names_are_seen() {
 #[test]
 fn packages_are_seen() {
     let mut tree = Changing::new();
-    let shell = tree.fixture.folder().join("host-template/shell/package.json");
-    fs::write(&shell, "{ \"dependencies\": { \"react\": \"19.0.0\" } }").expect("a file can be written");
+    tree.write_shell("package.json", "{ \"dependencies\": { \"react\": \"19.0.0\" } }");
     tree.write("crm/frontend/package.json", "{ \"dependencies\": { \"react\": \"^18.0.0\" } }");
     tree.expect("another React", &["HUB087"]);
-    fs::write(&shell, "{ \"dependencies\": { \"react\": \"18.0.0\" } }").expect("a file can be written");
+    tree.write_shell("package.json", "{ \"dependencies\": { \"react\": \"18.0.0\" } }");
     tree.expect("the same React", &[]);
-    fs::remove_file(&shell).expect("a file can be removed");
+    tree.write_shell("package.json", "{}");
     tree.expect("no React in the shell", &[]);
     let own = "crm/frontend/node_modules/react-dom";
-    fs::create_dir_all(tree.path(own)).expect("folders can be made");
+    fs::create_dir_all(tree.touch(own)).expect("folders can be made");
     tree.write(&format!("{own}/package.json"), "{}");
     tree.expect("a package in node_modules", &["HUB087"]);
 }

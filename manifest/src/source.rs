@@ -94,7 +94,8 @@ impl<T> Spanned<T> {
     }
 }
 
-/// A path's last component, for sentences.
-pub(crate) fn name_of(file: &Path) -> String {
+/// A path's last component, for sentences: what a warning or an error says goes into releases, which name no folder of
+/// the machine that made them. The place of a finding holds the whole path.
+pub fn name_of(file: &Path) -> String {
     file.file_name().map_or_else(|| file.display().to_string(), |name| name.to_string_lossy().into_owned())
 }

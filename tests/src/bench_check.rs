@@ -1,5 +1,5 @@
-//! `cargo xtask check` over generated trees: cold and warm, time and memory, beside what a bundler and cargo take for
-//! the same modules and crates in the same run.
+//! `cargo xtask check` over generated trees: cold, unchanged and watching, time and memory, beside what a bundler and
+//! cargo take for the same modules and crates in the same run.
 
 use std::fs;
 use std::io::{self, Write};
@@ -9,6 +9,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::bench_check_tree as tree;
+use crate::bench_check_watch as watch;
 
 /// Number of plugins that the targets speak of.
 const TARGET_SIZE: usize = 1000;
@@ -57,7 +58,7 @@ pub fn run(
     writeln!(report, "check: wall and CPU seconds, peak memory in MB (medians of {rounds})")?;
     writeln!(
         report,
-        "{:>7}  {:<22} {:>8} {:>8} {:>8} {:>12}",
+        "{:>7}  {:<23} {:>7} {:>8} {:>8} {:>12}",
         "plugins", "tool", "wall s", "cpu s", "MB", "hub cold / it"
     )?;
     let mut figures = Vec::new();
@@ -101,14 +102,21 @@ pub fn run(
                 false => format!("{:.2}", cold.wall / cost.wall),
             };
             let Cost { wall, cpu, memory } = cost;
-            writeln!(report, "{size:>7}  {name:<22} {wall:>8.3} {cpu:>8.2} {memory:>8.1} {ratio:>12}")?;
+            writeln!(report, "{size:>7}  {name:<23} {wall:>7.3} {cpu:>8.2} {memory:>8.1} {ratio:>12}")?;
         }
         cold_at.push((size, cold.wall));
+        let edited = folder.join("plugins").join(tree::slug(size / 2)).join("frontend/src/Panel.tsx");
+        let watched = watch::measure(check(false), &edited, 4 * rounds)?;
+        let (name, none) = ("hub check --watch, edit", "");
+        let watch::Watched { edit, memory } = watched;
+        writeln!(report, "{size:>7}  {name:<23} {edit:>7.3} {none:>8} {memory:>8.1}")?;
         if peers {
             let figure = |what: &str, value, most| Figure { what: what.to_string(), value, most };
             figures.push(figure("seconds at 1000 plugins, cache cold", cold.wall, 0.5));
             figures.push(figure("seconds at 1000 plugins, nothing changed", medians[1].wall, 0.1));
-            figures.push(figure("MB at 1000 plugins", cold.memory.max(medians[1].memory), 200.0));
+            figures.push(figure("seconds at 1000 plugins, from an edit to its answer", watched.edit, 0.1));
+            let memory = cold.memory.max(medians[1].memory).max(watched.memory);
+            figures.push(figure("MB at 1000 plugins", memory, 200.0));
         }
     }
     let at = |size| cold_at.iter().find(|(known, _)| *known == size).map(|(_, wall)| *wall);

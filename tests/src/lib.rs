@@ -5,6 +5,7 @@ pub mod bench_bundle;
 pub mod bench_bundle_app;
 pub mod bench_check;
 pub mod bench_check_tree;
+pub mod bench_check_watch;
 pub mod bench_host;
 pub mod host;
 pub mod release;

@@ -62,7 +62,9 @@ pub fn xtask<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command
         Some(program) => Command::new(program),
         None => {
             let mut cargo = Command::new(env!("CARGO"));
-            cargo.args(["run", "--quiet", "--package", "xtask", "--"]);
+            // A test may start it in another folder.
+            cargo.args(["run", "--quiet", "--package", "xtask", "--manifest-path"]);
+            cargo.arg(repo().join("Cargo.toml")).arg("--");
             cargo
         }
     };

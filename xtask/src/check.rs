@@ -26,7 +26,7 @@ pub fn roots(repo: &Repo, named: &[PathBuf]) -> Vec<PathBuf> {
 pub fn run(command: &CheckCommand) -> Outcome {
     let args = &command.check;
     match command {
-        CheckCommand { watch: true, .. } => crate::watch::run(args),
+        CheckCommand { watch: true, .. } => crate::check_watch::run(args),
         CheckCommand { dbt: true, .. } | CheckCommand { types: true, .. } => with_tools(command),
         _ => once(args),
     }

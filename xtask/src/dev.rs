@@ -18,12 +18,14 @@ use crate::check::{plan, roots};
 use crate::cli::{CheckArgs, DevArgs};
 use crate::progress::{Display, seconds};
 use crate::report::Report;
-use crate::watch::watch;
+use crate::watch::{channel, next, watch};
 
 /// How long the disk must be quiet before a build starts: editors write a file in several steps.
 const QUIET: Duration = Duration::from_millis(60);
 /// The list of override chains, in a release.
 const OVERRIDES: &str = "overrides.manifest.json";
+/// What tools write into the folders that are watched.
+const IGNORED: &[&str] = &["target", "node_modules", ".git", "dbt_packages", "logs", "__pycache__"];
 
 /// Runs `dev` until it is interrupted.
 pub fn run(args: &DevArgs) -> Outcome {
@@ -40,8 +42,13 @@ pub fn run(args: &DevArgs) -> Outcome {
     };
     let mut watched = roots(&repo, &args.plugins);
     watched.extend(["host-template", "macros", "manifest"].map(|name| repo.root.join(name)));
-    let changes = match watch(&watched, QUIET) {
-        Ok(changes) => changes,
+    let (sender, receiver) = channel();
+    // Changes are told by canonical paths; a folder that is not there is for the watch to refuse.
+    let canonical = |folder: &PathBuf| folder.canonicalize().unwrap_or_else(|_| folder.clone());
+    let below: Vec<PathBuf> = watched.iter().map(canonical).collect();
+    let folders: Vec<(PathBuf, bool)> = below.iter().map(|folder| (folder.clone(), true)).collect();
+    let _watch = match watch(&folders, sender, move |path| counts(path, &below)) {
+        Ok(watch) => watch,
         Err(error) => {
             eprintln!("error: cannot watch for changes: {error}");
             return Outcome::Machine;
@@ -67,12 +74,19 @@ pub fn run(args: &DevArgs) -> Outcome {
         } else if server.child.is_some() {
             eprintln!("the last good build is still served: http://{}", args.listen);
         }
-        if changes.receiver.recv().is_err() {
-            return Outcome::Done;
-        }
         // What came while building is part of the next build.
-        while changes.receiver.try_recv().is_ok() {}
+        match next(&receiver, QUIET, Duration::MAX) {
+            Some((_, changes)) if !changes.stop => {}
+            _ => return Outcome::Done,
+        }
     }
+}
+
+/// Whether a change of this path can change the platform. Names above the watched folders do not matter.
+fn counts(path: &Path, folders: &[PathBuf]) -> bool {
+    let ignored = |name: &str| IGNORED.contains(&name) || name.starts_with('.') || name.ends_with('~');
+    let inner = folders.iter().find_map(|folder| path.strip_prefix(folder).ok()).unwrap_or(path);
+    !inner.components().any(|part| part.as_os_str().to_str().is_some_and(ignored))
 }
 
 /// One build; nothing where it failed, with the reason printed.

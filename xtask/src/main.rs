@@ -3,12 +3,14 @@
 mod bench;
 mod build;
 mod check;
+mod check_watch;
 mod cli;
 mod dev;
 mod diff;
 mod docs;
 mod explain;
 mod fuzz;
+mod interrupt;
 mod new_plugin;
 mod progress;
 mod report;

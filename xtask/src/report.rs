@@ -50,6 +50,11 @@ impl Report {
         }
     }
 
+    /// How many findings there are so far.
+    pub fn counts(&self) -> Counts {
+        Counts::of(&self.findings)
+    }
+
     /// Whether the findings so far end the command. With `keep_going` errors of plugins that are left out do not.
     pub fn stops(&self, keep_going: bool) -> bool {
         let errors = self.findings.iter().filter(|finding| finding.is_error());

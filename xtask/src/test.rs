@@ -1,12 +1,14 @@
 //! `cargo xtask test`: everything the project checks, one step after the other, the end-to-end tests last.
 
 use std::ffi::OsString;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use hub_codegen::pipeline::{Profile, Repo};
-use hub_codegen::{compile, npm};
+use hub_codegen::{compile, npm, scaffold};
+use toml_edit::DocumentMut;
 
 use crate::Outcome;
 use crate::cli::TestArgs;
@@ -115,6 +117,7 @@ fn steps<'a>(repo: &'a Repo, machine: &'a Machine) -> Vec<Step<'a>> {
     add(true, "host", Box::new(|| host(repo)));
     let plugins = ["--manifest-path", "plugins/Cargo.toml", "--workspace"];
     add(true, "plugins and the golden host", Box::new(move || like_the_host(repo, &plugins)));
+    add(true, "a new plugin's own tests", Box::new(|| new_plugin(repo)));
     add(machine.python, "dbt projects", Box::new(|| dbt_projects(repo)));
     add(machine.python, "Python environment with dbt", Box::new(|| python_environment(repo)));
     add(
@@ -148,6 +151,27 @@ fn like_the_host(repo: &Repo, arguments: &[&str]) -> Result<(), String> {
     command.env("CARGO_ENCODED_RUSTFLAGS", compile::rustflags(&staged, &repo.target));
     command.env_remove("RUSTFLAGS");
     pass(command)
+}
+
+/// A plugin as `new-plugin` makes it passes the tests that it comes with, as a crate by itself. It is given the versions
+/// and the profile of the plugins' workspace, so that all it depends on is built already.
+fn new_plugin(repo: &Repo) -> Result<(), String> {
+    let root = repo.target.join("test/new-plugin");
+    let told = |error: std::io::Error| format!("cannot make {}: {error}", root.display());
+    if root.exists() {
+        fs::remove_dir_all(&root).map_err(told)?;
+    }
+    let made = scaffold::new_plugin(&repo.root, &root, "patient-flow");
+    made.map_err(|error| format!("no plugin was made: {error:?}"))?;
+    let (plugins, backend) = (repo.root.join("plugins"), root.join("patient-flow/backend"));
+    fs::copy(plugins.join("Cargo.lock"), backend.join("Cargo.lock")).map_err(told)?;
+    let text = fs::read_to_string(plugins.join("Cargo.toml")).map_err(told)?;
+    let mut settings: DocumentMut = text.parse().map_err(|error| format!("plugins/Cargo.toml: {error}"))?;
+    settings.as_table_mut().retain(|key, _| key == "profile");
+    let profile = root.join("profile.toml");
+    fs::write(&profile, settings.to_string()).map_err(told)?;
+    let (profile, manifest) = (profile.to_string_lossy(), backend.join("Cargo.toml"));
+    like_the_host(repo, &["--offline", "--config", &profile, "--manifest-path", &manifest.to_string_lossy()])
 }
 
 /// Tests of the runtime and its macros. Cargo names a build after the crate's place in its workspace, and the staged

@@ -1,143 +1,138 @@
-//! Watches folders for changes, for `dev` and `check --watch`; and `check --watch` itself.
+//! Tells what changes in folders, for `dev` and `check --watch`.
 
-use std::io::{IsTerminal, Write};
-use std::os::unix::fs::MetadataExt;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-use hub_codegen::failure::Finding;
-use hub_codegen::pipeline::{Checker, Repo};
-use notify_debouncer_full::notify::{self, EventKind, RecursiveMode};
-use notify_debouncer_full::{DebounceEventResult, new_debouncer};
+use notify::event::Flag;
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 
-use crate::Outcome;
-use crate::check::{roots, summary};
-use crate::cli::{CheckArgs, MessageFormat};
-use crate::report::Report;
+/// Longest wait for a disk that does not become quiet.
+const LONGEST: Duration = Duration::from_millis(500);
 
-/// How long the disk must be quiet before a check starts.
-const QUIET: Duration = Duration::from_millis(20);
-/// How often a root that is not there is looked for, and one that is there is told from its successor.
-const LOOK: Duration = Duration::from_millis(500);
-/// What tools write into the folders that are watched.
-const IGNORED: &[&str] = &["target", "node_modules", ".git", "dbt_packages", "logs", "__pycache__"];
-
-/// Runs `check --watch` until it is interrupted.
-pub fn run(args: &CheckArgs) -> Outcome {
-    let repo = Repo::find();
-    let roots = roots(&repo, &args.plugins);
-    let mut checker = match Checker::new(&repo, &roots, &repo.version) {
-        Ok(checker) => checker,
-        Err(error) => return Report::new(args).usage(&error.to_string()),
-    };
-    let mut watched = roots;
-    watched.push(repo.shell().join("src"));
-    loop {
-        // Watched first and checked then: what changes in between is told of.
-        let identity = identities(&watched);
-        let there: Vec<PathBuf> = watched.iter().filter(|folder| folder.is_dir()).cloned().collect();
-        let changes = match watch(&there, QUIET) {
-            Ok(changes) => changes,
-            // A folder that vanished just now is looked for again; a limit of the system stays.
-            Err(error)
-                if matches!(error.kind, notify::ErrorKind::PathNotFound | notify::ErrorKind::Io(_)) =>
-            {
-                std::thread::sleep(LOOK);
-                continue;
-            }
-            Err(error) => {
-                eprintln!("error: cannot watch for changes: {error}");
-                return Outcome::Machine;
-            }
-        };
-        round(&mut checker, args);
-        loop {
-            match changes.receiver.recv_timeout(LOOK) {
-                Ok(()) => {
-                    while changes.receiver.try_recv().is_ok() {}
-                    if identities(&watched) != identity {
-                        break;
-                    }
-                    round(&mut checker, args);
-                }
-                // A watch follows the folder, not its name.
-                Err(RecvTimeoutError::Timeout) if identities(&watched) != identity => break,
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return Outcome::Done,
-            }
-        }
-    }
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// A file or folder of this path was made, changed or removed.
+    Path(PathBuf),
+    /// More changed than can be told.
+    Anything,
+    /// Whoever waits should end.
+    Stop,
 }
 
-/// Checks once and says what was found, and how long it took.
-fn round(checker: &mut Checker, args: &CheckArgs) {
-    let begun = Instant::now();
-    let checked = checker.check_again();
-    let took = begun.elapsed();
-    let human = args.message_format == MessageFormat::Human;
-    if human && std::io::stderr().is_terminal() {
-        // The screen anew, with what was on it still to be scrolled back to.
-        eprint!("\x1b[H\x1b[2J");
-    }
-    let mut report = Report::new(args);
-    match checked {
-        Ok(checked) => {
-            let text = summary(checked.plugins);
-            report.add(checked.diagnostics.into_iter().map(Finding::from));
-            report.finish(&text);
-        }
-        Err(error) => {
-            report.usage(&error.to_string());
-        }
-    }
-    if human {
-        eprintln!("checked in {} ms; watching for changes", took.as_millis());
-    }
-    let _ = std::io::stdout().flush();
+/// What happened in a while.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// All paths that changed.
+    pub paths: BTreeSet<PathBuf>,
+    /// Whether there may be more of them.
+    pub anything: bool,
+    /// Whether whoever waits should end.
+    pub stop: bool,
 }
 
-/// Device and inode of each folder; nothing for one that is not there.
-fn identities(folders: &[PathBuf]) -> Vec<Option<(u64, u64)>> {
-    let identity = |folder: &PathBuf| std::fs::metadata(folder).ok().map(|meta| (meta.dev(), meta.ino()));
-    folders.iter().map(identity).collect()
+impl Changes {
+    fn add(&mut self, change: Change) {
+        match change {
+            Change::Path(path) => drop(self.paths.insert(path)),
+            Change::Anything => self.anything = true,
+            Change::Stop => self.stop = true,
+        }
+    }
 }
 
 /// A running watch: it ends when it is dropped.
-pub struct Changes {
-    /// Hears of every change, once the disk is quiet.
-    pub receiver: Receiver<()>,
-    _watch: Box<dyn std::any::Any>,
+pub struct Watch {
+    _watcher: RecommendedWatcher,
 }
 
-/// Watches folders, new and removed files and folders too; says so once the disk was quiet for a while.
-pub fn watch(folders: &[PathBuf], quiet: Duration) -> Result<Changes, notify::Error> {
-    let (sender, receiver) = mpsc::channel();
-    let below: Vec<PathBuf> = folders.to_vec();
-    let told = move |result: DebounceEventResult| {
-        let relevant = match result {
-            Ok(events) => events.iter().any(|event| {
-                !matches!(event.kind, EventKind::Access(_))
-                    && event.paths.iter().any(|path| counts(path, &below))
-            }),
-            // An overflow of the queue: something changed, whatever it was.
-            Err(_) => true,
-        };
-        if relevant {
-            // Fails only while the program ends.
-            let _ = sender.send(());
+/// Watches folders, new and removed files and folders too, and everything below where that is wanted. What happens at a
+/// path that counts is sent on.
+pub fn watch(
+    folders: &[(PathBuf, bool)],
+    sender: Sender<Change>,
+    counts: impl Fn(&Path) -> bool + Send + 'static,
+) -> notify::Result<Watch> {
+    // A failed send means that nobody waits any more: the program ends.
+    let send = move |change| drop(sender.send(change));
+    let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| match event {
+        Ok(event) if event.attrs.flag() == Some(Flag::Rescan) => send(Change::Anything),
+        Ok(event) if matches!(event.kind, EventKind::Access(_)) => {}
+        Ok(event) => {
+            event.paths.into_iter().filter(|path| counts(path)).for_each(|path| send(Change::Path(path)))
         }
-    };
-    let mut debouncer = new_debouncer(quiet, None, told)?;
-    for folder in folders {
-        debouncer.watch(folder, RecursiveMode::Recursive)?;
+        Err(_) => send(Change::Anything),
+    })?;
+    for (folder, below) in folders {
+        let mode = if *below { RecursiveMode::Recursive } else { RecursiveMode::NonRecursive };
+        watcher.watch(folder, mode)?;
     }
-    Ok(Changes { receiver, _watch: Box::new(debouncer) })
+    Ok(Watch { _watcher: watcher })
 }
 
-/// Whether a change of this path can change the platform. Names above the watched folders do not matter.
-fn counts(path: &Path, folders: &[PathBuf]) -> bool {
-    let ignored = |name: &str| IGNORED.contains(&name) || name.starts_with('.') || name.ends_with('~');
-    let inner = folders.iter().find_map(|folder| path.strip_prefix(folder).ok()).unwrap_or(path);
-    !inner.components().any(|part| part.as_os_str().to_str().is_some_and(ignored))
+/// Waits for a change and for the quiet after it; gives when the first change came, and all of them. Nothing where none
+/// came in `patience`.
+pub fn next(receiver: &Receiver<Change>, quiet: Duration, patience: Duration) -> Option<(Instant, Changes)> {
+    let mut changes = Changes::default();
+    match receiver.recv_timeout(patience) {
+        Ok(change) => changes.add(change),
+        Err(RecvTimeoutError::Timeout) => return None,
+        Err(RecvTimeoutError::Disconnected) => changes.stop = true,
+    }
+    let begun = Instant::now();
+    while !changes.stop && begun.elapsed() < LONGEST {
+        match receiver.recv_timeout(quiet) {
+            Ok(change) => changes.add(change),
+            Err(_) => break,
+        }
+    }
+    Some((begun, changes))
+}
+
+/// A way to tell of changes, and its other end.
+pub fn channel() -> (Sender<Change>, Receiver<Change>) {
+    mpsc::channel()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOON: Duration = Duration::from_millis(20);
+    const LATE: Duration = Duration::from_secs(10);
+
+    #[test]
+    fn changes_are_told_together_once_the_disk_is_quiet() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        let (sender, receiver) = channel();
+        let _watch = watch(&[(root.clone(), true)], sender, |path| !path.ends_with("x~")).unwrap();
+        assert_eq!(next(&receiver, SOON, SOON), None);
+
+        std::fs::write(root.join("x~"), "").unwrap();
+        assert_eq!(next(&receiver, SOON, SOON), None, "a path that does not count");
+
+        std::fs::create_dir(root.join("a")).unwrap();
+        std::fs::write(root.join("b"), "").unwrap();
+        let (_, changes) = next(&receiver, SOON, LATE).unwrap();
+        assert_eq!(changes.paths, BTreeSet::from([root.join("a"), root.join("b")]));
+        assert!(!changes.stop && !changes.anything);
+
+        std::fs::write(root.join("a/c"), "").unwrap();
+        let (_, changes) = next(&receiver, SOON, LATE).unwrap();
+        assert_eq!(changes.paths, BTreeSet::from([root.join("a/c")]), "a file of a new folder");
+        std::fs::read(root.join("a/c")).unwrap();
+        assert_eq!(next(&receiver, SOON, SOON), None, "reading changes nothing");
+    }
+
+    #[test]
+    fn a_stop_ends_the_wait() {
+        let (sender, receiver) = channel();
+        sender.send(Change::Stop).unwrap();
+        assert!(next(&receiver, LATE, LATE).unwrap().1.stop);
+        drop(sender);
+        assert!(next(&receiver, LATE, LATE).unwrap().1.stop, "nobody is left to tell of changes");
+    }
 }

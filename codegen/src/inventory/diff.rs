@@ -8,6 +8,9 @@ use serde::Serialize;
 
 use super::{Inventory, Package, Plugin};
 
+/// The packages of one kind that a plugin brings.
+type PackagesOf = fn(&Plugin) -> &[Package];
+
 /// What a change is about; printed in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -382,7 +385,7 @@ impl Changes {
 
     fn packages(&mut self, before: &Inventory, after: &Inventory) {
         type Versions = BTreeMap<(String, String), BTreeSet<String>>;
-        let versions = |inventory: &Inventory, of: fn(&Plugin) -> &[Package]| -> Versions {
+        let versions = |inventory: &Inventory, of: PackagesOf| -> Versions {
             let mut out = Versions::new();
             for plugin in &inventory.plugins {
                 for package in of(plugin) {
@@ -392,8 +395,7 @@ impl Changes {
             }
             out
         };
-        let kinds: [(&str, fn(&Plugin) -> &[Package]); 2] =
-            [("", |plugin| &plugin.crates), ("npm ", |plugin| &plugin.npm)];
+        let kinds: [(&str, PackagesOf); 2] = [("", |plugin| &plugin.crates), ("npm ", |plugin| &plugin.npm)];
         for (kind, of) in kinds {
             for ((name, plugin), old, new) in paired(&versions(before, of), &versions(after, of)) {
                 self.package(&format!("{kind}{name}"), Some(plugin), old, new);

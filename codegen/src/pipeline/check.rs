@@ -3,7 +3,7 @@
 //! Two memories serve it. The cache on disk answers at once where nothing at all has changed since some earlier run.
 //! A [`Checker`] that stays alive keeps what it read and reads only plugins whose files changed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -16,9 +16,8 @@ use super::{FrontError, Repo, cache};
 use crate::digest::{Digest, Stat};
 use crate::links;
 use crate::load::{LoadedPlugin, load_each};
-use crate::parallel::in_parallel;
 use crate::resolve::{Platform, resolve};
-use crate::scan::{PluginFolder, scan};
+use crate::scan::{PluginFolder, scan, scan_again};
 use crate::stamp::{Stamp, now};
 
 /// What a check found.
@@ -32,18 +31,15 @@ pub struct Checked {
     pub replayed: bool,
 }
 
-/// What is known of a plugin beside what it holds.
-struct Known {
-    stamp: Stamp,
-    found: Vec<Diagnostic>,
-}
-
 /// Checks the same roots any number of times.
 pub struct Checker {
     repo: Repo,
     roots: Vec<PathBuf>,
     loaded: Vec<LoadedPlugin>,
-    known: Vec<Known>,
+    /// What was found in each of them alone.
+    found: Vec<Vec<Diagnostic>>,
+    /// What was found where there is no plugin.
+    scanned: Vec<Diagnostic>,
     platform: Platform,
     shell: Option<Stamp>,
 }
@@ -56,7 +52,8 @@ impl Checker {
             repo: repo.clone(),
             roots: roots.to_vec(),
             loaded: Vec::new(),
-            known: Vec::new(),
+            found: Vec::new(),
+            scanned: Vec::new(),
             platform: Platform {
                 version,
                 shell: Vec::new(),
@@ -82,20 +79,89 @@ impl Checker {
         self.round(false)
     }
 
+    /// The folders that are looked at, and whether everything below them is, too.
+    pub fn folders(&self) -> Vec<(PathBuf, bool)> {
+        let roots = self.roots.iter().map(|root| (root.clone(), true));
+        roots.chain(self.platform_folders()).collect()
+    }
+
+    /// The folders that [`platform`] looks at.
+    fn platform_folders(&self) -> [(PathBuf, bool); 3] {
+        let shell = self.repo.shell();
+        [(shell.join("src"), true), (shell, false), (self.repo.migrations(), false)]
+    }
+
+    /// Checks after a change at these absolute paths, and nowhere else, since this checker's last time; nothing where the
+    /// change is of no account. Only the plugins that the paths lie in are looked at.
+    pub fn check_touched(&mut self, paths: &BTreeSet<PathBuf>) -> Result<Option<Checked>, FrontError> {
+        let begun = now();
+        let Some(touched) = self.touched(paths) else { return self.check_again().map(Some) };
+        let mut changed = Vec::new();
+        for at in touched {
+            let known = &self.loaded[at].folder;
+            // A plugin that is none any more, or a new one, may change what is found beside it.
+            let Some(folder) = scan_again(known) else { return self.check_again().map(Some) };
+            if !is_same(known, &folder) {
+                changed.push((at, folder));
+            }
+        }
+        let shell = self.shell_stamp(begun);
+        let same_shell = self.shell.as_ref().is_some_and(|known| known.holds(&shell));
+        if changed.is_empty() && same_shell {
+            return Ok(None);
+        }
+        let (places, folders): (Vec<usize>, Vec<PluginFolder>) = changed.into_iter().unzip();
+        for (at, (plugin, found)) in places.into_iter().zip(load_each(folders)) {
+            self.loaded[at] = plugin;
+            self.found[at] = found;
+        }
+        self.read_platform(shell);
+        Ok(Some(self.resolve()))
+    }
+
+    /// The plugins that these paths lie in, by their places; nothing where they tell of more than changed plugins.
+    fn touched(&self, paths: &BTreeSet<PathBuf>) -> Option<BTreeSet<usize>> {
+        let roots: Vec<PathBuf> =
+            self.roots.iter().map(|root| root.canonicalize()).collect::<Result<_, _>>().ok()?;
+        let platform = self.platform_folders();
+        let mut touched = BTreeSet::new();
+        for path in paths {
+            let mut found = platform.iter().any(|(folder, _)| path.starts_with(folder));
+            for (index, inner) in roots
+                .iter()
+                .enumerate()
+                .filter_map(|(index, root)| path.strip_prefix(root).ok().map(|inner| (index, inner)))
+            {
+                let mut parts = inner.components();
+                let name = parts.next()?.as_os_str();
+                parts.next()?;
+                let is_in = |plugin: &LoadedPlugin| {
+                    plugin.folder.root_index == index && name == plugin.folder.name.as_str()
+                };
+                let known = &self.loaded.iter().find(|plugin| is_in(plugin))?.folder.root;
+                // The same folder may be linked to from several places, of which the system tells one.
+                let places = self.loaded.iter().enumerate();
+                touched.extend(places.filter(|(_, plugin)| plugin.folder.root == *known).map(|(at, _)| at));
+                found = true;
+            }
+            if !found {
+                return None;
+            }
+        }
+        Some(touched)
+    }
+
     fn round(&mut self, cached: bool) -> Result<Checked, FrontError> {
         let begun = now();
-        let (folders, mut found) = scan(&self.roots).map_err(FrontError::Scan)?;
-        let stamped = in_parallel(folders, |folder| {
-            let stamp = Stamp::of(&folder.root, &folder.files, begun);
-            (folder, stamp)
-        });
+        let (folders, found) = scan(&self.roots).map_err(FrontError::Scan)?;
         let shell = self.shell_stamp(begun);
-        let settled = shell.settled && stamped.iter().all(|(_, stamp)| stamp.settled);
+        let settled = shell.settled && folders.iter().all(|folder| folder.stamp.settled);
         let key = (cached && settled).then(|| {
             let mut key = self.environment();
             key.add("shell", shell.digest.as_bytes());
-            for (folder, stamp) in &stamped {
-                let PluginFolder { name, root, shown, root_index, files: _, links, installed } = folder;
+            for folder in &folders {
+                let PluginFolder { name, root, shown, root_index, files: _, stamp, links, installed } =
+                    folder;
                 let rest = (name, root, shown, root_index, links, installed);
                 key.add(&stamp.digest, format!("{rest:?}").as_bytes());
             }
@@ -106,47 +172,51 @@ impl Checker {
             return Ok(checked);
         }
 
-        self.read(stamped);
-        if !self.shell.as_ref().is_some_and(|known| known.holds(&shell)) {
-            self.platform = platform(&self.repo, self.platform.version.clone());
-            self.shell = Some(shell);
-        }
-        found.extend(self.known.iter().flat_map(|known| known.found.iter().cloned()));
-        let resolved = resolve(&self.loaded, &self.platform, found);
-        let checked =
-            Checked { diagnostics: resolved.diagnostics, plugins: resolved.plugins, replayed: false };
+        self.read(folders);
+        self.read_platform(shell);
+        self.scanned = found;
+        let checked = self.resolve();
         if let Some(key) = key {
             cache::remember(&self.cache(), &key, &checked);
         }
         Ok(checked)
     }
 
-    /// Reads the plugins that are new or changed, and forgets those that are gone.
-    fn read(&mut self, stamped: Vec<(PluginFolder, Stamp)>) {
-        let before = std::mem::take(&mut self.loaded).into_iter().zip(std::mem::take(&mut self.known));
-        let mut before: HashMap<PathBuf, (LoadedPlugin, Known)> =
-            before.map(|(plugin, known)| (plugin.folder.shown.clone(), (plugin, known))).collect();
-        let mut kept = Vec::with_capacity(stamped.len());
-        let mut changed = Vec::new();
-        let mut stamps = Vec::new();
-        for (folder, stamp) in stamped {
-            match before.remove(&folder.shown) {
-                Some((plugin, known)) if known.stamp.holds(&stamp) && plugin.folder == folder => {
-                    kept.push(Some((plugin, known)));
-                }
-                _ => {
-                    kept.push(None);
-                    changed.push(folder);
-                    stamps.push(stamp);
-                }
-            }
+    /// Reads what plugins are resolved against, where it is not what it was.
+    fn read_platform(&mut self, stamp: Stamp) {
+        if !self.shell.as_ref().is_some_and(|known| known.holds(&stamp)) {
+            self.platform = platform(&self.repo, self.platform.version.clone());
+            self.shell = Some(stamp);
         }
-        let read = load_each(changed).into_iter().zip(stamps);
-        let mut read = read.map(|((plugin, found), stamp)| (plugin, Known { stamp, found }));
+    }
+
+    /// What all that was read comes to.
+    fn resolve(&self) -> Checked {
+        let mut found = self.scanned.clone();
+        found.extend(self.found.iter().flatten().cloned());
+        let resolved = resolve(&self.loaded, &self.platform, found);
+        Checked { diagnostics: resolved.diagnostics, plugins: resolved.plugins, replayed: false }
+    }
+
+    /// Reads the plugins that are new or changed, and forgets those that are gone.
+    fn read(&mut self, folders: Vec<PluginFolder>) {
+        let before = std::mem::take(&mut self.loaded).into_iter().zip(std::mem::take(&mut self.found));
+        let mut before: HashMap<PathBuf, (LoadedPlugin, Vec<Diagnostic>)> =
+            before.map(|(plugin, found)| (plugin.folder.shown.clone(), (plugin, found))).collect();
+        let mut kept = Vec::with_capacity(folders.len());
+        let mut changed = Vec::new();
+        for folder in folders {
+            let known = before.remove(&folder.shown).filter(|(plugin, _)| is_same(&plugin.folder, &folder));
+            if known.is_none() {
+                changed.push(folder);
+            }
+            kept.push(known);
+        }
+        let mut read = load_each(changed).into_iter();
         for place in kept {
-            if let Some((plugin, known)) = place.or_else(|| read.next()) {
+            if let Some((plugin, found)) = place.or_else(|| read.next()) {
                 self.loaded.push(plugin);
-                self.known.push(known);
+                self.found.push(found);
             }
         }
     }
@@ -186,6 +256,11 @@ impl Checker {
         key.add("roots", format!("{:?}", self.roots).as_bytes());
         key
     }
+}
+
+/// Whether what was read of a folder still holds.
+fn is_same(read: &PluginFolder, now: &PluginFolder) -> bool {
+    read.stamp.holds(&now.stamp) && read == now
 }
 
 fn current() -> PathBuf {

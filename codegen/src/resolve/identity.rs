@@ -49,10 +49,10 @@ fn is_called_as_its_folder(plugin: &LoadedPlugin) -> bool {
 pub fn shadows(unique: &BTreeMap<&str, &LoadedPlugin>, shadowed: &[&LoadedPlugin]) -> Vec<Diagnostic> {
     let warning = |plugin: &&LoadedPlugin| {
         let first = unique.get(plugin.slug())?;
-        let kept = first.folder.shown.display();
-        let found =
-            Diagnostic::warning("HUB031", format!("the plugin `{}` is shadowed by {kept}", plugin.slug()))
-                .help("earlier `--plugins` folders win; remove one of the two to silence this");
+        // The plan keeps what warnings say, so the sentence names no folder of this machine; the place beside it does.
+        let message = format!("the plugin `{}` is shadowed by one in an earlier root", plugin.slug());
+        let found = Diagnostic::warning("HUB031", message)
+            .help("earlier `--plugins` folders win; remove one of the two to silence this");
         Some(beside_the_first(plugin, first, found))
     };
     shadowed.iter().filter_map(warning).collect()

@@ -29,13 +29,10 @@ pub fn check(context: &mut Context<'_>, platform: &Platform) {
         found.extend(plugin.migrations.unordered.iter().map(|wrong| unordered(plugin, wrong)));
     }
     if plugins.iter().any(|plugin| !plugin.migrations.files.is_empty()) {
-        match Database::open(platform) {
-            Ok(database) => {
-                found.extend(plugins.iter().filter_map(|plugin| failure(&database, plugin)));
-            }
-            // Not the plugins' mistake: the host's own start would tell of it.
-            Err(_) => {}
-        }
+        // Without a database it is not the plugins' mistake: the host's own start would tell of it.
+        let database = Database::open(platform).ok();
+        let failures = |database| plugins.iter().filter_map(move |plugin| failure(database, plugin));
+        found.extend(database.iter().flat_map(failures));
     }
     context.diagnostics.extend(found);
 }

@@ -105,13 +105,16 @@ fn warn_of_repeats(context: &mut Context<'_>, plugin: &LoadedPlugin, project: &P
     }
 }
 
+/// Another project, and the models that both have: name, file, and the other's file.
+type Shared<'a> = (Placed<'a>, Vec<(&'a str, &'a str, &'a str)>);
+
 /// Models of two projects with one name: told once for each other project, with the first of the models.
 fn warn_of_shared_models<'a>(
     context: &mut Context<'_>,
     placed: Placed<'a>,
     models: &mut BTreeMap<&'a str, (Placed<'a>, &'a str)>,
 ) {
-    let mut shared: BTreeMap<&str, (Placed<'_>, Vec<(&str, &str, &str)>)> = BTreeMap::new();
+    let mut shared: BTreeMap<&str, Shared<'_>> = BTreeMap::new();
     for (model, file) in &placed.project.models {
         match models.get(model.as_str()) {
             Some((owner, other)) if owner.name != placed.name => {

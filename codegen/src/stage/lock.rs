@@ -166,7 +166,7 @@ mod tests {
             source: "registry+https://example.org".into(),
             checksum: None,
         };
-        assert_eq!(added, [b.clone()]);
+        assert_eq!(added, std::slice::from_ref(&b));
 
         // Written down, they are no longer cargo's choice.
         let seeded = with_packages(&repo, std::slice::from_ref(&b));

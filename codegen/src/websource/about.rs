@@ -36,8 +36,8 @@ fn last_comment(text: &str) -> Option<(usize, &str)> {
         let rest = &text[start..];
         if rest.starts_with("//") {
             at = rest.find('\n').map_or(text.len(), |end| start + end);
-        } else if rest.starts_with("/*") {
-            let end = rest[2..].find("*/").map_or(text.len(), |end| start + 2 + end);
+        } else if let Some(inside) = rest.strip_prefix("/*") {
+            let end = inside.find("*/").map_or(text.len(), |end| start + 2 + end);
             if rest.starts_with("/**") && end > start + 2 {
                 found = Some((start + 3, &text[start + 3..end]));
             }

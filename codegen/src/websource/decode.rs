@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use hub_manifest::diagnostic::{Diagnostic, Span};
+use hub_manifest::source::name_of;
 
 /// Largest source file that is read: no hand-written module comes near it.
 pub const MAX_BYTES: usize = 2 * 1024 * 1024;
@@ -11,7 +12,7 @@ pub const MAX_BYTES: usize = 2 * 1024 * 1024;
 pub fn too_large(path: &Path, bytes: u64) -> Diagnostic {
     Diagnostic::error(
         "HUB041",
-        format!("{} is larger than 2 MiB ({:.1} MiB)", path.display(), bytes as f64 / (1024.0 * 1024.0)),
+        format!("{} is larger than 2 MiB ({:.1} MiB)", name_of(path), bytes as f64 / (1024.0 * 1024.0)),
     )
     .at(path, Span::START)
     .help("split the file; take data and third-party code from an npm package or an asset instead")
@@ -28,7 +29,7 @@ pub fn decode(path: &Path, bytes: Vec<u8>) -> Result<String, Box<Diagnostic>> {
         let before = String::from_utf8_lossy(&error.as_bytes()[..good]);
         let finding = Diagnostic::error(
             "HUB072",
-            format!("{} is not UTF-8: byte 0x{bad:02x} at offset {good}", path.display()),
+            format!("{} is not UTF-8: byte 0x{bad:02x} at offset {good}", name_of(path)),
         )
         .at(path, Span::at(&before, good, 0))
         .label("the first byte that is no UTF-8")

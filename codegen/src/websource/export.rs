@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
 use hub_manifest::diagnostic::{Diagnostic, Span};
+use hub_manifest::source::name_of;
 
 use super::module::{ExportKind, Module, Pages};
 use super::nearest;
@@ -43,7 +44,7 @@ pub type Load<'a> = &'a dyn Fn(&Path) -> Option<Module>;
 /// What comes from a package or through an alias is taken as given, and so is a relative file that cannot be loaded.
 pub fn check_export(claimed: &Claimed<'_>, module: &Module, load: Load<'_>) -> Option<Diagnostic> {
     let Claimed { plugin, file, span, key, export, wanted } = *claimed;
-    let shown = module.path.display();
+    let shown = name_of(&module.path);
     let report = |code, message| Diagnostic::error(code, message).plugin(plugin).at(file, span);
     let aim = match export {
         "default" => "default export".to_owned(),
@@ -320,7 +321,7 @@ fn wrong_kind(
         Wanted::Component => ("a component", "export a function or class that renders the surface"),
         Wanted::Pages => ("a list of pages", "export `definePages([{ path, component }, …])`"),
     };
-    let shown = module.path.display();
+    let shown = name_of(&module.path);
     let key = claimed.key;
     report("HUB046", format!("the {aim} of {shown}, claimed for `{key}`, is {what}, not {wanted}"))
         .label(format!("is {what}"))

@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use hub_manifest::diagnostic::{Diagnostic, Span};
+use hub_manifest::source::name_of;
 use swc_core::common::{BytePos, FileName, SourceMap, Spanned, sync::Lrc};
 use swc_core::ecma::ast::{EsVersion, Module as Tree};
 use swc_core::ecma::parser::error::{Error, SyntaxError};
@@ -26,7 +27,7 @@ pub fn parse(path: &Path, text: &str) -> Result<Module, Vec<Diagnostic>> {
     }
     let Some(stack) = depth::stack_for(text) else {
         return Err(vec![
-            Diagnostic::error("HUB071", format!("{} is nested too deeply to be read", path.display()))
+            Diagnostic::error("HUB071", format!("{} is nested too deeply to be read", name_of(path)))
                 .at(path, Span::START)
                 .help("break the deepest expression or element into parts with names of their own"),
         ]);
@@ -37,7 +38,7 @@ pub fn parse(path: &Path, text: &str) -> Result<Module, Vec<Diagnostic>> {
         Err(vec![
             Diagnostic::error(
                 "HUB040",
-                format!("syntax error in {}: the parser gave up on it", path.display()),
+                format!("syntax error in {}: the parser gave up on it", name_of(path)),
             )
             .at(path, Span::START)
             .help("this is a defect of the build tool; take out the newest code until the file is read"),
@@ -182,7 +183,7 @@ fn diagnostics(
                 None => advice(error.kind()).to_owned(),
             };
             let finding =
-                Diagnostic::error("HUB040", format!("syntax error in {}: {message}", path.display()))
+                Diagnostic::error("HUB040", format!("syntax error in {}: {message}", name_of(path)))
                     .at(path, place(error.span()))
                     .label(message)
                     .help(help);
@@ -218,7 +219,7 @@ fn with_tag_mismatch(path: &Path, text: &str, found: Vec<Diagnostic>) -> Vec<Dia
         }
         None => (format!("`<{name}>` is never closed"), "opened here".to_owned()),
     };
-    let finding = Diagnostic::error("HUB040", format!("syntax error in {}: {message}", path.display()))
+    let finding = Diagnostic::error("HUB040", format!("syntax error in {}: {message}", name_of(path)))
         .label(label)
         .help(match name {
             "" => "close the fragment with `</>`".to_owned(),
