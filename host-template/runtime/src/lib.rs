@@ -31,6 +31,7 @@ mod config;
 mod ctx;
 pub mod db;
 mod discover;
+mod drivers;
 mod enable;
 mod extract;
 mod fault;
