@@ -213,6 +213,46 @@ on_both! {
         assert!(host.get("/api/session").json()["nav"].as_array().unwrap().is_empty());
     }
 
+    fn seeds_come_once_and_stay_as_people_leave_them(world: &World) {
+        world.folder.write("data/plugins/mine/plugin.yaml", "name: mine\nversion: 1.0.0\ndisplay_name: Mine
+permissions: [mine.read]
+seed_groups: [{name: Miners, permissions: [mine.read, dashboards.write]}]
+dashboard_seeds:
+  - {slug: first, title: First, widgets: [{block: 'block:Revenue', props: {months: 6}}]}
+  - {slug: second, title: Second, widgets: []}
+dataset_templates: [{slug: ores, display_name: Ores, columns: [{name: kind, type: text}]}]
+");
+        let host = world.host();
+        let titles = || -> Vec<String> {
+            let all = host.get("/api/dashboards").json();
+            all.as_array().unwrap().iter().map(|one| one["title"].as_str().unwrap().to_owned()).collect()
+        };
+        let of = |title: &str| -> Value {
+            let all = host.get("/api/dashboards").json();
+            all.as_array().unwrap().iter().find(|one| one["title"] == title).unwrap().clone()
+        };
+        assert!(titles().is_empty() && host.get("/api/datasets/templates").json().as_array().unwrap().is_empty());
+        host.enable("mine");
+        assert_eq!(titles(), ["First", "Second"]);
+        assert_eq!(of("First")["widgets"], json!([{"block": "block:Revenue", "props": {"months": 6}}]));
+        assert_eq!(host.get("/api/datasets/templates").json()[0]["columns"][0], json!({"name": "kind", "type": "text"}));
+        let groups = host.get("/api/groups").json();
+        let miners = groups.as_array().unwrap().iter().find(|group| group["name"] == "Miners").unwrap();
+        assert_eq!((&miners["plugin"], &miners["permissions"]), (&json!("mine"), &json!(["dashboards.write", "mine.read"])));
+
+        let admin = Person::new(&host, ADMIN, PASSWORD);
+        let path = |title: &str| format!("/api/dashboards/{}", of(title)["id"].as_str().unwrap());
+        let mine = json!({"title": "My own", "widgets": [{"block": "block:Cost"}]});
+        assert_eq!(admin.ask("PUT", &path("First"), Some(mine)).status, 200);
+        assert_eq!(admin.ask("DELETE", &path("Second"), None).status, 204);
+        let wrong = admin.post("/api/dashboards", json!({"title": "x", "widgets": [{"block": "Cost"}]}));
+        assert_eq!((wrong.status, &wrong.json()["errors"][0]["field"]), (422, &json!("widgets[0].block")));
+        assert_eq!(admin.turn("mine", false, json!({"scope": "org"})).status, 200);
+        assert!(titles().is_empty(), "a plugin that is off shows none of its dashboards");
+        host.enable("mine");
+        assert_eq!(titles(), ["My own"], "nothing is seeded twice, and what was changed stays changed");
+    }
+
     fn the_page_hears_of_a_change(world: &World) {
         let host = world.host();
         let mut events = host.stream("/api/session/events");

@@ -2,6 +2,7 @@
 
 mod audit;
 mod auth;
+mod dashboards;
 mod dbt;
 mod docs;
 mod groups;
@@ -30,6 +31,7 @@ pub(crate) fn router(dev: bool) -> Router {
         .merge(members::router())
         .merge(groups::router())
         .merge(dbt::router())
+        .merge(dashboards::router())
         .merge(records::router())
         .merge(docs::router());
     if dev {
