@@ -72,7 +72,7 @@ test("who and where", () => {
   assert.equal(whereOf({ scope: "org", tenant: null }, "Acme", names), "All of Acme");
   assert.equal(whereOf({ scope: "tenant", tenant: "n" }, "Acme", names), "North");
   assert.equal(whereOf({ scope: "tenant", tenant: "gone" }, "Acme", names), "a tenant");
-  assert.equal(whereOf({ scope: null, tenant: null }, "Acme", names), "–");
+  assert.equal(whereOf({ scope: null, tenant: null }, "Acme", names), undefined);
 });
 
 test("details are readable whatever they are", () => {

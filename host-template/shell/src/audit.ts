@@ -133,16 +133,16 @@ export function whatOf(event: AuditEvent): string {
   }
 }
 
-/** Where it took effect: the organisation, or one of its tenants by name where it is known. */
+/** Where it took effect: the organisation, or one of its tenants by name where it is known; nothing where that says nothing. */
 export function whereOf(
   { scope, tenant }: Pick<AuditEvent, "scope" | "tenant">,
   org: string,
   tenants: ReadonlyMap<string, string>,
-): string {
+): string | undefined {
   if (tenant !== null) {
     return tenants.get(tenant) ?? "a tenant";
   }
-  return scope === "org" ? `All of ${org}` : "–";
+  return scope === "org" ? `All of ${org}` : undefined;
 }
 
 /** A value of the details as text. */

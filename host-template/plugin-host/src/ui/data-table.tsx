@@ -8,9 +8,12 @@ import styles from "./data-table.module.css";
 /** One column. */
 export interface Column<T> {
   readonly label: string;
+  /** Null where there is nothing: a dash in the table, and no line on a phone. */
   readonly cell: (row: T) => ReactNode;
   /** Numbers stand at the right. */
   readonly numeric?: boolean;
+  /** What can be done with the row: at its end, and on a phone in the corner of its card. */
+  readonly actions?: boolean;
 }
 
 interface Props<T> {
@@ -43,8 +46,13 @@ export function DataTable<T>({ caption, columns, rows, rowKey, detail, rowName, 
               </th>
             )}
             {columns.map((column) => (
-              <th key={column.label} scope="col" data-numeric={column.numeric || undefined}>
-                {column.label}
+              <th
+                key={column.label}
+                scope="col"
+                data-numeric={column.numeric || undefined}
+                data-actions={column.actions || undefined}
+              >
+                {column.actions === true ? <VisuallyHidden>{column.label}</VisuallyHidden> : column.label}
               </th>
             ))}
           </tr>
@@ -95,6 +103,7 @@ function Row<T>({ row, columns, detail, note, name }: RowProps<T>): ReactNode {
             data-label={column.label}
             data-first={index === 0 || undefined}
             data-numeric={column.numeric || undefined}
+            data-actions={column.actions || undefined}
           >
             {column.cell(row)}
           </td>

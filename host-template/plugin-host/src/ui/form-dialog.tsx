@@ -86,7 +86,7 @@ function ConfirmBody({ onClose, confirmLabel, onConfirm, children }: BodyProps):
         <Button variant="default" onClick={onClose} data-autofocus>
           Cancel
         </Button>
-        <Button color="red" loading={sending} onClick={() => void confirm()}>
+        <Button color="red.9" loading={sending} onClick={() => void confirm()}>
           {confirmLabel}
         </Button>
       </Group>

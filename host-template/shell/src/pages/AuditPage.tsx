@@ -217,13 +217,15 @@ function columns({ org, tenants }: Session): readonly Column<AuditEvent>[] {
     { label: "Who", cell: (event) => <span className={styles.who} title={actorOf(event)}>{actorOf(event)}</span> },
     {
       label: "Where",
-      cell: (event) => (
-        <Text size="sm" className={styles.where} c={event.scope === null && event.tenant === null ? "dimmed" : undefined}>
-          {whereOf(event, org.name, names)}
-        </Text>
-      ),
+      cell: (event) => {
+        const where = whereOf(event, org.name, names);
+        return where === undefined ? null : <span className={styles.where}>{where}</span>;
+      },
     },
-    { label: "Change", cell: (event) => <Change from={event.from} to={event.to} /> },
+    {
+      label: "Change",
+      cell: ({ from, to }) => (from === null && to === null ? null : <Change from={from} to={to} />),
+    },
     {
       label: "When",
       cell: (event) => (
@@ -238,13 +240,6 @@ function columns({ org, tenants }: Session): readonly Column<AuditEvent>[] {
 const CHANGE_COLOURS: Readonly<Record<string, string>> = { enabled: "teal", chosen: "teal", disabled: "gray" };
 
 function Change({ from, to }: Pick<AuditEvent, "from" | "to">): ReactNode {
-  if (from === null && to === null) {
-    return (
-      <Text span size="sm" c="dimmed">
-        –
-      </Text>
-    );
-  }
   const badge = (state: string | null) => (
     <Badge variant="light" className={styles.state} color={CHANGE_COLOURS[state ?? ""] ?? "gray"}>
       {state ?? "–"}

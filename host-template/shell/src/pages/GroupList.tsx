@@ -139,6 +139,7 @@ function columns(session: Session, onOpen: (open: Open) => void): readonly Colum
     ...own,
     {
       label: "Actions",
+      actions: true,
       cell: (group) => (
         <RowMenu
           of={group.name}

@@ -186,6 +186,7 @@ function columns(session: Session, onOpen: (open: Open) => void): readonly Colum
     ...own,
     {
       label: "Actions",
+      actions: true,
       cell: (member) =>
         mayChange(session, member) ? (
           <RowMenu
@@ -193,11 +194,7 @@ function columns(session: Session, onOpen: (open: Open) => void): readonly Colum
             onChange={() => onOpen({ dialog: "change", member })}
             onRemove={() => onOpen({ dialog: "remove", member })}
           />
-        ) : (
-          <Text size="xs" c="dimmed">
-            by admins only
-          </Text>
-        ),
+        ) : null,
     },
   ];
 }

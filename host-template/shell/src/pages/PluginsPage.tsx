@@ -101,7 +101,7 @@ function columns(switches: Switches, org: string): readonly Column<PluginInfo>[]
         </div>
       ),
     },
-    { label: "Version", cell: (plugin) => <span className={styles.nowrap}>{plugin.version || "–"}</span> },
+    { label: "Version", cell: ({ version }) => (version === "" ? null : <span className={styles.nowrap}>{version}</span>) },
     {
       label: "Source",
       cell: (plugin) => (
@@ -113,11 +113,14 @@ function columns(switches: Switches, org: string): readonly Column<PluginInfo>[]
     { label: "State", cell: (plugin) => <StateCell plugin={plugin} /> },
     {
       label: "Contributes",
-      cell: (plugin) => (
-        <Text size="sm" c="dimmed">
-          {summaryOf(plugin, keysOf(plugin.name)) || "–"}
-        </Text>
-      ),
+      cell: (plugin) => {
+        const summary = summaryOf(plugin, keysOf(plugin.name));
+        return summary === "" ? null : (
+          <Text size="sm" c="dimmed">
+            {summary}
+          </Text>
+        );
+      },
     },
     { label: `On for ${org}`, cell: (plugin) => <SwitchCell plugin={plugin} switches={switches} org={org} /> },
   ];
