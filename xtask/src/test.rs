@@ -22,6 +22,7 @@ struct Machine {
     rustfmt: bool,
     npm: bool,
     python: bool,
+    postgres: bool,
     browser: Option<PathBuf>,
 }
 
@@ -31,6 +32,7 @@ impl Machine {
             rustfmt: answers("cargo", &["fmt", "--version"]),
             npm: answers("npm", &["--version"]),
             python: answers("python3", &["-c", "import venv, ensurepip"]),
+            postgres: postgres(),
             browser: browser(),
         }
     }
@@ -53,6 +55,11 @@ impl Machine {
             self.python,
             "the tests of the dbt projects",
             "install Python 3 with venv (Debian: python3-venv)",
+        );
+        need(
+            self.postgres,
+            "the host on PostgreSQL, its database for more than one machine",
+            "install PostgreSQL's server (Debian: postgresql)",
         );
         need(
             self.browser.is_some(),
@@ -114,9 +121,9 @@ fn steps<'a>(repo: &'a Repo, machine: &'a Machine) -> Vec<Step<'a>> {
     let own = ["test", "-p", "hub-manifest", "-p", "hub-codegen", "-p", "hub-fuzz", "-p", "xtask"];
     add(true, "build stages", Box::new(move || cargo(repo, &own)));
     add(true, "bundle stage", Box::new(|| cargo(repo, &["test", "-p", "hub-bundle"])));
-    add(true, "host", Box::new(|| host(repo)));
+    add(true, "host", Box::new(|| host(repo, machine)));
     let plugins = ["--manifest-path", "plugins/Cargo.toml", "--workspace"];
-    add(true, "plugins and the golden host", Box::new(move || like_the_host(repo, &plugins)));
+    add(true, "plugins and the golden host", Box::new(move || like_the_host(repo, &plugins, &[])));
     add(true, "a new plugin's own tests", Box::new(|| new_plugin(repo)));
     add(machine.python, "dbt projects", Box::new(|| dbt_projects(repo)));
     add(machine.python, "Python environment with dbt", Box::new(|| python_environment(repo)));
@@ -143,13 +150,13 @@ fn cargo(repo: &Repo, arguments: &[&str]) -> Result<(), String> {
 
 /// Tests of what is linked into the host run in the host's own profile, target and flags: its dependencies are the same
 /// builds as the product's, compiled once.
-fn like_the_host(repo: &Repo, arguments: &[&str]) -> Result<(), String> {
+fn like_the_host(repo: &Repo, arguments: &[&str], environment: &[(&str, &str)]) -> Result<(), String> {
     let mut command = Command::new(cargo_program());
     command.args(["test", "--release", "--target", compile::TARGET, "--target-dir"]).arg(&repo.target);
     command.args(arguments).current_dir(&repo.root);
     let staged = repo.output(Profile::Release).join("src");
     command.env("CARGO_ENCODED_RUSTFLAGS", compile::rustflags(&staged, &repo.target));
-    command.env_remove("RUSTFLAGS");
+    command.env_remove("RUSTFLAGS").envs(environment.iter().copied());
     pass(command)
 }
 
@@ -177,12 +184,13 @@ fn new_plugin(repo: &Repo) -> Result<(), String> {
 /// Tests of the runtime and its macros. Cargo names a build after the crate's place in its workspace, and the staged
 /// workspace has the repository's layout: without a setting of their own, these builds and the staged ones would take each
 /// other for their own. Assertions are what tests are for, so they are that setting.
-fn host(repo: &Repo) -> Result<(), String> {
+fn host(repo: &Repo, machine: &Machine) -> Result<(), String> {
     let checked = ["hub-host", "hub-macros", "hub-manifest"]
         .map(|name| format!("profile.release.package.{name}.debug-assertions=true"));
     let settings = checked.iter().flat_map(|setting| ["--config", setting.as_str()]);
     let packages = ["-p", "hub-host", "-p", "hub-macros"];
-    like_the_host(repo, &settings.chain(packages).collect::<Vec<_>>())
+    let required: &[(&str, &str)] = if machine.postgres { &[("HUB_REQUIRE_POSTGRES", "1")] } else { &[] };
+    like_the_host(repo, &settings.chain(packages).collect::<Vec<_>>(), required)
 }
 
 /// TypeScript's checker over the plugins.
@@ -265,6 +273,14 @@ fn answers(program: &str, arguments: &[&str]) -> bool {
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
+}
+
+/// Debian keeps the server's programs in folders of their own.
+fn postgres() -> bool {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let in_path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = versions.map(|version| version.path().join("bin")).chain(std::env::split_paths(&in_path));
+    folders.into_iter().any(|folder| folder.join("initdb").is_file() && folder.join("psql").is_file())
 }
 
 fn browser() -> Option<PathBuf> {
