@@ -178,7 +178,8 @@ fn new_plugin(repo: &Repo) -> Result<(), String> {
     let profile = root.join("profile.toml");
     fs::write(&profile, settings.to_string()).map_err(told)?;
     let (profile, manifest) = (profile.to_string_lossy(), backend.join("Cargo.toml"));
-    like_the_host(repo, &["--offline", "--config", &profile, "--manifest-path", &manifest.to_string_lossy()])
+    let arguments = ["--offline", "--config", &profile, "--manifest-path", &manifest.to_string_lossy()];
+    like_the_host(repo, &arguments, &[])
 }
 
 /// Tests of the runtime and its macros. Cargo names a build after the crate's place in its workspace, and the staged
