@@ -284,6 +284,18 @@ async function following({ browser, base, pageCheck, shot, axe }) {
     await visit(page, base, "/audit");
     await page.getByText("audit.read").waitFor();
   });
+
+  const forbidden = refused(403);
+  await pageCheck("what a caller may not do is not offered, or said plainly", { state: asNora, expected: forbidden }, async (page) => {
+    await visit(page, base, "/healthcare/records");
+    await page.getByRole("heading", { level: 1, name: "Patient records" }).waitFor();
+    assert.equal(await page.getByRole("button", { name: "New record" }).count(), 0);
+    await visit(page, base, "/crm/customers");
+    await page.getByText("You may not see the customers").waitFor();
+    await page.getByText("customers.read").waitFor();
+    assert.deepEqual(await accessibilityFindings(page, axe), []);
+    await shot(page, "permission-missing");
+  });
 }
 
 async function auditing({ base, pageCheck, shot }) {

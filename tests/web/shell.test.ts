@@ -16,7 +16,7 @@ import {
   turnable,
   whyOfTenant,
 } from "../../host-template/shell/src/plugins.ts";
-import { pieces } from "../../host-template/shell/src/ticked.tsx";
+import { pieces } from "../../host-template/plugin-host/src/ui/prose.tsx";
 
 const entry = (plugin: string) => ({ id: `entry#${plugin}`, plugin, file: "pages.tsx", paths: [], load: async () => [] });
 const plugin = (name: string, more: Partial<PluginInfo> = {}): PluginInfo => ({

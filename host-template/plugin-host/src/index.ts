@@ -3,7 +3,7 @@
 export * from "./api.ts";
 export { isOverrideBoundary } from "./boundary.tsx";
 export { activeChain, explainChain, type Verdict } from "./chain.ts";
-export { type PluginHost, PluginHostProvider, usePluginHost } from "./context.tsx";
+export { type PluginHost, PluginHostProvider, usePermission, usePluginHost } from "./context.tsx";
 export { Surface, useOverride } from "./override.tsx";
 export * from "./records.ts";
 export * from "./types.ts";

@@ -48,7 +48,7 @@ function SignedIn({ session, source }: { readonly session: Session; readonly sou
   const place = JSON.stringify([session.user.id, session.org.id, session.tenant?.id]);
   return (
     <SessionProvider value={handle}>
-      <PluginHostProvider chains={overrides} enabledPlugins={session.plugins}>
+      <PluginHostProvider chains={overrides} enabledPlugins={session.plugins} permissions={session.permissions}>
         <Pages key={place} />
       </PluginHostProvider>
     </SessionProvider>

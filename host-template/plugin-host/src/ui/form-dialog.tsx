@@ -5,6 +5,7 @@ import { type ReactNode, useState } from "react";
 import type { ApiError } from "../api.ts";
 import { asApiError } from "../use-resource.ts";
 import { Form, type FormField, type FormValues } from "./form.tsx";
+import { sentence, Ticked } from "./prose.tsx";
 
 interface FormDialogProps {
   readonly title: string;
@@ -79,7 +80,7 @@ function ConfirmBody({ onClose, confirmLabel, onConfirm, children }: BodyProps):
       {children}
       {error !== undefined && (
         <Alert color="red" variant="light" title={error.title} role="alert">
-          {error.message}
+          <Ticked text={sentence(error.message)} />
         </Alert>
       )}
       <Group justify="flex-end" gap="xs">

@@ -18,6 +18,7 @@ import {
 import { type FormEvent, type ReactNode, useState } from "react";
 import type { ApiError } from "../api.ts";
 import { asApiError } from "../use-resource.ts";
+import { sentence, Ticked } from "./prose.tsx";
 
 /** What is entered in a field: text, or the values chosen from many. */
 export type FormValue = string | readonly string[];
@@ -98,7 +99,7 @@ export function Form({ fields, submitLabel = "Save", onSubmit, onCancel, childre
         ))}
         {unplaced !== undefined && (
           <Alert color="red" variant="light" title={error?.title} role="alert">
-            {unplaced}
+            <Ticked text={sentence(unplaced)} />
           </Alert>
         )}
         <Group justify="flex-end" gap="xs">

@@ -10,5 +10,6 @@ export { Icon, iconNames } from "./icon.tsx";
 export { type ListPage, useListPage } from "./list-page.ts";
 export { Page, useDocumentTitle } from "./page.tsx";
 export { Pager } from "./pager.tsx";
+export { sentence, Ticked } from "./prose.tsx";
 export { EmptyState, ErrorState, ListSkeleton, ResourceView } from "./states.tsx";
 export { StatusBadge } from "./status-badge.tsx";

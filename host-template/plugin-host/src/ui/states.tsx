@@ -3,9 +3,12 @@
 import { Alert, Button, Group, Paper, Skeleton, Stack, Text, ThemeIcon, VisuallyHidden } from "@mantine/core";
 import CircleAlert from "lucide-react/icons/circle-alert";
 import Inbox from "lucide-react/icons/inbox";
+import Lock from "lucide-react/icons/lock";
 import RotateCw from "lucide-react/icons/rotate-cw";
 import type { ReactNode } from "react";
+import type { ApiError } from "../api.ts";
 import type { Resource } from "../use-resource.ts";
+import { sentence, Ticked } from "./prose.tsx";
 
 interface ErrorProps {
   readonly title: string;
@@ -25,7 +28,7 @@ export function ErrorState({ title, detail, onRetry, retryLabel = "Try again" }:
         </ThemeIcon>
         <Text fw={600}>{title}</Text>
         <Text c="dimmed" size="sm" maw={460} style={{ textWrap: "balance" }}>
-          {detail}
+          <Ticked text={detail} />
         </Text>
         {onRetry !== undefined && (
           <Button variant="default" leftSection={<RotateCw size={15} aria-hidden="true" />} onClick={onRetry}>
@@ -91,7 +94,7 @@ export function ResourceView<T>({ resource, what, skeleton, children }: Resource
     return error === undefined ? (
       (skeleton ?? <ListSkeleton />)
     ) : (
-      <ErrorState title={`Could not load ${what}`} detail={`${error.title}. ${error.message}`} onRetry={reload} />
+      <NotLoaded what={what} error={error} onRetry={reload} />
     );
   }
   return (
@@ -100,7 +103,7 @@ export function ResourceView<T>({ resource, what, skeleton, children }: Resource
         <Alert color="red" variant="light" icon={<CircleAlert size={18} aria-hidden="true" />}>
           <Group justify="space-between" gap="xs">
             <Text size="sm">
-              Could not refresh {what}: {error.message}
+              Could not refresh {what}: <Ticked text={error.message} />
             </Text>
             <Button size="compact-sm" variant="default" onClick={reload}>
               Try again
@@ -111,4 +114,29 @@ export function ResourceView<T>({ resource, what, skeleton, children }: Resource
       {children(data)}
     </>
   );
+}
+
+interface NotLoadedProps {
+  readonly what: string;
+  readonly error: ApiError;
+  readonly onRetry: () => void;
+}
+
+/** Not being allowed to see something is no failure, and is not drawn as one. */
+function NotLoaded({ what, error, onRetry }: NotLoadedProps): ReactNode {
+  if (error.status === 403) {
+    return (
+      <EmptyState
+        icon={<Lock size={22} aria-hidden="true" />}
+        title={`You may not see ${what}`}
+        hint={<Ticked text={sentence(error.message)} />}
+        action={
+          <Button variant="default" leftSection={<RotateCw size={15} aria-hidden="true" />} onClick={onRetry}>
+            Try again
+          </Button>
+        }
+      />
+    );
+  }
+  return <ErrorState title={`Could not load ${what}`} detail={`${error.title}. ${sentence(error.message)}`} onRetry={onRetry} />;
 }

@@ -1,6 +1,7 @@
 /** Why signing in did not work, in words for the form. */
 
 import type { ApiError } from "@platform/plugin-host";
+import { sentence } from "@platform/plugin-host/ui";
 
 /** What the form shows after an attempt that did not work. */
 export interface Refusal {
@@ -55,15 +56,4 @@ export function inWords(seconds: number): string {
     return seconds === 1 ? "1 second" : `${seconds} seconds`;
   }
   return `${Math.ceil(seconds / 60)} minutes`;
-}
-
-/** A problem's detail as a sentence: they begin small and have no full stop. */
-export function sentence(text: string): string {
-  const trimmed = text.trim();
-  if (trimmed === "") {
-    return "";
-  }
-  // A slug in backticks stays as it is.
-  const begun = trimmed.charAt(0).toUpperCase() + trimmed.slice(1);
-  return /[.!?]$/.test(begun) ? begun : `${begun}.`;
 }

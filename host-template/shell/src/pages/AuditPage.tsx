@@ -11,6 +11,7 @@ import {
   formatUtc,
   Page,
   ResourceView,
+  Ticked,
 } from "@platform/plugin-host/ui";
 import ArrowRight from "lucide-react/icons/arrow-right";
 import Download from "lucide-react/icons/download";
@@ -30,7 +31,6 @@ import {
   withFilter,
 } from "../audit.ts";
 import { type Session, useSession } from "../session.ts";
-import { Ticked } from "../ticked.tsx";
 import { useCursorList } from "../use-cursor-list.ts";
 import styles from "./audit.module.css";
 

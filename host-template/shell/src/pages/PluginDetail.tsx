@@ -1,10 +1,10 @@
 /** What is below a plugin's row: what it is, what is wrong with it, for which tenants it is on, what it contributes. */
 
 import { Anchor, Badge, Button, Group, List, Stack, Text, Title } from "@mantine/core";
+import { Ticked } from "@platform/plugin-host/ui";
 import type { ReactNode } from "react";
 import { Link } from "react-router";
 import { type PluginInfo, whyOfTenant } from "../plugins.ts";
-import { Ticked } from "../ticked.tsx";
 import { PluginSwitch, SwitchRefusal } from "./PluginSwitch.tsx";
 import type { Switches } from "./plugin-switches.ts";
 import styles from "./plugins.module.css";

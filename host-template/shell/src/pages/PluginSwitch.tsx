@@ -1,11 +1,10 @@
 /** One switch of a plugin, and why it could not be turned. */
 
 import { Alert, Switch } from "@mantine/core";
+import { sentence, Ticked } from "@platform/plugin-host/ui";
 import CircleAlert from "lucide-react/icons/circle-alert";
 import type { ReactNode } from "react";
-import { sentence } from "../account/refusal.ts";
 import { type PluginInfo, turnable } from "../plugins.ts";
-import { Ticked } from "../ticked.tsx";
 import type { Switches } from "./plugin-switches.ts";
 
 interface Props {

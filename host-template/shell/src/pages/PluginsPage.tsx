@@ -3,11 +3,10 @@
 import { ActionIcon, Alert, Badge, Button, Group, Stack, Text, Tooltip } from "@mantine/core";
 import { overrides } from "@platform/overrides";
 import { apiGet, apiPost, asApiError, useResource } from "@platform/plugin-host";
-import { type Column, DataTable, EmptyState, Page, ResourceView, SearchField } from "@platform/plugin-host/ui";
+import { type Column, DataTable, EmptyState, Page, ResourceView, SearchField, sentence } from "@platform/plugin-host/ui";
 import FolderSearch from "lucide-react/icons/folder-search";
 import RotateCw from "lucide-react/icons/rotate-cw";
 import { type ReactNode, useState } from "react";
-import { sentence } from "../account/refusal.ts";
 import { keysByPlugin, matching, newsOf, type PluginInfo, type PluginState, reach, summaryOf } from "../plugins.ts";
 import { useReloadOnNews, useSession } from "../session.ts";
 import { PluginDetail } from "./PluginDetail.tsx";

@@ -21,6 +21,7 @@ export function RecordsPage(): ReactNode {
     <CreateDialog<PlatformRecord>
       title="New record"
       path="/api/records"
+      permission="records.write"
       fields={FIELDS}
       toBody={({ owner, email, ...own }) => ({ ...own, fields: { owner, email } })}
       onCreated={() => {

@@ -49,7 +49,15 @@ export function AccountsPage(): ReactNode {
     <Page
       title="Accounts"
       description="The companies that buy from us."
-      actions={<CreateDialog title="New account" path="/api/crm/accounts" fields={FIELDS} onCreated={created} />}
+      actions={
+        <CreateDialog
+          title="New account"
+          path="/api/crm/accounts"
+          permission="accounts.write"
+          fields={FIELDS}
+          onCreated={created}
+        />
+      }
     >
       <ResourceView resource={resource} what="the accounts">
         {(list) =>

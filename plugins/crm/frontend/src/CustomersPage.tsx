@@ -58,7 +58,15 @@ export function CustomersPage(): ReactNode {
     <Page
       title="Customers"
       description="The people at the companies that buy from us."
-      actions={<CreateDialog title="New customer" path="/api/crm/customers" fields={fields} onCreated={created} />}
+      actions={
+        <CreateDialog
+          title="New customer"
+          path="/api/crm/customers"
+          permission="customers.write"
+          fields={fields}
+          onCreated={created}
+        />
+      }
     >
       <Group gap="sm">
         <SearchField

@@ -52,7 +52,15 @@ export function FacilitiesPage(): ReactNode {
     <Page
       title="Facilities"
       description="Where patients are seen."
-      actions={<CreateDialog title="New facility" path="/api/healthcare/facilities" fields={FIELDS} onCreated={created} />}
+      actions={
+        <CreateDialog
+          title="New facility"
+          path="/api/healthcare/facilities"
+          permission="healthcare.write"
+          fields={FIELDS}
+          onCreated={created}
+        />
+      }
     >
       <ChoiceFilter
         label="Kind of facility"

@@ -29,7 +29,15 @@ export function RecordsPage(): ReactNode {
     <Page
       title="Patient records"
       description="Every visit to one of our facilities."
-      actions={<CreateDialog title="New record" path="/api/healthcare/records" fields={fields} onCreated={created} />}
+      actions={
+        <CreateDialog
+          title="New record"
+          path="/api/healthcare/records"
+          permission="healthcare.write"
+          fields={fields}
+          onCreated={created}
+        />
+      }
     >
       <ChoiceFilter
         label="Status"

@@ -1,6 +1,16 @@
-/** Text of the platform with `names` in backticks, as people read it. */
+/** What the platform says of itself, as people read it: sentences, and names that stood in backticks as code. */
 
 import { Fragment, type ReactNode } from "react";
+
+/** A problem's detail as a sentence: they begin small and have no full stop. A name in backticks stays as it is. */
+export function sentence(text: string): string {
+  const trimmed = text.trim();
+  if (trimmed === "") {
+    return "";
+  }
+  const begun = trimmed.charAt(0).toUpperCase() + trimmed.slice(1);
+  return /[.!?]$/.test(begun) ? begun : `${begun}.`;
+}
 
 /** The text in pieces; every second one stood in backticks. A backtick without a partner is text. */
 export function pieces(text: string): readonly string[] {
@@ -15,6 +25,7 @@ export function pieces(text: string): readonly string[] {
 /** The text, its names as code. */
 export function Ticked({ text }: { readonly text: string }): ReactNode {
   return pieces(text).map((piece, index) =>
+    // The pieces of one text never change places.
     index % 2 === 1 ? <code key={index}>{piece}</code> : <Fragment key={index}>{piece}</Fragment>,
   );
 }
