@@ -63,7 +63,9 @@ test("every kind of event has words of its own, and an unknown one those of its 
     assert.doesNotMatch(whatOf(event(type)), /undefined|null|_/);
   }
   assert.equal(whatOf(event("member_added", { details: { email: "b@acme.test", role: "admin" } })), "Added `b@acme.test` as admin");
-  assert.equal(whatOf(event("dbt_run_started")), "Dbt run started");
+  assert.equal(whatOf(event("run_requested", { details: { slug: "healthcare" } })), "Started a run of `healthcare`");
+  assert.equal(whatOf(event("constructor")), "Constructor");
+  assert.equal(whatOf(event("driver_installed")), "Driver installed");
 });
 
 test("who and where", () => {
@@ -76,7 +78,8 @@ test("who and where", () => {
 });
 
 test("details are readable whatever they are", () => {
-  assert.deepEqual([["a", "b"], [], "x", 3, { a: 1 }].map(detailText), ["a, b", "none", "x", "3", '{"a":1}']);
+  assert.deepEqual([["a", "b"], [], "x", 3, { a: 1 }].map((value) => detailText(value)), ["a, b", "none", "x", "3", '{"a":1}']);
+  assert.equal(detailText(["n", "s"], new Map([["n", "North"]])), "North (n), s");
 });
 
 const named = (id: string) => ({ id, name: id.toUpperCase() });

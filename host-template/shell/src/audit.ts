@@ -23,25 +23,54 @@ export interface AuditPageOf {
   readonly next: string | null;
 }
 
-/** The kinds of event, as the filter names them. */
-export const EVENT_TYPES: Readonly<Record<string, string>> = {
-  plugin_state_change: "Plugin switched",
-  plugins_reload: "Looked for customer plugins",
-  sign_in: "Signed in",
-  sign_in_failed: "Sign-in failed",
-  sign_out: "Signed out",
-  password_change: "Password changed",
-  user_created: "Account created",
-  user_changed: "Account changed",
-  org_created: "Organisation created",
-  tenant_created: "Tenant added",
-  member_added: "Member added",
-  member_changed: "Member changed",
-  member_removed: "Member removed",
-  group_added: "Group added",
-  group_changed: "Group changed",
-  group_removed: "Group removed",
+/** A kind of event: its name in the filter, and what was done in words. */
+interface EventKind {
+  readonly label: string;
+  readonly what: (event: AuditEvent) => string;
+}
+
+const kind = (label: string, what: EventKind["what"] = () => label): EventKind => ({ label, what });
+
+/** A detail in backticks after a space; nothing where the event has none. */
+function named({ details }: AuditEvent, key: string): string {
+  const value = details[key];
+  return typeof value === "string" && value !== "" ? ` \`${value}\`` : "";
+}
+
+const asRole = ({ details }: AuditEvent): string => (typeof details.role === "string" ? ` as ${details.role}` : "");
+const member = (event: AuditEvent): string => named(event, "email") || " a member";
+
+/** Every kind of event that the platform writes. */
+const KINDS: Readonly<Record<string, EventKind>> = {
+  plugin_state_change: kind("Plugin switched", ({ plugin, to }) => {
+    return `Switched${plugin === null ? " a plugin" : ` \`${plugin}\``} ${to === "disabled" ? "off" : "on"}`;
+  }),
+  plugins_reload: kind("Looked for customer plugins"),
+  run_requested: kind("Run started", (event) => `Started a run of${named(event, "slug") || " a recipe"}`),
+  run_cancelled: kind("Run cancelled", (event) => `Cancelled a run of${named(event, "slug") || " a recipe"}`),
+  dashboard_added: kind("Dashboard added", (event) => `Added the dashboard${named(event, "title")}`),
+  dashboard_changed: kind("Dashboard changed", (event) => `Changed the dashboard${named(event, "title")}`),
+  dashboard_removed: kind("Dashboard removed", (event) => `Removed the dashboard${named(event, "title")}`),
+  sign_in: kind("Signed in"),
+  sign_in_failed: kind("Sign-in failed", () => "Tried to sign in with a wrong password"),
+  sign_out: kind("Signed out"),
+  password_change: kind("Password changed", () => "Changed their password"),
+  user_created: kind("Account created", (event) => `Made the account${named(event, "email")}${asRole(event)}`),
+  user_changed: kind("Account changed", (event) => `Changed the account${named(event, "email")}`),
+  org_created: kind("Organisation created", (event) => `Made the organisation${named(event, "name")}`),
+  tenant_created: kind("Tenant added", (event) => `Added the tenant${named(event, "name")}`),
+  member_added: kind("Member added", (event) => `Added${member(event)}${asRole(event)}`),
+  member_changed: kind("Member changed", (event) => `Changed${member(event)}`),
+  member_removed: kind("Member removed", (event) => `Removed${member(event)}`),
+  group_added: kind("Group added", (event) => `Added the group${named(event, "name")}`),
+  group_changed: kind("Group changed", (event) => `Changed the group${named(event, "name")}`),
+  group_removed: kind("Group removed", (event) => `Removed the group${named(event, "name")}`),
 };
+
+/** The kinds of event by name, as the filter offers them. */
+export const EVENT_TYPES: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries(KINDS).map(([type, { label }]) => [type, label]),
+);
 
 /** Which events are shown; "" for all. */
 export interface AuditFilter {
@@ -85,52 +114,14 @@ export function actorOf({ actor }: Pick<AuditEvent, "actor">): string {
   return actor.email === "" ? "The platform" : actor.email;
 }
 
-/** What was done, in words; names stand in backticks. */
+/** What was done, in words; names stand in backticks. A kind that is not known is told by its own name. */
 export function whatOf(event: AuditEvent): string {
-  const { event_type: type, details } = event;
-  const named = (key: string): string => {
-    const value = details[key];
-    return typeof value === "string" && value !== "" ? ` \`${value}\`` : "";
-  };
-  const role = typeof details.role === "string" ? ` as ${details.role}` : "";
-  switch (type) {
-    case "plugin_state_change":
-      return `Switched${event.plugin === null ? " a plugin" : ` \`${event.plugin}\``} ${event.to === "disabled" ? "off" : "on"}`;
-    case "plugins_reload":
-      return "Looked for customer plugins";
-    case "sign_in":
-      return "Signed in";
-    case "sign_in_failed":
-      return "Tried to sign in with a wrong password";
-    case "sign_out":
-      return "Signed out";
-    case "password_change":
-      return "Changed the own password";
-    case "user_created":
-      return `Made the account${named("email")}${role}`;
-    case "user_changed":
-      return `Changed the account${named("email")}`;
-    case "org_created":
-      return `Made the organisation${named("name")}`;
-    case "tenant_created":
-      return `Added the tenant${named("name")}`;
-    case "member_added":
-      return `Added${named("email") || " a member"}${role}`;
-    case "member_changed":
-      return `Changed${named("email") || " a member"}`;
-    case "member_removed":
-      return `Removed${named("email") || " a member"}`;
-    case "group_added":
-      return `Added the group${named("name")}`;
-    case "group_changed":
-      return `Changed the group${named("name")}`;
-    case "group_removed":
-      return `Removed the group${named("name")}`;
-    default: {
-      const words = type.replaceAll(/[_-]+/g, " ").trim();
-      return words === "" ? "Did something" : words.charAt(0).toUpperCase() + words.slice(1);
-    }
+  const known = Object.hasOwn(KINDS, event.event_type) ? KINDS[event.event_type] : undefined;
+  if (known !== undefined) {
+    return known.what(event);
   }
+  const words = event.event_type.replaceAll(/[_-]+/g, " ").trim();
+  return words === "" ? "Did something" : words.charAt(0).toUpperCase() + words.slice(1);
 }
 
 /** Where it took effect: the organisation, or one of its tenants by name where it is known; nothing where that says nothing. */
@@ -145,10 +136,14 @@ export function whereOf(
   return scope === "org" ? `All of ${org}` : undefined;
 }
 
-/** A value of the details as text. */
-export function detailText(value: unknown): string {
+/** A value of the details as text; identifiers that `names` knows have their name beside them. */
+export function detailText(value: unknown, names: ReadonlyMap<string, string> = new Map()): string {
   if (Array.isArray(value)) {
-    return value.length === 0 ? "none" : value.map(detailText).join(", ");
+    return value.length === 0 ? "none" : value.map((one) => detailText(one, names)).join(", ");
   }
-  return typeof value === "string" ? value : JSON.stringify(value);
+  if (typeof value !== "string") {
+    return JSON.stringify(value);
+  }
+  const name = names.get(value);
+  return name === undefined ? value : `${name} (${value})`;
 }

@@ -86,7 +86,7 @@ export default function AuditPage(): ReactNode {
                 rows={shown}
                 rowKey={(event) => event.id}
                 rowName={(event) => `${whatOf(event).replaceAll("`", "")}, ${formatTime(event.time)}`}
-                detail={(event) => <Details event={event} />}
+                detail={(event) => <Details event={event} names={namesOf(session)} />}
               />
               <Group justify="space-between">
                 <Text size="xs" c="dimmed" role="status">
@@ -203,8 +203,13 @@ function Nothing({ filter, onClear }: { readonly filter: AuditFilter; readonly o
   );
 }
 
-function columns({ org, tenants }: Session): readonly Column<AuditEvent>[] {
-  const names = new Map(tenants.map((tenant) => [tenant.id, tenant.name]));
+/** The tenants' names by identifier. */
+function namesOf({ tenants }: Session): ReadonlyMap<string, string> {
+  return new Map(tenants.map((tenant) => [tenant.id, tenant.name]));
+}
+
+function columns(session: Session): readonly Column<AuditEvent>[] {
+  const names = namesOf(session);
   return [
     {
       label: "What",
@@ -218,7 +223,7 @@ function columns({ org, tenants }: Session): readonly Column<AuditEvent>[] {
     {
       label: "Where",
       cell: (event) => {
-        const where = whereOf(event, org.name, names);
+        const where = whereOf(event, session.org.name, names);
         return where === undefined ? null : <span className={styles.where}>{where}</span>;
       },
     },
@@ -254,16 +259,18 @@ function Change({ from, to }: Pick<AuditEvent, "from" | "to">): ReactNode {
   );
 }
 
+const capital = (name: string): string => name.charAt(0).toUpperCase() + name.slice(1);
+
 /** Everything that the log keeps of an event. */
-function Details({ event }: { readonly event: AuditEvent }): ReactNode {
+function Details({ event, names }: { readonly event: AuditEvent; readonly names: ReadonlyMap<string, string> }): ReactNode {
   const facts: readonly (readonly [string, string | null])[] = [
     ["Kind", event.event_type],
     ["Time", formatUtc(event.time)],
     ["Actor", event.actor.id === "" ? "the platform" : `${event.actor.email} (${event.actor.id})`],
     ["Plugin", event.plugin],
     ["Scope", event.scope],
-    ["Tenant", event.tenant],
-    ...Object.entries(event.details).map(([name, value]) => [name, detailText(value)] as const),
+    ["Tenant", event.tenant === null ? null : detailText(event.tenant, names)],
+    ...Object.entries(event.details).map(([name, value]) => [capital(name), detailText(value, names)] as const),
     ["Event", event.id],
   ];
   return (
