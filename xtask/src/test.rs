@@ -53,7 +53,7 @@ impl Machine {
         );
         need(
             self.python,
-            "the tests of the dbt projects",
+            "the tests of the dbt projects and of the API's description",
             "install Python 3 with venv (Debian: python3-venv)",
         );
         need(
@@ -126,7 +126,12 @@ fn steps<'a>(repo: &'a Repo, machine: &'a Machine) -> Vec<Step<'a>> {
     add(true, "plugins and the golden host", Box::new(move || like_the_host(repo, &plugins, &[])));
     add(true, "a new plugin's own tests", Box::new(|| new_plugin(repo)));
     add(machine.python, "dbt projects", Box::new(|| dbt_projects(repo)));
-    add(machine.python, "Python environment with dbt", Box::new(|| python_environment(repo)));
+    add(machine.python, "Python environment with dbt", Box::new(|| python_environment(repo, &DBT)));
+    add(
+        machine.python,
+        "Python environment with Schemathesis",
+        Box::new(|| python_environment(repo, &SCHEMATHESIS)),
+    );
     add(
         machine.browser.is_some() && machine.npm,
         "npm packages of the browser tests",
@@ -213,14 +218,32 @@ fn dbt_projects(repo: &Repo) -> Result<(), String> {
     pass(command)
 }
 
-/// The folder of the Python environment that dbt runs in.
-fn environment(repo: &Repo) -> PathBuf {
-    repo.target.join("test/python")
+/// A Python environment that tests run a program of.
+struct Python {
+    /// Below the target folder.
+    folder: &'static str,
+    /// Below the repository's root.
+    requirements: &'static str,
+    program: &'static str,
 }
 
-fn python_environment(repo: &Repo) -> Result<(), String> {
-    let folder = environment(repo);
-    let requirements = repo.root.join("tests/dbt/requirements.txt");
+const DBT: Python =
+    Python { folder: "test/python", requirements: "tests/dbt/requirements.txt", program: "bin/dbt" };
+const SCHEMATHESIS: Python = Python {
+    folder: "test/schemathesis",
+    requirements: "tests/api/requirements.txt",
+    program: "bin/schemathesis",
+};
+
+impl Python {
+    fn program(&self, repo: &Repo) -> OsString {
+        repo.target.join(self.folder).join(self.program).into()
+    }
+}
+
+fn python_environment(repo: &Repo, python: &Python) -> Result<(), String> {
+    let folder = repo.target.join(python.folder);
+    let requirements = repo.root.join(python.requirements);
     let text = std::fs::read_to_string(&requirements).map_err(|error| error.to_string())?;
     let stamp = folder.join("requirements.stamp");
     if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == text) {
@@ -239,9 +262,10 @@ fn end_to_end(repo: &Repo, machine: &Machine) -> Result<(), String> {
     let mut command = Command::new(cargo_program());
     command.args(["test", "-p", "hub-tests"]).current_dir(&repo.root);
     command.env("HUB_XTASK", std::env::current_exe().map_err(|error| error.to_string())?);
-    let set: [(&str, Option<OsString>); 2] = [
+    let set: [(&str, Option<OsString>); 3] = [
         ("HUB_BROWSER", machine.browser.as_ref().map(|path| path.into())),
-        ("HUB_DBT", machine.python.then(|| environment(repo).join("bin/dbt").into())),
+        ("HUB_DBT", machine.python.then(|| DBT.program(repo))),
+        ("HUB_SCHEMATHESIS", machine.python.then(|| SCHEMATHESIS.program(repo))),
     ];
     for (name, value) in set {
         match value {
