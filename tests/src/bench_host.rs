@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::host::{Host, command, free_port};
+use crate::host::{ADMIN, Host, PASSWORD, command, free_port};
 
 /// Connections that the load is spread over.
 const CONNECTIONS: &str = "32";
@@ -66,6 +66,14 @@ impl Target {
         let ticks =
             |index: usize| fields.get(index).and_then(|field| field.parse::<f64>().ok()).unwrap_or(0.0);
         Ok((ticks(11) + ticks(12)) / TICKS)
+    }
+
+    /// Memory in use, in MB.
+    fn resident(self) -> io::Result<f64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.id))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+        let kilobytes = line.split_whitespace().next().and_then(|number| number.parse::<f64>().ok());
+        Ok(kilobytes.unwrap_or_default() / 1024.0)
     }
 
     /// Asks for a path as often as it can, with these headers.
@@ -200,10 +208,131 @@ pub fn run(release: &Path, peer: &Path, rounds: usize, report: &mut dyn Write) -
     writeln!(report, "the host, stripped: {:.1} MB", size as f64 / 1e6)
 }
 
+/// 200 plugins on this host and in FastAPI: start, memory, and the last route's requests a second.
+pub fn many(host: &Path, python: &Path, app: &Path, report: &mut dyn Write) -> io::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (release, data) = (folder.path().join("release"), folder.path().join("data"));
+    fs::create_dir_all(release.join("web"))?;
+    fs::create_dir_all(&data)?;
+    fs::write(release.join("web/index.html"), "<!doctype html><body>page</body>")?;
+    let ours = |port: u16| {
+        let mut command = Command::new(host);
+        command.args(["serve", "--listen", &format!("127.0.0.1:{port}")]);
+        command.env("INSTALL_DIR", &release).env("DATA_DIR", &data).env_remove("DATABASE_URL");
+        command.env("HUB_ADMIN_EMAIL", ADMIN).env("HUB_ADMIN_PASSWORD", PASSWORD);
+        command
+    };
+    let theirs = |port: u16| {
+        let mut command = Command::new(python);
+        command.args(["-m", "uvicorn", "fastapi_app:app", "--no-access-log", "--port", &port.to_string()]);
+        command.current_dir(&folder);
+        command
+    };
+    fs::copy(app, folder.path().join("fastapi_app.py"))?;
+    // The first start brings an empty database up to date, which no later one does.
+    let port = free_port();
+    drop(Server::start(ours(port), port)?);
+
+    let start = |command: &dyn Fn(u16) -> Command, rounds: usize| -> io::Result<f64> {
+        let mut starts = Vec::new();
+        for _ in 0..rounds {
+            let port = free_port();
+            let begun = Instant::now();
+            drop(Server::start(command(port), port)?);
+            starts.push(begun.elapsed().as_secs_f64() * 1e3);
+        }
+        Ok(median(starts))
+    };
+    let (start_us, start_them) = (start(&ours, 10)?, start(&theirs, 3)?);
+
+    let port = free_port();
+    let host = Server::start(ours(port), port)?;
+    let client = Client::new(format!("http://127.0.0.1:{port}"))?;
+    let mut toggles = Vec::new();
+    for number in 0..200 {
+        let path = format!("/api/plugins/plugin-{number:03}/enable");
+        let begun = Instant::now();
+        let answer = client.post(&path, &serde_json::json!({"scope": "org"}))?;
+        if answer != 200 {
+            return Err(io::Error::other(format!("{path}: {answer}")));
+        }
+        // The answer comes when the change holds here.
+        toggles.push(begun.elapsed().as_secs_f64() * 1e3);
+    }
+    let header = [format!("Authorization: Bearer {}", client.token)];
+    let last = host.target().load("/api/plugin-199/items/7", &header)?;
+    let session = host.target().load("/api/session", &header)?;
+    let memory = host.target().resident()?;
+    drop(host);
+    let port = free_port();
+    let peer = Server::start(theirs(port), port)?;
+    let their_last = peer.target().load("/api/plugin-199/items/7", &[])?;
+    let their_memory = peer.target().resident()?;
+    drop(peer);
+
+    writeln!(report, "200 plugins, 600 routes       host     FastAPI + uvicorn   ratio")?;
+    let mut row = |what: &str, ours: f64, theirs: f64, unit: &str| {
+        writeln!(report, "{what:<26} {ours:>9.1} {theirs:>16.1} {unit:<4} {:>6.3}", ours / theirs)
+    };
+    row("start to first answer", start_us, start_them, "ms")?;
+    row("memory", memory, their_memory, "MB")?;
+    row("last route, requests/s", last.per_second, their_last.per_second, "")?;
+    row("last route, CPU each", last.cpu_micros, their_last.cpu_micros, "µs")?;
+    writeln!(report, "GET /api/session with 200 plugins on: {:.1} µs CPU each", session.cpu_micros)?;
+    writeln!(report, "a switch, from request to answer: {:.1} ms (median of 200)", median(toggles))
+}
+
+/// Somebody who is signed in.
+struct Client {
+    url: String,
+    token: String,
+}
+
+impl Client {
+    fn new(url: String) -> io::Result<Client> {
+        let body = serde_json::json!({"email": ADMIN, "password": PASSWORD}).to_string();
+        let sent = ureq::post(format!("{url}/api/auth/login")).content_type("application/json").send(body);
+        let text =
+            sent.and_then(|mut answer| answer.body_mut().read_to_string()).map_err(io::Error::other)?;
+        let answer: serde_json::Value = serde_json::from_str(&text)?;
+        Ok(Client { url, token: answer["token"].as_str().unwrap_or_default().to_owned() })
+    }
+
+    fn post(&self, path: &str, body: &serde_json::Value) -> io::Result<u16> {
+        let request = ureq::post(format!("{}{path}", self.url))
+            .header("authorization", format!("Bearer {}", self.token));
+        let sent = request.content_type("application/json").send(body.to_string());
+        Ok(sent.map_err(io::Error::other)?.status().as_u16())
+    }
+}
+
 /// The median; 0 of nothing.
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(0.0)
+}
+
+/// Builds the host with 200 plugins.
+pub fn build_many(repo: &Path, target: &Path) -> io::Result<PathBuf> {
+    let folder = target.join("bench/many");
+    let status = Command::new("cargo")
+        .args([
+            "build",
+            "--quiet",
+            "--release",
+            "--package",
+            "hub-host",
+            "--example",
+            "many_host",
+            "--target-dir",
+        ])
+        .arg(&folder)
+        .current_dir(repo)
+        .status()?;
+    if !status.success() {
+        return Err(io::Error::other("the host with 200 plugins does not build"));
+    }
+    Ok(folder.join("release/examples/many_host"))
 }
 
 /// Builds the peer as the host is built: statically linked, in the same profile.

@@ -1,5 +1,5 @@
 //! What two plugins cannot both have, or should not: navigation paths, tables, permissions, environment variables; and
-//! dashboards made of blocks that nobody has.
+//! what nobody has any use for: dashboards made of blocks that nobody has, permissions that nobody asks for.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -13,7 +13,18 @@ use super::Context;
 use crate::load::LoadedPlugin;
 
 /// Variables that the host itself reads.
-const PLATFORM_VARIABLES: &[&str] = &["DATABASE_URL", "DATA_DIR", "INSTALL_DIR", "LOG_FORMAT", "RUST_LOG"];
+const PLATFORM_VARIABLES: &[&str] = &[
+    "DATABASE_URL",
+    "DATA_DIR",
+    "HUB_ADMIN_EMAIL",
+    "HUB_ADMIN_PASSWORD",
+    "HUB_RUNS_AT_ONCE",
+    "HUB_RUN_TIMEOUT",
+    "INSTALL_DIR",
+    "LISTEN",
+    "LOG_FORMAT",
+    "RUST_LOG",
+];
 
 /// A place in a manifest, and who wrote it.
 type Owner<'a> = (&'a LoadedPlugin, &'a Range<usize>);
@@ -24,6 +35,7 @@ pub fn check(context: &mut Context<'_>) {
     navigation(context, &plugins);
     tables(context, &plugins);
     permissions(context, &plugins);
+    gates(context, &plugins);
     variables(context, &plugins);
     blocks(context, &plugins);
 }
@@ -114,6 +126,24 @@ fn permissions<'a>(context: &mut Context<'_>, plugins: &[&'a LoadedPlugin]) {
             continue;
         };
         context.in_manifest(plugin, &permission.range, found);
+    }
+}
+
+/// Permissions of a plugin with a backend that none of its handlers asks for.
+fn gates(context: &mut Context<'_>, plugins: &[&LoadedPlugin]) {
+    for plugin in plugins.iter().copied() {
+        let Some(backend) = &plugin.backend else { continue };
+        for permission in &plugin.manifest.permissions {
+            let name = permission.value.as_str();
+            let asked = format!("\"{name}\"");
+            // A source that could not be read is told of elsewhere; it may well ask.
+            if backend.sources.values().any(|text| text.as_ref().map_or(true, |text| text.contains(&asked))) {
+                continue;
+            }
+            let found = Diagnostic::warning("HUB102", format!("no handler asks for the permission `{name}`"))
+                .help(format!("write `permission!(May = \"{name}\");` and let a handler take `Allowed<May>`; or remove it"));
+            context.in_manifest(plugin, &permission.range, found);
+        }
     }
 }
 

@@ -187,6 +187,14 @@ on_both! {
         assert_eq!(host.get("/api/records").json()["total"], 4);
     }
 
+    fn what_only_one_database_could_keep_is_refused_by_both(world: &World) {
+        let host = world.host();
+        let nul = host.post("/api/records", r#"{"title": "a\u0000b"}"#);
+        assert_eq!((nul.status, &nul.json()["errors"][0]["message"]), (422, &json!("must not hold the character NUL")));
+        assert_eq!(host.get("/api/records/a%00b").status, 422);
+        assert_eq!(host.post("/api/records", r#"{"title": "a\ufffdb 😀"}"#).status, 201);
+    }
+
     fn customer_plugins_are_looked_for_anew(world: &World) {
         let host = world.host();
         let names = || -> Vec<String> {

@@ -83,5 +83,9 @@ pub(super) const CODES: &[Code] = &[
     Code::error("HUB101", "a migration fails")
         .cause("Run on an empty database, after the migrations of the platform and of the plugins that come before, a migration fails, takes too long, or makes or drops a table that is not named `plugin_<slug>_*`; or the file cannot be read.")
         .cure("Mend the marked statement. What is said of it are SQLite's own words.")
-        .why("An error: the host would run it at its first start, and leave the plugin out as invalid."),
+        .why("An error: the host runs migrations when somebody enables the plugin for the first time, and would refuse."),
+    Code::warning("HUB102", "a permission gates nothing")
+        .cause("The plugin has a backend, declares a permission, and names it in none of its Rust sources.")
+        .cure("Let a handler ask for it with `Allowed<…>`, or remove it from `permissions`.")
+        .why("A warning: admins grant it in the belief that it protects something, and nothing breaks; a page may still ask for it."),
 ];

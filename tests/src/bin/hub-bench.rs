@@ -1,6 +1,7 @@
 //! The benchmarks behind `cargo xtask bench`: `hub-bench [bundle] [check] [host]`. Ratios against peers in the same run.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 
 use hub_tests::release::Built;
@@ -55,7 +56,28 @@ fn check(out: &mut dyn Write) -> io::Result<()> {
 fn host(out: &mut dyn Write) -> io::Result<()> {
     let installed = Built::shared().unpack();
     let peer = bench_host::build_peer(&repo(), &target())?;
-    bench_host::run(&installed.release(), &peer, ROUNDS, out)
+    bench_host::run(&installed.release(), &peer, ROUNDS, out)?;
+    let (host, python) = (bench_host::build_many(&repo(), &target())?, fastapi()?);
+    bench_host::many(&host, &python, &repo().join("tests/bench/fastapi.py"), out)
+}
+
+/// A Python with FastAPI, made where it is missing.
+fn fastapi() -> io::Result<PathBuf> {
+    let folder = target().join("bench/fastapi");
+    let python = folder.join("bin/python");
+    let requirements = repo().join("tests/bench/fastapi.txt");
+    let stamp = folder.join("requirements.stamp");
+    let text = std::fs::read_to_string(&requirements)?;
+    if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == text) {
+        return Ok(python);
+    }
+    let done = |status: std::process::ExitStatus| {
+        if status.success() { Ok(()) } else { Err(io::Error::other("FastAPI cannot be installed")) }
+    };
+    done(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder).status()?)?;
+    done(Command::new(&python).args(["-m", "pip", "install", "--quiet", "-r"]).arg(&requirements).status()?)?;
+    std::fs::write(&stamp, text)?;
+    Ok(python)
 }
 
 /// Why a program cannot be used here, if so.

@@ -64,6 +64,12 @@ pub enum Value {
     Bytes(Vec<u8>),
 }
 
+/// The same on both engines, so that what one keeps the other does too.
+fn no_nul(args: &[Value]) -> Result<(), Error> {
+    let nul = |value: &Value| matches!(value, Value::Text(text) if text.contains('\0'));
+    if args.iter().any(nul) { Err(Error::Nul) } else { Ok(()) }
+}
+
 /// Values for `$1`, `$2` …: `args![id, title, beds]`.
 #[macro_export]
 macro_rules! args {
@@ -110,6 +116,8 @@ pub enum Error {
     Sql(sqlx::Error),
     /// A row does not fit the struct it is read into.
     Row(String),
+    /// A text holds the character NUL, which PostgreSQL does not keep.
+    Nul,
 }
 
 impl Error {
@@ -123,7 +131,7 @@ impl Error {
     /// Whether the database cannot be had at all just now; the same statement may work later.
     pub fn is_unavailable(&self) -> bool {
         match self {
-            Error::Row(_) => false,
+            Error::Row(_) | Error::Nul => false,
             Error::Sql(sqlx::Error::Database(e)) => {
                 // The server says that it shuts down, starts up, or has no connection left; the file is locked or full.
                 let code = e.code().unwrap_or_default();
@@ -151,6 +159,7 @@ impl fmt::Display for Error {
             Error::Sql(sqlx::Error::Database(e)) => f.write_str(e.message()),
             Error::Sql(e) => e.fmt(f),
             Error::Row(text) => f.write_str(text),
+            Error::Nul => f.write_str("a text holds the character NUL"),
         }
     }
 }
@@ -165,6 +174,9 @@ impl From<sqlx::Error> for Error {
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Problem {
+        if let Error::Nul = error {
+            return Problem::invalid_field("text", "must not hold the character NUL");
+        }
         if error.is_unavailable() {
             tracing::error!(%error, "the database cannot be reached");
             return Problem::new(StatusCode::SERVICE_UNAVAILABLE)

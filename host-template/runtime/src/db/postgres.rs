@@ -10,7 +10,7 @@ use sqlx::postgres::{PgArgumentBuffer, PgArguments, PgConnectOptions, PgPoolOpti
 use sqlx::query::Query;
 use sqlx::{ConnectOptions, Encode, Executor, Postgres, SqlStr, Type};
 
-use super::{Db, Error, Row, Value};
+use super::{Db, Error, Row, Value, no_nul};
 
 /// Connections a host holds at most. Several replicas share the server's own limit, which is 100 unless raised.
 const CONNECTIONS: u32 = 16;
@@ -46,15 +46,16 @@ impl Encode<'_, Postgres> for Null {
     }
 }
 
-fn bind(sql: SqlStr, args: Vec<Value>) -> Query<'static, Postgres, PgArguments> {
-    args.into_iter().fold(sqlx::query(sql), |query, value| match value {
+fn bind(sql: SqlStr, args: Vec<Value>) -> Result<Query<'static, Postgres, PgArguments>, Error> {
+    no_nul(&args)?;
+    Ok(args.into_iter().fold(sqlx::query(sql), |query, value| match value {
         Value::Null => query.bind(Null),
         Value::Bool(v) => query.bind(v),
         Value::Int(v) => query.bind(v),
         Value::Float(v) => query.bind(v),
         Value::Text(v) => query.bind(v),
         Value::Bytes(v) => query.bind(v),
-    })
+    }))
 }
 
 pub(super) async fn rows<'c>(
@@ -62,7 +63,7 @@ pub(super) async fn rows<'c>(
     sql: SqlStr,
     args: Vec<Value>,
 ) -> Result<Vec<Row>, Error> {
-    let rows = bind(sql, args).fetch_all(connection).await?;
+    let rows = bind(sql, args)?.fetch_all(connection).await?;
     Ok(rows.into_iter().map(Row::Postgres).collect())
 }
 
@@ -72,7 +73,7 @@ pub(super) async fn row<'c>(
     sql: SqlStr,
     args: Vec<Value>,
 ) -> Result<Option<Row>, Error> {
-    Ok(bind(sql, args).fetch_optional(connection).await?.map(Row::Postgres))
+    Ok(bind(sql, args)?.fetch_optional(connection).await?.map(Row::Postgres))
 }
 
 pub(super) async fn execute<'c>(
@@ -80,5 +81,5 @@ pub(super) async fn execute<'c>(
     sql: SqlStr,
     args: Vec<Value>,
 ) -> Result<u64, Error> {
-    Ok(bind(sql, args).execute(connection).await?.rows_affected())
+    Ok(bind(sql, args)?.execute(connection).await?.rows_affected())
 }

@@ -9,7 +9,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{Executor, SqlStr, Sqlite};
 
-use super::{Db, Error, Row, Value};
+use super::{Db, Error, Row, Value, no_nul};
 
 impl Db {
     /// Opens the file, making it where it is missing.
@@ -48,15 +48,16 @@ fn options() -> SqliteConnectOptions {
     SqliteConnectOptions::new().foreign_keys(true).busy_timeout(Duration::from_secs(5))
 }
 
-fn bind(sql: SqlStr, args: Vec<Value>) -> Query<'static, Sqlite, SqliteArguments> {
-    args.into_iter().fold(sqlx::query(sql), |query, value| match value {
+fn bind(sql: SqlStr, args: Vec<Value>) -> Result<Query<'static, Sqlite, SqliteArguments>, Error> {
+    no_nul(&args)?;
+    Ok(args.into_iter().fold(sqlx::query(sql), |query, value| match value {
         Value::Null => query.bind(None::<i64>),
         Value::Bool(v) => query.bind(v),
         Value::Int(v) => query.bind(v),
         Value::Float(v) => query.bind(v),
         Value::Text(v) => query.bind(v),
         Value::Bytes(v) => query.bind(v),
-    })
+    }))
 }
 
 pub(super) async fn rows<'c>(
@@ -64,7 +65,7 @@ pub(super) async fn rows<'c>(
     sql: SqlStr,
     args: Vec<Value>,
 ) -> Result<Vec<Row>, Error> {
-    let rows = bind(sql, args).fetch_all(connection).await?;
+    let rows = bind(sql, args)?.fetch_all(connection).await?;
     Ok(rows.into_iter().map(Row::Sqlite).collect())
 }
 
@@ -74,7 +75,7 @@ pub(super) async fn row<'c>(
     sql: SqlStr,
     args: Vec<Value>,
 ) -> Result<Option<Row>, Error> {
-    Ok(bind(sql, args).fetch_optional(connection).await?.map(Row::Sqlite))
+    Ok(bind(sql, args)?.fetch_optional(connection).await?.map(Row::Sqlite))
 }
 
 pub(super) async fn execute<'c>(
@@ -82,5 +83,5 @@ pub(super) async fn execute<'c>(
     sql: SqlStr,
     args: Vec<Value>,
 ) -> Result<u64, Error> {
-    Ok(bind(sql, args).execute(connection).await?.rows_affected())
+    Ok(bind(sql, args)?.execute(connection).await?.rows_affected())
 }
