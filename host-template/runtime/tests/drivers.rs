@@ -324,7 +324,7 @@ fn postgresql_is_built_in() {
     assert!(ok && message.starts_with("connected to PostgreSQL 1"), "{message}");
     let denied = (false, "password authentication failed for user \"ann\"".to_owned());
     assert_eq!(tested(&host, "postgresql", with(&good, "password", "wrong one")), denied);
-    assert_eq!(tested(&host, "postgresql", with(&good, "password", "")).0, false);
+    assert!(!tested(&host, "postgresql", with(&good, "password", "")).0);
     assert_eq!(
         tested(&host, "postgresql", with(&good, "database", "nowhere")),
         (false, "database \"nowhere\" does not exist".to_owned())
