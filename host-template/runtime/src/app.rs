@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use crate::ctx::{Config, Ctx};
 use crate::db::{Db, Error};
+use crate::drivers::{Alias, Importable};
 use crate::identity::{Limits, Passwords, Sessions};
 use crate::live::Live;
 use crate::middleware;
@@ -24,6 +25,7 @@ pub(crate) struct Parts {
     pub(crate) routes: Vec<Mounted>,
     pub(crate) db: Db,
     pub(crate) install: PathBuf,
+    pub(crate) aliases: Vec<Alias>,
     pub(crate) data: PathBuf,
     pub(crate) runs: Runs,
     pub(crate) web: Web,
@@ -31,7 +33,7 @@ pub(crate) struct Parts {
 
 /// Puts it together: what all requests share, and the router that answers them.
 pub(crate) async fn assemble(parts: Parts) -> Result<(Arc<Hub>, axum::Router), Error> {
-    let Parts { version, registry, routes, db, install, data, runs, web } = parts;
+    let Parts { version, registry, routes, db, install, aliases, data, runs, web } = parts;
     let web_folder: Option<PathBuf> = match &web {
         Web::Disk(folder) => Some(folder.clone()),
         Web::Loaded(_) | Web::Absent => None,
@@ -45,6 +47,8 @@ pub(crate) async fn assemble(parts: Parts) -> Result<(Arc<Hub>, axum::Router), E
         sign_in_limits: Limits::default(),
         passwords: Passwords::default(),
         install,
+        aliases,
+        importable: Importable::default(),
         data,
         runs,
         ending: watch::Sender::new(false),

@@ -1,6 +1,7 @@
 //! The host's command line: one `match` that sends each command to its function.
 
 mod admin;
+mod drivers;
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -52,6 +53,11 @@ enum Command {
         #[command(subcommand)]
         command: PluginsCommand,
     },
+    /// Install drivers of connectors, and dbt, into the data folder
+    Drivers {
+        #[command(subcommand)]
+        command: DriversCommand,
+    },
     /// List all routes, and what is wrong with them
     Routes {
         /// As JSON
@@ -74,6 +80,22 @@ enum PluginsCommand {
     /// List all vertical plugins
     List {
         /// As JSON, like `GET /api/plugins`
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Subcommand)]
+enum DriversCommand {
+    /// Install drivers with pip: all that are named, or none
+    Install {
+        /// Aliases from `drivers list`, or `dbt`; commas may stand between them
+        #[arg(required = true, value_delimiter = ',', value_name = "ALIAS")]
+        names: Vec<String>,
+    },
+    /// List what can be installed, and what is
+    List {
+        /// As JSON
         #[arg(long)]
         json: bool,
     },
@@ -105,6 +127,8 @@ pub(crate) fn run(platform: &Platform) -> ExitCode {
         Command::Serve { listen, dev } => serve(platform, listen, dev),
         Command::Admin { command: AdminCommand::CreateUser(new) } => admin::create_user(&new),
         Command::Plugins { command: PluginsCommand::List { json } } => list_plugins(platform, json),
+        Command::Drivers { command: DriversCommand::Install { names } } => drivers::install(&names),
+        Command::Drivers { command: DriversCommand::List { json } } => drivers::list(json),
         Command::Routes { json, trace } => list_routes(platform, json, trace),
     };
     match done {

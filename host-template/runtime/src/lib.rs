@@ -28,6 +28,7 @@ mod app;
 mod audit;
 mod cli;
 mod config;
+mod connectors;
 mod ctx;
 pub mod db;
 mod discover;

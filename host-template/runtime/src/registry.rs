@@ -1,5 +1,6 @@
 //! What the running host knows: its plugins and their state, the routes, the override chains.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -14,6 +15,7 @@ use utoipa::ToSchema;
 use crate::ctx::Config;
 use crate::db::Db;
 use crate::discover::customer_plugins;
+use crate::drivers::{Alias, Import, Importable};
 use crate::identity::{Limits, Passwords, Sessions};
 use crate::live::Live;
 use crate::mount::Mounted;
@@ -33,6 +35,9 @@ pub(crate) struct Hub {
     pub(crate) passwords: Passwords,
     /// The folder of the release.
     pub(crate) install: PathBuf,
+    /// The drivers that can be installed.
+    pub(crate) aliases: Vec<Alias>,
+    pub(crate) importable: Importable,
     /// The customer's folder.
     pub(crate) data: PathBuf,
     pub(crate) runs: Runs,
@@ -198,6 +203,12 @@ impl Hub {
         let registry = self.aside(move || registry.rescanned(&data)).await?;
         self.live.reload(registry).await;
         Ok(())
+    }
+
+    /// What became of importing each driver, by package. Tried once for a set of drivers.
+    pub(crate) async fn importable(&self) -> Arc<BTreeMap<String, Import>> {
+        let packages: Vec<&str> = self.aliases.iter().map(|alias| alias.package.as_str()).collect();
+        self.importable.all(&self.data, &packages).await
     }
 
     /// Does what waits for a disk on a thread that may wait.

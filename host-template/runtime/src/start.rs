@@ -10,6 +10,7 @@ use crate::audit::Actor;
 use crate::config;
 use crate::db::migrate::{self, Owner};
 use crate::db::{Db, Error};
+use crate::drivers;
 use crate::enable::{self, Change, Scope};
 use crate::fault::Fault;
 use crate::gather::Gathered;
@@ -47,10 +48,14 @@ pub(crate) async fn parts(platform: &Platform, options: &Options<'_>) -> Result<
     if let Some(trouble) = trouble {
         tracing::error!("no overrides: {trouble}");
     }
+    let aliases = drivers::read(&install).unwrap_or_else(|trouble| {
+        tracing::error!("no drivers: {trouble}");
+        Vec::new()
+    });
     let registry = Registry::new(plugins, chains).rescanned(&data);
     report(&registry);
     let runs = settings::runs(env, &data)?;
-    Ok(Parts { version, registry, routes: gathered.routes, db, install, data, runs, web })
+    Ok(Parts { version, registry, routes: gathered.routes, db, install, aliases, data, runs, web })
 }
 
 /// The database that the environment names, up to date.

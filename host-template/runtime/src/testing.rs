@@ -104,6 +104,7 @@ impl App {
                 routes,
                 db: db.clone(),
                 install: PathBuf::new(),
+                aliases: Vec::new(),
                 data: PathBuf::new(),
                 runs: Runs::new(crate::new_id(), 1, std::time::Duration::from_secs(60)),
                 web: Web::Absent,

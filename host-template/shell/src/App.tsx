@@ -19,6 +19,10 @@ import { type SessionSource, useSessionSource } from "./session-source.ts";
 const PluginsPage = lazyPage("The Plugins page", () => import("./pages/PluginsPage.tsx"));
 const AuditPage = lazyPage("The Audit log", () => import("./pages/AuditPage.tsx"));
 const MembersPage = lazyPage("The Members page", () => import("./pages/MembersPage.tsx"));
+const DashboardsPage = lazyPage("The Dashboards page", () => import("./pages/dashboards/DashboardsPage.tsx"));
+const BoardPage = lazyPage("The dashboard", () => import("./pages/dashboards/BoardPage.tsx"));
+const DatasetsPage = lazyPage("The Datasets page", () => import("./pages/dashboards/DatasetsPage.tsx"));
+const FlowPage = lazyPage("The Flow page", () => import("./pages/flow/FlowPage.tsx"));
 const OverridesPage = lazyPage("The Overrides page", () => import("./pages/OverridesPage.tsx"));
 
 /** The whole shell. */
@@ -72,6 +76,44 @@ function Pages(): ReactNode {
           element={
             <Surface name="route:/records">
               <RecordsPage />
+            </Surface>
+          }
+        />
+        <Route
+          path="/dashboards"
+          element={
+            <Surface name="route:/dashboards">
+              <RequireAccess access="dashboards.read" title="Dashboards">
+                <DashboardsPage />
+              </RequireAccess>
+            </Surface>
+          }
+        />
+        <Route
+          path="/dashboards/:id"
+          element={
+            <RequireAccess access="dashboards.read" title="Dashboard">
+              <BoardPage />
+            </RequireAccess>
+          }
+        />
+        <Route
+          path="/datasets"
+          element={
+            <Surface name="route:/datasets">
+              <RequireAccess access="datasets.read" title="Datasets">
+                <DatasetsPage />
+              </RequireAccess>
+            </Surface>
+          }
+        />
+        <Route
+          path="/flow"
+          element={
+            <Surface name="route:/flow">
+              <RequireAccess access="dbt.read" title="Flow">
+                <FlowPage />
+              </RequireAccess>
             </Surface>
           }
         />

@@ -2,6 +2,7 @@
 
 mod audit;
 mod auth;
+mod connectors;
 mod dashboards;
 mod dbt;
 mod docs;
@@ -33,6 +34,7 @@ pub(crate) fn router(dev: bool) -> Router {
         .merge(dbt::router())
         .merge(dashboards::router())
         .merge(records::router())
+        .merge(connectors::router())
         .merge(docs::router());
     if dev {
         router

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use crate::access::{Admin, Caller, OrgState, Switches};
 use crate::audit::{self, Actor, Event};
 use crate::ctx::Ctx;
+use crate::drivers::{Import, plain};
 use crate::enable::{self, Change, Scope};
 use crate::extract::{Json, Path};
 use crate::identity::{Tenant, store};
@@ -316,5 +317,10 @@ async fn status(ctx: Ctx, caller: Caller) -> Json<Status> {
             ok: plugin.works(),
         })
         .collect();
-    Json(Status { vertical, drivers: Vec::new() })
+    let found = ctx.hub().importable().await;
+    let drivers = ctx.hub().aliases.iter().map(|alias| DriverStatus {
+        name: alias.name.clone(),
+        installed: found.get(&plain(&alias.package)) == Some(&Import::Works),
+    });
+    Json(Status { vertical, drivers: drivers.collect() })
 }

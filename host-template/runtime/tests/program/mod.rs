@@ -3,6 +3,7 @@
 // Each test program uses a part of this.
 #![allow(dead_code)]
 
+pub mod mariadb;
 pub mod postgres;
 pub mod proxy;
 #[macro_use]

@@ -15,12 +15,22 @@ interface Entry {
   readonly icon: string;
 }
 
+interface GuardedEntry extends Entry {
+  readonly access: Access;
+}
+
 const WORK: readonly Entry[] = [
   { label: "Dashboard", path: "/", icon: "layout-dashboard" },
   { label: "Records", path: "/records", icon: "layers" },
 ];
 
-const ADMINISTRATION: readonly (Entry & { readonly access: Access })[] = [
+const DATA: readonly GuardedEntry[] = [
+  { label: "Dashboards", path: "/dashboards", icon: "chart-bar", access: "dashboards.read" },
+  { label: "Flow", path: "/flow", icon: "activity", access: "dbt.read" },
+  { label: "Datasets", path: "/datasets", icon: "database", access: "datasets.read" },
+];
+
+const ADMINISTRATION: readonly GuardedEntry[] = [
   { label: "Plugins", path: "/plugins", icon: "puzzle", access: "admin" },
   { label: "Overrides", path: "/overrides", icon: "workflow", access: "admin" },
   { label: "Members", path: "/members", icon: "user", access: "members.read" },
@@ -30,12 +40,14 @@ const ADMINISTRATION: readonly (Entry & { readonly access: Access })[] = [
 /** All groups, and the footer. */
 export function Navigation(): ReactNode {
   const session = useSession();
+  const data = DATA.filter((entry) => may(session, entry.access));
   const administration = ADMINISTRATION.filter((entry) => may(session, entry.access));
   return (
     <>
       <ScrollArea className={styles.groups} type="hover">
         <Stack component="nav" gap="lg" aria-label="Main">
           <NavGroup entries={WORK} />
+          {data.length > 0 && <NavGroup label="Data" entries={data} />}
           {byPlugin(session.nav).map(([plugin, entries]) => (
             <NavGroup key={plugin} label={plugin} entries={entries} />
           ))}

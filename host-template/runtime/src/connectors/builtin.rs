@@ -1,0 +1,83 @@
+//! Databases that the host talks to by itself: PostgreSQL, MySQL and MariaDB.
+
+use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlSslMode};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
+use sqlx::{Connection, Error, Row};
+
+use super::{Kind, Parameters};
+use crate::drivers::one_line;
+use crate::settings;
+
+/// Connects, asks for the version, and hangs up: what the server is, or why not.
+pub(super) async fn connect(kind: &Kind, parameters: &Parameters) -> Result<String, String> {
+    let asked = match kind.name {
+        "postgresql" => postgresql(kind, parameters).await,
+        _ => mysql(kind, parameters).await,
+    };
+    asked.map_err(|error| {
+        let host = parameters.text("host").unwrap_or_default();
+        explain(&error, &format!("{host} port {}", parameters.port(kind)))
+    })
+}
+
+async fn postgresql(kind: &Kind, parameters: &Parameters) -> Result<String, Error> {
+    let given = |name| parameters.text(name).unwrap_or_default();
+    // Everything is said here: the host's own environment must not lend its login to others.
+    let options = PgConnectOptions::new_without_pgpass()
+        .host(given("host"))
+        .port(parameters.port(kind))
+        .database(given("database"))
+        .username(given("user"))
+        .password(given("password"))
+        .application_name("hub-platform")
+        .ssl_mode(match parameters.text("tls") {
+            Some("disable") => PgSslMode::Disable,
+            Some("require") => PgSslMode::Require,
+            Some("verify") => PgSslMode::VerifyFull,
+            _ => PgSslMode::Prefer,
+        });
+    let mut connection = PgConnection::connect_with(&options).await?;
+    let row = sqlx::query("SELECT current_setting('server_version')").fetch_one(&mut connection).await?;
+    let version: String = row.try_get(0)?;
+    connection.close().await?;
+    Ok(format!("PostgreSQL {version}"))
+}
+
+async fn mysql(kind: &Kind, parameters: &Parameters) -> Result<String, Error> {
+    let given = |name| parameters.text(name).unwrap_or_default();
+    let mut options = MySqlConnectOptions::new()
+        .host(given("host"))
+        .port(parameters.port(kind))
+        .username(given("user"))
+        .ssl_mode(match parameters.text("tls") {
+            Some("disable") => MySqlSslMode::Disabled,
+            Some("require") => MySqlSslMode::Required,
+            Some("verify") => MySqlSslMode::VerifyIdentity,
+            _ => MySqlSslMode::Preferred,
+        });
+    if let Some(password) = parameters.text("password") {
+        options = options.password(password);
+    }
+    if let Some(database) = parameters.text("database") {
+        options = options.database(database);
+    }
+    let mut connection = MySqlConnection::connect_with(&options).await?;
+    let row = sqlx::query("SELECT version()").fetch_one(&mut connection).await?;
+    let version: String = row.try_get(0)?;
+    connection.close().await?;
+    // MariaDB's own version says so.
+    let name = if version.contains("MariaDB") { "MariaDB" } else { "MySQL" };
+    Ok(format!("{name} {version}"))
+}
+
+fn explain(error: &Error, place: &str) -> String {
+    match error {
+        Error::Database(error) => one_line(error.message()),
+        Error::Io(error) => format!("cannot connect to {place}: {}", settings::reason(error)),
+        Error::Tls(error) => format!("no encrypted connection to {place}: {}", one_line(&error.to_string())),
+        Error::Configuration(error) if error.to_string().starts_with("RSA") => {
+            "the server takes this password over an encrypted connection only: set tls to require".to_owned()
+        }
+        error => one_line(&error.to_string()),
+    }
+}

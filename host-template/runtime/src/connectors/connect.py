@@ -1,0 +1,210 @@
+# Connects to one place through its driver and says what is there, or why not: one line of JSON.
+import json
+import os
+import sys
+
+# The current folder is nobody's place for modules.
+sys.path[:] = [folder for folder in sys.path if folder]
+# What a driver prints is no answer.
+answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+os.dup2(2, 1)
+
+
+def mysql(given, port, timeout):
+    import pymysql
+
+    tls = given.get("tls")
+    ssl = None
+    if tls in ("require", "verify"):
+        import ssl as tls_module
+
+        ssl = tls_module.create_default_context()
+        if tls == "require":
+            ssl.check_hostname = False
+            ssl.verify_mode = tls_module.CERT_NONE
+    connection = pymysql.connect(
+        host=given["host"],
+        port=port,
+        user=given["user"],
+        password=given.get("password", ""),
+        database=given.get("database"),
+        connect_timeout=timeout,
+        read_timeout=timeout,
+        ssl=ssl,
+        ssl_disabled=tls == "disable",
+    )
+    with connection, connection.cursor() as cursor:
+        cursor.execute("SELECT version()")
+        version = cursor.fetchone()[0]
+    return ("MariaDB " if "MariaDB" in version else "MySQL ") + version
+
+
+def oracle(given, port, timeout):
+    import oracledb
+
+    with oracledb.connect(
+        host=given["host"],
+        port=port,
+        service_name=given["database"],
+        user=given["user"],
+        password=given.get("password", ""),
+        tcp_connect_timeout=timeout,
+        retry_count=0,
+    ) as connection:
+        return "Oracle " + connection.version
+
+
+def mssql(given, port, timeout):
+    import pymssql
+
+    with pymssql.connect(
+        server=given["host"],
+        port=str(port),
+        database=given.get("database", ""),
+        user=given["user"],
+        password=given.get("password", ""),
+        login_timeout=timeout,
+        timeout=timeout,
+    ) as connection:
+        cursor = connection.cursor()
+        cursor.execute("SELECT CAST(SERVERPROPERTY('ProductVersion') AS varchar(40))")
+        return "SQL Server " + cursor.fetchone()[0]
+
+
+def snowflake(given, port, timeout):
+    import snowflake.connector
+
+    names = ("account", "user", "password", "database", "schema", "warehouse", "role")
+    with snowflake.connector.connect(
+        login_timeout=timeout,
+        network_timeout=timeout,
+        **{name: given[name] for name in names if name in given},
+    ) as connection:
+        return "Snowflake " + connection.cursor().execute("SELECT CURRENT_VERSION()").fetchone()[0]
+
+
+def bigquery(given, port, timeout):
+    from google.cloud import bigquery as service
+    from google.oauth2 import service_account
+
+    login = service_account.Credentials.from_service_account_info(
+        credentials(given), scopes=["https://www.googleapis.com/auth/bigquery"]
+    )
+    client = service.Client(project=given["project"], credentials=login)
+    client.query("SELECT 1", retry=None, timeout=timeout, job_retry=None).result(timeout=timeout)
+    return "BigQuery, project " + given["project"]
+
+
+def ga4(given, port, timeout):
+    from google.analytics.data_v1beta import BetaAnalyticsDataClient
+
+    client = BetaAnalyticsDataClient.from_service_account_info(credentials(given))
+    name = "properties/" + given["property"].removeprefix("properties/") + "/metadata"
+    client.get_metadata(name=name, timeout=timeout, retry=None)
+    return "Google Analytics, property " + given["property"]
+
+
+def credentials(given):
+    try:
+        found = json.loads(given["credentials"])
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise ValueError("the credentials are not the JSON of a service account's key")
+    return found
+
+
+def mongodb(given, port, timeout):
+    import pymongo
+
+    options = {
+        "username": given.get("user"),
+        "password": given.get("password"),
+        "authSource": given.get("auth_database"),
+        "tls": given.get("tls"),
+        "serverSelectionTimeoutMS": timeout * 1000,
+        "connectTimeoutMS": timeout * 1000,
+        "socketTimeoutMS": timeout * 1000,
+    }
+    options = {name: value for name, value in options.items() if value is not None}
+    if given.get("srv"):
+        client = pymongo.MongoClient("mongodb+srv://" + given["host"], **options)
+    else:
+        client = pymongo.MongoClient(given["host"], port, **options)
+    with client:
+        version = client.server_info()["version"]
+        # Only now is the login needed.
+        client[given.get("database", "admin")].command("ping")
+        if given.get("user"):
+            client[given.get("database", "admin")].list_collection_names()
+    return "MongoDB " + version
+
+
+def chroma(given, port, timeout):
+    import chromadb
+
+    settings = chromadb.Settings(anonymized_telemetry=False)
+    if "folder" in given:
+        client = chromadb.PersistentClient(path=given["folder"], settings=settings)
+    else:
+        headers = {"Authorization": "Bearer " + given["token"]} if "token" in given else None
+        client = chromadb.HttpClient(
+            host=given["host"], port=port, ssl=bool(given.get("tls")), headers=headers, settings=settings
+        )
+    return "Chroma " + client.get_version() + " with " + str(client.count_collections()) + " collections"
+
+
+def faiss(given, port, timeout):
+    import faiss as library
+
+    index = library.read_index(given["file"])
+    return "a FAISS index of " + str(index.ntotal) + " vectors of " + str(index.d) + " dimensions"
+
+
+def oss(given, port, timeout):
+    import oss2
+
+    login = oss2.Auth(given["user"], given.get("password", ""))
+    bucket = oss2.Bucket(login, "https://" + given["endpoint"], given["bucket"], connect_timeout=timeout)
+    bucket.get_bucket_info()
+    return "OSS, bucket " + given["bucket"]
+
+
+def say(error):
+    """What a driver's error says to people."""
+    parts = [part for part in getattr(error, "args", ()) if isinstance(part, (str, bytes))]
+    # Several drivers put a number in front, and some give bytes.
+    if len(parts) == 1 and len(error.args) == 2:
+        text = parts[0].decode("utf-8", "replace") if isinstance(parts[0], bytes) else parts[0]
+    else:
+        text = str(error)
+    for noise in (", Timeout: ", "DB-Lib error message", "\nHelp: "):
+        text = text.split(noise)[0]
+    return text or type(error).__name__
+
+
+KINDS = {
+    "bigquery": bigquery,
+    "chroma": chroma,
+    "faiss": faiss,
+    "ga4": ga4,
+    "mariadb": mysql,
+    "mongodb": mongodb,
+    "mssql": mssql,
+    "mysql": mysql,
+    "oracle": oracle,
+    "oss": oss,
+    "snowflake": snowflake,
+}
+
+question = json.load(sys.stdin)
+try:
+    what = KINDS[question["kind"]](question["parameters"], question["port"], question["timeout"])
+    answer = {"ok": True, "message": what}
+except BaseException as error:
+    answer = {"ok": False, "message": say(error)}
+json.dump(answer, answers)
+answers.write("\n")
+answers.flush()
+# A driver's threads are not waited for.
+os._exit(0)

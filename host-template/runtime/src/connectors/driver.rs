@@ -1,0 +1,75 @@
+//! Places that the host talks to through a driver: Python connects, with what it has to know on its standard input.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Kind, Parameters, Value};
+use crate::drivers::{ask, no_python, one_line, python_program};
+
+const SCRIPT: &str = include_str!("connect.py");
+
+#[derive(Serialize)]
+struct Question<'a> {
+    kind: &'a str,
+    /// Seconds that the driver itself is told, so that the last word is its own.
+    timeout: u64,
+    port: u16,
+    parameters: &'a Parameters,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    ok: bool,
+    message: String,
+}
+
+/// Connects: what is there, or why not. None when the time was over.
+pub(super) async fn connect(
+    kind: &Kind,
+    data: &Path,
+    mut parameters: Parameters,
+    limit: Duration,
+) -> (Parameters, Option<Result<String, String>>) {
+    if let Err(why) = find_paths(kind, data, &mut parameters) {
+        return (parameters, Some(Err(why)));
+    }
+    let timeout = limit.as_secs().saturating_sub(2).max(1);
+    let question =
+        Question { kind: kind.name, timeout, port: parameters.port(kind), parameters: &parameters };
+    let input = serde_json::to_string(&question).unwrap_or_default();
+    let heard = match ask(data, SCRIPT, &input, limit).await {
+        Ok(heard) => heard,
+        Err(e) => return (parameters, Some(Err(no_python(&python_program(data), &e)))),
+    };
+    let answer = heard.out.lines().find_map(|line| serde_json::from_str::<Answer>(line).ok());
+    let told = match answer {
+        Some(Answer { ok: true, message }) => Some(Ok(one_line(&message))),
+        Some(Answer { ok: false, message }) => Some(Err(one_line(&message))),
+        None if heard.late => None,
+        None => {
+            let last = heard.err.lines().last().map(one_line).unwrap_or_default();
+            Some(Err(format!("the driver ended Python: {last}")))
+        }
+    };
+    (parameters, told)
+}
+
+/// Paths below the data folder become whole ones. Links do not lead out of it.
+fn find_paths(kind: &Kind, data: &Path, parameters: &mut Parameters) -> Result<(), String> {
+    for field in kind.fields.iter().filter(|field| field.value == Value::Path) {
+        let Some(below) = parameters.text(field.name) else { continue };
+        let nothing = || format!("there is no {} `{below}` in the data folder", field.name);
+        let data = data.canonicalize().map_err(|_| nothing())?;
+        let path = data.join(below).canonicalize().ok().filter(|path| path.starts_with(&data));
+        let path = path.ok_or_else(nothing)?;
+        // Chroma would make a store where there is none.
+        if kind.name == "chroma" && !path.join("chroma.sqlite3").is_file() {
+            return Err(format!("the folder `{below}` holds no Chroma store (no chroma.sqlite3)"));
+        }
+        let path = path.display().to_string();
+        parameters.set(field.name, path);
+    }
+    Ok(())
+}

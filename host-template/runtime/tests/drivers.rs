@@ -1,0 +1,397 @@
+//! Driver plugins and connectors, with what is real: pip, Python, drivers, and databases of the tests' own.
+
+mod program;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::LazyLock;
+
+use program::mariadb::MariaDb;
+use program::postgres::Server;
+use program::world::{Person, World, is, until};
+use program::{Answer, Folder, Host, PASSWORD, command, run};
+use serde_json::{Value, json};
+
+/// The file of the release.
+const DRIVERS: &str = include_str!("../../drivers.yaml");
+
+fn release() -> Folder {
+    let folder = Folder::release();
+    folder.write("drivers.yaml", DRIVERS);
+    folder
+}
+
+fn drivers(folder: &Folder, arguments: &[&str]) -> Command {
+    let mut command = command(folder);
+    command.arg("drivers").args(arguments);
+    command
+}
+
+fn install(folder: &Folder, names: &str) -> String {
+    let (status, stdout, stderr) = run(drivers(folder, &["install", names]));
+    assert_eq!(status, Some(0), "{stderr}");
+    stdout
+}
+
+/// Whether pip reaches its packages; `HUB_REQUIRE_PYPI` forbids that it does not.
+fn pypi() -> bool {
+    static REACHED: LazyLock<bool> = LazyLock::new(|| {
+        let folder = std::env::temp_dir().join(format!("hub-pypi-{}", std::process::id()));
+        let mut pip = Command::new("python3");
+        pip.args(["-m", "pip", "download", "--quiet", "--no-deps", "--retries", "1", "--dest"]).arg(&folder);
+        let output = pip.arg("pymysql").output();
+        let _ = fs::remove_dir_all(folder);
+        let reached = output.is_ok_and(|output| output.status.success());
+        assert!(reached || std::env::var_os("HUB_REQUIRE_PYPI").is_none(), "pip does not reach PyPI");
+        if !reached {
+            eprintln!("skipped: python3 -m pip does not reach PyPI (Debian: python3-pip)");
+        }
+        reached
+    });
+    *REACHED
+}
+
+/// Every file below a folder with its content, and every link with its target.
+fn tree(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut todo = vec![folder.to_path_buf()];
+    while let Some(folder) = todo.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let (path, kind) = (entry.path(), entry.file_type().unwrap());
+            let content = if kind.is_symlink() {
+                fs::read_link(&path).unwrap().into_os_string().into_encoded_bytes()
+            } else if kind.is_dir() {
+                todo.push(path.clone());
+                Vec::new()
+            } else {
+                fs::read(&path).unwrap()
+            };
+            found.insert(path, content);
+        }
+    }
+    found
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names: Vec<_> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+/// Nobody listens here.
+fn closed_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn without_index(mut command: Command) -> Command {
+    command.env("PIP_INDEX_URL", format!("http://127.0.0.1:{}/simple", closed_port()));
+    command.env("PIP_RETRIES", "0").env("PIP_NO_CACHE_DIR", "1");
+    for name in ["PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+fn versions(folder: &Folder) -> BTreeMap<String, Option<String>> {
+    let (status, stdout, stderr) = run(drivers(folder, &["list", "--json"]));
+    assert_eq!(status, Some(0), "{stderr}");
+    let rows: Vec<Value> = serde_json::from_str(&stdout).unwrap();
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    rows.iter().map(|row| (text(&row["alias"]).unwrap(), text(&row["version"]))).collect()
+}
+
+fn connector(host: &Host, name: &str) -> Value {
+    let answer = host.get("/api/connectors/catalog");
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let all: Vec<Value> = serde_json::from_str(&answer.text).unwrap();
+    all.into_iter().find(|connector| connector["type"] == name).unwrap()
+}
+
+fn test(host: &Host, kind: &str, parameters: Value) -> Answer {
+    host.post(&format!("/api/connectors/{kind}/test"), &parameters.to_string())
+}
+
+/// Whether the connection was made, and the message.
+fn tested(host: &Host, kind: &str, parameters: Value) -> (bool, String) {
+    let answer = test(host, kind, parameters);
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let json = answer.json();
+    assert!(json["millis"].is_u64(), "{json}");
+    (json["ok"].as_bool().unwrap(), json["message"].as_str().unwrap().to_owned())
+}
+
+fn with(base: &Value, name: &str, value: impl Into<Value>) -> Value {
+    let mut changed = base.clone();
+    changed[name] = value.into();
+    changed
+}
+
+#[test]
+fn a_driver_is_used_as_soon_as_it_is_installed() {
+    if !pypi() {
+        return;
+    }
+    let folder = release();
+    let host = Host::start_as_admin(&folder, |_| {});
+    let mongo = connector(&host, "mongodb");
+    assert_eq!(
+        (&mongo["available"], &mongo["reason"], &mongo["install"], &mongo["package"]),
+        (
+            &json!(false),
+            &json!("driver not installed"),
+            &json!("hub-platform drivers install mongodb"),
+            &json!("pymongo")
+        )
+    );
+    assert_eq!(connector(&host, "postgresql")["available"], true);
+    let nobody = json!({"host": "127.0.0.1", "port": closed_port()});
+    assert_eq!(
+        tested(&host, "mongodb", nobody.clone()),
+        (
+            false,
+            "driver not installed; the command that installs it: hub-platform drivers install mongodb".into()
+        )
+    );
+    assert_eq!(versions(&folder)["mysql"], None);
+
+    assert!(install(&folder, "mysql").starts_with("installed mysql 1."));
+    let pymysql = versions(&folder)["mysql"].clone().unwrap();
+    assert_eq!(versions(&folder)["mongodb"], None);
+    assert_eq!(connector(&host, "mongodb")["available"], false);
+    // The second install brings the first one's along.
+    install(&folder, "mongodb");
+    assert_eq!(versions(&folder)["mysql"].as_ref(), Some(&pymysql));
+    let mongo = connector(&host, "mongodb");
+    assert_eq!((&mongo["available"], &mongo["reason"]), (&json!(true), &Value::Null));
+    let status = host.get("/api/plugins/status").json();
+    let on = |name: &str| {
+        status["drivers"].as_array().unwrap().iter().any(|d| d["name"] == name && d["installed"] == true)
+    };
+    assert!(on("mysql") && on("mongo") && on("mongodb") && !on("oracle"), "{status}");
+
+    let (ok, message) = tested(&host, "mongodb", nobody);
+    assert!(!ok && message.contains("Connection refused") && !message.contains("Topology"), "{message}");
+    if let Some(server) = MariaDb::shared() {
+        through_the_driver(&host, server);
+    }
+
+    // What pip cannot do changes nothing.
+    let before = tree(&folder.path("data/drivers"));
+    let (status, stdout, stderr) = run(without_index(drivers(&folder, &["install", "oss,mysql"])));
+    assert_eq!((status, stdout.as_str()), (Some(3), ""), "{stderr}");
+    assert!(stderr.contains("error: pip could not install the drivers (exit status: 1)"), "{stderr}");
+    assert!(stderr.contains("nothing was changed"), "{stderr}");
+    assert!(before == tree(&folder.path("data/drivers")));
+    assert_eq!(connector(&host, "mongodb")["available"], true);
+}
+
+fn through_the_driver(host: &Host, server: &MariaDb) {
+    let good = json!({
+        "host": "127.0.0.1", "port": server.port, "database": "sales", "user": "ann", "password": "open sesame",
+        "through": "driver",
+    });
+    let (ok, message) = tested(host, "mariadb", good.clone());
+    assert!(ok && message.starts_with("connected to MariaDB "), "{message}");
+    assert_eq!(
+        tested(host, "mysql", with(&good, "password", "wrong one")),
+        (false, "Access denied for user 'ann'@'127.0.0.1' (using password: YES)".to_owned())
+    );
+    let (ok, message) = tested(host, "mysql", with(&good, "port", closed_port()));
+    assert!(!ok && message.contains("Connection refused"), "{message}");
+}
+
+#[test]
+fn a_first_install_that_fails_leaves_nothing() {
+    let folder = release();
+    let (status, _, stderr) = run(without_index(drivers(&folder, &["install", "oracle"])));
+    assert_eq!(status, Some(3), "{stderr}");
+    assert!(!folder.path("data/drivers").exists());
+    let (status, _, stderr) = run(without_index(drivers(&folder, &["install", "dbt"])));
+    assert_eq!(status, Some(3), "{stderr}");
+    assert!(stderr.contains("error: pip could not install dbt"), "{stderr}");
+    assert!(!folder.path("data/dbt").exists());
+}
+
+#[test]
+fn two_installs_at_once_wait_for_each_other() {
+    if !pypi() {
+        return;
+    }
+    let folder = release();
+    let children: Vec<_> = ["mysql", "mongodb"]
+        .map(|name| {
+            drivers(&folder, &["install", name]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+        })
+        .into();
+    for child in children {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let versions = versions(&folder);
+    assert!(versions["mysql"].is_some() && versions["mongodb"].is_some(), "{versions:?}");
+    assert_eq!(names(&folder.path("data/drivers")), [".set-1", ".set-2", "current"]);
+}
+
+#[test]
+fn what_a_killed_install_leaves_is_removed_by_the_next() {
+    if !pypi() {
+        return;
+    }
+    let folder = release();
+    let set = folder.path("data/drivers/.set-1");
+    let mut child = drivers(&folder, &["install", "mongodb"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    until("the install begins", || set.exists());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(set.exists() && !folder.path("data/drivers/current").exists());
+    install(&folder, "mysql");
+    assert_eq!(names(&folder.path("data/drivers")), [".set-1", "current"]);
+    let versions = versions(&folder);
+    assert!(versions["mysql"].is_some() && versions["mongodb"].is_none(), "{versions:?}");
+}
+
+#[test]
+fn what_cannot_be_installed_is_said() {
+    let folder = release();
+    let (status, _, stderr) = run(drivers(&folder, &["install", "oracel"]));
+    assert_eq!(status, Some(2));
+    assert!(
+        stderr.starts_with("error: there is no driver `oracel`\n  help: did you mean `oracle`"),
+        "{stderr}"
+    );
+    let mut lonely = drivers(&folder, &["install", "oracle"]);
+    lonely.env("PATH", folder.path("data"));
+    let (status, _, stderr) = run(lonely);
+    assert_eq!(status, Some(3));
+    assert_eq!(
+        stderr,
+        "error: Python is not installed: there is no python3\n  help: install Python 3.10 or newer with pip and \
+         venv (Debian: apt install python3 python3-pip python3-venv), and run the command again; nothing was changed\n"
+    );
+    // A Python without pip: -S leaves site-packages out.
+    let python = Command::new("python3").args(["-c", "import sys; print(sys.executable)"]).output().unwrap();
+    let python = String::from_utf8(python.stdout).unwrap();
+    let bin = folder.path("bin");
+    fs::create_dir_all(&bin).unwrap();
+    fs::write(bin.join("python3"), format!("#!/bin/sh\nexec {} -S \"$@\"\n", python.trim())).unwrap();
+    assert!(Command::new("chmod").arg("+x").arg(bin.join("python3")).status().unwrap().success());
+    let mut bare = drivers(&folder, &["install", "oracle"]);
+    bare.env("PATH", &bin);
+    let (status, _, stderr) = run(bare);
+    assert_eq!(status, Some(3));
+    assert!(stderr.starts_with("error: python3 has no pip: ") && stderr.contains("apt install"), "{stderr}");
+    let host = Host::start_as_admin(&folder, |command| {
+        command.env("PATH", folder.path("data"));
+    });
+    let oracle = connector(&host, "oracle");
+    assert_eq!(oracle["reason"], "Python is not installed (Debian: apt install python3)");
+    folder.write("drivers.yaml", "oracle: [oracledb]\n");
+    let (status, _, stderr) = run(drivers(&folder, &["list"]));
+    assert_eq!(status, Some(3));
+    assert!(stderr.contains("drivers.yaml: `oracle` must name a pip package"), "{stderr}");
+}
+
+#[test]
+fn postgresql_is_built_in() {
+    let Some(server) = Server::shared() else { return };
+    let url = server.database();
+    let database = url.rsplit_once('/').unwrap().1;
+    server.sql(database, "CREATE ROLE ann LOGIN PASSWORD 'open sesame'");
+    let rules = server.sql(database, "SHOW hba_file");
+    let text = fs::read_to_string(&rules).unwrap();
+    fs::write(&rules, format!("host all ann 127.0.0.1/32 scram-sha-256\n{text}")).unwrap();
+    server.sql(database, "SELECT pg_reload_conf()");
+
+    let folder = release();
+    // What the host's own environment says about other servers is not for connectors.
+    let host = Host::start_as_admin(&folder, |command| {
+        command.env("PGPASSWORD", "open sesame").env("PGUSER", "hub").env("RUST_LOG", "trace");
+    });
+    let good = json!({
+        "host": "127.0.0.1", "port": server.port, "database": database, "user": "ann", "password": "open sesame",
+    });
+    // The server reads its rules anew in its own time.
+    until("the rules count", || !tested(&host, "postgresql", with(&good, "password", "wrong one")).0);
+    let (ok, message) = tested(&host, "postgresql", good.clone());
+    assert!(ok && message.starts_with("connected to PostgreSQL 1"), "{message}");
+    let denied = (false, "password authentication failed for user \"ann\"".to_owned());
+    assert_eq!(tested(&host, "postgresql", with(&good, "password", "wrong one")), denied);
+    assert!(!tested(&host, "postgresql", with(&good, "password", "")).0);
+    assert_eq!(
+        tested(&host, "postgresql", with(&good, "database", "nowhere")),
+        (false, "database \"nowhere\" does not exist".to_owned())
+    );
+    let port = closed_port();
+    assert_eq!(
+        tested(&host, "postgresql", with(&good, "port", port)),
+        (false, format!("cannot connect to 127.0.0.1 port {port}: connection refused"))
+    );
+    let (ok, message) = tested(&host, "postgresql", with(&good, "host", "nowhere.invalid"));
+    assert!(!ok && message.starts_with("cannot connect to nowhere.invalid port "), "{message}");
+    // One that takes the connection and says nothing.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    assert_eq!(
+        tested(&host, "postgresql", with(&good, "port", port)),
+        (false, "no answer within 10 seconds".to_owned())
+    );
+
+    let wrong = test(&host, "postgresql", json!({"host": "a/b", "user": "ann", "databse": "x"}));
+    is(&wrong, 422, "validation-failed");
+    let fields: Vec<_> =
+        wrong.json()["errors"].as_array().unwrap().iter().map(|e| e["field"].clone()).collect();
+    assert_eq!(fields, ["host", "database", "databse"]);
+    is(&test(&host, "postgres", good.clone()), 404, "connector-unknown");
+    let log = host.log();
+    assert!(log.contains("tested a connection") && !log.contains("sesame") && !log.contains("wrong one"));
+}
+
+#[test]
+fn mariadb_is_built_in() {
+    let Some(server) = MariaDb::shared() else { return };
+    let folder = release();
+    let host = Host::start_as_admin(&folder, |_| {});
+    let good = json!({
+        "host": "127.0.0.1", "port": server.port, "database": "sales", "user": "ann", "password": "open sesame",
+    });
+    let (ok, message) = tested(&host, "mariadb", good.clone());
+    assert!(ok && message.starts_with("connected to MariaDB 1"), "{message}");
+    assert_eq!(tested(&host, "mysql", good.clone()).1, message);
+    assert_eq!(
+        tested(&host, "mariadb", with(&good, "password", "wrong one")),
+        (false, "Access denied for user 'ann'@'127.0.0.1' (using password: YES)".to_owned())
+    );
+    let (ok, message) = tested(&host, "mariadb", with(&good, "database", "nowhere"));
+    assert!(!ok && message.contains("to database 'nowhere'"), "{message}");
+    let port = closed_port();
+    assert_eq!(
+        tested(&host, "mariadb", with(&good, "port", port)),
+        (false, format!("cannot connect to 127.0.0.1 port {port}: connection refused"))
+    );
+}
+
+#[test]
+fn only_those_who_may_see_and_test() {
+    let world = World::new(None);
+    world.folder.write("drivers.yaml", DRIVERS);
+    let host = world.host();
+    world.create_user(&["--email", "ben@example.com", "--org", "North"], PASSWORD);
+    let ben = Person::new(&host, "ben@example.com", PASSWORD);
+    let body = json!({"host": "127.0.0.1", "database": "a", "user": "a"});
+    is(&ben.post("/api/connectors/postgresql/test", body.clone()), 403, "permission-missing");
+    is(
+        &host.ask("GET", "/api/connectors/catalog", &[("authorization", "Bearer x")], ""),
+        401,
+        "not-signed-in",
+    );
+    let may = ben.session()["permissions"].as_array().unwrap().contains(&json!("connectors.read"));
+    assert_eq!(ben.get("/api/connectors/catalog").status, if may { 200 } else { 403 });
+}

@@ -1,0 +1,110 @@
+/** The models of a workspace: a graph or a table, and the details of the one that was chosen. */
+
+import { ActionIcon, Group, Paper, SegmentedControl, Skeleton, Text, Title } from "@mantine/core";
+import type { Resource } from "@platform/plugin-host";
+import { EmptyState, ResourceView } from "@platform/plugin-host/ui";
+import X from "lucide-react/icons/x";
+import { lazy, type ReactNode, Suspense, useState } from "react";
+import { type Lineage, type Model, summaryOf, type Workspace } from "../../flow.ts";
+import { PageBoundary } from "../../page-boundary.tsx";
+import styles from "./flow.module.css";
+import { ModelFacts } from "./ModelFacts.tsx";
+import { ModelTable } from "./ModelTable.tsx";
+
+const loadGraph = () => import("./LineageGraph.tsx");
+let Graph = lazy(loadGraph);
+
+/** How the models are shown. */
+export type View = "graph" | "table";
+
+interface Props {
+  readonly workspace: Workspace;
+  readonly lineage: Resource<Lineage>;
+  readonly view: View;
+  readonly onView: (view: View) => void;
+}
+
+/** Heading, choice of view, models. */
+export function Models({ workspace, lineage, view, onView }: Props): ReactNode {
+  const { data } = lineage;
+  return (
+    <section aria-labelledby="flow-models">
+      <Group justify="space-between" gap="xs" mb="sm">
+        <div>
+          <Title order={2} size="h3" id="flow-models">
+            Models
+          </Title>
+          <Text size="sm" c="dimmed" data-lineage-run={data?.run ?? undefined}>
+            {data === undefined ? "\u00a0" : told(data)}
+          </Text>
+        </div>
+        <SegmentedControl
+          aria-label="How the models are shown"
+          size="sm"
+          value={view}
+          onChange={(value) => onView(value === "table" ? "table" : "graph")}
+          data={[
+            { value: "graph", label: "Graph" },
+            { value: "table", label: "Table" },
+          ]}
+        />
+      </Group>
+      <ResourceView resource={lineage} what={`the models of ${workspace.slug}`} skeleton={<Skeleton height={360} />}>
+        {({ nodes }) =>
+          nodes.length === 0 ? (
+            <EmptyState
+              title="No models are known yet"
+              hint="dbt tells which models there are, and what each is made of, when the workspace is built for the first time."
+            />
+          ) : view === "table" ? (
+            <ModelTable nodes={nodes} />
+          ) : (
+            <GraphWithDetails nodes={nodes} />
+          )
+        }
+      </ResourceView>
+    </section>
+  );
+}
+
+function told({ run, nodes }: Lineage): string {
+  if (nodes.length === 0) {
+    return "Not built yet.";
+  }
+  const count = nodes.length === 1 ? "1 model" : `${nodes.length} models`;
+  return run === null
+    ? `${count}, not built yet: the first build tells what each is made of.`
+    : `As of the last build: ${summaryOf(nodes)}.`;
+}
+
+function GraphWithDetails({ nodes }: { readonly nodes: readonly Model[] }): ReactNode {
+  const [chosen, setChosen] = useState<string>();
+  const model = nodes.find((node) => node.id === chosen);
+  const [Current, setCurrent] = useState(() => Graph);
+  const retry = () => {
+    Graph = lazy(loadGraph);
+    setCurrent(() => Graph);
+  };
+  return (
+    <Paper withBorder className={styles.panel} data-open={model !== undefined || undefined}>
+      <PageBoundary what="The graph" onRetry={retry}>
+        <Suspense fallback={<Skeleton height="100%" mih={360} radius={0} />}>
+          <Current nodes={nodes} chosen={model?.id} onChoose={(id) => setChosen((last) => (last === id ? undefined : id))} />
+        </Suspense>
+      </PageBoundary>
+      {model !== undefined && (
+        <aside className={styles.details} aria-label={`Details of ${model.name}`}>
+          <Group justify="space-between" wrap="nowrap" align="flex-start" gap="xs" mb="sm">
+            <Title order={3} size="sm" className={styles.detailsName}>
+              {model.name}
+            </Title>
+            <ActionIcon variant="subtle" color="gray" size="sm" aria-label="Close the details" onClick={() => setChosen(undefined)}>
+              <X size={16} aria-hidden="true" />
+            </ActionIcon>
+          </Group>
+          <ModelFacts model={model} nodes={nodes} />
+        </aside>
+      )}
+    </Paper>
+  );
+}
