@@ -5,7 +5,7 @@ mod program;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use program::postgres::Server;
 use program::{Folder, Host};
@@ -62,8 +62,16 @@ fn killed_again_and_again(url: Option<String>) {
                     }
                 });
             }
-            // Spread over what a change takes: the numbers of rounds that have no common measure with it.
-            std::thread::sleep(Duration::from_micros(300 + round * 7919 % 12_000));
+            // Once this round's host has answered a change, at any moment of the next few: how fast the machine is does
+            // not matter, since the wait is measured in changes.
+            let (begun, before) = (Instant::now(), turned.load(Ordering::Relaxed));
+            while turned.load(Ordering::Relaxed) == before {
+                assert!(begun.elapsed() < Duration::from_secs(30), "no change is answered");
+                std::thread::sleep(Duration::from_micros(200));
+            }
+            let one_change = begun.elapsed().as_secs_f64();
+            let share = (round as f64 * 0.618_034).fract();
+            std::thread::sleep(Duration::from_secs_f64(share * 2.0 * one_change));
             host.kill();
             killed.store(true, Ordering::Relaxed);
         });
