@@ -14,6 +14,7 @@ import {
   withFilter,
 } from "../../host-template/shell/src/audit.ts";
 import {
+  firstGroups,
   knownTenants,
   type Member,
   mayChange,
@@ -130,4 +131,10 @@ test("members are found by all that stands in their row", () => {
   const all = [member("ada", { role: "admin" }), member("bo", { groups: [named("nurses")] })];
   const found = (search: string) => searched(all, search).map((one) => one.user.id);
   assert.deepEqual(["", "admin", "NURSES bo", "ada nurses"].map(found), [["ada", "bo"], ["ada"], ["bo"], []]);
+});
+
+test("a new member begins in the group of everybody, where it still exists", () => {
+  const group = (name: string, plugin: string | null = null) => ({ ...named(name), name, plugin, permissions: [], members: 0 });
+  assert.deepEqual(firstGroups([group("Nurses"), group("Members"), group("Members", "crm")]), [group("Members")]);
+  assert.deepEqual(firstGroups([group("Nurses")]), []);
 });

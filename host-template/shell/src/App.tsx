@@ -19,6 +19,7 @@ import { type SessionSource, useSessionSource } from "./session-source.ts";
 const PluginsPage = lazyPage("The Plugins page", () => import("./pages/PluginsPage.tsx"));
 const AuditPage = lazyPage("The Audit log", () => import("./pages/AuditPage.tsx"));
 const MembersPage = lazyPage("The Members page", () => import("./pages/MembersPage.tsx"));
+const ConnectorsPage = lazyPage("The Connectors page", () => import("./pages/connectors/ConnectorsPage.tsx"));
 const DashboardsPage = lazyPage("The Dashboards page", () => import("./pages/dashboards/DashboardsPage.tsx"));
 const BoardPage = lazyPage("The dashboard", () => import("./pages/dashboards/BoardPage.tsx"));
 const DatasetsPage = lazyPage("The Datasets page", () => import("./pages/dashboards/DatasetsPage.tsx"));
@@ -76,6 +77,16 @@ function Pages(): ReactNode {
           element={
             <Surface name="route:/records">
               <RecordsPage />
+            </Surface>
+          }
+        />
+        <Route
+          path="/connectors"
+          element={
+            <Surface name="route:/connectors">
+              <RequireAccess access="connectors.read" title="Connectors">
+                <ConnectorsPage />
+              </RequireAccess>
             </Surface>
           }
         />

@@ -79,6 +79,14 @@ export function searched(members: readonly Member[], search: string): readonly M
   });
 }
 
+/** The group that every organisation begins with, for members to look around; gone where somebody removed it. */
+const EVERYBODY = "Members";
+
+/** The groups that a new member is put into unless somebody says otherwise. */
+export function firstGroups(groups: readonly MemberGroup[]): readonly Named[] {
+  return groups.filter((group) => group.plugin === null && group.name === EVERYBODY);
+}
+
 /** Things with a name as choices. */
 export function asChoices(named: readonly Named[]): readonly FormOption[] {
   return named.map(({ id, name }) => ({ value: id, label: name }));

@@ -20,6 +20,7 @@ export const SHELL_SURFACES: Readonly<Record<string, string>> = {
   "shell.footer": "The foot of the navigation",
   "route:/": "The page at /",
   "route:/audit": "The page at /audit",
+  "route:/connectors": "The page at /connectors",
   "route:/dashboards": "The page at /dashboards",
   "route:/datasets": "The page at /datasets",
   "route:/flow": "The page at /flow",

@@ -28,6 +28,7 @@ const DATA: readonly GuardedEntry[] = [
   { label: "Dashboards", path: "/dashboards", icon: "chart-bar", access: "dashboards.read" },
   { label: "Flow", path: "/flow", icon: "activity", access: "dbt.read" },
   { label: "Datasets", path: "/datasets", icon: "database", access: "datasets.read" },
+  { label: "Connectors", path: "/connectors", icon: "boxes", access: "connectors.read" },
 ];
 
 const ADMINISTRATION: readonly GuardedEntry[] = [

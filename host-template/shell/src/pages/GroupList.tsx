@@ -17,13 +17,18 @@ interface Props {
   readonly onChanged: () => void;
 }
 
-type Open = { readonly dialog: "add" } | { readonly dialog: "change" | "remove"; readonly group: MemberGroup } | undefined;
+/** Which dialog is open, and on whom. A dialog that closes still shows whom it was about. */
+interface Open {
+  readonly dialog: "add" | "change" | "remove" | undefined;
+  readonly group?: MemberGroup;
+}
 
 /** Who may only look sees the table alone. */
 export function GroupList({ groups, permissions, onChanged }: Props): ReactNode {
   const session = useSession();
-  const [open, setOpen] = useState<Open>();
-  const close = () => setOpen(undefined);
+  const [open, setOpen] = useState<Open>({ dialog: undefined });
+  const close = () => setOpen((last) => ({ ...last, dialog: undefined }));
+  const { dialog, group } = open;
   const manage = may(session, "members.manage");
   const add = manage ? (
     <Button leftSection={<Plus size={16} aria-hidden="true" />} onClick={() => setOpen({ dialog: "add" })}>
@@ -53,7 +58,7 @@ export function GroupList({ groups, permissions, onChanged }: Props): ReactNode 
       <FormDialog
         title="Add group"
         submitLabel="Add"
-        opened={open?.dialog === "add"}
+        opened={dialog === "add"}
         onClose={close}
         fields={fields(permissions)}
         onSubmit={async (values) => {
@@ -62,32 +67,32 @@ export function GroupList({ groups, permissions, onChanged }: Props): ReactNode 
         }}
       />
       <FormDialog
-        title={open?.dialog === "change" ? `Change ${open.group.name}` : ""}
-        opened={open?.dialog === "change"}
+        title={`Change ${group?.name ?? ""}`}
+        opened={dialog === "change"}
         onClose={close}
-        fields={fields(permissions, open?.dialog === "change" ? open.group : undefined)}
+        fields={fields(permissions, group)}
         onSubmit={async (values) => {
-          if (open?.dialog === "change") {
-            await apiPut(`/api/groups/${encodeURIComponent(open.group.id)}`, values);
+          if (group !== undefined) {
+            await apiPut(`/api/groups/${encodeURIComponent(group.id)}`, values);
             onChanged();
           }
         }}
       />
       <ConfirmDialog
-        title={open?.dialog === "remove" ? `Remove ${open.group.name}?` : ""}
-        opened={open?.dialog === "remove"}
+        title={`Remove ${group?.name ?? ""}?`}
+        opened={dialog === "remove"}
         onClose={close}
         confirmLabel="Remove"
         onConfirm={async () => {
-          if (open?.dialog === "remove") {
-            await apiDelete(`/api/groups/${encodeURIComponent(open.group.id)}`);
+          if (group !== undefined) {
+            await apiDelete(`/api/groups/${encodeURIComponent(group.id)}`);
             onChanged();
           }
         }}
       >
         <Text size="sm">
-          {open?.dialog === "remove" && open.group.members > 0
-            ? `${countOf(open.group.members, "member")} will lose what only this group gives.`
+          {group !== undefined && group.members > 0
+            ? `${countOf(group.members, "member")} will lose what only this group gives.`
             : "Nobody is in it."}
         </Text>
       </ConfirmDialog>

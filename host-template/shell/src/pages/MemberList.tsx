@@ -14,7 +14,7 @@ import {
 } from "@platform/plugin-host/ui";
 import UserPlus from "lucide-react/icons/user-plus";
 import { type ReactNode, useState } from "react";
-import { asChoices, countOf, type Member, type MemberGroup, mayChange, rolesFor, searched } from "../members.ts";
+import { asChoices, countOf, firstGroups, type Member, type MemberGroup, mayChange, rolesFor, searched } from "../members.ts";
 import { may, type Named, type Session, useSession } from "../session.ts";
 import { RowMenu } from "./RowMenu.tsx";
 
@@ -25,16 +25,21 @@ interface Props {
   readonly onChanged: () => void;
 }
 
-type Open = { readonly dialog: "add" } | { readonly dialog: "change" | "remove"; readonly member: Member } | undefined;
+/** Which dialog is open, and on whom. A dialog that closes still shows whom it was about. */
+interface Open {
+  readonly dialog: "add" | "change" | "remove" | undefined;
+  readonly member?: Member;
+}
 
 /** Who may only look sees the table alone. */
 export function MemberList({ members, groups, tenants, onChanged }: Props): ReactNode {
   const session = useSession();
   const [search, setSearch] = useState("");
-  const [open, setOpen] = useState<Open>();
+  const [open, setOpen] = useState<Open>({ dialog: undefined });
   const shown = searched(members, search);
-  const close = () => setOpen(undefined);
-  const places = placeFields(session, tenants, groups, open?.dialog === "change" ? open.member : undefined);
+  const close = () => setOpen((last) => ({ ...last, dialog: undefined }));
+  const { dialog, member } = open;
+  const places = placeFields(session, tenants, groups, member);
   return (
     <Stack gap="sm">
       <Group justify="space-between" gap="sm">
@@ -58,7 +63,7 @@ export function MemberList({ members, groups, tenants, onChanged }: Props): Reac
       <FormDialog
         title="Add member"
         submitLabel="Add"
-        opened={open?.dialog === "add"}
+        opened={dialog === "add"}
         onClose={close}
         fields={[...ACCOUNT_FIELDS, ...places]}
         onSubmit={async (values) => {
@@ -67,31 +72,31 @@ export function MemberList({ members, groups, tenants, onChanged }: Props): Reac
         }}
       />
       <FormDialog
-        title={open?.dialog === "change" ? `Change ${open.member.user.name}` : ""}
-        opened={open?.dialog === "change"}
+        title={`Change ${member?.user.name ?? ""}`}
+        opened={dialog === "change"}
         onClose={close}
         fields={places}
         onSubmit={async (values) => {
-          if (open?.dialog === "change") {
-            await apiPut(`/api/members/${encodeURIComponent(open.member.user.id)}`, values);
+          if (member !== undefined) {
+            await apiPut(`/api/members/${encodeURIComponent(member.user.id)}`, values);
             onChanged();
           }
         }}
       />
       <ConfirmDialog
-        title={open?.dialog === "remove" ? `Remove ${open.member.user.name}?` : ""}
-        opened={open?.dialog === "remove"}
+        title={`Remove ${member?.user.name ?? ""}?`}
+        opened={dialog === "remove"}
         onClose={close}
         confirmLabel="Remove"
         onConfirm={async () => {
-          if (open?.dialog === "remove") {
-            await apiDelete(`/api/members/${encodeURIComponent(open.member.user.id)}`);
+          if (member !== undefined) {
+            await apiDelete(`/api/members/${encodeURIComponent(member.user.id)}`);
             onChanged();
           }
         }}
       >
         <Text size="sm">
-          {open?.dialog === "remove" ? open.member.user.email : ""} leaves {session.org.name} with all tenants and groups, and
+          {member?.user.email} leaves {session.org.name} with all tenants and groups, and
           is signed out of it at once. The account itself stays and can be added again.
         </Text>
       </ConfirmDialog>
@@ -135,7 +140,7 @@ function placeFields(
       label: "Groups",
       kind: "many",
       options: asChoices(groups),
-      initial: ids(member?.groups),
+      initial: ids(member === undefined ? firstGroups(groups) : member.groups),
       placeholder: "None",
       description: "What a member may do is the sum of its groups.",
     },

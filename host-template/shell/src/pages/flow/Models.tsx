@@ -77,6 +77,8 @@ function told({ run, nodes }: Lineage): string {
     : `As of the last build: ${summaryOf(nodes)}.`;
 }
 
+const intoView = (node: HTMLElement | null) => node?.scrollIntoView({ block: "nearest" });
+
 function GraphWithDetails({ nodes }: { readonly nodes: readonly Model[] }): ReactNode {
   const [chosen, setChosen] = useState<string>();
   const model = nodes.find((node) => node.id === chosen);
@@ -86,14 +88,14 @@ function GraphWithDetails({ nodes }: { readonly nodes: readonly Model[] }): Reac
     setCurrent(() => Graph);
   };
   return (
-    <Paper withBorder className={styles.panel} data-open={model !== undefined || undefined}>
+    <Paper withBorder className={styles.panel}>
       <PageBoundary what="The graph" onRetry={retry}>
         <Suspense fallback={<Skeleton height="100%" mih={360} radius={0} />}>
           <Current nodes={nodes} chosen={model?.id} onChoose={(id) => setChosen((last) => (last === id ? undefined : id))} />
         </Suspense>
       </PageBoundary>
       {model !== undefined && (
-        <aside className={styles.details} aria-label={`Details of ${model.name}`}>
+        <aside key={model.id} ref={intoView} className={styles.details} aria-label={`Details of ${model.name}`}>
           <Group justify="space-between" wrap="nowrap" align="flex-start" gap="xs" mb="sm">
             <Title order={3} size="sm" className={styles.detailsName}>
               {model.name}
