@@ -217,6 +217,37 @@ fn a_first_install_that_fails_leaves_nothing() {
 }
 
 #[test]
+fn dbt_has_an_environment_of_its_own() {
+    if !pypi() {
+        return;
+    }
+    let folder = release();
+    assert!(install(&folder, "dbt").starts_with("installed dbt 1.11."));
+    assert!(versions(&folder)["dbt"].as_ref().is_some_and(|version| version.starts_with("1.11.")));
+    let dbt = Command::new(folder.path("data/dbt/venv/bin/dbt")).arg("--version").output().unwrap();
+    let told = String::from_utf8_lossy(&dbt.stdout);
+    assert!(
+        told.contains("installed: 1.11.") && told.contains("duckdb") && told.contains("postgres"),
+        "{told}"
+    );
+    // An install that fails leaves the one that works.
+    let before = tree(&folder.path("data/dbt"));
+    let (status, _, stderr) = run(without_index(drivers(&folder, &["install", "dbt"])));
+    assert_eq!(status, Some(3), "{stderr}");
+    assert!(before == tree(&folder.path("data/dbt")));
+    // Its Python is the one that drivers are installed for and imported by.
+    install(&folder, "mysql");
+    let host = Host::start_as_admin(&folder, |command| {
+        command.env("PATH", folder.path("data"));
+    });
+    let status = host.get("/api/plugins/status").json();
+    assert!(
+        status["drivers"].as_array().unwrap().contains(&json!({"name": "mysql", "installed": true})),
+        "{status}"
+    );
+}
+
+#[test]
 fn two_installs_at_once_wait_for_each_other() {
     if !pypi() {
         return;

@@ -1,6 +1,7 @@
 # Connects to one place through its driver and says what is there, or why not: one line of JSON.
 import json
 import os
+import re
 import sys
 
 # The current folder is nobody's place for modules.
@@ -151,7 +152,7 @@ def chroma(given, port, timeout):
         client = chromadb.HttpClient(
             host=given["host"], port=port, ssl=bool(given.get("tls")), headers=headers, settings=settings
         )
-    return "Chroma " + client.get_version() + " with " + str(client.count_collections()) + " collections"
+    return "Chroma " + client.get_version() + ", collections: " + str(client.count_collections())
 
 
 def faiss(given, port, timeout):
@@ -166,21 +167,34 @@ def oss(given, port, timeout):
 
     login = oss2.Auth(given["user"], given.get("password", ""))
     bucket = oss2.Bucket(login, "https://" + given["endpoint"], given["bucket"], connect_timeout=timeout)
-    bucket.get_bucket_info()
+    try:
+        bucket.get_bucket_info()
+    except oss2.exceptions.OssError as error:
+        raise RuntimeError(getattr(error, "message", "") or str(getattr(error, "exception", error))) from None
     return "OSS, bucket " + given["bucket"]
 
 
 def say(error):
     """What a driver's error says to people."""
-    parts = [part for part in getattr(error, "args", ()) if isinstance(part, (str, bytes))]
+    told = list(getattr(error, "args", ()))
+    if len(told) == 1 and isinstance(told[0], tuple):
+        told = list(told[0])
     # Several drivers put a number in front, and some give bytes.
-    if len(parts) == 1 and len(error.args) == 2:
-        text = parts[0].decode("utf-8", "replace") if isinstance(parts[0], bytes) else parts[0]
+    if len(told) == 2 and isinstance(told[0], int) and isinstance(told[1], (str, bytes)):
+        text = told[1].decode("utf-8", "replace") if isinstance(told[1], bytes) else told[1]
     else:
         text = str(error)
-    for noise in (", Timeout: ", "DB-Lib error message", "\nHelp: "):
+    # What the FreeTDS library adds comes before or after what the server says.
+    text = next(filter(None, map(str.strip, re.split(r"DB-Lib error message \d+, severity \d+:", text))), "")
+    # What follows is for those who wrote the driver, and so is the place in its source that stands before.
+    for noise in (", Timeout: ", " (configured timeouts: ", "\nHelp: "):
         text = text.split(noise)[0]
-    return text or type(error).__name__
+    text = re.sub(r"^Error in .*?\.cpp:\d+: ", "", text, flags=re.DOTALL)
+    # A connection pool tells of its retries first and of the cause last.
+    cause = re.search(r"Caused by \w+\([\"'](.*)[\"']\)\)", text, flags=re.DOTALL)
+    if cause:
+        text = cause.group(1)
+    return text.strip() or type(error).__name__
 
 
 KINDS = {

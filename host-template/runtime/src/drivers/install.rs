@@ -139,7 +139,9 @@ fn switch(fresh: Fresh<'_>) -> Result<(), Fault> {
 
 fn pip(python: &Path) -> Command {
     let mut pip = Command::new(python);
-    pip.args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input"]);
+    // What other packages of the machine would like to have is of no concern here.
+    pip.args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--no-warn-conflicts"]);
+    pip.env("PIP_ROOT_USER_ACTION", "ignore");
     pip
 }
 
