@@ -330,6 +330,84 @@ fn what_cannot_be_installed_is_said() {
     assert!(stderr.contains("drivers.yaml: `oracle` must name a pip package"), "{stderr}");
 }
 
+/// Drivers that do what drivers do on a bad day.
+#[test]
+fn what_a_driver_does_stays_its_own() {
+    let folder = release();
+    let modules = [
+        ("pymongo", MONGO),
+        ("pymysql", "raise OSError('libmystery.so.1: cannot open\\nshared object file')"),
+        ("oracledb", "import sys, os\nprint('bye', file=sys.stderr, flush=True)\nos._exit(3)"),
+        ("oss2", "import a_module_that_is_not_there"),
+        ("pymssql", "print('{\"package\": \"torch\", \"state\": \"works\", \"text\": \"\"}')"),
+    ];
+    for (name, text) in modules {
+        folder.write(&format!("data/drivers/.set-1/{name}.py"), text);
+    }
+    std::os::unix::fs::symlink(".set-1", folder.path("data/drivers/current")).unwrap();
+    folder.write("data/torch.py", "");
+    let host = Host::start_as_admin(&folder, |command| {
+        // What lies where the host was started is no driver.
+        command.current_dir(folder.path("data")).env("RUST_LOG", "trace").env("NEEDY_KEY", "x");
+    });
+    let reason = |name: &str| connector(&host, name)["reason"].as_str().map(str::to_owned);
+    assert_eq!(reason("mongodb"), None);
+    assert_eq!(reason("mssql"), None);
+    assert_eq!(reason("oracle").as_deref(), Some("importing the driver ends Python: bye"));
+    assert_eq!(
+        reason("oss").as_deref(),
+        Some(
+            "the driver cannot be imported: ModuleNotFoundError: No module named 'a_module_that_is_not_there'"
+        )
+    );
+    assert_eq!(reason("snowflake").as_deref(), Some("driver not installed"));
+    let through = json!({"host": "db", "user": "ann", "through": "driver"});
+    assert_eq!(
+        tested(&host, "mysql", through).1,
+        "the driver cannot be imported: OSError: libmystery.so.1: cannot open shared object file; the command that \
+         installs it: hub-platform drivers install mysql"
+    );
+    let status = host.get("/api/plugins/status").json();
+    assert!(
+        status["drivers"].as_array().unwrap().contains(&json!({"name": "torch", "installed": false})),
+        "{status}"
+    );
+
+    let ask = |host_name: &str| {
+        tested(&host, "mongodb", json!({"host": host_name, "user": "ann", "password": "open \"sesame\""}))
+    };
+    assert_eq!(ask("says-all"), (false, "cannot log in with '…' or \"…\" []".to_owned()));
+    // A secret that would be cut in two is taken out as well.
+    let long = format!("a\nb{}", "sesame".repeat(100));
+    let told = tested(&host, "mongodb", json!({"host": "says-all", "user": "ann", "password": long})).1;
+    assert!(told.starts_with("cannot log in with '…'") && !told.contains("sesame"), "{told}");
+    assert_eq!(ask("ends"), (false, "the driver ended Python: that was too much".to_owned()));
+    let mark = folder.path("data/mark");
+    assert_eq!(ask("hangs"), (false, "no answer within 10 seconds".to_owned()));
+    assert!(fs::read_to_string(&mark).is_ok_and(|text| text == "begun"), "it was not even begun");
+    std::thread::sleep(std::time::Duration::from_secs(4));
+    assert_eq!(fs::read_to_string(&mark).unwrap(), "begun", "what it started outlived it");
+    assert!(!host.log().contains("sesame"));
+}
+
+/// Tells everything, takes Python down, or hangs with a child, by the name of the host.
+const MONGO: &str = r#"
+import json, os, subprocess, sys, time
+
+class MongoClient:
+    def __init__(self, host, port, username, password, **options):
+        print("noise on standard output")
+        if host == "says-all":
+            ours = [name for name in ("DATABASE_URL", "HUB_ADMIN_PASSWORD", "NEEDY_KEY") if name in os.environ]
+            raise ValueError("cannot log in with '" + password + "' or " + json.dumps(password) + " " + str(ours))
+        if host == "ends":
+            sys.stderr.write("that was too much\n")
+            sys.stderr.flush()
+            os._exit(9)
+        subprocess.Popen(["sh", "-c", "printf begun > mark; sleep 12; printf outlived > mark"])
+        time.sleep(100)
+"#;
+
 #[test]
 fn postgresql_is_built_in() {
     let Some(server) = Server::shared() else { return };

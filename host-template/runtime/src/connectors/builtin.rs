@@ -5,7 +5,6 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{Connection, Error, Row};
 
 use super::{Kind, Parameters};
-use crate::drivers::one_line;
 use crate::settings;
 
 /// Connects, asks for the version, and hangs up: what the server is, or why not.
@@ -72,12 +71,12 @@ async fn mysql(kind: &Kind, parameters: &Parameters) -> Result<String, Error> {
 
 fn explain(error: &Error, place: &str) -> String {
     match error {
-        Error::Database(error) => one_line(error.message()),
+        Error::Database(error) => error.message().to_owned(),
         Error::Io(error) => format!("cannot connect to {place}: {}", settings::reason(error)),
-        Error::Tls(error) => format!("no encrypted connection to {place}: {}", one_line(&error.to_string())),
+        Error::Tls(error) => format!("no encrypted connection to {place}: {}", error),
         Error::Configuration(error) if error.to_string().starts_with("RSA") => {
             "the server takes this password over an encrypted connection only: set tls to require".to_owned()
         }
-        error => one_line(&error.to_string()),
+        error => error.to_string(),
     }
 }

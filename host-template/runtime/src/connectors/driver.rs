@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{Kind, Parameters, Value};
-use crate::drivers::{ask, no_python, one_line, python_program};
+use crate::drivers::{ask, no_python, python_program};
 
 const SCRIPT: &str = include_str!("connect.py");
 
@@ -45,11 +45,11 @@ pub(super) async fn connect(
     };
     let answer = heard.out.lines().find_map(|line| serde_json::from_str::<Answer>(line).ok());
     let told = match answer {
-        Some(Answer { ok: true, message }) => Some(Ok(one_line(&message))),
-        Some(Answer { ok: false, message }) => Some(Err(one_line(&message))),
+        Some(Answer { ok: true, message }) => Some(Ok(message)),
+        Some(Answer { ok: false, message }) => Some(Err(message)),
         None if heard.late => None,
         None => {
-            let last = heard.err.lines().last().map(one_line).unwrap_or_default();
+            let last = heard.err.lines().last().unwrap_or_default();
             Some(Err(format!("the driver ended Python: {last}")))
         }
     };

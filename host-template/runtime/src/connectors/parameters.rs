@@ -82,7 +82,9 @@ impl Parameters {
             |message, secret| {
                 let message = message.replace(secret, "…");
                 // A driver may show a text with its quotes and line breaks escaped.
-                message.replace(Json::from(secret).to_string().trim_matches('"'), "…")
+                let escaped = Json::from(secret).to_string();
+                let inner = escaped.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+                message.replace(inner.unwrap_or(&escaped), "…")
             },
         )
     }

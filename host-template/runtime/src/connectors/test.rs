@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 use utoipa::ToSchema;
 
 use super::{Kind, Parameters, builtin, driver};
+use crate::drivers::one_line;
 
 /// How long a test may take.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -44,7 +45,8 @@ pub(crate) async fn test(kind: &Kind, data: &Path, parameters: Parameters) -> Te
         Err(why) => (false, why),
     };
     let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let message = parameters.without_secrets(kind, &message);
+    // Before anything is cut off or put on one line: a part of a secret would not be found.
+    let message = one_line(&parameters.without_secrets(kind, &message));
     // Neither place nor login: they may be secrets too.
     tracing::info!(connector = kind.name, ok, millis, "tested a connection");
     Tested { ok, message, millis }
