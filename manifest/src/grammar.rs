@@ -40,13 +40,10 @@ pub const PLATFORM_PERMISSIONS: &[&str] = &[
     "dashboards.read",
     "dashboards.write",
     "datasets.read",
-    "datasets.write",
     "dbt.read",
     "dbt.run",
     "members.manage",
     "members.read",
-    "plugins.manage",
-    "plugins.read",
     "records.read",
     "records.write",
 ];

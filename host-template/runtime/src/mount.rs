@@ -55,6 +55,14 @@ pub(crate) struct Mounted {
 }
 
 impl Mounted {
+    /// Whether it answers callers who are not signed in.
+    pub(crate) fn is_public(&self, registry: &Registry) -> bool {
+        match registry.find(&self.owner) {
+            Some(plugin) => is_public(&plugin.about, self.method.as_str(), &self.path),
+            None => api::is_public(&self.path),
+        }
+    }
+
     /// The route as tables show it; whether it is public is for the plan to say.
     pub(crate) fn row(&self) -> Row {
         let of_plugin = |text: &String| (self.owner != PLATFORM).then(|| text.clone());

@@ -10,13 +10,14 @@ use utoipa::PartialSchema;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
 
+use crate::access::SESSION_COOKIE;
 use crate::mount::{Mounted, PLATFORM};
 use crate::problem::{FieldError, ProblemBody};
 
 const SCHEMAS: &str = "#/components/schemas/";
 
-/// The document.
-pub(crate) fn document(version: &str, routes: &[Mounted]) -> Value {
+/// The document; `public` says which routes answer callers who are not signed in.
+pub(crate) fn document(version: &str, routes: &[Mounted], public: &dyn Fn(&Mounted) -> bool) -> Value {
     let mut schemas = Components::default();
     let mut ids = BTreeSet::new();
     let mut paths: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
@@ -25,6 +26,9 @@ pub(crate) fn document(version: &str, routes: &[Mounted]) -> Value {
         let wanted = wanted_id(route, operation.get("operationId").and_then(Value::as_str));
         operation.insert("operationId".to_owned(), Value::String(unique(&mut ids, wanted)));
         operation.insert("tags".to_owned(), json!([route.owner]));
+        if public(route) {
+            operation.insert("security".to_owned(), json!([]));
+        }
         paths
             .entry(route.path.replace("{*", "{"))
             .or_default()
@@ -36,8 +40,14 @@ pub(crate) fn document(version: &str, routes: &[Mounted]) -> Value {
         "info": { "title": "hub-platform", "version": version },
         "paths": paths,
         "tags": owners.iter().map(|name| json!({ "name": name })).collect::<Vec<_>>(),
+        // Either will do; a route that answers anybody says so itself.
+        "security": [{ "token": [] }, { "cookie": [] }],
         "components": {
             "schemas": schemas.by_name,
+            "securitySchemes": {
+                "token": { "type": "http", "scheme": "bearer", "description": "As POST /api/auth/login gives it." },
+                "cookie": { "type": "apiKey", "in": "cookie", "name": SESSION_COOKIE },
+            },
             "responses": { "Problem": {
                 "description": "The request failed; RFC 9457.",
                 "content": { crate::problem::MEDIA_TYPE: { "schema": { "$ref": format!("{SCHEMAS}Problem") } } },
@@ -270,7 +280,7 @@ mod tests {
             Source::plugin("b", "b_crate::deep::er::router", Router::new().routes(crate::routes!(one::list))),
             Source::plugin("c", "plugins.c.backend.x:router", Router::new().route("/f/{*rest}", get(plain))),
         ]);
-        document("1.2.3", &routes.routes)
+        document("1.2.3", &routes.routes, &|route| route.owner == "b")
     }
 
     #[test]
@@ -282,6 +292,11 @@ mod tests {
         assert_eq!(id("/api/a/wards/{id}"), "a_two_list");
         assert_eq!(id("/api/b/items"), "b_deep_er_list");
         assert_eq!(id("/api/c/f/{rest}"), "c_x_get_api_c_f_rest");
+        assert_eq!(document["paths"]["/api/b/items"]["get"]["security"], json!([]));
+        assert!(
+            document["paths"]["/api/a/items"]["get"]["security"].is_null()
+                && document["security"][0]["token"].is_array()
+        );
         let names: Vec<_> = document["components"]["schemas"].as_object().unwrap().keys().cloned().collect();
         let want =
             ["FieldError", "Problem", "a.Item", "a.Paged_Item", "a.two.Item", "b.Item", "b.Paged_Item"];

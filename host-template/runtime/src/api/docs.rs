@@ -26,7 +26,8 @@ pub(super) fn router() -> Router {
 async fn description(ctx: Ctx) -> Response {
     let hub = ctx.hub();
     let text = hub.description.get_or_init(|| {
-        let document = openapi::document(&hub.version, &hub.routes);
+        let registry = hub.live.snapshot().registry.clone();
+        let document = openapi::document(&hub.version, &hub.routes, &|route| route.is_public(&registry));
         Bytes::from(document.to_string())
     });
     json_response(text.clone())

@@ -82,3 +82,24 @@ pub(crate) fn migrations(db: &Db) -> Vec<Migration> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use hub_manifest::grammar::PLATFORM_PERMISSIONS;
+
+    /// An admin who grants a permission believes that it protects something.
+    #[test]
+    fn every_permission_of_the_platform_gates_something() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/api");
+        let sources: String = fs::read_dir(folder)
+            .unwrap()
+            .map(|file| fs::read_to_string(file.unwrap().path()).unwrap_or_default())
+            .collect();
+        for permission in PLATFORM_PERMISSIONS {
+            assert!(sources.contains(&format!(" = \"{permission}\"")), "no route asks for {permission}");
+        }
+    }
+}
