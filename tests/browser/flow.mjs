@@ -284,7 +284,8 @@ async function blocks() {
     await place.getByText("This block comes from healthcare").waitFor();
   });
 
-  await pageCheck("a dashboard is made, changed and removed", {}, async (page) => {
+  const broken = [/The override "block:RecordCard" of plugin "healthcare"/];
+  await pageCheck("a dashboard is made, changed and removed", { expected: broken }, async (page) => {
     await visit(page, base, "/dashboards");
     await page.getByRole("button", { name: "New dashboard" }).click();
     const dialog = page.getByRole("dialog");
@@ -296,9 +297,17 @@ async function blocks() {
     await page.getByRole("button", { name: "Actions for Wards" }).click();
     await page.getByRole("menuitem", { name: "Change…" }).click();
     await dialog.getByRole("textbox", { name: "Title" }).fill("Wards today");
+    await dialog.getByRole("combobox", { name: "Blocks" }).click();
+    await page.getByRole("option", { name: "RecordCard" }).click();
+    await page.keyboard.press("Escape");
     await dialog.getByRole("button", { name: "Save" }).click();
-    await page.getByRole("link", { name: "Wards today" }).waitFor();
     await dialog.waitFor({ state: "detached" });
+    await page.getByRole("link", { name: "Wards today" }).click();
+    // The block is told no record, and throws.
+    const place = page.locator('[data-widget="block:RecordCard"]');
+    await place.getByText("This block could not be shown").waitFor();
+    assert.match(await place.locator("[data-override-failure]").innerText(), /healthcare/);
+    await page.getByRole("link", { name: "All dashboards" }).click();
     await page.getByRole("button", { name: "Actions for Wards today" }).click();
     await page.getByRole("menuitem", { name: "Remove…" }).click();
     await dialog.getByRole("button", { name: "Remove" }).click();
