@@ -208,6 +208,31 @@ async function models() {
     }
   });
 
+  const many = Array.from({ length: 90 }, (_, place) =>
+    node(`m${place}`, "model", place < 3 ? [] : [`m${Math.floor(place / 3)}`], place === 70 ? "error" : "success"),
+  );
+  await pageCheck("many models begin where one failed, and are found by name", {}, async (page) => {
+    await page.route("**/api/dbt/workspaces/finance/lineage", (route) => route.fulfill({ json: { run: "r", nodes: many } }));
+    await visit(page, base, FLOW);
+    await page.locator('[data-model="m70"]').waitFor();
+    await page.waitForFunction(() => {
+      const middle = (selector) => {
+        const { x, y, width, height } = document.querySelector(selector).getBoundingClientRect();
+        return [x + width / 2, y + height / 2];
+      };
+      const [canvas, model] = [middle("[data-lineage-graph] .react-flow"), middle('[data-model="m70"]')];
+      return canvas.every((value, axis) => Math.abs(value - model[axis]) < 4);
+    });
+    await shot(page, "flow-many");
+    await page.getByRole("combobox", { name: "Find a model" }).fill("m88");
+    await page.getByRole("option", { name: "m88" }).click();
+    await page.getByRole("complementary", { name: "Details of m88" }).waitFor();
+    await page.getByText("Table", { exact: true }).click();
+    await page.getByRole("searchbox", { name: "Search models" }).fill("failed");
+    await page.getByRole("button", { name: "Details of m70" }).waitFor();
+    assert.equal(await page.getByRole("button", { name: /^Details of/ }).count(), 1);
+  });
+
   await pageCheck("models that cannot be loaded are tried again", { expected: [/Failed to load resource/] }, async (page) => {
     const path = "**/api/dbt/workspaces/finance/lineage";
     await page.route(path, (route) => route.abort());
