@@ -208,6 +208,31 @@ async function models() {
     }
   });
 
+  const many = Array.from({ length: 90 }, (_, place) =>
+    node(`m${place}`, "model", place < 3 ? [] : [`m${Math.floor(place / 3)}`], place === 70 ? "error" : "success"),
+  );
+  await pageCheck("many models begin where one failed, and are found by name", {}, async (page) => {
+    await page.route("**/api/dbt/workspaces/finance/lineage", (route) => route.fulfill({ json: { run: "r", nodes: many } }));
+    await visit(page, base, FLOW);
+    await page.locator('[data-model="m70"]').waitFor();
+    await page.waitForFunction(() => {
+      const middle = (selector) => {
+        const { x, y, width, height } = document.querySelector(selector).getBoundingClientRect();
+        return [x + width / 2, y + height / 2];
+      };
+      const [canvas, model] = [middle("[data-lineage-graph] .react-flow"), middle('[data-model="m70"]')];
+      return canvas.every((value, axis) => Math.abs(value - model[axis]) < 4);
+    });
+    await shot(page, "flow-many");
+    await page.getByRole("combobox", { name: "Find a model" }).fill("m88");
+    await page.getByRole("option", { name: "m88" }).click();
+    await page.getByRole("complementary", { name: "Details of m88" }).waitFor();
+    await page.getByText("Table", { exact: true }).click();
+    await page.getByRole("searchbox", { name: "Search models" }).fill("failed");
+    await page.getByRole("button", { name: "Details of m70" }).waitFor();
+    assert.equal(await page.getByRole("button", { name: /^Details of/ }).count(), 1);
+  });
+
   await pageCheck("models that cannot be loaded are tried again", { expected: [/Failed to load resource/] }, async (page) => {
     const path = "**/api/dbt/workspaces/finance/lineage";
     await page.route(path, (route) => route.abort());
@@ -284,7 +309,8 @@ async function blocks() {
     await place.getByText("This block comes from healthcare").waitFor();
   });
 
-  await pageCheck("a dashboard is made, changed and removed", {}, async (page) => {
+  const broken = [/The override "block:RecordCard" of plugin "healthcare"/];
+  await pageCheck("a dashboard is made, changed and removed", { expected: broken }, async (page) => {
     await visit(page, base, "/dashboards");
     await page.getByRole("button", { name: "New dashboard" }).click();
     const dialog = page.getByRole("dialog");
@@ -296,9 +322,17 @@ async function blocks() {
     await page.getByRole("button", { name: "Actions for Wards" }).click();
     await page.getByRole("menuitem", { name: "Change…" }).click();
     await dialog.getByRole("textbox", { name: "Title" }).fill("Wards today");
+    await dialog.getByRole("combobox", { name: "Blocks" }).click();
+    await page.getByRole("option", { name: "RecordCard" }).click();
+    await page.keyboard.press("Escape");
     await dialog.getByRole("button", { name: "Save" }).click();
-    await page.getByRole("link", { name: "Wards today" }).waitFor();
     await dialog.waitFor({ state: "detached" });
+    await page.getByRole("link", { name: "Wards today" }).click();
+    // The block is told no record, and throws.
+    const place = page.locator('[data-widget="block:RecordCard"]');
+    await place.getByText("This block could not be shown").waitFor();
+    assert.match(await place.locator("[data-override-failure]").innerText(), /healthcare/);
+    await page.getByRole("link", { name: "All dashboards" }).click();
     await page.getByRole("button", { name: "Actions for Wards today" }).click();
     await page.getByRole("menuitem", { name: "Remove…" }).click();
     await dialog.getByRole("button", { name: "Remove" }).click();

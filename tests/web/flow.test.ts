@@ -11,6 +11,7 @@ import {
   isUnderWay,
   LOG_LIMIT,
   type Model,
+  modelsMatching,
   nameOfRun,
   type Run,
   secondsOf,
@@ -21,7 +22,7 @@ import {
   withParam,
   type Workspace,
 } from "../../host-template/shell/src/flow.ts";
-import { arrowsOf, heightOf, neighbourOf, placesOf, sizeOf } from "../../host-template/shell/src/lineage-layout.ts";
+import { arrowsOf, heightOf, neighbourOf, placesOf, sizeOf, viewportOf } from "../../host-template/shell/src/lineage-layout.ts";
 
 const model = (name: string, parents: readonly string[] = [], more: Partial<Model> = {}): Model => ({
   id: name,
@@ -186,4 +187,37 @@ test("arrow keys lead to the nearest model in their direction", () => {
   assert.equal(neighbourOf(places, upper, "ArrowDown"), lower);
   assert.equal(neighbourOf(places, "a", "ArrowLeft"), undefined);
   assert.equal(neighbourOf(places, "a", "Enter"), undefined);
+});
+
+test("a small graph is shown whole, of a large one the part that is asked for, or its beginning", () => {
+  const canvas = { width: 900, height: 400 };
+  const small = placesOf([model("a"), model("b", ["a"])], "right");
+  const whole = viewportOf(small, "right", canvas, undefined);
+  assert.equal(whole.zoom, 1);
+  const middle = (small[0]!.x + small[1]!.x) / 2;
+  assert.equal(middle * whole.zoom + whole.x, 450);
+
+  const names = Array.from({ length: 60 }, (_, index) => `m${index}`);
+  const large = placesOf(names.map((name, index) => model(name, index === 0 ? [] : [`m${index - 1}`])), "right");
+  const at = (id: string, { x, y, zoom }: { x: number; y: number; zoom: number }) => {
+    const place = large.find((one) => one.id === id)!;
+    return [place.x * zoom + x, place.y * zoom + y].map(Math.round);
+  };
+  const asked = viewportOf(large, "right", canvas, "m40");
+  assert.deepEqual([asked.zoom, at("m40", asked)], [0.8, [450, 200]]);
+  const begun = viewportOf(large, "right", canvas, undefined);
+  assert.ok((at("m0", begun)[0] ?? 0) < 200 && (at("m0", begun)[0] ?? 0) > 0);
+  assert.deepEqual(viewportOf([], "down", canvas, undefined), { x: 0, y: 0, zoom: 1 });
+});
+
+test("models are found by name, kind, outcome and failed test", () => {
+  const nodes = [
+    model("orders", [], { status: "success", failed_tests: ["unique_orders_id"] }),
+    model("people", [], { status: "success", kind: "seed" }),
+  ];
+  const found = (search: string) => modelsMatching(nodes, search).map((node) => node.name);
+  assert.deepEqual(found("failed"), ["orders"]);
+  assert.deepEqual(found("seed loaded"), ["people"]);
+  assert.deepEqual(found("unique_"), ["orders"]);
+  assert.deepEqual(found(""), ["orders", "people"]);
 });

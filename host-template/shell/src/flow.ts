@@ -159,6 +159,15 @@ export function inOrder(nodes: readonly Model[]): readonly Model[] {
   return [...nodes].sort((a, b) => (depths.get(a.id) ?? 0) - (depths.get(b.id) ?? 0) || a.name.localeCompare(b.name));
 }
 
+/** The models that hold all the words: in their name, their kind, how they fared, or a failed test. */
+export function modelsMatching(nodes: readonly Model[], search: string): readonly Model[] {
+  const words = search.toLowerCase().split(/\s+/).filter(Boolean);
+  return nodes.filter((node) => {
+    const text = [node.name, node.kind, verdictOfModel(node).word, ...node.failed_tests].join("\n").toLowerCase();
+    return words.every((word) => text.includes(word));
+  });
+}
+
 /** For each model the length of the longest way to it. */
 export function depthsOf(nodes: readonly Model[]): ReadonlyMap<string, number> {
   const byId = new Map(nodes.map((node) => [node.id, node]));

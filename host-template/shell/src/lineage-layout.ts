@@ -12,9 +12,9 @@ export interface Size {
   readonly height: number;
 }
 
-const SIZES: Readonly<Record<Direction, Size>> = { right: { width: 244, height: 66 }, down: { width: 156, height: 84 } };
+const SIZES: Readonly<Record<Direction, Size>> = { right: { width: 244, height: 72 }, down: { width: 156, height: 84 } };
 
-/** On narrow screens a name takes two lines. */
+/** On narrow screens models are narrower; a name has two lines on both. */
 export function sizeOf(direction: Direction): Size {
   return SIZES[direction];
 }
@@ -78,6 +78,64 @@ function inBlock(nodes: readonly Model[], size: Size, columns: number): readonly
     x: (index % columns) * (size.width + 20),
     y: Math.floor(index / columns) * (size.height + 20),
   }));
+}
+
+/** What part of the drawing is shown: as React Flow takes it. */
+export interface Viewport {
+  readonly x: number;
+  readonly y: number;
+  readonly zoom: number;
+}
+
+/** Smaller than this nobody reads a model's name. */
+const SMALLEST = 0.65;
+
+/** The zoom for a drawing of which only a part can be shown. */
+const PART = 0.8;
+
+/** Pixels around the drawing. */
+const MARGIN = 24;
+
+/**
+ * All of the drawing in the middle of a canvas where it can be read so; else a part of it: around the model that is
+ * asked for, or where the arrows begin.
+ */
+export function viewportOf(
+  places: readonly Place[],
+  direction: Direction,
+  canvas: Size,
+  around: string | undefined,
+): Viewport {
+  const first = places[0];
+  if (first === undefined) {
+    return { x: 0, y: 0, zoom: 1 };
+  }
+  const size = sizeOf(direction);
+  const [xs, ys] = [places.map((place) => place.x), places.map((place) => place.y)];
+  const [left, right, top, bottom] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
+  const zoom = Math.min(
+    1,
+    (canvas.width - 2 * MARGIN) / (right - left + size.width),
+    (canvas.height - 2 * MARGIN) / (bottom - top + size.height),
+  );
+  const middle = { x: canvas.width / 2, y: canvas.height / 2 };
+  const shown = (place: { readonly x: number; readonly y: number }, at: { readonly x: number; readonly y: number }, zoom: number) => ({
+    x: at.x - place.x * zoom,
+    y: at.y - place.y * zoom,
+    zoom,
+  });
+  if (zoom >= SMALLEST) {
+    return shown({ x: (left + right) / 2, y: (top + bottom) / 2 }, middle, zoom);
+  }
+  const asked = places.find((place) => place.id === around);
+  if (asked !== undefined) {
+    return shown(asked, middle, PART);
+  }
+  const along = (place: Place) => (direction === "right" ? place.x : place.y);
+  const start = places.reduce((best, place) => (along(place) < along(best) ? place : best), first);
+  return direction === "right"
+    ? shown(start, { x: MARGIN + (size.width / 2) * PART, y: middle.y }, PART)
+    : shown(start, { x: middle.x, y: MARGIN + (size.height / 2) * PART }, PART);
 }
 
 const STEPS: Readonly<Record<string, readonly [number, number]>> = {

@@ -190,6 +190,7 @@ def say(error):
     for noise in (", Timeout: ", " (configured timeouts: ", "\nHelp: "):
         text = text.split(noise)[0]
     text = re.sub(r"^Error in .*?\.cpp:\d+: ", "", text, flags=re.DOTALL)
+    text = re.sub(r" \(CONNECTION_ID=[^)]*\)", "", text)
     # A connection pool tells of its retries first and of the cause last.
     cause = re.search(r"Caused by \w+\([\"'](.*)[\"']\)\)", text, flags=re.DOTALL)
     if cause:

@@ -21,7 +21,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// How long an answer counts that may be another one the next time.
 const SHORT: Duration = Duration::from_secs(30);
 
-/// The module of each package that is not named like its module.
+/// The module of each package that connectors use. Of others, what pip has noted of their files tells it.
 const MODULES: &[(&str, &str)] = &[
     ("chromadb", "chromadb"),
     ("faiss-cpu", "faiss"),

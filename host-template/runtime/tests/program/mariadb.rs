@@ -12,6 +12,8 @@ pub struct MariaDb {
     pub port: u16,
 }
 
+const SMALL: &str = "--innodb-log-file-size=4M";
+
 const SETUP: &str = "CREATE DATABASE sales;\n\
                      CREATE USER 'ann'@'127.0.0.1' IDENTIFIED BY 'open sesame';\n\
                      GRANT ALL ON sales.* TO 'ann'@'127.0.0.1';\n";
@@ -36,8 +38,10 @@ fn start() -> Option<MariaDb> {
     let data = folder.join("data");
     let user = Command::new("id").arg("-un").output().unwrap();
     let user = String::from_utf8_lossy(&user.stdout).trim().to_owned();
+    // A server of a few rows needs no log of a hundred megabytes.
     let made = Command::new(make)
         .args(["--no-defaults", "--skip-test-db", "--auth-root-authentication-method=normal"])
+        .arg(SMALL)
         .arg(format!("--user={user}"))
         .arg(format!("--datadir={}", data.display()))
         .output()
@@ -49,7 +53,7 @@ fn start() -> Option<MariaDb> {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "--"]).arg(serve);
     command.args(["--no-defaults", "--bind-address=127.0.0.1", "--skip-name-resolve", "--skip-log-bin"]);
-    command.args(["--innodb-buffer-pool-size=16M", "--innodb-flush-log-at-trx-commit=0"]);
+    command.args([SMALL, "--innodb-buffer-pool-size=16M", "--innodb-flush-log-at-trx-commit=0"]);
     command.arg(format!("--user={user}")).arg(format!("--port={port}"));
     for (option, name) in
         [("datadir", "data"), ("socket", "socket"), ("pid-file", "pid"), ("init-file", "setup.sql")]

@@ -6,7 +6,7 @@ import { EmptyState, Page, ResourceView, sentence, Ticked } from "@platform/plug
 import Hammer from "lucide-react/icons/hammer";
 import PackageX from "lucide-react/icons/package-x";
 import RotateCw from "lucide-react/icons/rotate-cw";
-import { type ReactNode, useCallback, useState } from "react";
+import { type ReactNode, useCallback, useEffect, useState } from "react";
 import { Link, useSearchParams } from "react-router";
 import { CopyCommand } from "../../copy-command.tsx";
 import {
@@ -39,6 +39,7 @@ export default function FlowPage(): ReactNode {
     scripts.reload();
   }, [workspaces.reload, scripts.reload]);
   useReloadOnNews(reload);
+  useReloadOnReturn(reload);
 
   const { data } = workspaces;
   const wanted = params.get("workspace");
@@ -95,6 +96,19 @@ export default function FlowPage(): ReactNode {
       </ResourceView>
     </Page>
   );
+}
+
+/** Calls `reload` when the page comes back into view: somebody else may have built something. */
+function useReloadOnReturn(reload: () => void): void {
+  useEffect(() => {
+    const onVisibility = () => {
+      if (!document.hidden) {
+        reload();
+      }
+    };
+    document.addEventListener("visibilitychange", onVisibility);
+    return () => document.removeEventListener("visibilitychange", onVisibility);
+  }, [reload]);
 }
 
 function DbtMissing({ command }: { readonly command: string | null }): ReactNode {

@@ -1,7 +1,7 @@
 /** The lineage as a graph: an arrow leads from what a model is made of to the model. A heavy chunk of its own. */
 
 import "@xyflow/react/dist/base.css";
-import { ActionIcon, Group, Text, Tooltip, VisuallyHidden } from "@mantine/core";
+import { ActionIcon, Group, Tooltip, VisuallyHidden } from "@mantine/core";
 import { useElementSize } from "@mantine/hooks";
 import {
   type Edge,
@@ -18,9 +18,9 @@ import {
 import Maximize from "lucide-react/icons/maximize";
 import Minus from "lucide-react/icons/minus";
 import Plus from "lucide-react/icons/plus";
-import { createContext, type KeyboardEvent, type ReactNode, use, useEffect, useId, useMemo, useRef, useState } from "react";
+import { createContext, type KeyboardEvent, type ReactNode, use, useEffect, useEffectEvent, useId, useMemo, useRef, useState } from "react";
 import { formatSeconds, type Model, verdictOfModel } from "../../flow.ts";
-import { arrowsOf, type Direction, heightOf, neighbourOf, type Place, placesOf, type Size, sizeOf } from "../../lineage-layout.ts";
+import { arrowsOf, type Direction, heightOf, neighbourOf, type Place, placesOf, type Size, sizeOf, viewportOf } from "../../lineage-layout.ts";
 import styles from "./flow.module.css";
 import { ToneMark } from "./Verdict.tsx";
 
@@ -67,7 +67,10 @@ export default function LineageGraph(props: Props): ReactNode {
 }
 
 const NODE_TYPES = { model: ModelBox };
-const FIT = { padding: 0.08, maxZoom: 1, minZoom: 0.35 };
+const FIT = { padding: 0.08, maxZoom: 1 };
+
+/** A model that is looked for is shown at least this big. */
+const READABLE = 0.75;
 
 interface DrawingProps extends Props {
   readonly direction: Direction;
@@ -77,7 +80,7 @@ interface DrawingProps extends Props {
 function Drawing({ nodes, chosen, onChoose, direction, width }: DrawingProps): ReactNode {
   const frame = useRef<HTMLDivElement>(null);
   const helpId = useId();
-  const { fitView, setCenter, getZoom } = useReactFlow();
+  const { setViewport, setCenter, getZoom } = useReactFlow();
   const [focused, setFocused] = useState<string>();
   const size = sizeOf(direction);
   const places = useMemo(() => placesOf(nodes, direction), [nodes, direction]);
@@ -85,11 +88,24 @@ function Drawing({ nodes, chosen, onChoose, direction, width }: DrawingProps): R
   const height = Math.min(HIGHEST, Math.max(LOWEST, heightOf(places, size) + AROUND));
   const edges = useMemo(() => arrowsOf(nodes).map((arrow) => edgeOf(arrow, chosen)), [nodes, chosen]);
 
-  // The shape of the graph or of the page is another: show all of it again.
+  // The shape of the graph or of the page is another: begin anew, at what went wrong where there is not room for all.
   const shape = places.map((place) => place.id).join("\n");
+  const start = useEffectEvent(() => {
+    const wrong = nodes.find((node) => verdictOfModel(node).tone === "bad");
+    void setViewport(viewportOf(places, direction, { width, height }, chosen ?? wrong?.id));
+  });
+  useEffect(() => start(), [shape, direction, width, height]);
+
+  const reveal = (id: string) => {
+    const place = places.find((one) => one.id === id);
+    if (place !== undefined && isOutside(frame.current, id)) {
+      void setCenter(place.x, place.y, { zoom: Math.max(READABLE, getZoom()) });
+    }
+  };
+  const revealChosen = useEffectEvent(() => chosen !== undefined && reveal(chosen));
   useEffect(() => {
-    void fitView(FIT);
-  }, [fitView, shape, direction, width, height]);
+    revealChosen();
+  }, [chosen]);
 
   const shared: Shared = {
     chosen,
@@ -98,10 +114,7 @@ function Drawing({ nodes, chosen, onChoose, direction, width }: DrawingProps): R
     onChoose,
     onFocus: (id) => {
       setFocused(id);
-      const place = places.find((one) => one.id === id);
-      if (place !== undefined && isOutside(frame.current, id)) {
-        void setCenter(place.x, place.y, { zoom: getZoom() });
-      }
+      reveal(id);
     },
     onKeyDown: (event, id) => {
       const next = neighbourOf(places, id, event.key);
@@ -121,9 +134,7 @@ function Drawing({ nodes, chosen, onChoose, direction, width }: DrawingProps): R
           nodes={boxes}
           edges={edges}
           nodeTypes={NODE_TYPES}
-          fitView
-          fitViewOptions={FIT}
-          minZoom={0.2}
+          minZoom={0.05}
           maxZoom={1.5}
           nodesDraggable={false}
           nodesConnectable={false}
@@ -227,15 +238,12 @@ function Zoom(): ReactNode {
     </Tooltip>
   );
   return (
-    <Panel position="bottom-left" className={styles.zoom}>
+    <Panel position="bottom-left">
       <Group gap={4} role="group" aria-label="Zoom">
         {button("Zoom in", <Plus size={15} aria-hidden="true" />, () => void zoomIn())}
         {button("Zoom out", <Minus size={15} aria-hidden="true" />, () => void zoomOut())}
         {button("Show everything", <Maximize size={15} aria-hidden="true" />, () => void fitView(FIT))}
       </Group>
-      <Text size="xs" c="dimmed" visibleFrom="sm">
-        Drag to move
-      </Text>
     </Panel>
   );
 }

@@ -1,23 +1,45 @@
 /** The models as a table: the same as the graph, in reading order, for whoever prefers or needs it. */
 
-import { Text } from "@mantine/core";
-import { type Column, DataTable } from "@platform/plugin-host/ui";
-import type { ReactNode } from "react";
-import { formatSeconds, inOrder, type Model, parentsOf, verdictOfModel } from "../../flow.ts";
+import { Stack, Text } from "@mantine/core";
+import { type Column, DataTable, EmptyState, SearchField } from "@platform/plugin-host/ui";
+import { type ReactNode, useState } from "react";
+import { formatSeconds, inOrder, type Model, modelsMatching, parentsOf, verdictOfModel } from "../../flow.ts";
 import { ModelFacts } from "./ModelFacts.tsx";
 import { VerdictBadge } from "./Verdict.tsx";
 
+interface Props {
+  readonly nodes: readonly Model[];
+  /** Whether there are so many that they can be searched. */
+  readonly searched: boolean;
+}
+
 /** Each model after what it is made of. */
-export function ModelTable({ nodes }: { readonly nodes: readonly Model[] }): ReactNode {
+export function ModelTable({ nodes, searched }: Props): ReactNode {
+  const [search, setSearch] = useState("");
+  const rows = modelsMatching(inOrder(nodes), search);
   return (
-    <DataTable
-      caption="Models, each after what it is made of"
-      columns={columns(nodes)}
-      rows={inOrder(nodes)}
-      rowKey={(model) => model.id}
-      rowName={(model) => model.name}
-      detail={(model) => <ModelFacts model={model} nodes={nodes} />}
-    />
+    <Stack gap="sm">
+      {searched && (
+        <SearchField
+          label="Search models"
+          placeholder="Search by name, kind or outcome"
+          value={search}
+          onChange={setSearch}
+        />
+      )}
+      {rows.length === 0 ? (
+        <EmptyState title="No model matches" hint={`Nothing is found for “${search}”.`} />
+      ) : (
+        <DataTable
+          caption="Models, each after what it is made of"
+          columns={columns(nodes)}
+          rows={rows}
+          rowKey={(model) => model.id}
+          rowName={(model) => model.name}
+          detail={(model) => <ModelFacts model={model} nodes={nodes} />}
+        />
+      )}
+    </Stack>
   );
 }
 

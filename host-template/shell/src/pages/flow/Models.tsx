@@ -1,8 +1,9 @@
 /** The models of a workspace: a graph or a table, and the details of the one that was chosen. */
 
-import { ActionIcon, Group, Paper, SegmentedControl, Skeleton, Text, Title } from "@mantine/core";
+import { ActionIcon, Group, Paper, SegmentedControl, Select, Skeleton, Text, Title } from "@mantine/core";
 import type { Resource } from "@platform/plugin-host";
 import { EmptyState, ResourceView } from "@platform/plugin-host/ui";
+import Search from "lucide-react/icons/search";
 import X from "lucide-react/icons/x";
 import { lazy, type ReactNode, Suspense, useState } from "react";
 import { type Lineage, type Model, summaryOf, type Workspace } from "../../flow.ts";
@@ -13,6 +14,9 @@ import { ModelTable } from "./ModelTable.tsx";
 
 const loadGraph = () => import("./LineageGraph.tsx");
 let Graph = lazy(loadGraph);
+
+/** More models than this are searched. */
+const MANY = 12;
 
 /** How the models are shown. */
 export type View = "graph" | "table";
@@ -57,7 +61,7 @@ export function Models({ workspace, lineage, view, onView }: Props): ReactNode {
               hint="dbt tells which models there are, and what each is made of, when the workspace is built for the first time."
             />
           ) : view === "table" ? (
-            <ModelTable nodes={nodes} />
+            <ModelTable nodes={nodes} searched={nodes.length > MANY} />
           ) : (
             <GraphWithDetails nodes={nodes} />
           )
@@ -89,6 +93,21 @@ function GraphWithDetails({ nodes }: { readonly nodes: readonly Model[] }): Reac
   };
   return (
     <Paper withBorder className={styles.panel}>
+      {nodes.length > MANY && (
+        <Select
+          aria-label="Find a model"
+          placeholder={`Find one of ${nodes.length} models`}
+          leftSection={<Search size={16} aria-hidden="true" />}
+          className={styles.find}
+          data={[...nodes].sort((a, b) => a.name.localeCompare(b.name)).map(({ id, name }) => ({ value: id, label: name }))}
+          value={model?.id ?? null}
+          searchable
+          clearable
+          limit={50}
+          nothingFoundMessage="No such model"
+          onChange={(id) => setChosen(id ?? undefined)}
+        />
+      )}
       <PageBoundary what="The graph" onRetry={retry}>
         <Suspense fallback={<Skeleton height="100%" mih={360} radius={0} />}>
           <Current nodes={nodes} chosen={model?.id} onChoose={(id) => setChosen((last) => (last === id ? undefined : id))} />
