@@ -23,6 +23,7 @@ struct Machine {
     npm: bool,
     python: bool,
     postgres: bool,
+    mariadb: bool,
     browser: Option<PathBuf>,
 }
 
@@ -33,6 +34,7 @@ impl Machine {
             npm: answers("npm", &["--version"]),
             python: answers("python3", &["-c", "import venv, ensurepip"]),
             postgres: postgres(),
+            mariadb: ["/usr/sbin/mariadbd", "/usr/bin/mariadbd"].iter().any(|path| Path::new(path).is_file()),
             browser: browser(),
         }
     }
@@ -60,6 +62,11 @@ impl Machine {
             self.postgres,
             "the host on PostgreSQL, its database for more than one machine",
             "install PostgreSQL's server (Debian: postgresql)",
+        );
+        need(
+            self.mariadb,
+            "the connectors to MySQL and MariaDB against a real server",
+            "install MariaDB's server (Debian: mariadb-server)",
         );
         need(
             self.browser.is_some(),
@@ -195,8 +202,14 @@ fn host(repo: &Repo, machine: &Machine) -> Result<(), String> {
         .map(|name| format!("profile.release.package.{name}.debug-assertions=true"));
     let settings = checked.iter().flat_map(|setting| ["--config", setting.as_str()]);
     let packages = ["-p", "hub-host", "-p", "hub-macros"];
-    let required: &[(&str, &str)] = if machine.postgres { &[("HUB_REQUIRE_POSTGRES", "1")] } else { &[] };
-    like_the_host(repo, &settings.chain(packages).collect::<Vec<_>>(), required)
+    let required = [
+        (machine.postgres, "HUB_REQUIRE_POSTGRES"),
+        (machine.mariadb, "HUB_REQUIRE_MARIADB"),
+        (machine.python, "HUB_REQUIRE_PYPI"),
+    ];
+    let required: Vec<(&str, &str)> =
+        required.into_iter().filter(|(there, _)| *there).map(|(_, name)| (name, "1")).collect();
+    like_the_host(repo, &settings.chain(packages).collect::<Vec<_>>(), &required)
 }
 
 /// TypeScript's checker over the plugins.
