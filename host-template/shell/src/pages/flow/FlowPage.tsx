@@ -56,10 +56,7 @@ export default function FlowPage(): ReactNode {
             <Select
               aria-label="Workspace"
               className={styles.choice}
-              data={data.workspaces.map(({ slug, plugin }) => ({
-                value: slug,
-                label: plugin === null ? `${slug} (the platform’s own)` : slug,
-              }))}
+              data={data.workspaces.map((workspace) => workspace.slug)}
               value={chosen?.slug ?? null}
               placeholder="Choose a workspace"
               allowDeselect={false}
