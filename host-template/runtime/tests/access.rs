@@ -313,6 +313,7 @@ fn while_the_database_is_away_callers_are_told_so_and_the_host_recovers() {
     assert_eq!(away.header("retry-after"), "5");
     is(&host.post("/api/plugins/good/disable", r#"{"scope": "org"}"#), 503, "database-unavailable");
     assert_eq!(host.get("/api/health").status, 200, "the host itself is well");
+    until("the log does not say so", || host.log().contains("cannot look for changes in the database"));
     proxy.mend();
     until("it does not recover", || host.get("/api/records").status == 200);
     assert_eq!(host.get("/api/good/boom").status, 500, "and the plugin is on as before");
