@@ -7,8 +7,8 @@ use hub_tests::host::Host;
 use hub_tests::release::Built;
 use hub_tests::xtask::{prepared, run};
 
-/// Requests that would end the session, or a stream that never ends.
-const LEFT_OUT: &[&str] = &["^/api/auth/(logout|password)$", "/events$"];
+/// Requests that would end the session, and streams that never end.
+const LEFT_OUT: &str = "^/api/auth/(logout|password)$|/events$";
 
 #[test]
 fn every_answer_is_one_that_the_description_knows() {
@@ -32,9 +32,7 @@ fn every_answer_is_one_that_the_description_knows() {
     command.arg(
         "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance",
     );
-    for pattern in LEFT_OUT {
-        command.args(["--exclude-path-regex", pattern]);
-    }
+    command.args(["--exclude-path-regex", LEFT_OUT]);
     command.current_dir(work.path());
     let ran = run(command);
     assert_eq!(ran.code, Some(0), "{}\n{}\n{}", ran.stdout, ran.stderr, host.log());

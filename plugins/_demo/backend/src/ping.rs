@@ -9,13 +9,13 @@ pub fn router() -> Router {
 }
 
 /// Says that the plugin is there.
-#[utoipa::path(get, path = "/ping", responses((status = 200, body = String)))]
+#[utoipa::path(get, path = "/ping", responses((status = 200, body = String, content_type = "application/json")))]
 async fn ping() -> Json<&'static str> {
     Json("pong")
 }
 
 /// Says so to those for whom the plugin is enabled.
-#[utoipa::path(get, path = "/signed-in-ping", responses((status = 200, body = String)))]
+#[utoipa::path(get, path = "/signed-in-ping", responses((status = 200, body = String, content_type = "application/json")))]
 async fn signed_in_ping() -> Json<&'static str> {
     Json("pong")
 }
