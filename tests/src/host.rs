@@ -123,6 +123,11 @@ impl Host {
         self.answer(path, request.call())
     }
 
+    /// Answer to a GET of somebody who is not signed in.
+    pub fn get_as_anybody(&self, path: &str) -> Answer {
+        self.answer(path, agent().get(format!("{}{path}", self.url)).call())
+    }
+
     /// Answer to a POST of JSON.
     pub fn post(&self, path: &str, body: &serde_json::Value) -> Answer {
         let request = agent().post(format!("{}{path}", self.url)).header("authorization", self.bearer());

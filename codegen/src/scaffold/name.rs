@@ -50,8 +50,13 @@ pub fn check_name(slug: &str) -> Result<(), Refused> {
 /// The text with the sample's names replaced: slug, Rust and SQL name, name shown. None of them is part of another one,
 /// and a slug holds nothing that any of the languages would take for more than a name.
 pub fn renamed(text: &str, slug: &str) -> String {
-    text.replace("sample-plugin", slug)
-        .replace("sample_plugin", &ident_of(slug))
+    let ident = ident_of(slug);
+    // The noun of a permission begins with a letter, which a slug need not.
+    let noun = ident.trim_start_matches('_');
+    text.replace("sample_plugin.read", &format!("{noun}.read"))
+        .replace("sample_plugin.write", &format!("{noun}.write"))
+        .replace("sample-plugin", slug)
+        .replace("sample_plugin", &ident)
         .replace("Sample plugin", &title(slug))
 }
 

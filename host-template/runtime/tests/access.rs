@@ -192,6 +192,9 @@ on_both! {
         let nul = host.post("/api/records", r#"{"title": "a\u0000b"}"#);
         assert_eq!((nul.status, &nul.json()["errors"][0]["message"]), (422, &json!("must not hold the character NUL")));
         assert_eq!(host.get("/api/records/a%00b").status, 422);
+        assert_eq!(host.get("/api/audit/export?actor=%00").status, 422);
+        let export = host.get("/api/audit/export?event_type=sign_in");
+        assert!(export.text.contains("time,event_type,actor") && export.text.contains("\"sign_in\",\"admin@example.com\""), "{}", export.text);
         assert_eq!(host.post("/api/records", r#"{"title": "a\ufffdb 😀"}"#).status, 201);
     }
 

@@ -3,6 +3,7 @@
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
+use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
@@ -165,28 +166,39 @@ async fn read(db: &Db, org: &str, filter: &Filter, limit: u32) -> Result<Vec<Row
     responses((status = 200, content_type = "text/csv", body = String)),
 )]
 async fn export(ctx: Ctx, caller: Allowed<Read>, Query(filter): Query<Filter>) -> Result<Response> {
+    let (db, org) = (ctx.db().clone(), caller.org().id.clone());
+    // The first part before the answer begins: what is wrong can still be said then.
+    let first = read(&db, &org, &filter, CHUNK).await?;
     let head = "time,event_type,actor,plugin,scope,tenant,from,to,details\r\n".to_owned();
-    let state = (ctx.db().clone(), caller.org().id.clone(), Some(filter), head);
-    let stream = futures_util::stream::unfold(state, |(db, org, filter, head)| async move {
-        let filter = filter?;
-        let rows = match read(&db, &org, &filter, CHUNK).await {
-            Ok(rows) => rows,
-            // The answer has begun: cutting it off is all that can still be said.
-            Err(error) => return Some((Err(error), (db, org, None, String::new()))),
-        };
-        let next = (rows.len() == CHUNK as usize)
-            .then(|| rows.last().map(|row| Filter { before: Some(row.id.clone()), ..filter }))
-            .flatten();
-        let text = rows.iter().fold(head, |text, row| text + &csv(row));
-        Some((Ok(Bytes::from(text)), (db, org, next, String::new())))
+    let begin = first.iter().fold(head, |text, row| text + &csv(row));
+    let next = rest(&first, filter);
+    let more = futures_util::stream::unfold(next, move |filter| {
+        let (db, org) = (db.clone(), org.clone());
+        async move {
+            let filter = filter?;
+            let rows = match read(&db, &org, &filter, CHUNK).await {
+                Ok(rows) => rows,
+                // Cutting the answer off is all that can still be said.
+                Err(error) => return Some((Err(error), None)),
+            };
+            let text: String = rows.iter().map(csv).collect();
+            Some((Ok(Bytes::from(text)), rest(&rows, filter)))
+        }
     });
-    let mut response = Response::new(Body::from_stream(stream));
+    let whole = futures_util::stream::once(std::future::ready(Ok(Bytes::from(begin)))).chain(more);
+    let mut response = Response::new(Body::from_stream(whole));
     let set = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8")),
         (header::CONTENT_DISPOSITION, HeaderValue::from_static("attachment; filename=\"audit-log.csv\"")),
     ];
     response.headers_mut().extend(set);
     Ok(response)
+}
+
+/// The filter for what comes after these rows, where there may be more.
+fn rest(rows: &[Row], filter: Filter) -> Option<Filter> {
+    let last = rows.last().filter(|_| rows.len() == CHUNK as usize)?;
+    Some(Filter { before: Some(last.id.clone()), ..filter })
 }
 
 /// One line. A value that a spreadsheet would take for a formula gets an apostrophe in front.
