@@ -3,7 +3,8 @@
 use hub::prelude::*;
 use serde::{Deserialize, Serialize};
 
-permission!(Read = "sample_plugin.read", Write = "sample_plugin.write");
+permission!(Read = "sample_plugin.read");
+permission!(Write = "sample_plugin.write");
 
 /// Mounted by the line in `plugin.yaml`.
 #[hub::router]

@@ -6,7 +6,8 @@ use hub::testing::{App, Running};
 fn app() -> Running {
     App::new("sample-plugin")
         .migrations(concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations"))
-        .permissions(&["sample_plugin.read", "sample_plugin.write"])
+        .permissions(&["sample_plugin.read"])
+        .permissions(&["sample_plugin.write"])
         .mount(crate::items::router)
         .start()
 }
