@@ -46,6 +46,32 @@ impl Page {
     }
 }
 
+/// A part of a list that grows at its head, and where the next one begins.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Part<T> {
+    pub(crate) items: Vec<T>,
+    /// The value of `before` for what comes after these; none at the end.
+    pub(crate) next: Option<String>,
+}
+
+/// The number of rows that a caller asks for; to be checked before the database is asked for one more.
+pub(crate) fn checked_limit(limit: Option<u32>) -> Result<u32, Problem> {
+    let limit = limit.unwrap_or(DEFAULT_LIMIT);
+    Check::new().range("limit", limit, 1..=MAX_LIMIT).done()?;
+    Ok(limit)
+}
+
+impl<T> Part<T> {
+    /// The part of `limit` rows out of one row more, which tells whether there is another part.
+    pub(crate) fn of<R: Into<T>>(mut rows: Vec<R>, limit: u32, id: impl Fn(&R) -> &str) -> Part<T> {
+        let limit = limit as usize;
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let next = rows.last().filter(|_| more).map(|row| id(row).to_owned());
+        Part { items: rows.into_iter().map(R::into).collect(), next }
+    }
+}
+
 #[derive(Deserialize)]
 struct Asked {
     limit: Option<u32>,
@@ -70,6 +96,20 @@ impl<S: Send + Sync> FromRequestParts<S> for Page {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_row_more_tells_of_another_part() {
+        let part = |rows: &[&str]| {
+            let rows: Vec<String> = rows.iter().map(|&row| row.to_owned()).collect();
+            let Part::<String> { items, next } = Part::of(rows, 2, |row| row);
+            (items.len(), next)
+        };
+        assert_eq!(part(&["c", "b", "a"]), (2, Some("b".to_owned())));
+        assert_eq!(part(&["c", "b"]), (2, None));
+        assert_eq!(part(&[]), (0, None));
+        assert_eq!(checked_limit(None).unwrap(), DEFAULT_LIMIT);
+        assert!(checked_limit(Some(0)).is_err() && checked_limit(Some(501)).is_err());
+    }
 
     async fn page(query: &str) -> Result<(u32, u64), String> {
         let request = axum::http::Request::get(format!("/?{query}")).body(());

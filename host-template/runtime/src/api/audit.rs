@@ -13,9 +13,9 @@ use crate::args;
 use crate::ctx::Ctx;
 use crate::db::{AssertSqlSafe, Db, Error};
 use crate::extract::{Json, Query};
+use crate::page::{Part, checked_limit};
 use crate::problem::Result;
 use crate::router::Router;
-use crate::validate::Check;
 
 crate::permission!(Read = "audit.read");
 
@@ -88,14 +88,6 @@ impl From<Row> for AuditEvent {
     }
 }
 
-/// A part of the log, and where the next one begins.
-#[derive(Serialize, ToSchema)]
-struct AuditPage {
-    items: Vec<AuditEvent>,
-    /// The value of `before` for the events that come after these; none at the end.
-    next: Option<String>,
-}
-
 /// Which events are wanted.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -119,16 +111,16 @@ struct Filter {
     path = "/audit/events",
     operation_id = "audit_events",
     params(Filter),
-    responses((status = 200, body = AuditPage)),
+    responses((status = 200, body = Part<AuditEvent>)),
 )]
-async fn events(ctx: Ctx, caller: Allowed<Read>, Query(filter): Query<Filter>) -> Result<Json<AuditPage>> {
-    let limit = filter.limit.unwrap_or(crate::DEFAULT_LIMIT);
-    Check::new().range("limit", limit, 1..=crate::MAX_LIMIT).done()?;
-    let mut rows = read(ctx.db(), &caller.org().id, &filter, limit + 1).await?;
-    let more = rows.len() > limit as usize;
-    rows.truncate(limit as usize);
-    let next = if more { rows.last().map(|row| row.id.clone()) } else { None };
-    Ok(Json(AuditPage { items: rows.into_iter().map(AuditEvent::from).collect(), next }))
+async fn events(
+    ctx: Ctx,
+    caller: Allowed<Read>,
+    Query(filter): Query<Filter>,
+) -> Result<Json<Part<AuditEvent>>> {
+    let limit = checked_limit(filter.limit)?;
+    let rows = read(ctx.db(), &caller.org().id, &filter, limit + 1).await?;
+    Ok(Json(Part::of(rows, limit, |row| &row.id)))
 }
 
 /// So many events before `filter.before`. Only the conditions that are asked for stand in the SQL: each has its index,

@@ -15,13 +15,13 @@ use crate::audit::{self, Actor, Event};
 use crate::ctx::Ctx;
 use crate::drivers;
 use crate::extract::{Json, Path, Query};
+use crate::page::{Part, checked_limit};
 use crate::problem::{Problem, Result};
 use crate::router::{Router, get};
 use crate::runs::dbt::NO_DBT;
 use crate::runs::recipe::{Recipe, recipes};
 use crate::runs::store::{self, Chunk, Run};
 use crate::runs::{Kind, Lineage, Node, State};
-use crate::validate::Check;
 
 crate::permission!(Read = "dbt.read", Start = "dbt.run");
 
@@ -204,31 +204,19 @@ struct Filter {
     limit: Option<u32>,
 }
 
-/// A part of the history, and where the next one begins.
-#[derive(Serialize, ToSchema)]
-struct RunsPage {
-    items: Vec<Run>,
-    /// The value of `before` for what comes after these; none at the end.
-    next: Option<String>,
-}
-
 /// The newest runs of the caller's organisation first.
 #[utoipa::path(
     get,
     path = "/dbt/runs",
     operation_id = "dbt_runs",
     params(Filter),
-    responses((status = 200, body = RunsPage)),
+    responses((status = 200, body = Part<Run>)),
 )]
-async fn runs(ctx: Ctx, caller: Allowed<Read>, Query(filter): Query<Filter>) -> Result<Json<RunsPage>> {
-    let limit = filter.limit.unwrap_or(crate::DEFAULT_LIMIT);
-    Check::new().range("limit", limit, 1..=crate::MAX_LIMIT).done()?;
+async fn runs(ctx: Ctx, caller: Allowed<Read>, Query(filter): Query<Filter>) -> Result<Json<Part<Run>>> {
+    let limit = checked_limit(filter.limit)?;
     let (workspace, before) = (filter.workspace.as_deref(), filter.before.as_deref());
-    let mut items = store::newest(ctx.db(), &caller.org().id, workspace, before, limit + 1).await?;
-    let more = items.len() > limit as usize;
-    items.truncate(limit as usize);
-    let next = if more { items.last().map(|run| run.id.clone()) } else { None };
-    Ok(Json(RunsPage { items, next }))
+    let runs = store::newest(ctx.db(), &caller.org().id, workspace, before, limit + 1).await?;
+    Ok(Json(Part::of(runs, limit, |run| &run.id)))
 }
 
 /// One run.

@@ -292,35 +292,20 @@ async fn keep_an_admin(tx: &mut Tx, org: &str) -> Result<()> {
 async fn put(tx: &mut Tx, org: &str, user: &str, place: &Place) -> Result<()> {
     store::set_role(tx, org, user, place.role).await?;
     leave(tx, org, user).await?;
-    for tenant in &place.tenants {
-        let made = tx
-            .execute(
-                "INSERT INTO hub_tenant_members (user_id, tenant_id)
-                 SELECT $1, id FROM hub_tenants WHERE org_id = $2 AND id = $3 ON CONFLICT DO NOTHING",
-                args![user, org, tenant],
-            )
-            .await?;
-        named_once("tenants", "tenant", tenant, made)?;
-    }
-    for group in &place.groups {
-        let made = tx
-            .execute(
-                "INSERT INTO hub_group_members (user_id, group_id)
-                 SELECT $1, id FROM hub_groups WHERE org_id = $2 AND id = $3 ON CONFLICT DO NOTHING",
-                args![user, org, group],
-            )
-            .await?;
-        named_once("groups", "group", group, made)?;
+    let into_tenant = "INSERT INTO hub_tenant_members (user_id, tenant_id)
+        SELECT $1, id FROM hub_tenants WHERE org_id = $2 AND id = $3 ON CONFLICT DO NOTHING";
+    let into_group = "INSERT INTO hub_group_members (user_id, group_id)
+        SELECT $1, id FROM hub_groups WHERE org_id = $2 AND id = $3 ON CONFLICT DO NOTHING";
+    for (field, sql, ids) in [("tenants", into_tenant, &place.tenants), ("groups", into_group, &place.groups)]
+    {
+        for id in ids {
+            if tx.execute(sql, args![user, org, id]).await? != 1 {
+                let message = format!("`{id}` is not one of this organisation's {field}, or is named twice");
+                return Err(Problem::invalid_field(field, message));
+            }
+        }
     }
     Ok(())
-}
-
-fn named_once(field: &str, what: &str, id: &str, made: u64) -> Result<()> {
-    if made == 1 {
-        return Ok(());
-    }
-    let message = format!("there is no {what} `{id}` in this organisation, or it is named twice");
-    Err(Problem::invalid_field(field, message))
 }
 
 /// Takes somebody out of all tenants and groups of the organisation.

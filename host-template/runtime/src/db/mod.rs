@@ -4,6 +4,7 @@
 //! runs unchanged on an engine added later. Rows are read through serde: a struct that derives `Deserialize` is
 //! filled by column name.
 
+mod engine;
 mod listen;
 pub mod migrate;
 mod postgres;

@@ -7,10 +7,10 @@ use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::types::Oid;
 use sqlx::postgres::{PgArgumentBuffer, PgArguments, PgConnectOptions, PgPoolOptions, PgTypeInfo};
-use sqlx::query::Query;
-use sqlx::{ConnectOptions, Encode, Executor, Postgres, SqlStr, Type};
+use sqlx::{ConnectOptions, Encode, Postgres, Type};
 
-use super::{Db, Error, Row, Value, no_nul};
+use super::engine::engine;
+use super::{Db, Error, Row};
 
 /// Connections a host holds at most. Several replicas share the server's own limit, which is 100 unless raised.
 const CONNECTIONS: u32 = 16;
@@ -46,40 +46,4 @@ impl Encode<'_, Postgres> for Null {
     }
 }
 
-fn bind(sql: SqlStr, args: Vec<Value>) -> Result<Query<'static, Postgres, PgArguments>, Error> {
-    no_nul(&args)?;
-    Ok(args.into_iter().fold(sqlx::query(sql), |query, value| match value {
-        Value::Null => query.bind(Null),
-        Value::Bool(v) => query.bind(v),
-        Value::Int(v) => query.bind(v),
-        Value::Float(v) => query.bind(v),
-        Value::Text(v) => query.bind(v),
-        Value::Bytes(v) => query.bind(v),
-    }))
-}
-
-pub(super) async fn rows<'c>(
-    connection: impl Executor<'c, Database = Postgres>,
-    sql: SqlStr,
-    args: Vec<Value>,
-) -> Result<Vec<Row>, Error> {
-    let rows = bind(sql, args)?.fetch_all(connection).await?;
-    Ok(rows.into_iter().map(Row::Postgres).collect())
-}
-
-/// The first row; what would follow is not fetched.
-pub(super) async fn row<'c>(
-    connection: impl Executor<'c, Database = Postgres>,
-    sql: SqlStr,
-    args: Vec<Value>,
-) -> Result<Option<Row>, Error> {
-    Ok(bind(sql, args)?.fetch_optional(connection).await?.map(Row::Postgres))
-}
-
-pub(super) async fn execute<'c>(
-    connection: impl Executor<'c, Database = Postgres>,
-    sql: SqlStr,
-    args: Vec<Value>,
-) -> Result<u64, Error> {
-    Ok(bind(sql, args)?.execute(connection).await?.rows_affected())
-}
+engine!(Postgres, PgArguments, Null, Row::Postgres);

@@ -3,13 +3,13 @@
 use std::path::Path;
 use std::time::Duration;
 
-use sqlx::query::Query;
+use sqlx::Sqlite;
 use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Executor, SqlStr, Sqlite};
 
-use super::{Db, Error, Row, Value, no_nul};
+use super::engine::engine;
+use super::{Db, Error, Row};
 
 impl Db {
     /// Opens the file, making it where it is missing.
@@ -48,40 +48,4 @@ fn options() -> SqliteConnectOptions {
     SqliteConnectOptions::new().foreign_keys(true).busy_timeout(Duration::from_secs(5))
 }
 
-fn bind(sql: SqlStr, args: Vec<Value>) -> Result<Query<'static, Sqlite, SqliteArguments>, Error> {
-    no_nul(&args)?;
-    Ok(args.into_iter().fold(sqlx::query(sql), |query, value| match value {
-        Value::Null => query.bind(None::<i64>),
-        Value::Bool(v) => query.bind(v),
-        Value::Int(v) => query.bind(v),
-        Value::Float(v) => query.bind(v),
-        Value::Text(v) => query.bind(v),
-        Value::Bytes(v) => query.bind(v),
-    }))
-}
-
-pub(super) async fn rows<'c>(
-    connection: impl Executor<'c, Database = Sqlite>,
-    sql: SqlStr,
-    args: Vec<Value>,
-) -> Result<Vec<Row>, Error> {
-    let rows = bind(sql, args)?.fetch_all(connection).await?;
-    Ok(rows.into_iter().map(Row::Sqlite).collect())
-}
-
-/// The first row; what would follow is not fetched.
-pub(super) async fn row<'c>(
-    connection: impl Executor<'c, Database = Sqlite>,
-    sql: SqlStr,
-    args: Vec<Value>,
-) -> Result<Option<Row>, Error> {
-    Ok(bind(sql, args)?.fetch_optional(connection).await?.map(Row::Sqlite))
-}
-
-pub(super) async fn execute<'c>(
-    connection: impl Executor<'c, Database = Sqlite>,
-    sql: SqlStr,
-    args: Vec<Value>,
-) -> Result<u64, Error> {
-    Ok(bind(sql, args)?.execute(connection).await?.rows_affected())
-}
+engine!(Sqlite, SqliteArguments, None::<i64>, Row::Sqlite);
