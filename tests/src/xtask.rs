@@ -86,3 +86,12 @@ pub fn prepared(variable: &str) -> Option<PathBuf> {
     }
     named
 }
+
+/// Whether tests that take minutes are wanted. Where they are not, the caller skips its test, and it is said.
+pub fn long(test: &str) -> bool {
+    let wanted = std::env::var_os("HUB_LONG").is_some_and(|value| !value.is_empty());
+    if !wanted {
+        eprintln!("skipped: {test} takes long; `cargo xtask test --long` runs it");
+    }
+    wanted
+}

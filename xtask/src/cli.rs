@@ -160,6 +160,9 @@ pub struct TestArgs {
     /// Fail, rather than skip, where the machine lacks something that a test needs
     #[arg(long)]
     pub require_all: bool,
+    /// Run the tests that take long too: whole builds, thousands of failures
+    #[arg(long)]
+    pub long: bool,
 }
 
 #[derive(Debug, Clone, Args)]

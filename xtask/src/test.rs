@@ -17,6 +17,9 @@ use crate::progress::seconds;
 /// Where browsers are looked for, after what `CHROMIUM` names.
 const BROWSERS: &[&str] = &["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
+/// Says to the end-to-end tests that those which take long are wanted.
+const LONG: &str = "HUB_LONG";
+
 /// What this machine has beyond Rust.
 struct Machine {
     rustfmt: bool,
@@ -92,7 +95,7 @@ pub fn run(args: &TestArgs) -> Outcome {
     let begun = Instant::now();
     let wanted =
         |name: &str| args.only.is_empty() || args.only.iter().any(|word| name.contains(word.as_str()));
-    for (name, step) in steps(&repo, &machine).into_iter().filter(|(name, _)| wanted(name)) {
+    for (name, step) in steps(&repo, &machine, args.long).into_iter().filter(|(name, _)| wanted(name)) {
         // Said before a step, not after it: the last lines are the test runner's own.
         eprintln!("\n== {name} (after {})", seconds(begun.elapsed()));
         if let Err(problem) = step() {
@@ -105,7 +108,7 @@ pub fn run(args: &TestArgs) -> Outcome {
 
 type Step<'a> = (&'static str, Box<dyn Fn() -> Result<(), String> + 'a>);
 
-fn steps<'a>(repo: &'a Repo, machine: &'a Machine) -> Vec<Step<'a>> {
+fn steps<'a>(repo: &'a Repo, machine: &'a Machine, long: bool) -> Vec<Step<'a>> {
     let mut steps: Vec<Step<'a>> = Vec::new();
     let mut add = |wanted: bool, name, step: Box<dyn Fn() -> Result<(), String> + 'a>| {
         if wanted {
@@ -150,7 +153,7 @@ fn steps<'a>(repo: &'a Repo, machine: &'a Machine) -> Vec<Step<'a>> {
             )
         }),
     );
-    add(machine.npm, "end to end", Box::new(|| end_to_end(repo, machine)));
+    add(machine.npm, "end to end", Box::new(move || end_to_end(repo, machine, long)));
     steps
 }
 
@@ -271,12 +274,13 @@ fn python_environment(repo: &Repo, python: &Python) -> Result<(), String> {
     std::fs::write(&stamp, text).map_err(|error| error.to_string())
 }
 
-fn end_to_end(repo: &Repo, machine: &Machine) -> Result<(), String> {
+fn end_to_end(repo: &Repo, machine: &Machine, long: bool) -> Result<(), String> {
     let mut command = Command::new(cargo_program());
     command.args(["test", "-p", "hub-tests"]).current_dir(&repo.root);
     command.env("HUB_XTASK", std::env::current_exe().map_err(|error| error.to_string())?);
-    let set: [(&str, Option<OsString>); 3] = [
+    let set: [(&str, Option<OsString>); 4] = [
         ("HUB_BROWSER", machine.browser.as_ref().map(|path| path.into())),
+        (LONG, long.then(|| "1".into())),
         ("HUB_DBT", machine.python.then(|| DBT.program(repo))),
         ("HUB_SCHEMATHESIS", machine.python.then(|| SCHEMATHESIS.program(repo))),
     ];
