@@ -27,6 +27,7 @@ struct Machine {
     python: bool,
     postgres: bool,
     mariadb: bool,
+    wrk: bool,
     browser: Option<PathBuf>,
 }
 
@@ -38,6 +39,7 @@ impl Machine {
             python: answers("python3", &["-c", "import venv, ensurepip"]),
             postgres: postgres(),
             mariadb: ["/usr/sbin/mariadbd", "/usr/bin/mariadbd"].iter().any(|path| Path::new(path).is_file()),
+            wrk: answers("sh", &["-c", "command -v wrk"]),
             browser: browser(),
         }
     }
@@ -71,6 +73,7 @@ impl Machine {
             "the connectors to MySQL and MariaDB against a real server",
             "install MariaDB's server (Debian: mariadb-server)",
         );
+        need(self.wrk, "a hand-over under the load of wrk", "install wrk (Debian: wrk)");
         need(
             self.browser.is_some(),
             "the browser tests",

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use axum::extract::Request;
-use tokio::sync::watch;
 
 use crate::ctx::{Config, Ctx};
 use crate::db::{Db, Error};
 use crate::drivers::{Alias, Importable};
 use crate::identity::{Limits, Passwords, Sessions};
+use crate::life::Stage;
 use crate::live::Live;
 use crate::middleware;
 use crate::mount::{self, Mounted};
@@ -51,7 +51,7 @@ pub(crate) async fn assemble(parts: Parts) -> Result<(Arc<Hub>, axum::Router), E
         importable: Importable::default(),
         data,
         runs,
-        ending: watch::Sender::new(false),
+        stage: Stage::default(),
         web_folder,
         started: crate::new_id(),
         description: OnceLock::new(),

@@ -5,8 +5,10 @@ mod drivers;
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use serde::Serialize;
@@ -42,6 +44,16 @@ enum Command {
         /// Serve the page's files as they are on disk, and reload the page when they change
         #[arg(long, hide = true)]
         dev: bool,
+    },
+    /// Let another host take the place of the one that runs, without losing a request
+    #[command(hide = true)]
+    HandOver {
+        /// What to start in its place [default: the launcher, else the program that runs]
+        #[arg(long, value_name = "FILE")]
+        program: Option<PathBuf>,
+        /// How long it has to become ready
+        #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=3600))]
+        patience: u64,
     },
     /// Manage the users of this installation
     Admin {
@@ -125,6 +137,7 @@ pub(crate) fn run(platform: &Platform) -> ExitCode {
     };
     let done = match cli.command {
         Command::Serve { listen, dev } => serve(platform, listen, dev),
+        Command::HandOver { program, patience } => hand_over(program.as_deref(), patience),
         Command::Admin { command: AdminCommand::CreateUser(new) } => admin::create_user(&new),
         Command::Plugins { command: PluginsCommand::List { json } } => list_plugins(platform, json),
         Command::Drivers { command: DriversCommand::Install { names } } => drivers::install(&names),
@@ -141,12 +154,24 @@ pub(crate) fn run(platform: &Platform) -> ExitCode {
 }
 
 fn serve(platform: &Platform, listen: SocketAddr, dev: bool) -> Result<(), Fault> {
+    // SAFETY: the process has one thread: the others are made below.
+    #[allow(unsafe_code)]
+    let inherited = unsafe { serve::take() }?;
     logs::start(&process_env);
     let runtime = runtime()?;
     let dev = dev || process_env("HUB_DEV").is_some_and(|value| value == "1");
-    let result = runtime.block_on(serve::run(platform, listen, &Options { env: &process_env, dev }));
-    runtime.shutdown_timeout(std::time::Duration::from_millis(500));
+    let options = Options { env: &process_env, dev };
+    let result = runtime.block_on(serve::run(platform, listen, &options, inherited));
+    runtime.shutdown_timeout(Duration::from_millis(500));
     result
+}
+
+/// Asks the host that runs on the data folder.
+fn hand_over(program: Option<&Path>, patience: u64) -> Result<(), Fault> {
+    let (data, _) = settings::data_dir(&process_env)?;
+    let taken = serve::ask(&data, program, Duration::from_secs(patience))?;
+    let _ = writeln!(io::stdout(), "process {} serves now; it was ready in {} ms", taken.pid, taken.millis);
+    Ok(())
 }
 
 /// The threads that answer requests.

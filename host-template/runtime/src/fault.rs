@@ -26,6 +26,11 @@ impl Fault {
         Fault { what: what.into(), how: how.into(), exit: 2 }
     }
 
+    /// The first of its sentences, for whoever knows better what to do.
+    pub(crate) fn what(&self) -> &str {
+        &self.what
+    }
+
     /// The exit code.
     pub(crate) fn exit(&self) -> u8 {
         self.exit

@@ -38,6 +38,7 @@ mod extract;
 mod fault;
 mod gather;
 mod identity;
+mod life;
 mod live;
 mod logs;
 pub mod middleware;

@@ -9,7 +9,6 @@ use axum::http::StatusCode;
 use hub_manifest::plan::HostPlugin;
 use hub_manifest::public::is_public;
 use serde::Serialize;
-use tokio::sync::watch;
 use utoipa::ToSchema;
 
 use crate::ctx::Config;
@@ -17,6 +16,7 @@ use crate::db::Db;
 use crate::discover::customer_plugins;
 use crate::drivers::{Alias, Import, Importable};
 use crate::identity::{Limits, Passwords, Sessions};
+use crate::life::Stage;
 use crate::live::Live;
 use crate::mount::Mounted;
 use crate::overrides::Chains;
@@ -41,8 +41,8 @@ pub(crate) struct Hub {
     /// The customer's folder.
     pub(crate) data: PathBuf,
     pub(crate) runs: Runs,
-    /// True once the host has been asked to end: streams that never end by themselves end then.
-    pub(crate) ending: watch::Sender<bool>,
+    /// How far the host's life is.
+    pub(crate) stage: Stage,
     /// The page's folder, while it is being worked on.
     pub(crate) web_folder: Option<PathBuf>,
     /// A word that no other run of the host has.

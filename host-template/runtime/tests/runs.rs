@@ -6,7 +6,7 @@ mod program;
 use std::time::{Duration, Instant};
 
 use program::world::{Person, World, is, until};
-use program::{ADMIN, Host, PASSWORD};
+use program::{ADMIN, Host, PASSWORD, lives};
 use serde_json::{Value, json};
 
 const MANIFEST: &str = "name: mine
@@ -14,6 +14,7 @@ version: 1.0.0
 display_name: Mine
 known_scripts:
   - {slug: ok, display_name: Works, script_path: scripts/ok.py, output_schema: mine}
+  - {slug: steps, display_name: Takes some time, script_path: scripts/steps.py, output_schema: mine}
   - {slug: slow, display_name: Takes long, script_path: scripts/slow.py, output_schema: mine}
   - {slug: wrong, display_name: Fails, script_path: scripts/wrong.py, output_schema: mine}
 ";
@@ -29,6 +30,10 @@ fn with_scripts(world: &World) {
     write(
         "scripts/slow.py",
         "import os, time\nopen('slow.pid', 'w').write(str(os.getpid()))\nprint('begun')\ntime.sleep(60)\n",
+    );
+    write(
+        "scripts/steps.py",
+        "import os, time\nopen('slow.pid', 'w').write(str(os.getpid()))\nfor step in range(30):\n    print(step, flush=True)\n    time.sleep(0.1)\nprint([file for file in os.scandir('/proc/self/fd') if os.path.exists(file) and 'socket' in os.readlink(file)], [name for name in ('HUB_HANDOVER', 'NOTIFY_SOCKET', 'LISTEN_PID') if name in os.environ])\n",
     );
     write("scripts/wrong.py", "import sys\nprint('about to fail')\nsys.exit(3)\n");
 }
@@ -68,12 +73,6 @@ fn slow_process(world: &World, host: &Host) -> u32 {
     id
 }
 
-fn lives(process: u32) -> bool {
-    // One that nobody has waited for yet is dead all the same.
-    std::fs::read_to_string(format!("/proc/{process}/stat"))
-        .is_ok_and(|stat| !stat.rsplit(')').next().unwrap_or_default().trim_start().starts_with('Z'))
-}
-
 on_both! {
     fn a_script_runs_and_its_log_is_kept(world: &World) {
         with_scripts(world);
@@ -81,7 +80,7 @@ on_both! {
         is(&host.post("/api/scripts/mine/ok/run", ""), 404, "script-unknown");
         host.enable("mine");
         let listed = host.get("/api/scripts").json();
-        assert_eq!(listed.as_array().unwrap().iter().map(|s| s["slug"].as_str().unwrap()).collect::<Vec<_>>(), ["ok", "slow", "wrong"]);
+        assert_eq!(listed.as_array().unwrap().iter().map(|s| s["slug"].as_str().unwrap()).collect::<Vec<_>>(), ["ok", "steps", "slow", "wrong"]);
         let id = start(&host, "ok");
         let done = ended(&host, &id);
         assert_eq!((&done["state"], &done["error"]), (&json!("succeeded"), &Value::Null), "{}", log(&host, &id));
@@ -169,6 +168,39 @@ on_both! {
         let host = world.host();
         let run = run(&host, &id);
         assert_eq!((&run["state"], &run["error"]), (&json!("cancelled"), &json!("the host was stopped")));
+    }
+
+    fn runs_outlive_a_hand_over(world: &World) {
+        with_scripts(world);
+        let mut host = world.host();
+        host.enable("mine");
+        let id = start(&host, "steps");
+        let process = slow_process(world, &host);
+        let waiting = start(&host, "ok");
+        let mut followed = host.stream(&format!("/api/dbt/runs/{id}/events"));
+        followed.next();
+        let (status, text) = host.hand_over(&world.folder, &[]);
+        assert_eq!(status, Some(0), "{text}");
+        followed.end();
+        assert_eq!([state(&host, &id), state(&host, &waiting)], ["running", "queued"], "they share a workspace");
+        assert!(lives(process), "its process has ended");
+        let again = start(&host, "wrong");
+        assert_eq!(ended(&host, &id)["state"], "succeeded");
+        let text = log(&host, &id);
+        assert!(text.starts_with("0\n1\n2\n") && text.contains("\n29\n"), "{text}");
+        assert!(text.ends_with("[] []\n"), "it has sockets or variables of its host: {text}");
+        assert_eq!(ended(&host, &waiting)["state"], "succeeded");
+        assert_eq!(ended(&host, &again)["state"], "failed");
+        host.first_has_ended();
+
+        // Asked of the one, done by the other.
+        let slow = start(&host, "slow");
+        slow_process(world, &host);
+        assert_eq!(host.hand_over(&world.folder, &[]).0, Some(0));
+        host.post(&format!("/api/dbt/runs/{slow}/cancel"), "");
+        assert_eq!(ended(&host, &slow)["state"], "cancelled");
+        let (_, log) = host.stop();
+        assert!(!log.contains("marked as lost"), "{log}");
     }
 
     fn a_run_that_takes_too_long_is_ended(world: &World) {

@@ -302,7 +302,7 @@ async fn events(ctx: Ctx, caller: Allowed<Read>, Path(id): Path<String>) -> Resu
     let stream = stream::unfold(Some(following), |following| async move {
         let mut following = following?;
         let mut news = following.ctx.hub().runs.news();
-        let mut ending = following.ctx.hub().ending.subscribe();
+        let mut stage = following.ctx.hub().stage.watch();
         loop {
             if let Some(message) = following.pending.pop() {
                 return Some((Ok::<_, Infallible>(message), Some(following)));
@@ -315,7 +315,7 @@ async fn events(ctx: Ctx, caller: Allowed<Read>, Path(id): Path<String>) -> Resu
                 tokio::select! {
                     _ = news.changed() => {}
                     () = tokio::time::sleep(LOOK) => {}
-                    _ = ending.wait_for(|ending| *ending) => return None,
+                    () = stage.closing() => return None,
                 }
             }
         }

@@ -152,22 +152,22 @@ async fn switch(ctx: Ctx, caller: Caller, Json(place): Json<Place>) -> Result<ax
 /// A stream that says `changed` whenever the page should read its session anew.
 async fn events(ctx: Ctx, _: Caller) -> Response {
     let changes = ctx.hub().live.subscribe();
-    let ending = ctx.hub().ending.subscribe();
-    let stream = stream::unfold((changes, ending, true), |(mut changes, mut ending, first)| async move {
+    let stage = ctx.hub().stage.watch();
+    let stream = stream::unfold((changes, stage, true), |(mut changes, mut stage, first)| async move {
         if first {
             // Something to say at once: what sits between would otherwise keep the answer back.
             let hello = Message::default().event("hello").data("1");
-            return Some((Ok::<_, Infallible>(hello), (changes, ending, false)));
+            return Some((Ok::<_, Infallible>(hello), (changes, stage, false)));
         }
         let epoch = tokio::select! {
             changed = changes.changed() => {
                 changed.ok()?;
                 *changes.borrow_and_update()
             }
-            _ = ending.wait_for(|ending| *ending) => return None,
+            () = stage.closing() => return None,
         };
         let message = Message::default().event("changed").data(epoch.to_string());
-        Some((Ok(message), (changes, ending, false)))
+        Some((Ok(message), (changes, stage, false)))
     });
     let alive = KeepAlive::new().interval(Duration::from_secs(20));
     Sse::new(stream).keep_alive(alive).into_response()

@@ -11,6 +11,7 @@ use super::recipe::find_for_run;
 use super::store::{self, Run};
 use super::{Kind, State, dbt, lineage};
 use crate::db::Error;
+use crate::life::Life;
 use crate::registry::Hub;
 
 /// How often the queue is looked at when nobody has said that something is in it.
@@ -66,12 +67,14 @@ impl Runs {
     }
 }
 
-/// Works on the queue until the host ends.
-pub(crate) async fn work(hub: Arc<Hub>) {
+/// Works on the queue until the host ends or hands over. `alone` says that no host before this one still has runs under
+/// way on the same data folder: what is marked as this host's own is then of an earlier life. Beside a host that has
+/// handed over it is not, and what such a one leaves behind when it is killed is found by its silence.
+pub(crate) async fn work(hub: Arc<Hub>, alone: bool) {
     let runs = &hub.runs;
     // What this host began before it died.
-    let mut own = Some(runs.host.as_str());
-    let mut ending = hub.ending.subscribe();
+    let mut own = alone.then_some(runs.host.as_str());
+    let mut stage = hub.stage.watch();
     loop {
         match store::lose(&hub.db, own, SILENCE).await {
             Ok(0) => own = None,
@@ -83,7 +86,7 @@ pub(crate) async fn work(hub: Arc<Hub>) {
             // The log of `live::follow` says so already.
             Err(_) => {}
         }
-        while runs.active.load(Ordering::Acquire) < runs.at_once && !*ending.borrow() {
+        while runs.active.load(Ordering::Acquire) < runs.at_once && hub.stage.now() == Life::Serving {
             match store::claim(&hub.db, &runs.host).await {
                 Ok(Some(run)) => {
                     runs.active.fetch_add(1, Ordering::AcqRel);
@@ -101,7 +104,7 @@ pub(crate) async fn work(hub: Arc<Hub>) {
         tokio::select! {
             () = runs.wake.notified() => {}
             () = tokio::time::sleep(POLL) => {}
-            _ = ending.wait_for(|ending| *ending) => return,
+            () = stage.closing() => return,
         }
     }
 }
@@ -170,7 +173,7 @@ async fn executed(hub: &Arc<Hub>, run: &Run) -> (State, Option<String>) {
 
 /// Returns when the run has to end, with the reason.
 async fn wanted_end(hub: &Arc<Hub>, run: &Run) -> Why {
-    let mut ending = hub.ending.subscribe();
+    let mut stage = hub.stage.watch();
     let beating = async {
         loop {
             // A database that is away ends no run.
@@ -182,7 +185,7 @@ async fn wanted_end(hub: &Arc<Hub>, run: &Run) -> Why {
     };
     tokio::select! {
         () = beating => Why::Cancelled,
-        _ = ending.wait_for(|ending| *ending) => Why::HostEnds,
+        () = stage.ending() => Why::HostEnds,
         () = tokio::time::sleep(hub.runs.timeout) => Why::TooLong,
     }
 }

@@ -72,19 +72,27 @@ pub(crate) async fn events(ctx: Ctx) -> Response {
     let started = hub.started.clone();
     let first = Event::default().event("hello").data(started);
     let seen = stamp(&folder);
-    let events = stream::unfold((folder, seen, Some(first)), |(folder, seen, first)| async move {
-        if let Some(first) = first {
-            return Some((Ok::<_, Infallible>(first), (folder, seen, None)));
-        }
-        loop {
-            tokio::time::sleep(PAUSE).await;
-            let now = stamp(&folder);
-            // A page that is being replaced is missing for a moment.
-            if now != seen && now[1].is_some() {
-                return Some((Ok(Event::default().event("reload").data("changed")), (folder, now, None)));
+    let stage = hub.stage.watch();
+    let events =
+        stream::unfold((folder, seen, stage, Some(first)), |(folder, seen, mut stage, first)| async move {
+            if let Some(first) = first {
+                return Some((Ok::<_, Infallible>(first), (folder, seen, stage, None)));
             }
-        }
-    });
+            loop {
+                tokio::select! {
+                    () = tokio::time::sleep(PAUSE) => {}
+                    () = stage.closing() => return None,
+                }
+                let now = stamp(&folder);
+                // A page that is being replaced is missing for a moment.
+                if now != seen && now[1].is_some() {
+                    return Some((
+                        Ok(Event::default().event("reload").data("changed")),
+                        (folder, now, stage, None),
+                    ));
+                }
+            }
+        });
     Sse::new(events).keep_alive(KeepAlive::default()).into_response()
 }
 

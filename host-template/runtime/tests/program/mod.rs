@@ -101,6 +101,8 @@ pub const PASSWORD: &str = "correct horse battery";
 /// A host that runs.
 pub struct Host {
     child: Child,
+    /// The process that has taken its place.
+    successor: Option<u32>,
     log: PathBuf,
     pub address: String,
     /// Sent with each request.
@@ -115,7 +117,13 @@ impl Host {
         command.args(["serve", "--listen", "127.0.0.1:0"]).stdout(Stdio::null());
         command.stderr(File::create(&log).unwrap());
         prepare(&mut command);
-        let mut host = Host { child: command.spawn().unwrap(), log, address: String::new(), token: None };
+        let mut host = Host {
+            child: command.spawn().unwrap(),
+            successor: None,
+            log,
+            address: String::new(),
+            token: None,
+        };
         let begun = Instant::now();
         while host.address.is_empty() {
             let text = host.log();
@@ -158,8 +166,42 @@ impl Host {
         fs::read_to_string(&self.log).unwrap()
     }
 
+    /// The process that serves.
+    pub fn process(&self) -> u32 {
+        self.successor.unwrap_or(self.child.id())
+    }
+
+    /// Lets it hand over; gives what the command says, and its exit code.
+    pub fn hand_over(&mut self, folder: &Folder, arguments: &[&str]) -> (Option<i32>, String) {
+        let mut command = command(folder);
+        command.arg("hand-over").args(arguments);
+        let (status, stdout, stderr) = run(command);
+        if let Some(process) = stdout.split(' ').nth(1).and_then(|id| id.parse().ok()) {
+            self.successor = Some(process);
+        }
+        (status, stdout + &stderr)
+    }
+
+    /// Says which process has taken its place.
+    pub fn taken_over_by(&mut self, process: u32) {
+        self.successor = Some(process);
+    }
+
+    /// Waits until the process that was started first has ended in good order.
+    pub fn first_has_ended(&mut self) {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                assert_eq!(status.code(), Some(0), "{}", self.log());
+                return;
+            }
+            assert!(begun.elapsed() < PATIENCE, "it did not end: {}", self.log());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     pub fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
+        let id = self.process().to_string();
         assert!(Command::new("kill").args([&format!("-{name}"), &id]).status().unwrap().success());
     }
 
@@ -184,8 +226,11 @@ impl Host {
         self.signal("TERM");
         let begun = Instant::now();
         loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return (status.code(), self.log());
+            match (self.successor, self.child.try_wait().unwrap()) {
+                (None, Some(status)) => return (status.code(), self.log()),
+                // Nobody hears of another process's exit code.
+                (Some(process), _) if !lives(process) => return (None, self.log()),
+                _ => {}
             }
             assert!(begun.elapsed() < PATIENCE, "it did not end: {}", self.log());
             std::thread::sleep(Duration::from_millis(5));
@@ -227,7 +272,7 @@ impl Host {
         Events(BufReader::new(stream))
     }
 
-    fn connect(&self) -> TcpStream {
+    pub fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(&self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream
@@ -236,9 +281,18 @@ impl Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
+        if self.successor.is_some_and(lives) {
+            self.signal("KILL");
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Whether there is such a process; one that nobody has waited for yet is dead all the same.
+pub fn lives(process: u32) -> bool {
+    fs::read_to_string(format!("/proc/{process}/stat"))
+        .is_ok_and(|stat| !stat.rsplit(')').next().unwrap_or_default().trim_start().starts_with('Z'))
 }
 
 fn request_head(method: &str, path: &str, headers: &[(&str, &str)], length: usize) -> String {
@@ -263,6 +317,14 @@ impl Events {
             }
             event += &line;
         }
+    }
+}
+
+impl Events {
+    /// Reads on until the host ends the stream.
+    pub fn end(mut self) {
+        let mut rest = Vec::new();
+        self.0.read_to_end(&mut rest).unwrap();
     }
 }
 

@@ -1,0 +1,108 @@
+//! Accepting connections and answering on them, until another host has the socket or this one ends.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Request};
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tower::ServiceExt;
+
+use crate::life::Watch;
+
+/// How long a connection of a host that has handed over may be silent. A client that has just been answered may send its
+/// next request before it reads that the connection is no more: nothing is closed under its hands.
+const SILENCE: Duration = Duration::from_secs(5);
+
+/// Accepts and answers until the host serves no more; then answers what comes on open connections, and returns when the
+/// last of them is closed.
+pub(super) async fn serve(listener: TcpListener, app: axum::Router, watch: Watch) {
+    // Each connection holds a sender; nothing is ever sent.
+    let (open, mut closed) = mpsc::channel::<Infallible>(1);
+    let mut closing = watch.clone();
+    // Looked at with every answer, so it is cheaper than a watch.
+    let last = Arc::new(AtomicBool::new(false));
+    let accepting = async {
+        loop {
+            match listener.accept().await {
+                Ok((stream, peer)) => {
+                    let (app, watch) = (app.clone(), watch.clone());
+                    let (last, open) = (last.clone(), open.clone());
+                    tokio::spawn(async move {
+                        answer(stream, peer, app, last, watch).await;
+                        drop(open);
+                    });
+                }
+                Err(error) => refused(&error).await,
+            }
+        }
+    };
+    tokio::select! {
+        () = accepting => {}
+        () = closing.closing() => {}
+    }
+    last.store(true, Ordering::Release);
+    // What waits to be accepted is the successor's, where there is one: the socket itself lives on in its hands.
+    drop(listener);
+    drop(open);
+    closed.recv().await;
+}
+
+/// A client that is gone again is no error; where the host has no descriptor left, some will be closed soon.
+async fn refused(error: &io::Error) {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    if !matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
+        tracing::error!(%error, "cannot accept a connection");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+/// Answers all requests of one connection; once `last` is set, one more at most.
+async fn answer(stream: TcpStream, peer: SocketAddr, app: axum::Router, last: Arc<AtomicBool>, watch: Watch) {
+    // Answers are written whole: waiting for more would only delay them.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |request: hyper::Request<Incoming>| {
+        let mut request: Request = request.map(Body::new);
+        request.extensions_mut().insert(ConnectInfo(peer));
+        let answering = app.clone().oneshot(request);
+        let last = last.clone();
+        async move {
+            let mut response: Response = answering.await?;
+            if last.load(Ordering::Acquire) {
+                // The next request is to come on a connection of its own, which somebody else accepts.
+                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(response)
+        }
+    });
+    let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades();
+    tokio::pin!(connection);
+    tokio::select! {
+        biased;
+        _ = connection.as_mut() => return,
+        () = patience(watch) => {}
+    }
+    // One that is silent is closed; one that is being answered is closed after the answer.
+    connection.as_mut().graceful_shutdown();
+    let _ = connection.await;
+}
+
+/// Returns when a connection on which nothing happens has to go. All others were told to close with their last answer.
+async fn patience(mut watch: Watch) {
+    watch.closing().await;
+    tokio::select! {
+        () = watch.ending() => {}
+        () = tokio::time::sleep(SILENCE) => {}
+    }
+}

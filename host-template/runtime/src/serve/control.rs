@@ -1,0 +1,206 @@
+//! `host.sock` in the data folder: where a running host is asked to hand over, and tells how that went.
+//!
+//! A signal could not report the outcome, and a file of the process's number may name a process that is gone. A socket
+//! refuses where nobody listens, tells who asks, and answers.
+
+use std::fs;
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::net::{UnixListener as StdUnixListener, UnixStream as StdUnixStream};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
+use tokio::net::{UnixListener, UnixStream};
+
+use crate::fault::Fault;
+use crate::settings::reason;
+
+const NAME: &str = "host.sock";
+/// Longest path of a socket that the system takes, with room to spare.
+const LONGEST: usize = 100;
+/// How long an asker may take to say what it wants, which is one line.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What is asked.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Wish {
+    /// What to hand over to; the launcher or the host's own program where none is named.
+    pub(super) program: Option<PathBuf>,
+    /// How long it has to become ready.
+    pub(super) seconds: u64,
+}
+
+/// How it went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Outcome {
+    HandedOver(HandedOver),
+    Failed(String),
+}
+
+/// The host that serves now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct HandedOver {
+    /// Its process.
+    pub(crate) pid: u32,
+    /// How long it took to become ready.
+    pub(crate) millis: u64,
+}
+
+/// Asks the host that works on this data folder to hand over, and waits for the outcome. Where it cannot, that host
+/// serves on.
+pub(crate) fn ask(data: &Path, program: Option<&Path>, limit: Duration) -> Result<HandedOver, Fault> {
+    let nobody = |e: io::Error| {
+        Fault::machine(
+            format!(
+                "no host that could be asked works on the data folder {}: {}",
+                data.display(),
+                reason(&e)
+            ),
+            "start the host, or restart it as the user that it runs as, or as root",
+        )
+    };
+    let wish = Wish { program: program.map(Path::to_path_buf), seconds: limit.as_secs().max(1) };
+    let mut stream = short(data, NAME, |path| StdUnixStream::connect(path)).map_err(nobody)?;
+    let line = serde_json::to_string(&wish).unwrap_or_default() + "\n";
+    let mut answer = String::new();
+    stream
+        .set_read_timeout(Some(limit + Duration::from_secs(15)))
+        .and_then(|()| stream.write_all(line.as_bytes()))
+        .and_then(|()| BufReader::new(&stream).read_line(&mut answer))
+        .map_err(nobody)?;
+    match serde_json::from_str(&answer) {
+        Ok(Outcome::HandedOver(taken)) => Ok(taken),
+        Ok(Outcome::Failed(why)) => Err(Fault::machine(
+            format!("the host serves on, for the one that was to take its place cannot: {why}"),
+            "mend that and try again, or restart the host",
+        )),
+        Err(_) => Err(nobody(io::Error::other("it ended before it answered"))),
+    }
+}
+
+/// The socket, and what is asked on it.
+pub(super) struct Control {
+    data: PathBuf,
+    listener: UnixListener,
+    inode: u64,
+}
+
+/// One who asks.
+pub(super) struct Asker(UnixStream);
+
+impl Control {
+    /// Listens; whatever had the name before has it no more.
+    pub(super) fn bind(data: &Path) -> io::Result<Control> {
+        let own = format!(".{NAME}.{}", std::process::id());
+        let file = data.join(&own);
+        let _ = fs::remove_file(&file);
+        let listener = short(data, &own, |path| StdUnixListener::bind(path))?;
+        let finished = (|| {
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o600))?;
+            listener.set_nonblocking(true)?;
+            let inode = fs::symlink_metadata(&file)?.ino();
+            // By renaming: the name always leads to a host that answers.
+            fs::rename(&file, data.join(NAME))?;
+            Ok(Control { data: data.to_path_buf(), listener: UnixListener::from_std(listener)?, inode })
+        })();
+        if finished.is_err() {
+            let _ = fs::remove_file(&file);
+        }
+        finished
+    }
+
+    /// The next who asks, and what for.
+    pub(super) async fn next(&self) -> (Wish, Asker) {
+        loop {
+            let Ok((stream, _)) = self.listener.accept().await else {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                continue;
+            };
+            // A program is started on its word: none but the host's own user, and root, has any.
+            let own = rustix::process::geteuid().as_raw();
+            match stream.peer_cred() {
+                Ok(who) if who.uid() == own || who.uid() == 0 => {}
+                _ => continue,
+            }
+            let mut stream = tokio::io::BufReader::new(stream).take(8192);
+            let mut line = String::new();
+            if let Ok(Ok(_)) = tokio::time::timeout(PATIENCE, stream.read_line(&mut line)).await
+                && let Ok(wish) = serde_json::from_str(&line)
+            {
+                return (wish, Asker(stream.into_inner().into_inner()));
+            }
+        }
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        let file = self.data.join(NAME);
+        // A successor has its own under that name.
+        if fs::symlink_metadata(&file).is_ok_and(|found| found.ino() == self.inode) {
+            let _ = fs::remove_file(&file);
+        }
+    }
+}
+
+impl Asker {
+    /// Tells how it went.
+    pub(super) async fn tell(mut self, outcome: &Outcome) {
+        let line = serde_json::to_string(outcome).unwrap_or_default() + "\n";
+        // One that has gone away finds the outcome in the log.
+        let _ = self.0.write_all(line.as_bytes()).await;
+    }
+}
+
+/// Calls with a path of a file in a folder that is short enough for a socket, whatever the folder's is.
+fn short<T>(folder: &Path, name: &str, call: impl Fn(&Path) -> io::Result<T>) -> io::Result<T> {
+    let path = folder.join(name);
+    if path.as_os_str().len() <= LONGEST {
+        return call(&path);
+    }
+    let opened = fs::File::open(folder)?;
+    call(&Path::new("/proc/self/fd").join(opened.as_raw_fd().to_string()).join(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn it_is_asked_and_answers_and_leaves_no_file() {
+        let folder =
+            std::env::temp_dir().join(format!("hub-control-{}-{}", std::process::id(), "x".repeat(90)));
+        fs::create_dir_all(&folder).unwrap();
+        let asking = |folder: &Path| {
+            let folder = folder.to_path_buf();
+            tokio::task::spawn_blocking(move || {
+                ask(&folder, Some(Path::new("/p")), Duration::from_secs(7))
+                    .map_err(|fault| fault.what().to_owned())
+            })
+        };
+        assert!(asking(&folder).await.unwrap().unwrap_err().starts_with("no host that could be asked"));
+        let first = Control::bind(&folder).unwrap();
+        let control = Control::bind(&folder).unwrap();
+        drop(first);
+        for (outcome, want) in [
+            (Outcome::HandedOver(HandedOver { pid: 7, millis: 8 }), Ok(HandedOver { pid: 7, millis: 8 })),
+            (
+                Outcome::Failed("no".to_owned()),
+                Err("the host serves on, for the one that was to take its place cannot: no".to_owned()),
+            ),
+        ] {
+            let asked = asking(&folder);
+            let (wish, asker) = control.next().await;
+            assert_eq!((wish.program.as_deref(), wish.seconds), (Some(Path::new("/p")), 7));
+            asker.tell(&outcome).await;
+            assert_eq!(asked.await.unwrap(), want);
+        }
+        drop(control);
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}

@@ -1,0 +1,309 @@
+//! `serve`: listens, answers, hands over to another host when asked to, and ends in good order.
+
+mod connections;
+mod control;
+mod inherit;
+mod notify;
+mod successor;
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use self::control::{Asker, Control, Outcome, Wish};
+pub(crate) use self::control::{HandedOver, ask};
+pub(crate) use self::inherit::{Inherited, take};
+use self::notify::Notify;
+use self::successor::{Predecessor, Successor};
+use crate::app;
+use crate::fault::Fault;
+use crate::life::Life;
+use crate::live;
+use crate::platform::Platform;
+use crate::registry::Hub;
+use crate::runs;
+use crate::settings::reason;
+use crate::start::{self, Options};
+
+/// How long requests under way may take once the host is asked to end.
+const GRACE: Duration = Duration::from_secs(10);
+/// The same while the page is being worked on, where an event stream never ends by itself.
+const DEV_GRACE: Duration = Duration::from_millis(200);
+/// How long requests under way may take once another host has taken over. Nobody waits for this one: a download that
+/// takes minutes is answered to its end.
+const LAST_ANSWERS: Duration = Duration::from_secs(300);
+
+/// Serves until SIGTERM or SIGINT, or until another host has taken over.
+pub(crate) async fn run(
+    platform: &Platform,
+    listen: SocketAddr,
+    options: &Options<'_>,
+    inherited: Inherited,
+) -> Result<(), Fault> {
+    let Inherited { listener, predecessor, notify } = inherited;
+    let broken = |e: io::Error| cannot_listen(listen, &e);
+    let predecessor = predecessor.map(Predecessor::new).transpose().map_err(broken)?;
+    let started = match start(platform, listen, options, listener).await {
+        Ok(started) => started,
+        Err(fault) => {
+            if let Some(predecessor) = predecessor {
+                predecessor.refuse(fault.what()).await;
+            }
+            return Err(fault);
+        }
+    };
+    serve(started, predecessor, notify, if options.dev { DEV_GRACE } else { GRACE }).await;
+    Ok(())
+}
+
+/// A host that could answer.
+struct Started {
+    listener: TcpListener,
+    /// The listening socket once more, for a successor.
+    socket: OwnedFd,
+    signals: Signals,
+    hub: Arc<Hub>,
+    app: axum::Router,
+}
+
+async fn start(
+    platform: &Platform,
+    listen: SocketAddr,
+    options: &Options<'_>,
+    inherited: Option<std::net::TcpListener>,
+) -> Result<Started, Fault> {
+    let broken = |e: io::Error| cannot_listen(listen, &e);
+    // First of all, so that a host that runs already is found out before its database is touched.
+    let listener = match inherited {
+        Some(listener) => TcpListener::from_std(listener),
+        None => TcpListener::bind(listen).await,
+    };
+    let listener = listener.map_err(broken)?;
+    let address = listener.local_addr().unwrap_or(listen);
+    let listener = listener.into_std().map_err(broken)?;
+    let socket = OwnedFd::from(listener.try_clone().map_err(broken)?);
+    let listener = TcpListener::from_std(listener).map_err(broken)?;
+    let signals = Signals::new()?;
+    let parts = start::parts(platform, options).await?;
+    let (hub, app) = app::assemble(parts).await.map_err(|e| {
+        Fault::machine(
+            format!("cannot read the state of the plugins: {e}"),
+            "see that the database answers, and start again",
+        )
+    })?;
+    if options.dev {
+        start::enable_all(&hub).await;
+    }
+    tracing::info!("listening on http://{address}");
+    Ok(Started { listener, socket, signals, hub, app })
+}
+
+/// How a host's service ends.
+enum End {
+    /// By this signal.
+    Asked(&'static str),
+    /// By another host, and somebody wants to hear of it.
+    HandedOver(Box<Successor>, Asker, Instant),
+}
+
+async fn serve(started: Started, predecessor: Option<Predecessor>, notify: Notify, grace: Duration) {
+    let Started { listener, socket, signals: Signals { mut ending, hangup }, hub, app } = started;
+    let following = tokio::spawn(follow(hub.clone(), hangup, notify.clone()));
+    let mut answering = tokio::spawn(connections::serve(listener, app, hub.stage.watch()));
+    let alone = predecessor.is_none();
+    if let Some(predecessor) = predecessor {
+        // Its runs stay its own, and it takes no more of them from here on.
+        predecessor.relieve().await;
+    }
+    notify.tell("READY=1");
+    let queue = tokio::spawn(runs::work(hub.clone(), alone));
+    let end = asked(&hub, &mut ending, &socket, &notify).await;
+    drop(socket);
+    let name = match end {
+        End::Asked(name) => {
+            notify.tell("STOPPING=1");
+            name
+        }
+        End::HandedOver(mut successor, asker, begun) => {
+            let taken = HandedOver { pid: successor.pid, millis: millis(begun) };
+            // From here on systemd hears of the other alone.
+            notify.tell(&format!("MAINPID={}", taken.pid));
+            hub.stage.enter(Life::HandedOver);
+            let _ = queue.await;
+            successor.let_go().await;
+            tracing::info!(pid = taken.pid, millis = taken.millis, "handed over");
+            asker.tell(&Outcome::HandedOver(taken)).await;
+            // Runs go on to their own end or limit: what has been under way for an hour is not begun anew.
+            let rest = async {
+                let _ = tokio::time::timeout(LAST_ANSWERS, &mut answering).await;
+                hub.runs.idle().await;
+            };
+            tokio::select! {
+                () = rest => "handed over",
+                name = ending.next() => name,
+            }
+        }
+    };
+    tracing::info!("{name}: finishing what is under way");
+    hub.stage.enter(Life::Ending);
+    if !answering.is_finished() {
+        tokio::select! {
+            _ = &mut answering => {}
+            () = tokio::time::sleep(grace) => tracing::info!("requests still under way are cut off"),
+            name = ending.next() => tracing::info!("{name} again: ending at once"),
+        }
+    }
+    let _ = tokio::time::timeout(GRACE, hub.runs.idle()).await;
+    following.abort();
+    let _ = following.await;
+    let _ = tokio::time::timeout(Duration::from_secs(2), hub.db.close()).await;
+    tracing::info!("ended");
+}
+
+/// Waits until the host is asked to end, or another one has become ready to take its place.
+async fn asked(hub: &Hub, ending: &mut Ending, socket: &OwnedFd, notify: &Notify) -> End {
+    let control = match Control::bind(&hub.data) {
+        Ok(control) => control,
+        Err(error) => {
+            tracing::warn!(
+                error = reason(&error),
+                "cannot be asked to hand over: no socket in the data folder"
+            );
+            return End::Asked(ending.next().await);
+        }
+    };
+    loop {
+        let (wish, asker) = tokio::select! {
+            asked = control.next() => asked,
+            name = ending.next() => return End::Asked(name),
+        };
+        let begun = Instant::now();
+        let why = tokio::select! {
+            started = hand_over(&hub.install, &wish, socket, notify) => match started {
+                Ok(successor) => return End::HandedOver(Box::new(successor), asker, begun),
+                Err(why) => why,
+            },
+            name = ending.next() => {
+                asker.tell(&Outcome::Failed(format!("{name}: the host was asked to end"))).await;
+                return End::Asked(name);
+            }
+        };
+        tracing::error!(millis = millis(begun), "cannot hand over, and serves on: {why}");
+        asker.tell(&Outcome::Failed(why)).await;
+    }
+}
+
+async fn hand_over(
+    install: &Path,
+    wish: &Wish,
+    socket: &OwnedFd,
+    notify: &Notify,
+) -> Result<Successor, String> {
+    let program = match &wish.program {
+        Some(program) => program.clone(),
+        None => successor::program(install)
+            .map_err(|e| format!("cannot tell which program to start: {}", reason(&e)))?,
+    };
+    tracing::info!("handing over to {}", program.display());
+    successor::start(&program, socket, notify, Duration::from_secs(wish.seconds)).await
+}
+
+fn millis(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+fn cannot_listen(address: SocketAddr, error: &io::Error) -> Fault {
+    let other = SocketAddr::new(address.ip(), address.port().checked_add(1).unwrap_or(8001));
+    match error.kind() {
+        io::ErrorKind::AddrInUse => Fault::machine(
+            format!("cannot listen on {address}: another program uses that port"),
+            format!(
+                "stop that program (a host that runs already?), or choose another port: serve --listen {other}"
+            ),
+        ),
+        io::ErrorKind::PermissionDenied => Fault::machine(
+            format!("cannot listen on {address}: this user may not use that port"),
+            "choose a port above 1023 and put a proxy in front: serve --listen 127.0.0.1:8001",
+        ),
+        io::ErrorKind::AddrNotAvailable => Fault::machine(
+            format!("cannot listen on {address}: this machine has no such address"),
+            "choose one that it has; 0.0.0.0 stands for all: serve --listen 0.0.0.0:8001",
+        ),
+        _ => Fault::machine(
+            format!("cannot listen on {address}: {}", reason(error)),
+            "choose another address: serve --listen 127.0.0.1:8001",
+        ),
+    }
+}
+
+/// Follows other hosts' changes, and looks for customer plugins anew on SIGHUP.
+async fn follow(hub: Arc<Hub>, mut hangup: Signal, notify: Notify) {
+    let reload = async {
+        while hangup.recv().await.is_some() {
+            // systemd hears of its service from the host that serves.
+            let serves = hub.stage.now() == Life::Serving;
+            if serves {
+                notify.tell(&format!("RELOADING=1\nMONOTONIC_USEC={}", monotonic()));
+            }
+            let reloaded = hub.reload().await;
+            if serves {
+                notify.tell("READY=1");
+            }
+            match reloaded {
+                Ok(()) => tracing::info!("SIGHUP: looked for customer plugins anew"),
+                Err(problem) => tracing::error!("SIGHUP: {problem}"),
+            }
+        }
+    };
+    tokio::join!(reload, live::follow(&hub.live, &hub.db));
+}
+
+/// Microseconds on the clock that systemd compares with.
+fn monotonic() -> i64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    now.tv_sec * 1_000_000 + now.tv_nsec / 1_000
+}
+
+/// The signals that the host knows.
+struct Signals {
+    ending: Ending,
+    hangup: Signal,
+}
+
+/// The signals that end the host.
+struct Ending {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Signals, Fault> {
+        let catch = |kind| {
+            signal(kind).map_err(|e| {
+                Fault::machine(
+                    format!("cannot catch signals: {}", reason(&e)),
+                    "run the host where a process may set signal handlers",
+                )
+            })
+        };
+        let ending =
+            Ending { terminate: catch(SignalKind::terminate())?, interrupt: catch(SignalKind::interrupt())? };
+        Ok(Signals { ending, hangup: catch(SignalKind::hangup())? })
+    }
+}
+
+impl Ending {
+    /// Waits for one; gives its name.
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! One host takes another's place while clients ask: no request is lost, and where the new one cannot, nothing changes.
+
+mod program;
+
+use std::fs;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixDatagram;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use program::{Folder, Host, lives};
+
+const REQUEST: &[u8] = b"GET /api/health HTTP/1.1\r\nhost: hub\r\n\r\n";
+
+/// A client that keeps its connection for as long as the host does, and never asks twice.
+struct Client {
+    address: String,
+    open: Option<BufReader<TcpStream>>,
+}
+
+impl Client {
+    fn new(host: &Host) -> Client {
+        Client { address: host.address.clone(), open: None }
+    }
+
+    /// One request; gives whether the connection is kept. An error is a lost request.
+    fn ask(&mut self) -> io::Result<bool> {
+        let mut stream = match self.open.take() {
+            Some(stream) => stream,
+            None => {
+                let stream = TcpStream::connect(&self.address)?;
+                stream.set_nodelay(true)?;
+                stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+                BufReader::new(stream)
+            }
+        };
+        stream.get_mut().write_all(REQUEST)?;
+        let (mut kept, mut length, mut line) = (true, 0, String::new());
+        loop {
+            line.clear();
+            if stream.read_line(&mut line)? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            let lower = line.trim_end().to_ascii_lowercase();
+            if lower.starts_with("http/") && lower != "http/1.1 200 ok" {
+                return Err(io::Error::other(line));
+            }
+            kept &= lower != "connection: close";
+            if let Some(text) = lower.strip_prefix("content-length: ") {
+                length = text.parse().unwrap();
+            }
+            if lower.is_empty() {
+                break;
+            }
+        }
+        let mut body = vec![0; length];
+        stream.read_exact(&mut body)?;
+        if kept {
+            self.open = Some(stream);
+        }
+        Ok(kept)
+    }
+}
+
+/// Lets it hand over to a program like itself; gives how long that took.
+fn hand_over(host: &mut Host, folder: &Folder) -> Duration {
+    let before = host.process();
+    let begun = Instant::now();
+    let (status, text) = host.hand_over(folder, &[]);
+    let took = begun.elapsed();
+    assert_eq!(status, Some(0), "{text}\n{}", host.log());
+    assert!(host.process() != before && lives(host.process()), "{text}");
+    took
+}
+
+/// `wrk` with 32 connections beside the clients here, where it is installed.
+fn wrk(host: &Host, seconds: u32) -> Option<std::process::Child> {
+    let mut command = Command::new("wrk");
+    command.args(["-t", "2", "-c", "32", "-d", &format!("{seconds}s")]);
+    command.arg(format!("http://{}/api/health", host.address)).stdout(Stdio::piped());
+    match command.spawn() {
+        Ok(child) => Some(child),
+        Err(_) => {
+            println!("skipped: the load of wrk, which is not installed");
+            None
+        }
+    }
+}
+
+#[test]
+fn no_request_is_lost() {
+    let folder = Folder::release();
+    let mut host = Host::start(&folder, |command| {
+        command.env("RUST_LOG", "warn,hub=info");
+    });
+    let (done, answered, closed) = (AtomicBool::new(false), AtomicUsize::new(0), AtomicUsize::new(0));
+    let pauses = [0, 0, 1, 3, 20, 250, 1500];
+    let wrk = wrk(&host, 8);
+    let (lost, took) = std::thread::scope(|scope| {
+        let clients: Vec<_> = pauses
+            .iter()
+            .map(|pause| {
+                let mut client = Client::new(&host);
+                let (done, answered, closed) = (&done, &answered, &closed);
+                scope.spawn(move || {
+                    let mut lost = Vec::new();
+                    while !done.load(Ordering::Relaxed) {
+                        match client.ask() {
+                            Ok(kept) => {
+                                answered.fetch_add(1, Ordering::Relaxed);
+                                closed.fetch_add(usize::from(!kept), Ordering::Relaxed);
+                            }
+                            Err(error) => lost.push(format!("pause {pause}: {error}")),
+                        }
+                        std::thread::sleep(Duration::from_millis(*pause));
+                    }
+                    lost
+                })
+            })
+            .collect();
+        let mut took = Vec::new();
+        for _ in 0..5 {
+            std::thread::sleep(Duration::from_millis(700));
+            took.push(hand_over_beside(&host, &folder));
+        }
+        std::thread::sleep(Duration::from_millis(2000));
+        done.store(true, Ordering::Relaxed);
+        let lost: Vec<String> = clients.into_iter().flat_map(|client| client.join().unwrap()).collect();
+        (lost, took)
+    });
+    let (processes, took): (Vec<u32>, Vec<Duration>) = took.into_iter().unzip();
+    host.taken_over_by(*processes.last().unwrap());
+    let (answered, closed) = (answered.into_inner(), closed.into_inner());
+    println!("{answered} requests, 5 hand-overs of {took:?}, {} lost", lost.len());
+    assert!(lost.is_empty(), "{lost:?}");
+    assert!(answered > 1000 && closed >= 5, "{answered} answered, {closed} closed");
+    if let Some(wrk) = wrk {
+        let output = wrk.wait_with_output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        println!("{text}");
+        assert!(output.status.success() && text.contains("requests in"), "{text}");
+        assert!(!text.contains("Socket errors") && !text.contains("Non-2xx"), "{text}");
+    }
+    host.first_has_ended();
+    let (_, log) = host.stop();
+    assert_eq!(log.matches(" handed over pid=").count(), 5, "{log}");
+    assert!(!log.contains("cut off") && !folder.path("data/host.sock").exists(), "{log}");
+}
+
+/// The same while others hold the host: its process and how long it took.
+fn hand_over_beside(host: &Host, folder: &Folder) -> (u32, Duration) {
+    let mut command = program::command(folder);
+    command.arg("hand-over");
+    let begun = Instant::now();
+    let (status, stdout, stderr) = program::run(command);
+    assert_eq!(status, Some(0), "{stderr}\n{}", host.log());
+    (stdout.split(' ').nth(1).unwrap().parse().unwrap(), begun.elapsed())
+}
+
+#[test]
+fn a_connection_that_is_open_is_answered_once_more_and_a_silent_one_is_closed() {
+    let folder = Folder::release();
+    let mut host = Host::start(&folder, |_| {});
+    let (mut busy, mut silent) = (Client::new(&host), Client::new(&host));
+    assert!(busy.ask().unwrap() && silent.ask().unwrap());
+    let mut unused = host.connect();
+    hand_over(&mut host, &folder);
+    std::thread::sleep(Duration::from_secs(2));
+    assert!(!busy.ask().unwrap(), "the answer does not say that the connection is closed");
+    assert!(busy.ask().unwrap(), "the successor closes a connection");
+    let begun = Instant::now();
+    let mut rest = Vec::new();
+    silent.open.unwrap().read_to_end(&mut rest).unwrap();
+    unused.read_to_end(&mut rest).unwrap();
+    assert!(rest.is_empty() && begun.elapsed() > Duration::from_secs(1), "{rest:?}");
+    host.first_has_ended();
+}
+
+#[test]
+fn one_that_cannot_take_over_changes_nothing() {
+    let folder = Folder::release();
+    let mut host = Host::start(&folder, |_| {});
+    let first = host.process();
+    let mut client = Client::new(&host);
+    assert!(client.ask().unwrap());
+    let script = |name: &str, text: &str| {
+        use std::os::unix::fs::PermissionsExt;
+        folder.write(name, text);
+        let file = folder.path("release").join(name);
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+        file.display().to_string()
+    };
+    let program = |folder: &Folder| program::command(folder).get_program().to_str().unwrap().to_owned();
+    let hangs = script("hangs", "#!/bin/sh\necho $$ > \"$DATA_DIR/hangs\"\nsleep 60 & wait\n");
+    let broken =
+        script("broken", &format!("#!/bin/sh\nDATA_DIR=/proc/none exec {} \"$@\"\n", program(&folder)));
+    for (program, want) in [
+        ("/nothing/there", "cannot start /nothing/there: no such file or directory"),
+        ("/bin/false", "it ended with exit code 1 before it was ready; the log says why"),
+        (hangs.as_str(), "it was not ready within 1 seconds"),
+        (broken.as_str(), "cannot write to the data folder /proc/none: no such file or directory"),
+    ] {
+        let (status, text) = host.hand_over(&folder, &["--program", program, "--patience", "1"]);
+        assert_eq!(
+            (status, text.as_str()),
+            (
+                Some(3),
+                format!(
+                    "error: the host serves on, for the one that was to take its place cannot: {want}\n  help: mend \
+                     that and try again, or restart the host\n"
+                )
+                .as_str()
+            )
+        );
+        assert!(client.ask().unwrap(), "{program}: the connection was closed");
+        assert_eq!(host.process(), first);
+    }
+    let hung: u32 = fs::read_to_string(folder.path("data/hangs")).unwrap().trim().parse().unwrap();
+    assert!(!lives(hung), "what hangs goes on");
+    hand_over(&mut host, &folder);
+    host.first_has_ended();
+}
+
+#[test]
+fn it_hands_over_to_the_launcher_of_its_install_folder() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::release();
+    let (root, data) = (folder.path("root"), folder.path("data"));
+    fs::create_dir_all(root.join("releases")).unwrap();
+    fs::create_dir_all(root.join("bin")).unwrap();
+    fs::rename(folder.path("release"), root.join("releases/7.8.9")).unwrap();
+    let release = root.join("releases/7.8.9");
+    let program = program::command(&folder).get_program().to_str().unwrap().to_owned();
+    let launcher = root.join("bin/hub-launch");
+    let text = format!("#!/bin/sh\necho \"$@\" > {}/launched\nexec {program} \"$@\"\n", data.display());
+    fs::write(&launcher, text).unwrap();
+    fs::set_permissions(&launcher, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut host = Host::start(&folder, |command| {
+        command.env("INSTALL_DIR", &release);
+    });
+    hand_over(&mut host, &folder);
+    assert_eq!(fs::read_to_string(data.join("launched")).unwrap(), "serve --listen 127.0.0.1:0\n");
+    assert_eq!(host.get("/api/health").status, 200, "at the same address");
+}
+
+#[test]
+fn systemd_hands_over_a_socket_and_hears_how_it_goes() {
+    let folder = Folder::release();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let (number, hears) = (listener.as_raw_fd(), folder.path("data/notify"));
+    let systemd = UnixDatagram::bind(&hears).unwrap();
+    systemd.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let hear = || {
+        let mut bytes = [0; 200];
+        let length = systemd.recv(&mut bytes).unwrap();
+        String::from_utf8_lossy(&bytes[..length]).into_owned()
+    };
+    let mut host = Host::start(&folder, |command| {
+        // The shell is the process whose number systemd knows; it becomes the host.
+        let program = command.get_program().to_owned();
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "LISTEN_PID=$$ exec \"$0\" serve --listen 127.0.0.1:1"]).arg(program);
+        shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        shell.env("LISTEN_FDS", "1").env("NOTIFY_SOCKET", &hears).stdout(Stdio::null());
+        let log = fs::File::options().append(true).open(newest_log(&folder)).unwrap();
+        shell.stderr(log);
+        // SAFETY: one system call between fork and exec; the listener lives until the test ends.
+        unsafe {
+            shell.pre_exec(move || {
+                let from = std::os::fd::BorrowedFd::borrow_raw(number);
+                let mut third = std::mem::ManuallyDrop::new(
+                    <std::os::fd::OwnedFd as std::os::fd::FromRawFd>::from_raw_fd(3),
+                );
+                if number == 3 {
+                    rustix::io::fcntl_setfd(from, rustix::io::FdFlags::empty())?;
+                } else {
+                    rustix::io::dup2(from, &mut third)?;
+                }
+                Ok(())
+            });
+        }
+        *command = shell;
+    });
+    assert_eq!(host.address, address, "not systemd's socket");
+    assert_eq!(hear(), "READY=1");
+    assert_eq!(host.get("/api/health").status, 200);
+    host.signal("HUP");
+    let reloading = hear();
+    assert!(reloading.starts_with("RELOADING=1\nMONOTONIC_USEC="), "{reloading}");
+    assert_eq!(hear(), "READY=1");
+    hand_over(&mut host, &folder);
+    assert_eq!(hear(), format!("MAINPID={}", host.process()));
+    assert_eq!(hear(), "READY=1");
+    host.first_has_ended();
+    assert_eq!(host.get("/api/health").status, 200);
+    host.stop();
+    assert_eq!(hear(), "STOPPING=1");
+    systemd.set_nonblocking(true).unwrap();
+    assert!(systemd.recv(&mut [0]).is_err(), "the one that has handed over said more");
+}
+
+/// The file that the host's log goes to.
+fn newest_log(folder: &Folder) -> std::path::PathBuf {
+    let logs = fs::read_dir(folder.path("")).unwrap().map(|entry| entry.unwrap().path());
+    logs.filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("log-")))
+        .max_by_key(|path| fs::metadata(path).unwrap().modified().unwrap())
+        .unwrap_or_else(|| panic!("{} has no log", Path::display(&folder.path(""))))
+}
