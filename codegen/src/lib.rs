@@ -27,6 +27,7 @@ pub mod rust_source;
 pub mod scaffold;
 pub mod scan;
 pub mod shared;
+pub mod sign;
 pub mod stage;
 pub mod stamp;
 pub mod types;

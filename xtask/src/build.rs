@@ -7,8 +7,9 @@ use hub_codegen::digest::FileCache;
 use hub_codegen::failure::Failure;
 use hub_codegen::inventory::lock::{HubLock, NAME};
 use hub_codegen::inventory::{self, planned};
-use hub_codegen::pack::Packed;
+use hub_codegen::pack::{Packed, Sign};
 use hub_codegen::pipeline::{BuildOptions, Progress, Repo, build, pack};
+use hub_codegen::sign::Signer;
 
 use crate::Outcome;
 use crate::check::plan;
@@ -18,8 +19,17 @@ use crate::report::Report;
 
 /// Runs `build-platform`.
 pub fn run(args: &BuildArgs) -> Outcome {
+    let report = Report::new(&args.check);
+    // Opened before anything is built, as its password may be wrong.
+    match args.sign.as_deref().map(Signer::open).transpose() {
+        Ok(signer) => run_signed(args, signer.as_ref().map(|signer| signer as &dyn Sign), report),
+        Err(machine) => report.machine(&machine),
+    }
+}
+
+/// The same with a signature of any origin.
+pub fn run_signed(args: &BuildArgs, sign: Option<&dyn Sign>, mut report: Report) -> Outcome {
     let repo = Repo::find();
-    let mut report = Report::new(&args.check);
     let display = Display::new(args.check.message_format != MessageFormat::Human);
     display.begin("check");
     let version = args.version.as_deref().unwrap_or(&repo.version);
@@ -62,7 +72,7 @@ pub fn run(args: &BuildArgs) -> Outcome {
         Err(failure) => return stopped(report, failure),
     };
     let out = args.out.clone().unwrap_or_else(|| repo.root.join("dist"));
-    let packed = match pack(&repo, &built, &whole, profile, &out, &mut cache, &display) {
+    let packed = match pack(&repo, &built, &whole, profile, &out, sign, &mut cache, &display) {
         Ok(packed) => packed,
         Err(machine) => return report.machine(&machine),
     };

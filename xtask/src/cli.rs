@@ -25,6 +25,10 @@ pub enum Command {
     Dev(DevArgs),
     /// Tell why an override wins, who answers a route, what a plugin brings, what a code means
     Explain(ExplainArgs),
+    /// Check a tarball: its list, its signature, every file; build it again and compare
+    Verify(VerifyArgs),
+    /// Make a key pair to sign releases with
+    Keygen(KeygenArgs),
     /// Tell what differs between two releases
     Diff(DiffArgs),
     /// Bring the committed example of a generated host up to date
@@ -91,6 +95,35 @@ pub struct BuildArgs {
     /// Leave plugins with errors out and record their errors in the release
     #[arg(long)]
     pub keep_going: bool,
+    /// Sign the release with this secret key of minisign; HUB_SIGN_PASSWORD may hold its password
+    #[arg(long, value_name = "KEY")]
+    pub sign: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct VerifyArgs {
+    /// Tarball of a release
+    #[arg(value_name = "TARBALL")]
+    pub tarball: PathBuf,
+    /// Public key of minisign that has to have signed it; may repeat, any of them will do
+    #[arg(long, value_name = "FILE")]
+    pub key: Vec<PathBuf>,
+    /// Build it again from this checkout, and compare every byte
+    #[arg(long)]
+    pub rebuild: bool,
+    /// With --rebuild: folder of plugins; may repeat, earlier folders win [default: plugins]
+    #[arg(long, value_name = "DIR", requires = "rebuild")]
+    pub plugins: Vec<PathBuf>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct KeygenArgs {
+    /// File of the secret key; the public one gets the same name with `.pub`
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Make a key without a password (else HUB_SIGN_PASSWORD holds it, or it is asked for)
+    #[arg(long)]
+    pub no_password: bool,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -11,10 +11,12 @@ mod docs;
 mod explain;
 mod fuzz;
 mod interrupt;
+mod keygen;
 mod new_plugin;
 mod progress;
 mod report;
 mod test;
+mod verify;
 mod watch;
 
 use std::process::ExitCode;
@@ -62,6 +64,8 @@ fn main() -> ExitCode {
         Command::NewPlugin(args) => new_plugin::run(&args),
         Command::Dev(args) => dev::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Verify(args) => verify::run(&args),
+        Command::Keygen(args) => keygen::run(&args),
         Command::Diff(args) => diff::run(&args),
         Command::Golden(args) => check::golden(&args),
         Command::Docs(args) => docs::run(&args),

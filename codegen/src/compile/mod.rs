@@ -14,7 +14,7 @@ use hub_manifest::plan::Plan;
 use crate::cargo::{self, Call, Outcome, Progress};
 use crate::failure::{Failure, Finding, Machine};
 use crate::report::plain;
-use crate::stage::{self, HOST_PACKAGE, Staged};
+use crate::stage::{self, HOST_PACKAGE, LAUNCHER_PACKAGE, Staged};
 
 pub(crate) use messages::source_of;
 pub use stamp::Stamp;
@@ -69,6 +69,8 @@ pub struct Job<'a> {
 pub struct Compiled {
     /// The host.
     pub binary: PathBuf,
+    /// The program that starts one of several releases.
+    pub launcher: PathBuf,
     /// Warnings in plugins.
     pub findings: Vec<Finding>,
     /// Whether nothing had to be done, not even cargo asked.
@@ -81,7 +83,7 @@ pub fn fresh(job: &Job) -> Option<Compiled> {
         return None;
     }
     let stamp = Stamp::read(job.stamp, &stamp::key(job))?;
-    Some(Compiled { binary: stamp.binary, findings: stamp.findings, fresh: true })
+    Some(Compiled { binary: stamp.binary, launcher: stamp.launcher, findings: stamp.findings, fresh: true })
 }
 
 /// Compiles the host.
@@ -99,22 +101,32 @@ pub fn compile(job: &Job, progress: &mut dyn FnMut(Progress)) -> Result<Compiled
     if !outcome.success {
         return Err(failure(job, &outcome, findings));
     }
-    let binary =
-        outcome.executables.into_iter().rev().find(|(name, _)| name == HOST_PACKAGE).map(|(_, path)| path);
-    let Some(binary) = binary else {
+    let program = |package: &str| {
+        outcome.executables.iter().rev().find(|(name, _)| name == package).map(|(_, path)| path.clone())
+    };
+    let (Some(binary), Some(launcher)) = (program(HOST_PACKAGE), program(LAUNCHER_PACKAGE)) else {
         return Err(Machine::new("cargo built no host", "").details(outcome.stderr).into());
     };
     // The stamp only saves time: where it cannot be written, cargo is asked again.
-    let _ = Stamp::write(job.stamp, &key, &binary, &findings);
-    Ok(Compiled { binary, findings, fresh: false })
+    let _ = Stamp::write(job.stamp, &key, [&binary, &launcher], &findings);
+    Ok(Compiled { binary, launcher, findings, fresh: false })
 }
 
 /// The call of cargo.
 fn call(job: &Job) -> Call {
-    let mut args: Vec<OsString> =
-        ["build", "--package", HOST_PACKAGE, "--profile", job.profile.name(), "--target", TARGET]
-            .map(Into::into)
-            .into();
+    let mut args: Vec<OsString> = [
+        "build",
+        "--package",
+        HOST_PACKAGE,
+        "--package",
+        LAUNCHER_PACKAGE,
+        "--profile",
+        job.profile.name(),
+        "--target",
+        TARGET,
+    ]
+    .map(Into::into)
+    .into();
     args.extend(["--target-dir".into(), job.target_dir.into()]);
     args.extend(common_args(job));
     Call {

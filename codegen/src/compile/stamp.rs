@@ -18,13 +18,15 @@ use crate::write::write_if_changed;
 pub struct Stamp {
     /// The host that it gave.
     pub binary: PathBuf,
+    /// The launcher that it gave.
+    pub launcher: PathBuf,
     /// The warnings that it gave.
     pub findings: Vec<Finding>,
 }
 
 /// Fingerprint of everything that a run depends on.
 pub(super) fn key(job: &Job) -> String {
-    let mut digest = Digest::new("compile 1");
+    let mut digest = Digest::new("compile 2");
     digest.add("sources", job.staged.digest.as_bytes());
     digest.add("flags", rustflags(&job.staged.root, job.target_dir).as_encoded_bytes());
     digest.add("profile", job.profile.name().as_bytes());
@@ -39,11 +41,32 @@ pub(super) fn key(job: &Job) -> String {
 #[derive(Serialize, Deserialize)]
 struct Stored {
     key: String,
-    binary: PathBuf,
-    /// Size and modification time of the binary, which a build by hand may have replaced.
+    binary: Program,
+    launcher: Program,
+    warnings: Vec<StoredWarning>,
+}
+
+/// A program with its size and modification time: a build by hand may have replaced it.
+#[derive(PartialEq, Eq, Serialize, Deserialize)]
+struct Program {
+    path: PathBuf,
     size: u64,
     modified: (i64, i64),
-    warnings: Vec<StoredWarning>,
+}
+
+impl Program {
+    fn of(path: &Path) -> io::Result<Program> {
+        let meta = fs::metadata(path)?;
+        Ok(Program {
+            path: path.to_path_buf(),
+            size: meta.len(),
+            modified: (meta.mtime(), meta.mtime_nsec()),
+        })
+    }
+
+    fn is_there(&self) -> bool {
+        Program::of(&self.path).is_ok_and(|now| now == *self)
+    }
 }
 
 /// Offset, length, line and column.
@@ -66,22 +89,22 @@ impl Stamp {
     /// The last run, if it had the same key and its binary is still there as it was.
     pub fn read(file: &Path, key: &str) -> Option<Stamp> {
         let stored: Stored = serde_json::from_slice(&fs::read(file).ok()?).ok()?;
-        let meta = fs::metadata(&stored.binary).ok()?;
-        let same = stored.key == key
-            && stored.size == meta.len()
-            && stored.modified == (meta.mtime(), meta.mtime_nsec());
+        let same = stored.key == key && stored.binary.is_there() && stored.launcher.is_there();
         let findings = stored.warnings.into_iter().map(StoredWarning::finding).collect::<Option<_>>()?;
-        same.then_some(Stamp { binary: stored.binary, findings })
+        same.then_some(Stamp { binary: stored.binary.path, launcher: stored.launcher.path, findings })
     }
 
     /// Notes a good run.
-    pub fn write(file: &Path, key: &str, binary: &Path, findings: &[Finding]) -> io::Result<()> {
-        let meta = fs::metadata(binary)?;
+    pub fn write(
+        file: &Path,
+        key: &str,
+        [binary, launcher]: [&Path; 2],
+        findings: &[Finding],
+    ) -> io::Result<()> {
         let stored = Stored {
             key: key.to_string(),
-            binary: binary.to_path_buf(),
-            size: meta.len(),
-            modified: (meta.mtime(), meta.mtime_nsec()),
+            binary: Program::of(binary)?,
+            launcher: Program::of(launcher)?,
             warnings: findings.iter().map(StoredWarning::new).collect(),
         };
         write_if_changed(file, &serde_json::to_vec(&stored)?)?;
@@ -143,15 +166,17 @@ mod tests {
     #[test]
     fn a_run_is_remembered_with_its_warnings_until_something_changes() {
         let dir = tempfile::tempdir().unwrap();
-        let (file, binary) = (dir.path().join("compile.json"), dir.path().join("host"));
+        let file = dir.path().join("compile.json");
+        let (binary, launcher) = (dir.path().join("host"), dir.path().join("launcher"));
         fs::write(&binary, "host").unwrap();
+        fs::write(&launcher, "launcher").unwrap();
         let diagnostic = Diagnostic::warning("HUB055", "unused variable: `x`")
             .plugin("crm")
             .at("plugins/crm/backend/src/lib.rs", Span { offset: 3, len: 1, line: 2, column: 1 })
             .related("a.rs", Span::START, "here");
         let findings = vec![Finding { diagnostic, rendered: Some("frame".to_string()) }];
-        Stamp::write(&file, "key", &binary, &findings).unwrap();
-        assert_eq!(Stamp::read(&file, "key"), Some(Stamp { binary: binary.clone(), findings }));
+        Stamp::write(&file, "key", [&binary, &launcher], &findings).unwrap();
+        assert_eq!(Stamp::read(&file, "key"), Some(Stamp { binary: binary.clone(), launcher, findings }));
         assert_eq!(Stamp::read(&file, "other key"), None);
         fs::write(&binary, "another host").unwrap();
         assert_eq!(Stamp::read(&file, "key"), None);

@@ -50,7 +50,10 @@ impl Fixture {
             "repo/host-template/runtime/src/lib.rs",
             "pub struct Router(pub &'static str);\npub fn place() -> &'static str { file!() }\n",
         );
-        for name in ["macros", "manifest"] {
+        let launcher = package("hub-launch", "[dependencies]\nhub-release = { path = \"../release\" }\n");
+        fixture.write("repo/launcher/Cargo.toml", &launcher);
+        fixture.write("repo/launcher/src/main.rs", "fn main() {}\n");
+        for name in ["macros", "manifest", "release"] {
             fixture.write(&format!("repo/{name}/Cargo.toml"), &package(&format!("hub-{name}"), ""));
             fixture.write(&format!("repo/{name}/src/lib.rs"), "");
         }
@@ -139,7 +142,7 @@ fn the_host_is_static_anonymous_and_compiled_once() {
     let mut steps = Vec::new();
     let first = fixture.compile_with(false, &mut |at| steps.push(at)).unwrap();
     assert!(!first.fresh && first.findings.is_empty());
-    assert!(steps.iter().any(|at| at.total == 3 && at.done > 0), "{steps:?}");
+    assert!(steps.iter().any(|at| at.total == 5 && at.done > 0), "{steps:?}");
 
     let output = Command::new(&first.binary).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout).trim().to_string();

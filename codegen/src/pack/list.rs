@@ -2,31 +2,14 @@
 
 use std::io;
 
+pub use hub_release::Listed;
+use hub_release::manifest::seal;
 use serde::Serialize;
 
 use super::Target;
 use crate::digest::{FileCache, sha256_hex};
 use crate::inventory::{Inventory, Package, Plugin};
 use crate::write::Source;
-
-/// One file of a release, as `RELEASE.json` has it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Listed {
-    /// Path relative to the release's folder.
-    pub path: String,
-    /// Length in bytes.
-    pub size: u64,
-    /// Permission bits in octal, as in `0644`.
-    pub mode: String,
-    /// Lower-case hex.
-    pub sha256: String,
-}
-
-impl Listed {
-    pub(super) fn new(path: &str, size: u64, mode: u32, sha256: String) -> Listed {
-        Listed { path: path.to_string(), size, mode: format!("{mode:04o}"), sha256 }
-    }
-}
 
 /// One vertical plugin of a release.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -87,7 +70,7 @@ struct Release<'a> {
     files: &'a [Listed],
 }
 
-/// The text of `RELEASE.json`.
+/// The text of `RELEASE.json`, sealed with its own digest.
 pub(super) fn release_json(
     version: &str,
     plugins: &[ReleasePlugin],
@@ -95,7 +78,7 @@ pub(super) fn release_json(
     files: &[Listed],
 ) -> io::Result<Vec<u8>> {
     let parts = |slug: &str| inventory.plugins.iter().find(|plugin| plugin.name == slug).map(Parts::from);
-    let mut text = serde_json::to_vec_pretty(&Release {
+    let text = serde_json::to_string_pretty(&Release {
         version,
         platform: &inventory.platform,
         plugins: plugins.iter().map(|plugin| Entry { plugin, parts: parts(&plugin.name) }).collect(),
@@ -108,8 +91,7 @@ pub(super) fn release_json(
         cargo_packages: &inventory.cargo_packages,
         files,
     })?;
-    text.push(b'\n');
-    Ok(text)
+    Ok(seal(text).into_bytes())
 }
 
 /// Lists files without writing them; unchanged ones are not even read.

@@ -4,6 +4,7 @@
 //! on the files alone: entries are sorted, times, owners and modes fixed, and blocks are compressed each by itself, so
 //! that the number of cores does not show.
 
+pub mod compare;
 mod gzip;
 mod list;
 mod tarball;
@@ -14,6 +15,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use hub_release::manifest::is_plain;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::{Digest, FileCache};
@@ -27,11 +29,10 @@ pub use tarball::{Entry, entries};
 use list::Listing;
 use tarball::TarWriter;
 
-/// Name of the list of files, which is the last entry of the archive.
-pub const RELEASE_JSON: &str = "RELEASE.json";
+pub use hub_release::manifest::{RELEASE_JSON, SIGNATURE};
 
 /// Part of the fingerprint: to be raised when the same files are to give other bytes.
-const FORMAT: &str = "release tarball 1";
+const FORMAT: &str = "release tarball 2";
 
 /// One file of a release.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +53,14 @@ impl File {
 /// The files of a release by path relative to `releases/<version>/`, with `/`.
 pub type Files = BTreeMap<String, File>;
 
+/// Gives the signature over the list of a release's files.
+pub trait Sign {
+    /// What tells this signer from others. Signing twice gives other bytes, so the bytes cannot.
+    fn id(&self) -> String;
+    /// The signature over the list of the release `version`.
+    fn sign(&self, version: &str, release_json: &[u8]) -> Result<Vec<u8>, Machine>;
+}
+
 /// What is packed, and where to.
 pub struct Job<'a> {
     /// Version of the release.
@@ -62,6 +71,8 @@ pub struct Job<'a> {
     pub inventory: &'a Inventory,
     /// All files but `RELEASE.json`.
     pub files: &'a Files,
+    /// Signs the list of files; none leaves the release unsigned.
+    pub sign: Option<&'a dyn Sign>,
     /// Folder of the tarball; made if missing.
     pub out: &'a Path,
     /// Where the stage notes what it did last.
@@ -92,21 +103,24 @@ pub fn pack(job: &Job, cache: &mut FileCache) -> Result<Packed, Machine> {
     let failed = |error: io::Error| Machine::io("write", &path, &error);
     let mut listing = Listing::new(cache);
     walk(job.files, &mut listing).map_err(failed)?;
-    let key =
-        key(&list::release_json(job.version, job.plugins, job.inventory, listing.files()).map_err(failed)?);
+    let listed =
+        list::release_json(job.version, job.plugins, job.inventory, listing.files()).map_err(failed)?;
+    let key = key(&listed, job.sign);
     if let Some(packed) = Stamp::read(job.stamp, &key, &path) {
         return Ok(packed);
     }
-    let packed = write(job, &path).map_err(failed)?;
+    let signature = job.sign.map(|sign| sign.sign(job.version, &listed)).transpose()?;
+    let packed = write(job, &path, signature.as_deref()).map_err(failed)?;
     // The stamp only saves time: where it cannot be written, the release is packed again.
     let _ = Stamp::write(job.stamp, &key, &packed);
     Ok(packed)
 }
 
-/// Fingerprint of a release, from the list of its files.
-fn key(release_json: &[u8]) -> String {
+/// Fingerprint of a release, from the list of its files and whoever signs it.
+fn key(release_json: &[u8], sign: Option<&dyn Sign>) -> String {
     let mut digest = Digest::new(FORMAT);
     digest.add(RELEASE_JSON, release_json);
+    digest.add(SIGNATURE, sign.map(Sign::id).unwrap_or_default().as_bytes());
     digest.finish()
 }
 
@@ -135,9 +149,7 @@ fn walk(files: &Files, target: &mut dyn Target) -> io::Result<()> {
 
 /// Refuses a path that would not lie in the release's own folder, or that the list itself needs.
 fn check_path(path: &str) -> io::Result<()> {
-    let plain =
-        path.split('/').all(|part| !matches!(part, "" | "." | "..")) && !path.contains(['\\', '\0', '\n']);
-    if plain && path != RELEASE_JSON {
+    if is_plain(path) && path != RELEASE_JSON && path != SIGNATURE {
         return Ok(());
     }
     Err(io::Error::new(
@@ -147,13 +159,16 @@ fn check_path(path: &str) -> io::Result<()> {
 }
 
 /// Writes the tarball beside its place, then moves it there.
-fn write(job: &Job, path: &Path) -> io::Result<Packed> {
+fn write(job: &Job, path: &Path, signature: Option<&[u8]>) -> io::Result<Packed> {
     fs::create_dir_all(job.out).map_err(|e| at(job.out, e))?;
     let mut temporary = tempfile::Builder::new().prefix(".hub-platform-").tempfile_in(job.out)?;
     let (size, sha256) = {
         let mut writer = TarWriter::new(temporary.as_file_mut(), &format!("releases/{}", job.version))?;
         walk(job.files, &mut writer)?;
         let listed = list::release_json(job.version, job.plugins, job.inventory, writer.files())?;
+        if let Some(signature) = signature {
+            writer.file(SIGNATURE, 0o644, &Source::Bytes(signature.to_vec()))?;
+        }
         writer.finish(RELEASE_JSON, listed)?
     };
     temporary.flush()?;

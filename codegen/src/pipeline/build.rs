@@ -280,6 +280,7 @@ fn release(
         plan,
         loaded: &front.loaded,
         host: &compiled.binary,
+        launcher: &compiled.launcher,
         web: &repo.output(options.profile).join("web/dist"),
         generated: &generated,
     };
@@ -308,13 +309,15 @@ fn release_plugins(front: &Front) -> Vec<ReleasePlugin> {
     built.chain(left_out).collect()
 }
 
-/// Packs a built release into one tarball in `out`.
+/// Packs a built release into one tarball in `out`, signed by `sign` where that is given.
+#[expect(clippy::too_many_arguments, reason = "a call of one place, with names")]
 pub fn pack(
     repo: &Repo,
     built: &Built,
     inventory: &Inventory,
     profile: Profile,
     out: &Path,
+    sign: Option<&dyn pack::Sign>,
     cache: &mut FileCache,
     progress: &dyn Progress,
 ) -> Result<Packed, Machine> {
@@ -324,6 +327,7 @@ pub fn pack(
         plugins: &built.plugins,
         inventory,
         files: &built.files,
+        sign,
         out,
         stamp: &repo.output(profile).join("pack.json"),
     };

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use hub_manifest::plan::{HostPlugin, Plan};
+use hub_release::manifest::{HOST, LAUNCHER};
 use walkdir::WalkDir;
 
 use crate::generate::Files;
@@ -25,6 +26,8 @@ pub struct Pieces<'a> {
     pub loaded: &'a [LoadedPlugin],
     /// The compiled host.
     pub host: &'a Path,
+    /// The compiled launcher.
+    pub launcher: &'a Path,
     /// The bundled web shell.
     pub web: &'a Path,
     /// Generated files, by their path in the release.
@@ -37,7 +40,8 @@ pub fn release(pieces: &Pieces<'_>) -> io::Result<Release> {
     let mut copy = |path: String, from: PathBuf, executable: bool| {
         out.insert(path, File { source: Source::Copy(from), executable });
     };
-    copy("bin/hub-platform".to_string(), pieces.host.to_path_buf(), true);
+    copy(HOST.to_string(), pieces.host.to_path_buf(), true);
+    copy(LAUNCHER.to_string(), pieces.launcher.to_path_buf(), true);
     copy("drivers.yaml".to_string(), pieces.repo.join("host-template/drivers.yaml"), false);
     for (folder, prefix) in [
         (pieces.web.to_path_buf(), "web".to_string()),

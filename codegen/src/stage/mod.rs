@@ -22,7 +22,7 @@ use hub_manifest::plan::Plan;
 
 pub use lock::{Locked, additions, with_packages};
 pub use paths::{Origin, PathMap};
-pub use workspace::HOST_PACKAGE;
+pub use workspace::{HOST_PACKAGE, LAUNCHER_PACKAGE};
 
 use crate::digest::Digest;
 use crate::failure::{Failure, Finding, Machine};
@@ -31,8 +31,13 @@ use includes::Base;
 use manifest::{Crate, Place};
 
 /// The platform's own crates that are staged: package name and folder in the repository.
-const PLATFORM_CRATES: [(&str, &str); 3] =
-    [("hub-host", "host-template/runtime"), ("hub-macros", "macros"), ("hub-manifest", "manifest")];
+const PLATFORM_CRATES: [(&str, &str); 5] = [
+    ("hub-host", "host-template/runtime"),
+    (LAUNCHER_PACKAGE, "launcher"),
+    ("hub-macros", "macros"),
+    ("hub-manifest", "manifest"),
+    ("hub-release", "release"),
+];
 
 /// Folder of one of the platform's own crates, by package name.
 fn platform_dir(package: &str) -> Option<&'static str> {

@@ -28,10 +28,14 @@ impl Fixture {
             ("repo/rust-toolchain.toml", "[toolchain]\nchannel = \"1.95.0\"\n"),
             ("repo/host-template/runtime/Cargo.toml", RUNTIME),
             ("repo/host-template/runtime/src/lib.rs", ""),
+            ("repo/launcher/Cargo.toml", "[package]\nname = \"hub-launch\"\n"),
+            ("repo/launcher/src/main.rs", "fn main() {}\n"),
             ("repo/macros/Cargo.toml", "[package]\nname = \"hub-macros\"\n"),
             ("repo/macros/src/lib.rs", ""),
             ("repo/manifest/Cargo.toml", "[package]\nname = \"hub-manifest\"\n"),
             ("repo/manifest/src/lib.rs", ""),
+            ("repo/release/Cargo.toml", "[package]\nname = \"hub-release\"\n"),
+            ("repo/release/src/lib.rs", ""),
         ];
         let fixture = Fixture { dir, plugins: BTreeMap::new(), plan: Plan::default() };
         platform.iter().chain(files).for_each(|(path, text)| fixture.write(path, text));
@@ -136,6 +140,8 @@ fn a_plugin_from_elsewhere_is_staged_beside_the_runtime() {
     host-template/runtime/src/lib.rs
     host/Cargo.toml
     host/src/main.rs
+    launcher/Cargo.toml
+    launcher/src/main.rs
     macros/Cargo.toml
     macros/src/lib.rs
     manifest/Cargo.toml
@@ -145,6 +151,8 @@ fn a_plugin_from_elsewhere_is_staged_beside_the_runtime() {
     plugins/crm/core/Cargo.toml
     plugins/crm/core/src/lib.rs
     plugins/crm/data/a.txt
+    release/Cargo.toml
+    release/src/lib.rs
     rust-toolchain.toml
     ");
     assert!(fixture.staged("Cargo.toml").contains("\"plugins/crm/core\""));

@@ -6,6 +6,8 @@ use toml_edit::{Array, DocumentMut, Item, Table, value};
 
 /// Package name of the generated host.
 pub const HOST_PACKAGE: &str = "hub-platform";
+/// Package name of the launcher.
+pub const LAUNCHER_PACKAGE: &str = "hub-launch";
 
 /// The text of the staged workspace's `Cargo.toml`.
 pub(super) fn manifest<'a>(members: impl Iterator<Item = &'a Path>) -> String {

@@ -1,0 +1,84 @@
+//! `hub-launch`: starts the highest release of its install folder that is whole and was never marked as failed.
+//!
+//! It lies outside of all releases, so no tarball rewrites it. It becomes the host: the process stays the same one, with
+//! its arguments, environment and open sockets. `hub-launch select` starts nothing and only points `current` to the release that would be.
+
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use hub_release::install::{Found, Install, Skipped};
+use hub_release::manifest::HOST;
+
+/// For what the machine lacks, as everywhere else.
+const MACHINE: u8 = 3;
+
+fn main() -> ExitCode {
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    let install = match root() {
+        Ok(root) => Install::at(root),
+        Err(why) => return failed(&why),
+    };
+    let only_select = arguments.first().is_some_and(|first| first == "select");
+    let chosen = install.choose(&mut |skipped| say(&told(&skipped)));
+    let found = match chosen {
+        Ok(Some((found, _))) => found,
+        Ok(None) => {
+            return failed(&format!(
+                "{} holds no release that can be started\n  help: unpack one there: tar xzf hub-platform-v….tar.gz -C {}",
+                install.root().join("releases").display(),
+                install.root().display()
+            ));
+        }
+        Err(problem) => return failed(&problem.to_string()),
+    };
+    follow(&install, &found, only_select);
+    if only_select {
+        return ExitCode::SUCCESS;
+    }
+    // A folder named by hand would make the host serve another release's files.
+    let error = Command::new(found.path.join(HOST)).args(arguments).env_remove("INSTALL_DIR").exec();
+    failed(&format!("release {} cannot be started: {error}", found.version))
+}
+
+/// The install folder: `HUB_ROOT`, else the one that this program lies in, as `<root>/bin/hub-launch`.
+fn root() -> Result<PathBuf, String> {
+    if let Some(root) = std::env::var_os("HUB_ROOT").filter(|root| !root.is_empty()) {
+        return Ok(PathBuf::from(root));
+    }
+    let program =
+        std::env::current_exe().map_err(|error| format!("cannot tell where this program lies: {error}"))?;
+    match program.parent().and_then(Path::parent) {
+        Some(root) => Ok(root.to_path_buf()),
+        None => Err(format!("{} does not lie in an install folder", program.display())),
+    }
+}
+
+/// Points `current` to the release that is started. The user that serves may not; old paths then lead to the release
+/// before, until `select` runs as one who may.
+fn follow(install: &Install, found: &Found, wanted: bool) {
+    if install.current().as_ref() == Some(&found.version) {
+        return;
+    }
+    match install.switch(&found.version) {
+        Ok(()) => say(&format!("release {} is the current one now", found.version)),
+        Err(problem) if wanted => say(&problem.to_string()),
+        Err(_) => {
+            say(&format!("starts release {}; the link `current` still leads to another", found.version))
+        }
+    }
+}
+
+fn told(skipped: &Skipped) -> String {
+    let state = if skipped.damaged { "is damaged and skipped" } else { "is skipped" };
+    format!("release {} {state}: {}", skipped.version, skipped.why)
+}
+
+fn say(text: &str) {
+    eprintln!("hub-launch: {text}");
+}
+
+fn failed(text: &str) -> ExitCode {
+    eprintln!("error: {text}");
+    ExitCode::from(MACHINE)
+}

@@ -1,0 +1,115 @@
+//! How a file differs from what the list of its release says.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::manifest::Listed;
+
+/// One file that is not as it is listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// Path relative to the release's folder.
+    pub path: String,
+    /// How it differs.
+    pub how: How,
+}
+
+/// How a file differs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum How {
+    /// Listed, and not there.
+    Missing,
+    /// There, and not listed.
+    Extra,
+    /// A link, a folder, a device: not an ordinary file.
+    NoFile,
+    /// Another length, in bytes.
+    Size { listed: u64, found: u64 },
+    /// Other permission bits, in octal.
+    Mode { listed: String, found: String },
+    /// Other bytes; the SHA-256 of both.
+    Bytes { listed: String, found: String },
+    /// It cannot be read.
+    Unreadable(String),
+}
+
+impl Difference {
+    /// A difference of the file at `path`.
+    pub fn new(path: &str, how: How) -> Difference {
+        Difference { path: path.to_string(), how }
+    }
+
+    /// Whether a host that runs from there could behave differently: a file more, or a mode that still lets it be read,
+    /// changes nothing.
+    pub fn is_damage(&self) -> bool {
+        match &self.how {
+            How::Extra => false,
+            How::Mode { listed, found } => owner(listed) != owner(found),
+            _ => true,
+        }
+    }
+}
+
+/// The owner's digit of a mode in octal.
+fn owner(mode: &str) -> Option<char> {
+    mode.chars().rev().nth(2)
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path.escape_debug();
+        match &self.how {
+            How::Missing => write!(f, "{path} is missing"),
+            How::Extra => write!(f, "{path} is not part of the release"),
+            How::NoFile => write!(f, "{path} is not an ordinary file"),
+            How::Size { listed, found } => write!(f, "{path} has {found} bytes instead of {listed}"),
+            How::Mode { listed, found } => write!(f, "{path} has the mode {found} instead of {listed}"),
+            How::Bytes { listed, found } => {
+                write!(f, "{path} has other bytes (sha256 {} instead of {})", short(found), short(listed))
+            }
+            How::Unreadable(why) => write!(f, "{path} cannot be read: {why}"),
+        }
+    }
+}
+
+fn short(sha256: &str) -> &str {
+    sha256.get(..12).unwrap_or(sha256)
+}
+
+/// What is wrong with a file that was found, by its list. Of several differences the plainest is told.
+pub fn of_file(listed: &Listed, found: &Listed) -> Option<Difference> {
+    let how = if listed.size != found.size {
+        How::Size { listed: listed.size, found: found.size }
+    } else if listed.sha256 != found.sha256 {
+        How::Bytes { listed: listed.sha256.clone(), found: found.sha256.clone() }
+    } else if listed.mode != found.mode {
+        How::Mode { listed: listed.mode.clone(), found: found.mode.clone() }
+    } else {
+        return None;
+    };
+    Some(Difference::new(&listed.path, how))
+}
+
+/// What differs between two lists of files, by path.
+pub fn of_lists(listed: &BTreeMap<String, Listed>, found: &BTreeMap<String, Listed>) -> Vec<Difference> {
+    let missing_or_other = listed.values().filter_map(|file| match found.get(&file.path) {
+        Some(there) => of_file(file, there),
+        None => Some(Difference::new(&file.path, How::Missing)),
+    });
+    let extra = found.keys().filter(|path| !listed.contains_key(*path));
+    let mut all: Vec<Difference> =
+        missing_or_other.chain(extra.map(|path| Difference::new(path, How::Extra))).collect();
+    all.sort_by(|a, b| a.path.cmp(&b.path));
+    all
+}
+
+/// The first differences in one sentence.
+pub fn told(differences: &[Difference]) -> String {
+    const TOLD: usize = 3;
+    let shown: Vec<String> = differences.iter().take(TOLD).map(ToString::to_string).collect();
+    let more = differences.len().saturating_sub(TOLD);
+    match more {
+        0 => shown.join("; "),
+        more => format!("{}; and {more} more", shown.join("; ")),
+    }
+}

@@ -1,0 +1,372 @@
+//! The install folder: all releases side by side, the marks on those that failed, and the link to the current one.
+//!
+//! Every change is one rename. What a kill leaves behind has a hidden name, is never started, and is swept by the next
+//! command that holds the lock.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Write};
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use semver::Version;
+use serde::{Deserialize, Serialize};
+
+use crate::archive::Checked;
+use crate::folder::{self, Looked};
+use crate::keys::Trusted;
+use crate::problem::Problem;
+use crate::remove;
+
+/// Folder of the releases.
+const RELEASES: &str = "releases";
+/// Folder of the marks.
+const FAILED: &str = "failed";
+/// Folder of the public keys.
+const KEYS: &str = "trusted-keys";
+/// The link to the current release.
+const CURRENT: &str = "current";
+
+/// An install folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Install {
+    root: PathBuf,
+}
+
+/// One release of an install folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Its version.
+    pub version: Version,
+    /// Its folder.
+    pub path: PathBuf,
+}
+
+/// Why a release is not to be started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// Its version.
+    pub version: Version,
+    /// When it was marked (RFC 3339).
+    pub at: String,
+    /// Why, in one sentence.
+    pub why: String,
+}
+
+/// A release that was left out while one was looked for, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skipped {
+    /// Its version.
+    pub version: Version,
+    /// Why, in one sentence.
+    pub why: String,
+    /// Whether it is damaged, as opposed to marked.
+    pub damaged: bool,
+}
+
+/// The install folder while no other command changes it.
+#[derive(Debug)]
+pub struct Lock {
+    install: Install,
+    // The system takes the lock back when the process ends, however it ends.
+    _file: File,
+}
+
+impl Install {
+    /// The install folder `root`; nothing is looked at yet.
+    pub fn at(root: impl Into<PathBuf>) -> Install {
+        Install { root: root.into() }
+    }
+
+    /// The install folder that holds this unpacked release, where it lies in one.
+    pub fn of_release(release: &Path) -> Option<Install> {
+        let releases = release.parent()?;
+        let named = releases.file_name().is_some_and(|name| name == RELEASES);
+        named.then(|| releases.parent().map(Install::at)).flatten()
+    }
+
+    /// The folder itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where a release of this version lies, or would.
+    pub fn release(&self, version: &Version) -> PathBuf {
+        self.releases_dir().join(version.to_string())
+    }
+
+    /// Folder of the public keys that are trusted.
+    pub fn keys_dir(&self) -> PathBuf {
+        self.root.join(KEYS)
+    }
+
+    /// The launcher, outside of all releases.
+    pub fn launcher(&self) -> PathBuf {
+        self.root.join(crate::manifest::LAUNCHER)
+    }
+
+    fn releases_dir(&self) -> PathBuf {
+        self.root.join(RELEASES)
+    }
+
+    /// The public keys that are trusted.
+    pub fn trusted(&self) -> Result<Trusted, Problem> {
+        Trusted::read(&self.keys_dir())
+    }
+
+    /// The releases, the highest version first; whether they are whole is another question. Folders that are named like no
+    /// version are nobody's business here.
+    pub fn releases(&self) -> Result<Vec<Found>, Problem> {
+        let folder = self.releases_dir();
+        let failed = |error: &io::Error| Problem::io("list the releases in", &folder, error);
+        let mut found = Vec::new();
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
+            Err(error) => return Err(failed(&error)),
+        };
+        for entry in entries {
+            let entry = entry.map_err(|error| failed(&error))?;
+            let version = entry.file_name().to_str().and_then(|name| Version::parse(name).ok());
+            if let Some(version) = version
+                && entry.file_type().is_ok_and(|kind| kind.is_dir())
+            {
+                found.push(Found { version, path: entry.path() });
+            }
+        }
+        found.sort_by(|a, b| b.version.cmp(&a.version));
+        Ok(found)
+    }
+
+    /// The version that the link `current` names.
+    pub fn current(&self) -> Option<Version> {
+        let target = fs::read_link(self.root.join(CURRENT)).ok()?;
+        Version::parse(target.file_name()?.to_str()?).ok()
+    }
+
+    /// The marks. One that cannot be read still marks its release.
+    pub fn marks(&self) -> Result<BTreeMap<Version, Mark>, Problem> {
+        let folder = self.root.join(FAILED);
+        let failed = |error: &io::Error| Problem::io("read the marks in", &folder, error);
+        let mut marks = BTreeMap::new();
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(marks),
+            Err(error) => return Err(failed(&error)),
+        };
+        for entry in entries {
+            let path = entry.map_err(|error| failed(&error))?.path();
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let version = name.strip_suffix(".json").and_then(|name| Version::parse(name).ok());
+            let Some(version) = version else { continue };
+            let read = fs::read(&path).ok().and_then(|text| serde_json::from_slice(&text).ok());
+            let mark = read.unwrap_or_else(|| Mark {
+                version: version.clone(),
+                at: String::new(),
+                why: format!("{} cannot be read", path.display()),
+            });
+            marks.insert(version, mark);
+        }
+        Ok(marks)
+    }
+
+    /// The release to start: the highest one that is whole, signed where signatures are required, and not marked. Those
+    /// that are passed over are told to `skipped`.
+    pub fn choose(&self, skipped: &mut dyn FnMut(Skipped)) -> Result<Option<(Found, Looked)>, Problem> {
+        self.choose_below(None, skipped)
+    }
+
+    /// The same among the releases below `limit`.
+    pub fn choose_below(
+        &self,
+        limit: Option<&Version>,
+        skipped: &mut dyn FnMut(Skipped),
+    ) -> Result<Option<(Found, Looked)>, Problem> {
+        let (marks, trusted) = (self.marks()?, self.trusted()?);
+        for found in self.releases()? {
+            if limit.is_some_and(|limit| found.version >= *limit) {
+                continue;
+            }
+            let mut skip = |damaged, why| skipped(Skipped { version: found.version.clone(), why, damaged });
+            if let Some(mark) = marks.get(&found.version) {
+                skip(false, format!("it is marked: {}", mark.why));
+                continue;
+            }
+            match whole(&found, &trusted) {
+                Ok(looked) => return Ok(Some((found, looked))),
+                Err(why) => skip(true, why),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Points `current` to a release, by one rename. Needs no lock: whoever does it last is right.
+    pub fn switch(&self, version: &Version) -> Result<(), Problem> {
+        self.link(CURRENT, &format!("{RELEASES}/{version}"))
+    }
+
+    /// Makes a link in the install folder, in place of what has that name unless it is a folder.
+    pub fn link(&self, name: &str, target: &str) -> Result<(), Problem> {
+        let path = self.root.join(name);
+        let failed = |error: io::Error| Problem::io("make the link", &path, &error);
+        if fs::read_link(&path).is_ok_and(|now| now == Path::new(target)) {
+            return Ok(());
+        }
+        let next = self.root.join(format!(".{name}.{}", std::process::id()));
+        let _ = fs::remove_file(&next);
+        symlink(target, &next).map_err(failed)?;
+        fs::rename(&next, &path).map_err(|error| {
+            let _ = fs::remove_file(&next);
+            failed(error)
+        })?;
+        sync(&self.root)
+    }
+
+    /// Takes the install folder for this process. An error says that another command has it.
+    pub fn lock(&self) -> Result<Lock, Problem> {
+        fs::create_dir_all(&self.root).map_err(|error| Problem::io("make", &self.root, &error))?;
+        let path = self.root.join(".lock");
+        let failed = |error: &io::Error| Problem::io("lock", &path, error);
+        let file = File::options().create(true).truncate(false).write(true).open(&path);
+        let file = file.map_err(|error| failed(&error))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Lock { install: self.clone(), _file: file }),
+            Err(TryLockError::WouldBlock) => Err(Problem {
+                kind: crate::Kind::Machine,
+                what: format!("another command is changing {} right now", self.root.display()),
+                help: "wait until that setup, upgrade or rollback has ended, and run this one again"
+                    .to_string(),
+            }),
+            Err(TryLockError::Error(error)) => Err(failed(&error)),
+        }
+    }
+}
+
+/// Whether a release is whole, and may be started here. The error is one sentence.
+fn whole(found: &Found, trusted: &Trusted) -> Result<Looked, String> {
+    let looked = folder::check(&found.path, trusted)?;
+    if looked.manifest.version != found.version {
+        return Err(format!(
+            "its folder is named {}, and its list says {}",
+            found.version, looked.manifest.version
+        ));
+    }
+    match looked.damage() {
+        None => Ok(looked),
+        Some(damage) => Err(damage),
+    }
+}
+
+impl Lock {
+    /// Removes what killed commands left: half-unpacked and half-removed releases, links that were not renamed.
+    pub fn sweep(&self) -> Result<(), Problem> {
+        let hidden = |folder: &Path| -> Vec<PathBuf> {
+            let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+            entries
+                .filter(|entry| entry.file_name().as_encoded_bytes().starts_with(b"."))
+                .map(|entry| entry.path())
+                .collect()
+        };
+        for path in hidden(&self.install.releases_dir()) {
+            remove::all(&path)?;
+        }
+        for path in hidden(&self.install.root).into_iter().filter(|path| path.is_symlink()) {
+            let _ = fs::remove_file(path);
+        }
+        Ok(())
+    }
+
+    /// Unpacks a checked release under a hidden name; gives the folder.
+    pub fn unpack(&self, checked: &Checked, progress: &mut dyn FnMut(u64)) -> Result<PathBuf, Problem> {
+        let folder = self.hidden(&checked.manifest.version, "new");
+        let above = self.install.releases_dir();
+        fs::create_dir_all(&above).map_err(|error| Problem::io("make", &above, &error))?;
+        remove::all(&folder)?;
+        checked.unpack(&folder, progress).inspect_err(|_| {
+            // A disk that is full should not stay so for our sake.
+            let _ = fs::remove_dir_all(&folder);
+        })?;
+        Ok(folder)
+    }
+
+    /// Gives an unpacked release its name. From now on the launcher starts it, if it is the highest.
+    pub fn place(&self, folder: &Path, version: &Version) -> Result<(), Problem> {
+        let place = self.install.release(version);
+        if place.exists() {
+            remove::whole(&place, &self.hidden(version, "old"))?;
+        }
+        fs::rename(folder, &place).map_err(|error| Problem::io("make", &place, &error))?;
+        sync(&self.install.releases_dir())
+    }
+
+    /// Marks a release: it is not started again.
+    pub fn mark(&self, mark: &Mark) -> Result<(), Problem> {
+        let folder = self.install.root.join(FAILED);
+        fs::create_dir_all(&folder).map_err(|error| Problem::io("make", &folder, &error))?;
+        let text = serde_json::to_vec_pretty(mark).unwrap_or_default();
+        write(&folder.join(format!("{}.json", mark.version)), &text, 0o644)
+    }
+
+    /// Takes the mark away, if there is one.
+    pub fn unmark(&self, version: &Version) -> Result<(), Problem> {
+        let folder = self.install.root.join(FAILED);
+        let path = folder.join(format!("{version}.json"));
+        match fs::remove_file(&path) {
+            Ok(()) => sync(&folder),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(Problem::io("remove", &path, &error)),
+        }
+    }
+
+    /// Removes all but the `keep` highest releases; the current one and the highest whole one below it stay whatever they
+    /// are. Gives the versions removed.
+    pub fn prune(&self, keep: usize) -> Result<Vec<Version>, Problem> {
+        let current = self.install.current();
+        let before = match &current {
+            Some(current) => self.install.choose_below(Some(current), &mut |_| {})?,
+            None => None,
+        };
+        let before = before.map(|(found, _)| found.version);
+        let mut removed = Vec::new();
+        for found in self.install.releases()?.into_iter().skip(keep.max(1)) {
+            if Some(&found.version) == current.as_ref() || Some(&found.version) == before.as_ref() {
+                continue;
+            }
+            remove::whole(&found.path, &self.hidden(&found.version, "gone"))?;
+            removed.push(found.version);
+        }
+        Ok(removed)
+    }
+
+    fn hidden(&self, version: &Version, what: &str) -> PathBuf {
+        self.install.releases_dir().join(format!(".{version}.{what}.{}", std::process::id()))
+    }
+}
+
+/// Writes a file beside its place and renames it there, all of it on the disk before the name is.
+pub fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Problem> {
+    use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+    let failed = |error: io::Error| Problem::io("write", path, &error);
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let next = path.with_file_name(format!(".{name}.{}", std::process::id()));
+    let _ = fs::remove_file(&next);
+    let written = (|| {
+        let mut file = File::options().write(true).create_new(true).mode(mode).open(&next)?;
+        file.write_all(bytes)?;
+        file.set_permissions(fs::Permissions::from_mode(mode))?;
+        file.sync_all()?;
+        fs::rename(&next, path)
+    })();
+    if let Err(error) = written {
+        let _ = fs::remove_file(&next);
+        return Err(failed(error));
+    }
+    sync(path.parent().unwrap_or(Path::new("/")))
+}
+
+/// Waits until a folder's names are on the disk.
+fn sync(folder: &Path) -> Result<(), Problem> {
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(|error| Problem::io("write", folder, &error))
+}
