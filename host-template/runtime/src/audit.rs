@@ -83,3 +83,37 @@ pub(crate) async fn record(tx: &mut Tx, org: &str, actor: &Actor, event: Event<'
     .await
     .map(drop)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api;
+    use crate::db::Db;
+    use crate::db::migrate::{self, Owner};
+
+    #[tokio::test]
+    async fn sqlite_refuses_to_change_what_has_been_written() {
+        let db = Db::open_memory().await.unwrap();
+        migrate::prepare(&db).await.unwrap();
+        migrate::run(&db, Owner::Platform, &api::migrations(&db)).await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        record(&mut tx, "org", &Actor::platform(), Event::new("sign_in")).await.unwrap();
+        tx.commit().await.unwrap();
+        for sql in [
+            "UPDATE hub_audit_events SET actor_email = 'somebody else'",
+            "DELETE FROM hub_audit_events",
+            "INSERT OR REPLACE INTO hub_audit_events SELECT * FROM hub_audit_events",
+            "REPLACE INTO hub_audit_events SELECT * FROM hub_audit_events",
+            "INSERT INTO hub_audit_events SELECT * FROM hub_audit_events WHERE TRUE
+             ON CONFLICT (id) DO UPDATE SET actor_email = 'somebody else'",
+        ] {
+            let error = db.execute(sql, args![]).await.expect_err(sql);
+            assert_eq!(error.to_string(), "the audit log is append-only", "{sql}");
+        }
+        let kept: i64 = db
+            .value("SELECT count(*) FROM hub_audit_events WHERE actor_email = 'platform'", args![])
+            .await
+            .unwrap();
+        assert_eq!(kept, 1);
+    }
+}

@@ -68,6 +68,12 @@ const MIGRATIONS: &[(&str, &str, [&str; 2])] = &[
     ("0006_runs.sql", include_str!("../../migrations/0006_runs.sql"), ["", ""]),
 ];
 
+/// The last migration of each release, the oldest first. What follows the last one belongs to the release that is being
+/// made. A release's migrations may do as they like with what they made themselves, and leave to the release before all
+/// that it knows: a test holds them to it. The first release has none before it.
+#[cfg(test)]
+const RELEASED: &[(&str, &str)] = &[("0.1.0", "0006_runs.sql")];
+
 /// The same for the engine of this database.
 pub(crate) fn migrations(db: &Db) -> Vec<Migration> {
     let engine = match db {
@@ -90,6 +96,11 @@ mod tests {
 
     use hub_manifest::grammar::PLATFORM_PERMISSIONS;
 
+    use super::*;
+    use crate::db::Tx;
+    use crate::db::migrate::{self, Owner};
+    use crate::db::schema::Schema;
+
     /// An admin who grants a permission believes that it protects something.
     #[test]
     fn every_permission_of_the_platform_gates_something() {
@@ -101,5 +112,56 @@ mod tests {
         for permission in PLATFORM_PERMISSIONS {
             assert!(sources.contains(&format!(" = \"{permission}\"")), "no route asks for {permission}");
         }
+    }
+
+    /// Runs the migrations release by release; what each takes away from the one before it.
+    async fn taken_away(tx: &mut Tx, owner: Owner<'_>, all: &[Migration], last: &[&str]) -> Vec<String> {
+        let mut taken = Vec::new();
+        let mut from = 0;
+        let mut before: Option<Schema> = None;
+        let ends = last.iter().map(|last| all.iter().position(|m| m.name == *last).expect(last) + 1);
+        for end in ends.chain([all.len()]) {
+            migrate::run_in(tx, owner, &all[..end]).await.unwrap();
+            let after = Schema::read(tx).await.unwrap();
+            if let Some(before) = before {
+                let names: Vec<&str> = all[from..end].iter().map(|m| m.name.as_str()).collect();
+                taken.extend(before.taken_away(&after).into_iter().map(|text| format!("{names:?}: {text}")));
+            }
+            (before, from) = (Some(after), end);
+        }
+        taken
+    }
+
+    /// After a rollback, and while a cluster is upgraded, a release works on the database of the next one.
+    #[tokio::test]
+    async fn the_release_before_can_work_with_every_migration() {
+        let fresh = async || {
+            let mut tx = Db::open_memory().await.unwrap().begin().await.unwrap();
+            migrate::prepare_in(&mut tx).await.unwrap();
+            tx
+        };
+        let mut tx = fresh().await;
+        let last: Vec<&str> = RELEASED.iter().map(|(_, last)| *last).collect();
+        let none: [String; 0] = [];
+        let all = migrations(&Db::open_memory().await.unwrap());
+        assert_eq!(taken_away(&mut tx, Owner::Platform, &all, &last).await, none);
+        // The plugins of the repository, which are of its releases too. Their copies in a build are not looked at.
+        let plugins = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins");
+        for (slug, last) in
+            [("crm", "0002_of_organisations.sql"), ("healthcare", "0002_of_organisations.sql")]
+        {
+            let folder = plugins.join(slug).join("migrations");
+            if !folder.is_dir() {
+                continue;
+            }
+            let all = migrate::read_folder(&folder).unwrap();
+            assert_eq!(taken_away(&mut tx, Owner::Plugin(slug), &all, &[last]).await, none);
+        }
+        // And it is found out where one does not keep to it.
+        let mut wrong = all;
+        let sql = "ALTER TABLE hub_records DROP COLUMN subtitle".to_owned();
+        wrong.push(Migration { name: "0999_wrong.sql".to_owned(), sql });
+        let found = taken_away(&mut fresh().await, Owner::Platform, &wrong, &last).await;
+        assert_eq!(found, [r#"["0999_wrong.sql"]: the column `hub_records.subtitle` is gone"#]);
     }
 }

@@ -84,9 +84,14 @@ const TABLE: &str = "CREATE TABLE IF NOT EXISTS hub_plugin_migrations (
 /// Makes the table that remembers what ran.
 pub async fn prepare(db: &Db) -> Result<(), Error> {
     let mut tx = db.begin().await?;
-    tx.one_migrator().await?;
-    tx.execute(TABLE, args![]).await?;
+    prepare_in(&mut tx).await?;
     tx.commit().await
+}
+
+/// The same as part of a transaction.
+pub(crate) async fn prepare_in(tx: &mut Tx) -> Result<(), Error> {
+    tx.one_migrator().await?;
+    tx.execute(TABLE, args![]).await.map(drop)
 }
 
 /// Runs what has not run yet, all of it or nothing; gives the number of files that it ran. The error says which file
@@ -120,8 +125,9 @@ pub(crate) async fn has_run(db: &Db, slug: &str) -> Result<bool, Error> {
     Ok(count > 0)
 }
 
-/// Those that have not run, unless one that did was changed since.
-async fn pending<'m>(
+/// Those that have not run, unless one that did was changed since. What has run and is not among them is a later
+/// release's, and takes nothing away from this one ([`super::schema`]).
+pub(crate) async fn pending<'m>(
     tx: &mut Tx,
     owner: Owner<'_>,
     migrations: &'m [Migration],

@@ -9,6 +9,7 @@ mod listen;
 pub mod migrate;
 mod postgres;
 mod row;
+pub(crate) mod schema;
 mod sqlite;
 
 use std::fmt;
@@ -284,6 +285,14 @@ impl Tx {
         match self {
             Tx::Sqlite(tx) => Ok(tx.commit().await?),
             Tx::Postgres(tx) => Ok(tx.commit().await?),
+        }
+    }
+
+    /// Undoes all of it.
+    pub(crate) async fn rollback(self) -> Result<(), Error> {
+        match self {
+            Tx::Sqlite(tx) => Ok(tx.rollback().await?),
+            Tx::Postgres(tx) => Ok(tx.rollback().await?),
         }
     }
 

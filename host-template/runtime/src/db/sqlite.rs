@@ -31,6 +31,21 @@ impl Db {
         Ok(Db::Sqlite(pool))
     }
 
+    /// Opens a file that is there already, as it is.
+    pub(crate) async fn open_existing(file: &Path) -> Result<Db, Error> {
+        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options().filename(file)).await?;
+        Ok(Db::Sqlite(pool))
+    }
+
+    /// Opens a copy that is thrown away: nothing of it has to outlast a crash.
+    pub(crate) async fn open_copy(file: &Path) -> Result<Db, Error> {
+        let options = options()
+            .filename(file)
+            .journal_mode(SqliteJournalMode::Memory)
+            .synchronous(SqliteSynchronous::Off);
+        Ok(Db::Sqlite(SqlitePoolOptions::new().max_connections(1).connect_with(options).await?))
+    }
+
     /// A database of its own that lives in memory and goes with the pool.
     pub(crate) async fn open_memory() -> Result<Db, Error> {
         let pool = SqlitePoolOptions::new()
@@ -45,7 +60,11 @@ impl Db {
 }
 
 fn options() -> SqliteConnectOptions {
-    SqliteConnectOptions::new().foreign_keys(true).busy_timeout(Duration::from_secs(5))
+    // With recursive triggers, `INSERT OR REPLACE` fires the triggers of what it deletes: the audit log's are not passed by.
+    SqliteConnectOptions::new()
+        .foreign_keys(true)
+        .busy_timeout(Duration::from_secs(5))
+        .pragma("recursive_triggers", "ON")
 }
 
 engine!(Sqlite, SqliteArguments, None::<i64>, Row::Sqlite);
