@@ -2,6 +2,7 @@
 
 mod admin;
 mod drivers;
+mod preflight;
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -23,7 +24,7 @@ use crate::mount::PLATFORM;
 use crate::platform::{Mount, Platform};
 use crate::registry::Plugin;
 use crate::serve;
-use crate::settings::{self, process_env};
+use crate::settings::{self, address, process_env};
 use crate::start::{self, Options};
 
 #[derive(Parser)]
@@ -55,6 +56,9 @@ enum Command {
         #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=3600))]
         patience: u64,
     },
+    /// See whether this release could take the place of the one in use; changes nothing
+    #[command(hide = true)]
+    Preflight(preflight::Preflight),
     /// Manage the users of this installation
     Admin {
         #[command(subcommand)]
@@ -113,17 +117,6 @@ enum DriversCommand {
     },
 }
 
-/// `localhost` is the one name that is known without asking the network.
-fn address(text: &str) -> Result<SocketAddr, String> {
-    let numbers = match text.strip_prefix("localhost:") {
-        Some(port) => format!("127.0.0.1:{port}"),
-        None => text.to_owned(),
-    };
-    numbers
-        .parse()
-        .map_err(|_| "write an IP address and a port, such as 127.0.0.1:8001 or [::]:8001".to_owned())
-}
-
 /// Runs the command that the process was started with.
 pub(crate) fn run(platform: &Platform) -> ExitCode {
     let version = platform.plan().map(|plan| plan.version).unwrap_or_default();
@@ -136,6 +129,10 @@ pub(crate) fn run(platform: &Platform) -> ExitCode {
         }
     };
     let done = match cli.command {
+        Command::Preflight(asked) => match preflight::run(platform, asked) {
+            Ok(code) => return code,
+            Err(fault) => Err(fault),
+        },
         Command::Serve { listen, dev } => serve(platform, listen, dev),
         Command::HandOver { program, patience } => hand_over(program.as_deref(), patience),
         Command::Admin { command: AdminCommand::CreateUser(new) } => admin::create_user(&new),
@@ -275,13 +272,5 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn addresses() {
-        let shown = |text| address(text).map(|address| address.to_string());
-        assert_eq!(shown("localhost:80").as_deref(), Ok("127.0.0.1:80"));
-        assert_eq!(shown("[::]:8001").as_deref(), Ok("[::]:8001"));
-        assert!(shown("8001").is_err() && shown("example.com:80").is_err());
     }
 }

@@ -31,6 +31,11 @@ impl Fault {
         &self.what
     }
 
+    /// The second of them.
+    pub(crate) fn how(&self) -> &str {
+        &self.how
+    }
+
     /// The exit code.
     pub(crate) fn exit(&self) -> u8 {
         self.exit

@@ -2,6 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io;
+use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,6 +14,9 @@ use crate::runs::Runs;
 const SYSTEM_DATA: &str = "/data/honeyframe";
 /// Name of the folder below the user's own data folder.
 const USER_DATA: &str = "honeyframe";
+
+/// Where a host listens that nobody has told otherwise.
+pub(crate) const LISTEN: ([u8; 4], u16) = ([127, 0, 0, 1], 8001);
 
 /// Reads a variable; an empty one counts as not set.
 pub(crate) type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -83,7 +87,7 @@ fn user_data(env: Env<'_>) -> Option<PathBuf> {
 }
 
 /// Makes the folder where it is missing, and sees that files can be made in it.
-fn usable(dir: &Path) -> Result<(), Fault> {
+pub(crate) fn usable(dir: &Path) -> Result<(), Fault> {
     fs::create_dir_all(dir).and_then(|()| can_write(dir)).map_err(|e| {
         Fault::machine(
             format!("cannot write to the data folder {}: {}", dir.display(), reason(&e)),
@@ -96,6 +100,17 @@ fn can_write(dir: &Path) -> io::Result<()> {
     let probe = dir.join(format!(".hub-write-test-{}", std::process::id()));
     OpenOptions::new().write(true).create_new(true).open(&probe)?;
     fs::remove_file(&probe)
+}
+
+/// `localhost` is the one name that is known without asking the network.
+pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
+    let numbers = match text.strip_prefix("localhost:") {
+        Some(port) => format!("127.0.0.1:{port}"),
+        None => text.to_owned(),
+    };
+    numbers
+        .parse()
+        .map_err(|_| "write an IP address and a port, such as 127.0.0.1:8001 or [::]:8001".to_owned())
 }
 
 /// An operating system's error without its number.
@@ -114,8 +129,7 @@ const RUN_TIMEOUT: u64 = 3600;
 
 /// The host's part of the queue of runs: its identifier in the data folder, and its limits.
 pub(crate) fn runs(env: Env<'_>, data: &Path) -> Result<Runs, Fault> {
-    let at_once = number(env, "HUB_RUNS_AT_ONCE", RUNS_AT_ONCE as u64, 1..=64)?;
-    let timeout = number(env, "HUB_RUN_TIMEOUT", RUN_TIMEOUT, 1..=604_800)?;
+    let (at_once, timeout) = run_limits(env)?;
     let file = data.join("host-id");
     let host = match fs::read_to_string(&file) {
         Ok(text) if !text.trim().is_empty() => text.trim().to_owned(),
@@ -130,7 +144,14 @@ pub(crate) fn runs(env: Env<'_>, data: &Path) -> Result<Runs, Fault> {
             id
         }
     };
-    Ok(Runs::new(host, usize::try_from(at_once).unwrap_or(RUNS_AT_ONCE), Duration::from_secs(timeout)))
+    Ok(Runs::new(host, at_once, timeout))
+}
+
+/// How many runs there are at once, and how long one may take.
+pub(crate) fn run_limits(env: Env<'_>) -> Result<(usize, Duration), Fault> {
+    let at_once = number(env, "HUB_RUNS_AT_ONCE", RUNS_AT_ONCE as u64, 1..=64)?;
+    let timeout = number(env, "HUB_RUN_TIMEOUT", RUN_TIMEOUT, 1..=604_800)?;
+    Ok((usize::try_from(at_once).unwrap_or(RUNS_AT_ONCE), Duration::from_secs(timeout)))
 }
 
 fn number(env: Env<'_>, name: &str, default: u64, range: RangeInclusive<u64>) -> Result<u64, Fault> {
@@ -244,5 +265,13 @@ mod tests {
             assert_eq!(dir, home.join(".local/share/honeyframe"));
         }
         fs::remove_dir_all(&home).unwrap();
+    }
+
+    #[test]
+    fn addresses() {
+        let shown = |text| address(text).map(|address| address.to_string());
+        assert_eq!(shown("localhost:80").as_deref(), Ok("127.0.0.1:80"));
+        assert_eq!(shown("[::]:8001").as_deref(), Ok("[::]:8001"));
+        assert!(shown("8001").is_err() && shown("example.com:80").is_err());
     }
 }

@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
+use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener as StdUnixListener, UnixStream as StdUnixStream};
@@ -25,6 +26,14 @@ const LONGEST: usize = 100;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What is asked.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Question {
+    Who,
+    HandOver(Wish),
+}
+
+/// That the host hand over.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Wish {
     /// What to hand over to; the launcher or the host's own program where none is named.
@@ -33,12 +42,24 @@ pub(super) struct Wish {
     pub(super) seconds: u64,
 }
 
-/// How it went.
+/// The answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Outcome {
+    Serving(Serving),
     HandedOver(HandedOver),
     Failed(String),
+}
+
+/// The host that was asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Serving {
+    /// Its process.
+    pub(crate) pid: u32,
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    /// Of its release.
+    pub(crate) version: String,
 }
 
 /// The host that serves now.
@@ -64,27 +85,42 @@ pub(crate) fn ask(data: &Path, program: Option<&Path>, limit: Duration) -> Resul
         )
     };
     let wish = Wish { program: program.map(Path::to_path_buf), seconds: limit.as_secs().max(1) };
-    let mut stream = short(data, NAME, |path| StdUnixStream::connect(path)).map_err(nobody)?;
-    let line = serde_json::to_string(&wish).unwrap_or_default() + "\n";
-    let mut answer = String::new();
-    stream
-        .set_read_timeout(Some(limit + Duration::from_secs(15)))
-        .and_then(|()| stream.write_all(line.as_bytes()))
-        .and_then(|()| BufReader::new(&stream).read_line(&mut answer))
-        .map_err(nobody)?;
+    let question = Question::HandOver(wish);
+    let answer = say(data, &question, limit + Duration::from_secs(15)).map_err(nobody)?;
     match serde_json::from_str(&answer) {
         Ok(Outcome::HandedOver(taken)) => Ok(taken),
         Ok(Outcome::Failed(why)) => Err(Fault::machine(
             format!("the host serves on, for the one that was to take its place cannot: {why}"),
             "mend that and try again, or restart the host",
         )),
-        Err(_) => Err(nobody(io::Error::other("it ended before it answered"))),
+        Ok(Outcome::Serving(_)) | Err(_) => Err(nobody(io::Error::other("it ended before it answered"))),
     }
+}
+
+/// The host that works on this data folder, where one answers.
+pub(crate) fn who(data: &Path) -> Option<Serving> {
+    let answer = say(data, &Question::Who, PATIENCE).ok()?;
+    match serde_json::from_str(&answer) {
+        Ok(Outcome::Serving(serving)) => Some(serving),
+        _ => None,
+    }
+}
+
+/// One line there, one line back.
+fn say(data: &Path, question: &Question, limit: Duration) -> io::Result<String> {
+    let mut stream = short(data, NAME, |path| StdUnixStream::connect(path))?;
+    stream.set_read_timeout(Some(limit))?;
+    let line = serde_json::to_string(question).unwrap_or_default() + "\n";
+    stream.write_all(line.as_bytes())?;
+    let mut answer = String::new();
+    BufReader::new(&stream).read_line(&mut answer)?;
+    Ok(answer)
 }
 
 /// The socket, and what is asked on it.
 pub(super) struct Control {
     data: PathBuf,
+    about: Serving,
     listener: UnixListener,
     inode: u64,
 }
@@ -94,7 +130,7 @@ pub(super) struct Asker(UnixStream);
 
 impl Control {
     /// Listens; whatever had the name before has it no more.
-    pub(super) fn bind(data: &Path) -> io::Result<Control> {
+    pub(super) fn bind(data: &Path, about: Serving) -> io::Result<Control> {
         let own = format!(".{NAME}.{}", std::process::id());
         let file = data.join(&own);
         let _ = fs::remove_file(&file);
@@ -105,7 +141,8 @@ impl Control {
             let inode = fs::symlink_metadata(&file)?.ino();
             // By renaming: the name always leads to a host that answers.
             fs::rename(&file, data.join(NAME))?;
-            Ok(Control { data: data.to_path_buf(), listener: UnixListener::from_std(listener)?, inode })
+            let listener = UnixListener::from_std(listener)?;
+            Ok(Control { data: data.to_path_buf(), about, listener, inode })
         })();
         if finished.is_err() {
             let _ = fs::remove_file(&file);
@@ -129,9 +166,13 @@ impl Control {
             let mut stream = tokio::io::BufReader::new(stream).take(8192);
             let mut line = String::new();
             if let Ok(Ok(_)) = tokio::time::timeout(PATIENCE, stream.read_line(&mut line)).await
-                && let Ok(wish) = serde_json::from_str(&line)
+                && let Ok(question) = serde_json::from_str(&line)
             {
-                return (wish, Asker(stream.into_inner().into_inner()));
+                let asker = Asker(stream.into_inner().into_inner());
+                match question {
+                    Question::HandOver(wish) => return (wish, asker),
+                    Question::Who => asker.tell(&Outcome::Serving(self.about.clone())).await,
+                }
             }
         }
     }
@@ -183,8 +224,11 @@ mod tests {
             })
         };
         assert!(asking(&folder).await.unwrap().unwrap_err().starts_with("no host that could be asked"));
-        let first = Control::bind(&folder).unwrap();
-        let control = Control::bind(&folder).unwrap();
+        assert_eq!(who(&folder), None);
+        let about =
+            Serving { pid: 1, address: SocketAddr::from(([127, 0, 0, 1], 80)), version: "1.0.0".to_owned() };
+        let first = Control::bind(&folder, about.clone()).unwrap();
+        let control = Control::bind(&folder, about.clone()).unwrap();
         drop(first);
         for (outcome, want) in [
             (Outcome::HandedOver(HandedOver { pid: 7, millis: 8 }), Ok(HandedOver { pid: 7, millis: 8 })),
@@ -193,11 +237,18 @@ mod tests {
                 Err("the host serves on, for the one that was to take its place cannot: no".to_owned()),
             ),
         ] {
+            let place = folder.clone();
+            let told = tokio::task::spawn_blocking(move || who(&place));
             let asked = asking(&folder);
             let (wish, asker) = control.next().await;
             assert_eq!((wish.program.as_deref(), wish.seconds), (Some(Path::new("/p")), 7));
             asker.tell(&outcome).await;
             assert_eq!(asked.await.unwrap(), want);
+            let serving = tokio::select! {
+                told = told => told.unwrap(),
+                _ = control.next() => None,
+            };
+            assert_eq!(serving.as_ref(), Some(&about));
         }
         drop(control);
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);

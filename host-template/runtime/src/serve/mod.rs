@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use self::control::{Asker, Control, Outcome, Wish};
-pub(crate) use self::control::{HandedOver, ask};
+use self::control::{Asker, Control, Outcome, Serving, Wish};
+pub(crate) use self::control::{HandedOver, ask, who};
 pub(crate) use self::inherit::{Inherited, take};
 use self::notify::Notify;
 use self::successor::{Predecessor, Successor};
@@ -65,6 +65,7 @@ pub(crate) async fn run(
 /// A host that could answer.
 struct Started {
     listener: TcpListener,
+    address: SocketAddr,
     /// The listening socket once more, for a successor.
     socket: OwnedFd,
     signals: Signals,
@@ -101,7 +102,7 @@ async fn start(
         start::enable_all(&hub).await;
     }
     tracing::info!("listening on http://{address}");
-    Ok(Started { listener, socket, signals, hub, app })
+    Ok(Started { listener, address, socket, signals, hub, app })
 }
 
 /// How a host's service ends.
@@ -113,7 +114,7 @@ enum End {
 }
 
 async fn serve(started: Started, predecessor: Option<Predecessor>, notify: Notify, grace: Duration) {
-    let Started { listener, socket, signals: Signals { mut ending, hangup }, hub, app } = started;
+    let Started { listener, address, socket, signals: Signals { mut ending, hangup }, hub, app } = started;
     let following = tokio::spawn(follow(hub.clone(), hangup, notify.clone()));
     let mut answering = tokio::spawn(connections::serve(listener, app, hub.stage.watch()));
     let alone = predecessor.is_none();
@@ -123,7 +124,8 @@ async fn serve(started: Started, predecessor: Option<Predecessor>, notify: Notif
     }
     notify.tell("READY=1");
     let queue = tokio::spawn(runs::work(hub.clone(), alone));
-    let end = asked(&hub, &mut ending, &socket, &notify).await;
+    let about = Serving { pid: std::process::id(), address, version: hub.version.clone() };
+    let end = asked(&hub, about, &mut ending, &socket, &notify).await;
     drop(socket);
     let name = match end {
         End::Asked(name) => {
@@ -167,8 +169,8 @@ async fn serve(started: Started, predecessor: Option<Predecessor>, notify: Notif
 }
 
 /// Waits until the host is asked to end, or another one has become ready to take its place.
-async fn asked(hub: &Hub, ending: &mut Ending, socket: &OwnedFd, notify: &Notify) -> End {
-    let control = match Control::bind(&hub.data) {
+async fn asked(hub: &Hub, about: Serving, ending: &mut Ending, socket: &OwnedFd, notify: &Notify) -> End {
+    let control = match Control::bind(&hub.data, about) {
         Ok(control) => control,
         Err(error) => {
             tracing::warn!(
@@ -218,7 +220,7 @@ fn millis(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
-fn cannot_listen(address: SocketAddr, error: &io::Error) -> Fault {
+pub(crate) fn cannot_listen(address: SocketAddr, error: &io::Error) -> Fault {
     let other = SocketAddr::new(address.ip(), address.port().checked_add(1).unwrap_or(8001));
     match error.kind() {
         io::ErrorKind::AddrInUse => Fault::machine(

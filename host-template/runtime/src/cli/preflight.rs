@@ -1,0 +1,58 @@
+//! `preflight`: prints what stands in the way of this release, for people or as JSON.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::{print_json, runtime};
+use crate::fault::Fault;
+use crate::platform::Platform;
+use crate::preflight::{self, Asked, Report};
+use crate::settings::{address, process_env};
+
+#[derive(Args)]
+pub(super) struct Preflight {
+    /// The data folder of the service
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// The address that the service will listen on
+    #[arg(long, value_parser = address)]
+    listen: Option<SocketAddr>,
+    /// The program of the release in use [default: that of `current`]
+    #[arg(long, value_name = "FILE")]
+    since: Option<PathBuf>,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs it; the exit code says whether anything stands in the way.
+pub(super) fn run(platform: &Platform, asked: Preflight) -> Result<ExitCode, Fault> {
+    let Preflight { data, listen, since, json } = asked;
+    let runtime = runtime()?;
+    let report = runtime.block_on(preflight::run(platform, &Asked { data, listen, since }, &process_env));
+    if json {
+        print_json(&report);
+    } else {
+        let _ = io::stdout().write_all(text(&report).as_bytes());
+    }
+    Ok(ExitCode::from(report.exit()))
+}
+
+fn text(report: &Report) -> String {
+    let mut out = format!("hub-platform {}\n", report.version);
+    for migration in &report.changes.migrations {
+        let whose = migration.plugin.as_deref().unwrap_or("the platform");
+        out += &format!("migration of {whose}: {}\n", migration.name);
+    }
+    for (kind, findings) in [("warning", &report.warnings), ("error", &report.errors)] {
+        for finding in findings {
+            out += &format!("{kind}: {}\n  help: {}\n", finding.what, finding.help);
+        }
+    }
+    out += if report.ok { "nothing stands in its way\n" } else { "it cannot take over as it is\n" };
+    out
+}

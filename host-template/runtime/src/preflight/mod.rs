@@ -1,0 +1,330 @@
+//! `preflight`: whether this release could take the place of the one in use, found out beside it. Nothing is changed.
+
+mod trial;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+pub(crate) use self::trial::Pending;
+use self::trial::Tried;
+use crate::discover::customer_plugins;
+use crate::drivers::{self, Import, Importable, plain};
+use crate::env_file;
+use crate::fault::Fault;
+use crate::overrides::Chains;
+use crate::platform::Platform;
+use crate::registry::{Origin, Plugin};
+use crate::serve;
+use crate::settings::{self, Env, reason};
+use crate::start;
+use crate::web::Web;
+
+/// How long the release in use may take to tell of its plugins.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What is asked.
+pub(crate) struct Asked {
+    /// The data folder, where another one than the environment's is meant.
+    pub(crate) data: Option<PathBuf>,
+    /// The address that the service will listen on.
+    pub(crate) listen: Option<SocketAddr>,
+    /// The program of the release in use; that of `current` where none is named.
+    pub(crate) since: Option<PathBuf>,
+}
+
+/// What stands in the way, or is worth knowing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Finding {
+    pub(crate) what: String,
+    pub(crate) help: String,
+    /// Whether a plugin is to blame, and not the machine.
+    #[serde(skip)]
+    of_plugin: bool,
+}
+
+impl Finding {
+    fn machine(what: impl Into<String>, help: impl Into<String>) -> Finding {
+        Finding { what: what.into(), help: help.into(), of_plugin: false }
+    }
+
+    fn plugin(what: impl Into<String>, help: impl Into<String>) -> Finding {
+        Finding { of_plugin: true, ..Finding::machine(what, help) }
+    }
+}
+
+impl From<Fault> for Finding {
+    fn from(fault: Fault) -> Finding {
+        Finding { of_plugin: fault.exit() == 1, ..Finding::machine(fault.what(), fault.how()) }
+    }
+}
+
+/// All of it.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Report {
+    pub(crate) ok: bool,
+    /// Of this release.
+    pub(crate) version: String,
+    /// What would go wrong that does not go wrong now.
+    pub(crate) errors: Vec<Finding>,
+    /// What would be as wrong as before, or is worth knowing.
+    pub(crate) warnings: Vec<Finding>,
+    pub(crate) changes: Changes,
+}
+
+/// What this release would change.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Changes {
+    /// Migrations that have not run here.
+    pub(crate) migrations: Vec<Pending>,
+    /// Bytes of the copy of the database on which they were tried.
+    pub(crate) copied_bytes: Option<u64>,
+}
+
+impl Report {
+    /// 0 where nothing stands in the way, 1 where a plugin does, 3 where the machine does.
+    pub(crate) fn exit(&self) -> u8 {
+        match self.errors.iter().any(|error| !error.of_plugin) {
+            true => 3,
+            false => u8::from(!self.errors.is_empty()),
+        }
+    }
+
+    fn take<T>(&mut self, result: Result<T, Fault>) -> Option<T> {
+        result.map_err(|fault| self.errors.push(fault.into())).ok()
+    }
+}
+
+/// Looks at everything that a start looks at.
+pub(crate) async fn run(platform: &Platform, asked: &Asked, env: Env<'_>) -> Report {
+    let mut report = Report::default();
+    look(platform, asked, env, &mut report).await;
+    report.ok = report.errors.is_empty();
+    report
+}
+
+async fn look(platform: &Platform, asked: &Asked, outer: Env<'_>, report: &mut Report) {
+    let Some(plan) = report.take(platform.plan()) else { return };
+    report.version = plan.version.clone();
+    let data = asked.data.clone().or_else(|| settings::existing_data_dir(outer)).filter(|data| data.is_dir());
+    let Some(data) = data else {
+        let shown = asked.data.as_ref().map_or(String::new(), |data| format!(" {}", data.display()));
+        let how = "name the one that the service has: preflight --data DIR, or DATA_DIR";
+        report.errors.push(Finding::machine(format!("there is no data folder{shown}"), how));
+        return;
+    };
+    report.take(settings::usable(&data));
+    let file = data.join(".env");
+    let variables = env_file::read(&file).unwrap_or_else(|e| {
+        let how = "make it readable for the user that runs this command";
+        report.errors.push(Finding::machine(format!("cannot read {}: {}", file.display(), reason(&e)), how));
+        BTreeMap::new()
+    });
+    let shown = data.display().to_string();
+    // The service has these, whatever the shell has that this runs in.
+    let env = |name: &str| match name {
+        "DATA_DIR" => Some(shown.clone()),
+        _ => variables.get(name).cloned().filter(|value| !value.is_empty()).or_else(|| outer(name)),
+    };
+    report.take(settings::run_limits(&env));
+    address(asked.listen, &data, &env, report);
+    let Some(install) = report.take(settings::install_dir(outer)) else { return };
+    report.take(Web::open(install.join("web"), false));
+    if let (_, Some(trouble)) = Chains::read(&install) {
+        report.errors.push(Finding::machine(format!("no overrides: {trouble}"), "unpack the release again"));
+    }
+
+    let mut plugins = start::of_build(plan.plugins, &platform.gather(false), &env);
+    for plugin in &mut plugins {
+        plugin.root = install.join("plugins").join(plugin.name());
+    }
+    let tried = match settings::database(env("DATABASE_URL").as_deref(), &data) {
+        Ok(database) => {
+            let folders =
+                plugins.iter().filter_map(|plugin| Some((plugin.name().to_owned(), plugin.migrations()?)));
+            trial::run(&database, &data, &folders.collect::<Vec<_>>()).await
+        }
+        Err(fault) => Tried { errors: vec![fault.into()], ..Tried::default() },
+    };
+    report.changes = Changes { migrations: tried.pending, copied_bytes: tried.copied };
+    report.errors.extend(tried.errors);
+    report.warnings.extend(tried.warnings);
+
+    let of_build: Vec<Arc<Plugin>> = plugins.iter().cloned().map(Arc::new).collect();
+    plugins.extend(customer_plugins(&data, &of_build));
+    let old = Release::in_use(asked.since.as_deref(), &install, &data, &variables);
+    let before = match &old {
+        Some(old) => old.ask::<Vec<Known>>(&["plugins", "list", "--json"]).await,
+        None => None,
+    };
+    for plugin in &plugins {
+        compare(plugin, before.as_deref(), tried.used.contains(plugin.name()), report);
+    }
+    for slug in &tried.used {
+        if !plugins.iter().any(|plugin| plugin.name() == slug) {
+            report.warnings.push(Finding::plugin(
+                format!("vertical plugin `{slug}` is on for somebody, and this release does not have it"),
+                "take a build with it, or tell those who use it",
+            ));
+        }
+    }
+    installed_drivers(&install, &data, old.as_ref(), report).await;
+}
+
+/// Whether the address is free, or the host's that runs now.
+fn address(listen: Option<SocketAddr>, data: &Path, env: Env<'_>, report: &mut Report) {
+    let serving = serve::who(data);
+    let listen = match (listen, env("LISTEN").map(|text| (settings::address(&text), text))) {
+        (Some(listen), _) | (None, Some((Ok(listen), _))) => listen,
+        (None, Some((Err(how), text))) => {
+            let what = format!("LISTEN is `{}`, which is no address to listen on", text.escape_debug());
+            report.errors.push(Finding::machine(what, how));
+            return;
+        }
+        (None, None) => match &serving {
+            Some(_) => return,
+            None => SocketAddr::from(settings::LISTEN),
+        },
+    };
+    let same = |other: SocketAddr| {
+        let alike = other.ip() == listen.ip() || other.ip().is_unspecified() || listen.ip().is_unspecified();
+        alike && other.port() == listen.port()
+    };
+    match TcpListener::bind(listen) {
+        Ok(_) => {}
+        Err(e) if e.kind() == io::ErrorKind::AddrInUse && serving.is_some_and(|host| same(host.address)) => {}
+        Err(e) => report.errors.push(serve::cannot_listen(listen, &e).into()),
+    }
+}
+
+/// A plugin as the release in use lists it.
+#[derive(Deserialize)]
+struct Known {
+    name: String,
+    #[serde(default)]
+    errors: BTreeSet<String>,
+    /// What it lacks is among them.
+    #[serde(default)]
+    warnings: BTreeSet<String>,
+}
+
+/// What is wrong with a plugin: an error only where it was not before. Where nothing is known of before, it is none: a
+/// plugin does not keep a host from starting.
+fn compare(plugin: &Plugin, before: Option<&[Known]>, used: bool, report: &mut Report) {
+    if plugin.shadowed {
+        return;
+    }
+    let known = before.and_then(|all| all.iter().find(|known| known.name == plugin.name()));
+    let name = plugin.name();
+    for error in &plugin.errors {
+        let new = before.is_some() && known.is_none_or(|known| !known.errors.contains(error));
+        let finding = Finding::plugin(
+            format!("vertical plugin `{name}` would be invalid: {error}"),
+            match plugin.origin {
+                Origin::Install => "take another build of the platform".to_owned(),
+                Origin::Data => format!("mend {}", plugin.root.join("plugin.yaml").display()),
+            },
+        );
+        if new { report.errors.push(finding) } else { report.warnings.push(finding) }
+    }
+    for text in &plugin.unset {
+        let new = before.is_some() && known.is_none_or(|known| !known.warnings.contains(text));
+        let finding = Finding::plugin(
+            format!("vertical plugin `{name}` would not be configured: {text}"),
+            "add it to .env in the data folder",
+        );
+        if new && used { report.errors.push(finding) } else { report.warnings.push(finding) }
+    }
+}
+
+/// The release in use, which is asked with the service's own variables.
+struct Release<'a> {
+    program: PathBuf,
+    data: &'a Path,
+    variables: &'a BTreeMap<String, String>,
+}
+
+impl<'a> Release<'a> {
+    fn in_use(
+        named: Option<&Path>,
+        install: &Path,
+        data: &'a Path,
+        variables: &'a BTreeMap<String, String>,
+    ) -> Option<Release<'a>> {
+        // <root>/releases/<version>
+        let current = || Some(install.parent()?.parent()?.join("current/bin/hub-platform"));
+        let program = named.map(Path::to_path_buf).or_else(current).filter(|program| program.is_file())?;
+        Some(Release { program, data, variables })
+    }
+
+    /// What it says to a command that prints JSON; none where it does not.
+    async fn ask<T: DeserializeOwned>(&self, arguments: &[&str]) -> Option<T> {
+        let mut command = tokio::process::Command::new(&self.program);
+        command.args(arguments).envs(self.variables).env("DATA_DIR", self.data);
+        // Its own release, not the one that is looked at.
+        command.env_remove("INSTALL_DIR").kill_on_drop(true);
+        command.stdin(Stdio::null()).stderr(Stdio::null());
+        let output = tokio::time::timeout(PATIENCE, command.output()).await.ok()?.ok()?;
+        serde_json::from_slice(&output.stdout).ok()
+    }
+}
+
+/// Whether the drivers that are installed still do what they are for.
+async fn installed_drivers(install: &Path, data: &Path, old: Option<&Release<'_>>, report: &mut Report) {
+    #[derive(Deserialize)]
+    struct Row {
+        alias: String,
+        package: String,
+        version: Option<String>,
+    }
+    let aliases = match drivers::read(install) {
+        Ok(aliases) => aliases,
+        Err(trouble) => {
+            report
+                .errors
+                .push(Finding::machine(format!("no drivers: {trouble}"), "unpack the release again"));
+            return;
+        }
+    };
+    let installed: BTreeSet<&str> = aliases
+        .iter()
+        .map(|alias| alias.package.as_str())
+        .filter(|package| drivers::version(data, package).is_some())
+        .collect();
+    if !installed.is_empty() {
+        let packages: Vec<&str> = installed.into_iter().collect();
+        for (package, import) in &*Importable::default().all(data, &packages).await {
+            let why = match import {
+                Import::Works => continue,
+                Import::Missing => "there is no such module",
+                Import::Fails(why) => why,
+            };
+            report.warnings.push(Finding::machine(
+                format!("the driver {package} is installed and cannot be imported: {why}"),
+                "install it again once this release is in use: hub-platform drivers install",
+            ));
+        }
+    }
+    let rows = match old {
+        Some(old) => old.ask::<Vec<Row>>(&["drivers", "list", "--json"]).await.unwrap_or_default(),
+        None => Vec::new(),
+    };
+    let gone = |row: &Row| {
+        row.version.is_some()
+            && row.alias != drivers::DBT
+            && !aliases.iter().any(|alias| plain(&alias.package) == plain(&row.package))
+    };
+    for row in rows.iter().filter(|row| gone(row)) {
+        report.warnings.push(Finding::machine(
+            format!("the driver {} is installed, and this release knows no `{}`", row.package, row.alias),
+            "its connector is no longer offered",
+        ));
+    }
+}

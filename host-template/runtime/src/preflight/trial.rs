@@ -1,0 +1,234 @@
+//! The migrations of this release, tried without a trace: on a copy of a SQLite file, or in a transaction of PostgreSQL
+//! that is rolled back.
+
+use std::collections::BTreeSet;
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::statvfs;
+use serde::{Deserialize, Serialize};
+
+use super::Finding;
+use crate::api;
+use crate::args;
+use crate::db::migrate::{self, Migration, Owner};
+use crate::db::schema::Schema;
+use crate::db::{AssertSqlSafe, Db, Error, Tx};
+use crate::settings::{self, Database, reason};
+
+/// What a copy needs besides the size of the file: what the migrations write, at the least.
+const SPARE: u64 = 16 << 20;
+/// How long a table's lock is waited for on PostgreSQL, where a host is at work meanwhile.
+const LOCK: &str = "SET LOCAL lock_timeout = '5s'";
+
+/// A migration that this release would run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Pending {
+    /// Slug of the plugin; none where it is the platform's.
+    pub(crate) plugin: Option<String>,
+    /// Name of its file.
+    pub(crate) name: String,
+}
+
+/// What came of it.
+#[derive(Default)]
+pub(super) struct Tried {
+    pub(super) pending: Vec<Pending>,
+    /// Bytes of the copy.
+    pub(super) copied: Option<u64>,
+    /// Plugins that are on for somebody.
+    pub(super) used: BTreeSet<String>,
+    pub(super) errors: Vec<Finding>,
+    pub(super) warnings: Vec<Finding>,
+}
+
+/// Tries the platform's migrations, and those of each plugin (its slug and the folder) that has run any here.
+pub(super) async fn run(database: &Database, data: &Path, plugins: &[(String, PathBuf)]) -> Tried {
+    let mut tried = Tried::default();
+    let done = match database {
+        Database::Sqlite(file) => on_copy(file, data, plugins, &mut tried).await,
+        Database::Postgres(url) => match Db::open_postgres(url).await {
+            Ok(db) => {
+                on(&db, plugins, &mut tried).await.map_err(|e| unusable(&settings::without_password(url), &e))
+            }
+            Err(e) => Err(unusable(&settings::without_password(url), &e)),
+        },
+    };
+    tried.errors.extend(done.err());
+    tried
+}
+
+fn unusable(shown: &str, error: &Error) -> Finding {
+    Finding::machine(
+        format!("cannot use the database {shown}: {error}"),
+        "see that it answers, that DATABASE_URL names it, and that its user may create tables",
+    )
+}
+
+async fn on_copy(
+    file: &Path,
+    data: &Path,
+    plugins: &[(String, PathBuf)],
+    tried: &mut Tried,
+) -> Result<(), Finding> {
+    let no_database = |e: Error| unusable(&file.display().to_string(), &e);
+    if !file.exists() {
+        // A start makes it.
+        let db = Db::open_memory().await.map_err(no_database)?;
+        return on(&db, plugins, tried).await.map_err(no_database);
+    }
+    let source = Db::open_existing(file).await.map_err(no_database)?;
+    let copied = copy(&source, data, tried).await;
+    source.close().await;
+    let copy = copied?;
+    let db = Db::open_copy(&copy.0).await.map_err(no_database)?;
+    let done = on(&db, plugins, tried).await.map_err(no_database);
+    db.close().await;
+    done
+}
+
+/// A copy that goes with the value.
+struct Copy(PathBuf);
+
+impl Drop for Copy {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+        let mut journal = self.0.clone().into_os_string();
+        journal.push("-journal");
+        let _ = fs::remove_file(journal);
+    }
+}
+
+/// Copies what is committed, while a host works on it: into the data folder, else where temporary files go.
+async fn copy(source: &Db, data: &Path, tried: &mut Tried) -> Result<Copy, Finding> {
+    let cannot = |e: &dyn std::fmt::Display| {
+        Finding::machine(
+            format!("cannot copy the database to try the migrations on: {e}"),
+            "see that its file can be read to its end (`PRAGMA integrity_check`), and that the data folder is writable",
+        )
+    };
+    let sql = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()";
+    let size: u64 = source.value(sql, args![]).await.map_err(|e| cannot(&e))?;
+    let needed = size + size / 5 + SPARE;
+    let places = [data.to_path_buf(), std::env::temp_dir()];
+    let free = |place: &PathBuf| statvfs(place).map_or(0, |fs| fs.f_bavail.saturating_mul(fs.f_frsize));
+    let Some(place) = places.iter().find(|place| free(place) >= needed) else {
+        let free: Vec<String> =
+            places.iter().map(|place| format!("{} in {}", mega(free(place)), place.display())).collect();
+        return Err(Finding::machine(
+            format!(
+                "there is no room for a copy of the database to try the migrations on: it takes {}, and {} are free",
+                mega(needed),
+                free.join(" and ")
+            ),
+            "make room there, or name another folder in TMPDIR",
+        ));
+    };
+    let copy = Copy(place.join(format!(".preflight-{}.db", std::process::id())));
+    // Made first, for nobody else to read: passwords are in it, as hashes.
+    let made = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&copy.0);
+    made.map_err(|e: io::Error| cannot(&reason(&e)))?;
+    let to = copy.0.to_string_lossy().into_owned();
+    source.execute("VACUUM INTO $1", args![to]).await.map_err(|e| cannot(&e))?;
+    tried.copied = Some(size);
+    Ok(copy)
+}
+
+fn mega(bytes: u64) -> String {
+    format!("{} MB", bytes.div_ceil(1_000_000))
+}
+
+/// All of it in one transaction, which is rolled back.
+async fn on(db: &Db, plugins: &[(String, PathBuf)], tried: &mut Tried) -> Result<(), Error> {
+    let mut tx = db.begin().await?;
+    if let Tx::Postgres(_) = tx {
+        tx.execute(LOCK, args![]).await?;
+    }
+    migrate::prepare_in(&mut tx).await?;
+    if one(&mut tx, Owner::Platform, &api::migrations(db), tried).await? {
+        let begun = names(&mut tx, "SELECT DISTINCT plugin AS name FROM hub_plugin_migrations").await?;
+        for (slug, folder) in plugins.iter().filter(|(slug, _)| begun.contains(slug)) {
+            match migrate::read_folder(folder) {
+                Ok(migrations) => {
+                    one(&mut tx, Owner::Plugin(slug), &migrations, tried).await?;
+                }
+                Err(error) => tried.errors.push(of_plugin(slug, &error)),
+            }
+        }
+        tried.used =
+            names(&mut tx, "SELECT DISTINCT plugin AS name FROM hub_org_plugins WHERE state <> 'disabled'")
+                .await?;
+    }
+    tx.rollback().await
+}
+
+async fn names(tx: &mut Tx, sql: &'static str) -> Result<BTreeSet<String>, Error> {
+    #[derive(Deserialize)]
+    struct Row {
+        name: String,
+    }
+    Ok(tx.all::<Row>(AssertSqlSafe(sql), args![]).await?.into_iter().map(|row| row.name).collect())
+}
+
+/// One owner's; gives whether they can run. What they did stays in the transaction then.
+async fn one(
+    tx: &mut Tx,
+    owner: Owner<'_>,
+    migrations: &[Migration],
+    tried: &mut Tried,
+) -> Result<bool, Error> {
+    let slug = match owner {
+        Owner::Platform => None,
+        Owner::Plugin(slug) => Some(slug.to_owned()),
+    };
+    let wrong = |error: &str| match &slug {
+        Some(slug) => of_plugin(slug, error),
+        None => Finding::machine(
+            format!("this release cannot bring the database up to date: {error}"),
+            "run the release that this database belongs to, or restore a copy of it",
+        ),
+    };
+    let pending = match migrate::pending(tx, owner, migrations).await {
+        Ok(pending) => pending,
+        Err(error) => {
+            tried.errors.push(wrong(&error));
+            return Ok(false);
+        }
+    };
+    let fresh = migrations.len() == pending.len();
+    let names =
+        pending.iter().map(|migration| Pending { plugin: slug.clone(), name: migration.name.clone() });
+    tried.pending.extend(names);
+    if pending.is_empty() {
+        return Ok(true);
+    }
+    let before = Schema::read(tx).await?;
+    tx.execute("SAVEPOINT preflight", args![]).await?;
+    if let Err(error) = migrate::run_in(tx, owner, migrations).await {
+        tx.execute("ROLLBACK TO SAVEPOINT preflight", args![]).await?;
+        tried.errors.push(wrong(&error));
+        return Ok(false);
+    }
+    tx.execute("RELEASE SAVEPOINT preflight", args![]).await?;
+    if !fresh {
+        let taken = before.taken_away(&Schema::read(tx).await?);
+        tried.warnings.extend(taken.into_iter().map(|text| {
+            let whose =
+                slug.as_ref().map_or("the platform".to_owned(), |slug| format!("vertical plugin `{slug}`"));
+            Finding::machine(
+                format!("a migration of {whose} takes away what the release before needs: {text}"),
+                "a rollback will not do: keep a copy of the database",
+            )
+        }));
+    }
+    Ok(true)
+}
+
+fn of_plugin(slug: &str, error: &str) -> Finding {
+    Finding::plugin(
+        format!("vertical plugin `{slug}` would be invalid: {error}"),
+        "take a build of the platform whose migrations fit this database",
+    )
+}
