@@ -177,6 +177,25 @@ fn the_page_and_its_files() {
     let head = host.ask("HEAD", "/assets/app-1a2b.js", &[], "");
     assert_eq!((head.status, head.header("content-length"), head.text.as_str()), (200, "12", ""));
 
+    let etag = plain.header("etag").to_owned();
+    let part = |headers: &[(&str, &str)]| {
+        let answer = host.ask("GET", "/assets/app-1a2b.js", headers, "");
+        (answer.status, answer.header("content-range").to_owned(), answer.text)
+    };
+    assert_eq!(part(&[("range", "bytes=4-6")]), (206, "bytes 4-6/12".to_owned(), "app".to_owned()));
+    assert_eq!(part(&[("range", "bytes=4-"), ("if-range", &etag)]).0, 206);
+    assert_eq!(part(&[("range", "bytes=4-"), ("if-range", "\"another\"")]).2, "let app = 1;");
+    assert_eq!(part(&[("range", "bytes=12-")]), (416, "bytes */12".to_owned(), String::new()));
+    assert_eq!(part(&[("range", "bytes=4-6"), ("if-none-match", &etag)]).0, 304);
+    let compressed = part(&[("range", "bytes=-2"), ("accept-encoding", "gzip")]);
+    assert_eq!(
+        compressed,
+        (206, "bytes 5-6/7".to_owned(), "ip".to_owned()),
+        "of what is sent, which is compressed"
+    );
+    let head = host.ask("HEAD", "/assets/app-1a2b.js", &[("range", "bytes=4-6")], "");
+    assert_eq!((head.status, head.header("accept-ranges")), (200, "bytes"));
+
     for path in
         ["/assets/gone-1.js", "/favicon.ico", "/../data/hub.db", "/assets/%2e%2e/%2e%2e/data/hub.db", "/%00"]
     {

@@ -116,7 +116,7 @@ enum End {
 async fn serve(started: Started, predecessor: Option<Predecessor>, notify: Notify, grace: Duration) {
     let Started { listener, address, socket, signals: Signals { mut ending, hangup }, hub, app } = started;
     let following = tokio::spawn(follow(hub.clone(), hangup, notify.clone()));
-    let mut answering = tokio::spawn(connections::serve(listener, app, hub.stage.watch()));
+    let mut answering = tokio::spawn(connections::serve(listener, app, hub.stage.watch(), connections::HEAD));
     let alone = predecessor.is_none();
     if let Some(predecessor) = predecessor {
         // Its runs stay its own, and it takes no more of them from here on.

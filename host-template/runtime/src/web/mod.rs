@@ -3,12 +3,13 @@
 pub(crate) mod dev;
 pub(crate) mod headers;
 mod negotiate;
+mod range;
 mod site;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -16,6 +17,7 @@ use axum::response::{IntoResponse, Response};
 use crate::fault::Fault;
 use crate::problem::Problem;
 use headers::accepts_html;
+use range::Part;
 use site::{Asset, Site, Variant};
 
 /// Where the page's files come from.
@@ -80,7 +82,7 @@ pub(crate) fn answer(web: &Web, request: &Request) -> Response {
             .or_else(|| if is_navigation(&path, request.headers()) { web.find("index.html") } else { None })
     });
     match found {
-        Some(asset) => send(&asset, request.headers()),
+        Some(asset) => send(&asset, request),
         None => {
             let mut response = Problem::not_found(format!("there is no {path}")).into_response();
             headers::secure(response.headers_mut(), false);
@@ -102,24 +104,42 @@ fn is_navigation(path: &str, headers: &HeaderMap) -> bool {
     }
 }
 
-/// The form of the file that the caller takes, or that they have it already.
-fn send(asset: &Asset, request: &HeaderMap) -> Response {
-    let variant: &Variant = negotiate::choose(asset, request);
-    let mut response = if headers::has_already(request, &variant.etag) {
-        let mut response = StatusCode::NOT_MODIFIED.into_response();
-        response.headers_mut().insert(header::ETAG, variant.etag.clone());
-        response
+/// The form of the file that the caller takes, the part of it that they want, or that they have it already.
+fn send(asset: &Asset, request: &Request) -> Response {
+    let variant: &Variant = negotiate::choose(asset, request.headers());
+    let length = variant.body.len();
+    let part = match *request.method() {
+        Method::GET => range::wanted(request.headers(), &variant.etag, length),
+        _ => Part::Whole,
+    };
+    let mut response = if headers::has_already(request.headers(), &variant.etag) {
+        StatusCode::NOT_MODIFIED.into_response()
     } else {
-        let mut response = Response::new(Body::from(variant.body.clone()));
+        let (status, body, range) = match part {
+            Part::Whole => (StatusCode::OK, variant.body.clone(), None),
+            Part::Bytes(bytes) => {
+                let told = format!("bytes {}-{}/{length}", bytes.start, bytes.end - 1);
+                (StatusCode::PARTIAL_CONTENT, variant.body.slice(bytes), Some(told))
+            }
+            Part::Beyond => {
+                (StatusCode::RANGE_NOT_SATISFIABLE, Bytes::new(), Some(format!("bytes */{length}")))
+            }
+        };
+        let mut response = Response::new(Body::from(body));
+        *response.status_mut() = status;
         let headers = response.headers_mut();
-        headers.insert(header::ETAG, variant.etag.clone());
         headers.insert(header::CONTENT_TYPE, asset.media_type.clone());
         if let Some(encoding) = variant.encoding {
             headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
         }
+        if let Some(Ok(range)) = range.map(HeaderValue::try_from) {
+            headers.insert(header::CONTENT_RANGE, range);
+        }
         response
     };
     let headers = response.headers_mut();
+    headers.insert(header::ETAG, variant.etag.clone());
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(asset.caching));
     if asset.variants() > 1 {
         headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
