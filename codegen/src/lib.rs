@@ -4,6 +4,7 @@
 
 pub mod bundle;
 pub mod cargo;
+pub mod chart;
 pub mod compile;
 pub mod dbt;
 pub mod digest;
@@ -11,6 +12,7 @@ pub mod docs;
 pub mod explain;
 pub mod failure;
 pub mod generate;
+pub mod image;
 pub mod inventory;
 pub mod links;
 pub mod load;

@@ -13,6 +13,7 @@ pub mod keys;
 pub mod manifest;
 mod problem;
 mod remove;
+pub mod unit;
 
 pub use install::Install;
 pub use keys::Trusted;

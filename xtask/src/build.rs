@@ -1,15 +1,16 @@
 //! `cargo xtask build-platform`: the whole line, from plugin folders to one tarball.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use hub_codegen::compile::Profile;
 use hub_codegen::digest::FileCache;
-use hub_codegen::failure::Failure;
+use hub_codegen::failure::{Failure, Machine};
 use hub_codegen::inventory::lock::{HubLock, NAME};
 use hub_codegen::inventory::{self, planned};
 use hub_codegen::pack::{Packed, Sign};
-use hub_codegen::pipeline::{BuildOptions, Progress, Repo, build, pack};
+use hub_codegen::pipeline::{BuildOptions, Front, Progress, Repo, build, pack};
 use hub_codegen::sign::Signer;
+use hub_codegen::{chart, image};
 
 use crate::Outcome;
 use crate::check::plan;
@@ -76,6 +77,10 @@ pub fn run_signed(args: &BuildArgs, sign: Option<&dyn Sign>, mut report: Report)
         Ok(packed) => packed,
         Err(machine) => return report.machine(&machine),
     };
+    let also = match also(&repo, &front, &packed, args, &out, &display) {
+        Ok(also) => also,
+        Err(machine) => return report.machine(&machine),
+    };
     // The cache only saves time: where it cannot be written, files are hashed again.
     let _ = cache.save();
     // Last of all: a build that fails leaves the lock as it was.
@@ -85,7 +90,39 @@ pub fn run_signed(args: &BuildArgs, sign: Option<&dyn Sign>, mut report: Report)
     };
     report.changes(&changes);
     report.artifact(&packed.path, &packed.sha256);
-    report.finish(&summary(&packed))
+    let mut told = summary(&packed);
+    for (kind, made) in &also {
+        report.also(kind, made);
+        told.push_str(&format!("\n{}", summary(made)));
+    }
+    report.finish(&told)
+}
+
+/// What the command line asks for beside the tarball.
+fn also(
+    repo: &Repo,
+    front: &Front,
+    packed: &Packed,
+    args: &BuildArgs,
+    out: &Path,
+    progress: &dyn Progress,
+) -> Result<Vec<(&'static str, Packed)>, Machine> {
+    let plan = &front.resolved.plan.host;
+    let mut made = Vec::new();
+    if args.image {
+        progress.begin("image");
+        // Said by whoever builds: a tarball of the sources has no commit, and is to give the same image.
+        let revision = std::env::var("HUB_REVISION").ok().filter(|text| !text.is_empty());
+        let job =
+            image::Job { tarball: &packed.path, version: &plan.version, revision: revision.as_deref(), out };
+        let image = image::write(&job);
+        progress.end("image", if image.is_ok() { "" } else { "failed" });
+        made.push(("image", image?));
+    }
+    if args.chart {
+        made.push(("chart", chart::write(&chart::Job { repo: &repo.root, plan, out })?));
+    }
+    Ok(made)
 }
 
 /// Ends the command with what stopped a stage.

@@ -92,6 +92,12 @@ pub struct BuildArgs {
     /// Lock to compare the build with and to update [default: hub.lock; none with --plugins]
     #[arg(long, value_name = "FILE")]
     pub lock: Option<PathBuf>,
+    /// Make a container image of the release too, as an OCI layout
+    #[arg(long)]
+    pub image: bool,
+    /// Make a Helm chart of the release too
+    #[arg(long)]
+    pub chart: bool,
     /// Leave plugins with errors out and record their errors in the release
     #[arg(long)]
     pub keep_going: bool,

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use hub_codegen::failure::{Finding, Machine};
 use hub_codegen::inventory::Change;
+use hub_codegen::pack::Packed;
 use hub_codegen::report::{
-    Counts, Finished, Style, Trouble, diagnostic_line, finished_line, human, machine, machine_line, more,
-    sarif, usage_line,
+    Also, Counts, Finished, Style, Trouble, diagnostic_line, finished_line, human, machine, machine_line,
+    more, sarif, usage_line,
 };
 use hub_manifest::diagnostic::Level;
 
@@ -20,6 +21,7 @@ pub struct Report {
     deny_warnings: bool,
     findings: Vec<Finding>,
     artifact: Option<(PathBuf, String)>,
+    also: Vec<Also>,
     style: Style,
 }
 
@@ -33,6 +35,7 @@ impl Report {
             deny_warnings: args.deny_warnings,
             findings: Vec::new(),
             artifact: None,
+            also: Vec::new(),
             style,
         }
     }
@@ -82,6 +85,12 @@ impl Report {
         self.artifact = Some((path.to_path_buf(), sha256.to_string()));
     }
 
+    /// Names what was made of it besides.
+    pub fn also(&mut self, kind: &'static str, packed: &Packed) {
+        let path = std::path::absolute(&packed.path).unwrap_or_else(|_| packed.path.clone());
+        self.also.push(Also { kind, path, sha256: packed.sha256.clone() });
+    }
+
     /// Says everything, and `summary` last where there is no error.
     pub fn finish(self, summary: &str) -> Outcome {
         let counts = Counts::of(&self.findings);
@@ -99,6 +108,7 @@ impl Report {
                         warnings: counts.warnings,
                         artifact: path.as_deref(),
                         sha256: artifact.map(|(_, sha256)| sha256.as_str()),
+                        also: &self.also,
                     })
                 );
             }

@@ -28,6 +28,9 @@ struct Machine {
     postgres: bool,
     mariadb: bool,
     wrk: bool,
+    /// Programs that read what the build wrote.
+    containers: bool,
+    systemd: bool,
     browser: Option<PathBuf>,
 }
 
@@ -40,6 +43,8 @@ impl Machine {
             postgres: postgres(),
             mariadb: ["/usr/sbin/mariadbd", "/usr/bin/mariadbd"].iter().any(|path| Path::new(path).is_file()),
             wrk: answers("sh", &["-c", "command -v wrk"]),
+            containers: ["skopeo", "umoci"].iter().all(|program| answers(program, &["--version"])),
+            systemd: answers("systemd-analyze", &["--version"]),
             browser: browser(),
         }
     }
@@ -60,7 +65,7 @@ impl Machine {
         );
         need(
             self.python,
-            "the tests of the dbt projects and of the API's description",
+            "the tests of the dbt projects, of the API's description and of the Helm chart",
             "install Python 3 with venv (Debian: python3-venv)",
         );
         need(
@@ -74,6 +79,16 @@ impl Machine {
             "install MariaDB's server (Debian: mariadb-server)",
         );
         need(self.wrk, "a hand-over under the load of wrk", "install wrk (Debian: wrk)");
+        need(
+            self.containers,
+            "the container image, as other programs read it",
+            "install skopeo and umoci (Debian: skopeo, umoci)",
+        );
+        need(
+            self.systemd,
+            "the systemd unit, as systemd reads it",
+            "install systemd-analyze (Debian: systemd)",
+        );
         need(
             self.browser.is_some(),
             "the browser tests",
@@ -131,8 +146,8 @@ fn steps<'a>(repo: &'a Repo, machine: &'a Machine, long: bool) -> Vec<Step<'a>> 
         "tests of the web shell",
         Box::new(|| run_in(&repo.root, "npm", &["run", "--silent", "test"])),
     );
-    let own = ["test", "-p", "hub-manifest", "-p", "hub-codegen", "-p", "hub-fuzz", "-p", "xtask"];
-    add(true, "build stages", Box::new(move || cargo(repo, &own)));
+    add(machine.python, "Python environment with Helm", Box::new(|| python_environment(repo, &HELM)));
+    add(true, "build stages", Box::new(|| build_stages(repo, machine)));
     add(true, "bundle stage", Box::new(|| cargo(repo, &["test", "-p", "hub-bundle"])));
     add(true, "host", Box::new(|| host(repo, machine)));
     let plugins = ["--manifest-path", "plugins/Cargo.toml", "--workspace"];
@@ -158,6 +173,17 @@ fn steps<'a>(repo: &'a Repo, machine: &'a Machine, long: bool) -> Vec<Step<'a>> 
     );
     add(machine.npm, "end to end", Box::new(move || end_to_end(repo, machine, long)));
     steps
+}
+
+/// Tests of the build tool itself.
+fn build_stages(repo: &Repo, machine: &Machine) -> Result<(), String> {
+    let mut command = Command::new(cargo_program());
+    command.args(["test", "-p", "hub-manifest", "-p", "hub-codegen", "-p", "hub-fuzz", "-p", "xtask"]);
+    command.current_dir(&repo.root).env_remove("HUB_HELM");
+    if machine.python {
+        command.env("HUB_HELM", HELM.program(repo));
+    }
+    pass(command)
 }
 
 fn cargo(repo: &Repo, arguments: &[&str]) -> Result<(), String> {
@@ -254,6 +280,9 @@ const SCHEMATHESIS: Python = Python {
     program: "bin/schemathesis",
 };
 
+const HELM: Python =
+    Python { folder: "test/helm", requirements: "tests/helm/requirements.txt", program: "bin/helm" };
+
 impl Python {
     fn program(&self, repo: &Repo) -> OsString {
         repo.target.join(self.folder).join(self.program).into()
@@ -281,9 +310,10 @@ fn end_to_end(repo: &Repo, machine: &Machine, long: bool) -> Result<(), String> 
     let mut command = Command::new(cargo_program());
     command.args(["test", "-p", "hub-tests"]).current_dir(&repo.root);
     command.env("HUB_XTASK", std::env::current_exe().map_err(|error| error.to_string())?);
-    let set: [(&str, Option<OsString>); 4] = [
+    let set: [(&str, Option<OsString>); 5] = [
         ("HUB_BROWSER", machine.browser.as_ref().map(|path| path.into())),
         (LONG, long.then(|| "1".into())),
+        ("HUB_HELM", machine.python.then(|| HELM.program(repo))),
         ("HUB_DBT", machine.python.then(|| DBT.program(repo))),
         ("HUB_SCHEMATHESIS", machine.python.then(|| SCHEMATHESIS.program(repo))),
     ];

@@ -89,6 +89,8 @@ fn rebuild(args: &VerifyArgs, first: &Checked) -> Result<Outcome, Problem> {
         profile: Profile::Release,
         locked: true,
         lock: None,
+        image: false,
+        chart: false,
         keep_going: false,
         sign: None,
     };

@@ -48,7 +48,7 @@ fn part(text: &str, name: &str, by: &str) -> Option<String> {
 }
 
 /// Text as it stands in a cell of a table.
-fn cell(text: &str) -> String {
+pub(crate) fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace('\n', " ")
 }
 

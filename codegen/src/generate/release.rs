@@ -3,9 +3,13 @@
 use handlebars::Handlebars;
 use hub_manifest::grammar::PLATFORM_WORKSPACE;
 use hub_manifest::plan::Plan;
+use hub_release::unit::Unit;
 use serde_json::json;
 
 use super::Files;
+
+/// Path of the systemd unit in the release.
+const UNIT: &str = "systemd/hub-platform.service";
 
 /// A template that cannot be rendered: a mistake of the platform's own, not of a plugin.
 #[derive(Debug)]
@@ -29,6 +33,7 @@ impl std::error::Error for TemplateError {}
 pub fn release_files(plan: &Plan, templates: &Files) -> Result<Files, TemplateError> {
     let mut files = Files::new();
     files.insert("dbt/workspaces.json".to_string(), workspaces_json(plan));
+    files.insert(UNIT.to_string(), unit()?);
     let mut handlebars = Handlebars::new();
     handlebars.set_strict_mode(true);
     // Units and scripts are no HTML: the values that go in are a version and nothing else.
@@ -41,6 +46,12 @@ pub fn release_files(plan: &Plan, templates: &Files) -> Result<Files, TemplateEr
         files.insert(path.clone(), text);
     }
     Ok(files)
+}
+
+/// The unit of an installation in the default folders; `setup` writes the one of a real installation.
+fn unit() -> Result<String, TemplateError> {
+    let text = Unit::default().text();
+    text.map_err(|refused| TemplateError { path: UNIT.to_string(), cause: refused.to_string() })
 }
 
 /// The platform's own workspace first, then the plugins' in plugin order; paths start at the release's root.

@@ -13,7 +13,7 @@ const BLOCK: usize = 1 << 20;
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3];
 
 /// Compresses what is written to it into `inner`.
-pub(super) struct Gzip<W: Write> {
+pub(crate) struct Gzip<W: Write> {
     inner: W,
     workers: usize,
     /// Full blocks that wait for company.

@@ -7,6 +7,8 @@
 pub mod compare;
 mod gzip;
 mod list;
+mod place;
+mod tape;
 mod tarball;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,6 +27,11 @@ use crate::write::{Source, at, write_if_changed};
 
 pub use list::{Listed, ReleasePlugin};
 pub use tarball::{Entry, entries};
+
+pub(crate) use gzip::Gzip;
+pub(crate) use place::place;
+pub(crate) use tape::{Owner, ROOT, Tape};
+pub(crate) use tarball::Hashed;
 
 use list::Listing;
 use tarball::TarWriter;

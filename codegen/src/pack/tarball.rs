@@ -28,7 +28,7 @@ impl<W: Write> TarWriter<W> {
     /// Begins an archive in which everything lies below the folder `top`.
     pub fn new(inner: W, top: &str) -> io::Result<TarWriter<W>> {
         let workers = std::thread::available_parallelism().map_or(1, usize::from);
-        let hashed = Hashed { inner, hasher: Sha256::new(), size: 0 };
+        let hashed = Hashed::new(inner);
         let mut builder = Builder::new(Gzip::new(hashed, workers)?);
         // Sparse entries are an extension that not every reader knows.
         builder.sparse(false);
@@ -48,8 +48,8 @@ impl<W: Write> TarWriter<W> {
     pub fn finish(mut self, name: &str, bytes: Vec<u8>) -> io::Result<(u64, String)> {
         self.file(name, 0o644, &Source::Bytes(bytes))?;
         let mut hashed = self.builder.into_inner()?.finish()?;
-        hashed.inner.flush()?;
-        Ok((hashed.size, hex(&hashed.hasher.finalize())))
+        hashed.flush()?;
+        Ok(hashed.sum())
     }
 
     fn append(&mut self, path: &str, mode: u32, size: u64, data: impl Read) -> io::Result<String> {
@@ -86,7 +86,7 @@ impl<W: Write> Target for TarWriter<W> {
 }
 
 /// A header that says nothing of the machine: no owner, one time for all.
-fn header(kind: EntryType, mode: u32, size: u64) -> Header {
+pub(super) fn header(kind: EntryType, mode: u32, size: u64) -> Header {
     let mut header = Header::new_gnu();
     header.set_entry_type(kind);
     header.set_mode(mode);
@@ -98,10 +98,26 @@ fn header(kind: EntryType, mode: u32, size: u64) -> Header {
 }
 
 /// Counts and hashes what is written.
-struct Hashed<W: Write> {
+pub(crate) struct Hashed<W: Write> {
     inner: W,
     hasher: Sha256,
     size: u64,
+}
+
+impl<W: Write> Hashed<W> {
+    pub fn new(inner: W) -> Hashed<W> {
+        Hashed { inner, hasher: Sha256::new(), size: 0 }
+    }
+
+    /// Length and SHA-256 of what went through.
+    pub fn sum(self) -> (u64, String) {
+        (self.size, hex(&self.hasher.finalize()))
+    }
+
+    /// What it writes into, with length and SHA-256 of what went through.
+    pub fn into_parts(self) -> (W, u64, String) {
+        (self.inner, self.size, hex(&self.hasher.finalize()))
+    }
 }
 
 impl<W: Write> Write for Hashed<W> {

@@ -87,7 +87,7 @@ fn is_shipped(plugin: &HostPlugin, file: &str) -> bool {
         || (file.ends_with(".sql") && plugin.migrations.as_deref().is_some_and(below))
 }
 
-fn files_below(folder: &Path) -> io::Result<Vec<String>> {
+pub(crate) fn files_below(folder: &Path) -> io::Result<Vec<String>> {
     let mut files = Vec::new();
     for entry in WalkDir::new(folder).sort_by_file_name() {
         let entry = entry.map_err(io::Error::from)?;
@@ -104,8 +104,5 @@ fn files_below(folder: &Path) -> io::Result<Vec<String>> {
 pub fn templates(repo: &Path) -> io::Result<Files> {
     let folder = repo.join("host-template/templates");
     let read = |name: &str| fs::read_to_string(folder.join(name));
-    Ok(Files::from([
-        ("systemd/hub-platform.service".to_string(), read("hub-platform.service.hbs")?),
-        ("iaas/scripts/setup-customer.sh".to_string(), read("setup-customer.sh.hbs")?),
-    ]))
+    Ok(Files::from([("iaas/scripts/setup-customer.sh".to_string(), read("setup-customer.sh.hbs")?)]))
 }

@@ -17,6 +17,7 @@ use crate::failure::Machine;
 pub use build::{BuildOptions, Built, build, install, pack, routes};
 pub use check::{Checked, Checker};
 pub use front::{Front, FrontError, front};
+pub(crate) use layout::files_below;
 
 pub use crate::compile::Profile;
 

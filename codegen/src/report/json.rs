@@ -1,6 +1,6 @@
 //! One JSON object a line, for programs.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use hub_manifest::diagnostic::{Diagnostic, Level};
 use serde::Serialize;
@@ -54,6 +54,19 @@ pub struct Finished<'a> {
     pub artifact: Option<&'a Path>,
     /// Its SHA-256.
     pub sha256: Option<&'a str>,
+    /// What was made of it besides.
+    pub also: &'a [Also],
+}
+
+/// An image or a chart of a release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Also {
+    /// `image` or `chart`.
+    pub kind: &'static str,
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its SHA-256.
+    pub sha256: String,
 }
 
 /// A diagnostic as one line of JSON, without the line feed. Paths are relative to `current` where they lie below it.
@@ -120,6 +133,8 @@ pub fn finished_line(finished: &Finished) -> String {
         artifact: Option<String>,
         #[serde(skip_serializing_if = "Option::is_none")]
         sha256: Option<&'a str>,
+        #[serde(skip_serializing_if = "<[Also]>::is_empty")]
+        also: &'a [Also],
     }
     line(&Last {
         kind: "finished",
@@ -128,6 +143,7 @@ pub fn finished_line(finished: &Finished) -> String {
         warnings: finished.warnings,
         artifact: finished.artifact.map(|path| path.to_string_lossy().into_owned()),
         sha256: finished.sha256,
+        also: finished.also,
     })
 }
 
