@@ -6,6 +6,7 @@ use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -181,6 +182,14 @@ fn a_connection_that_is_open_is_answered_once_more_and_a_silent_one_is_closed() 
     host.first_has_ended();
 }
 
+/// A program of the release's folder.
+fn script(folder: &Folder, name: &str, text: &str) -> String {
+    folder.write(name, text);
+    let file = folder.path("release").join(name);
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    file.display().to_string()
+}
+
 #[test]
 fn one_that_cannot_take_over_changes_nothing() {
     let folder = Folder::release();
@@ -188,17 +197,13 @@ fn one_that_cannot_take_over_changes_nothing() {
     let first = host.process();
     let mut client = Client::new(&host);
     assert!(client.ask().unwrap());
-    let script = |name: &str, text: &str| {
-        use std::os::unix::fs::PermissionsExt;
-        folder.write(name, text);
-        let file = folder.path("release").join(name);
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
-        file.display().to_string()
-    };
     let program = |folder: &Folder| program::command(folder).get_program().to_str().unwrap().to_owned();
-    let hangs = script("hangs", "#!/bin/sh\necho $$ > \"$DATA_DIR/hangs\"\nsleep 60 & wait\n");
-    let broken =
-        script("broken", &format!("#!/bin/sh\nDATA_DIR=/proc/none exec {} \"$@\"\n", program(&folder)));
+    let hangs = script(&folder, "hangs", "#!/bin/sh\necho $$ > \"$DATA_DIR/hangs\"\nsleep 60 & wait\n");
+    let broken = script(
+        &folder,
+        "broken",
+        &format!("#!/bin/sh\nDATA_DIR=/proc/none exec {} \"$@\"\n", program(&folder)),
+    );
     for (program, want) in [
         ("/nothing/there", "cannot start /nothing/there: no such file or directory"),
         ("/bin/false", "it ended with exit code 1 before it was ready; the log says why"),
@@ -227,8 +232,25 @@ fn one_that_cannot_take_over_changes_nothing() {
 }
 
 #[test]
+fn a_host_that_is_stopped_meanwhile_takes_the_other_along() {
+    let folder = Folder::release();
+    let host = Host::start(&folder, |_| {});
+    let hangs = script(&folder, "hangs", "#!/bin/sh\necho $$ > \"$DATA_DIR/hangs\"\nsleep 60 & wait\n");
+    let mut asking = program::command(&folder);
+    asking.args(["hand-over", "--program", &hangs]).stdout(Stdio::null()).stderr(Stdio::piped());
+    let asking = asking.spawn().unwrap();
+    let hung = || fs::read_to_string(folder.path("data/hangs")).ok()?.trim().parse::<u32>().ok();
+    program::world::until("it starts no successor", || hung().is_some());
+    let (status, log) = host.stop();
+    assert_eq!(status, Some(0), "{log}");
+    assert!(!lives(hung().unwrap()), "the other goes on");
+    let output = asking.wait_with_output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(3) && told.contains("SIGTERM: the host was asked to end"), "{told}");
+}
+
+#[test]
 fn it_hands_over_to_the_launcher_of_its_install_folder() {
-    use std::os::unix::fs::PermissionsExt;
     let folder = Folder::release();
     let (root, data) = (folder.path("root"), folder.path("data"));
     fs::create_dir_all(root.join("releases")).unwrap();

@@ -201,12 +201,16 @@ async fn asked(hub: &Hub, about: Serving, ending: &mut Ending, socket: &OwnedFd,
     }
 }
 
+/// Starts the successor. It has this host's environment: a variable that was changed since needs a restart.
 async fn hand_over(
     install: &Path,
     wish: &Wish,
     socket: &OwnedFd,
     notify: &Notify,
 ) -> Result<Successor, String> {
+    if std::process::id() == 1 {
+        return Err("the host is the first process of a container, which ends with it".to_owned());
+    }
     let program = match &wish.program {
         Some(program) => program.clone(),
         None => successor::program(install)
