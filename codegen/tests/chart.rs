@@ -115,6 +115,7 @@ admin: {email: ann@example.com, password: "a b$c"}
 plugins:
   crm: {api_key: {secret: crm, key: token}, page_size: 123456789, rate: 2.5, sandbox: false, region: us, smtp: mail}
   patient-flow: {smtp: mail}
+trustedProxies: [10.0.0.0/8, 'fd00::/8']
 env: [{name: RUST_LOG, value: debug}]
 certificates: {configMap: authorities}
 service: {type: LoadBalancer, port: 443, annotations: {a: b}}
@@ -230,6 +231,7 @@ fn values_that_cannot_work_are_refused_with_the_way_out() {
         ),
         ("database: {url: 'mysql://db/hub'}", "database.url: Does not match pattern"),
         ("database: {url: {secret: a}}", "database.url: key is required"),
+        ("trustedProxies: [ingress.local]", "trustedProxies.0: Does not match pattern"),
         ("replica: 2", "Additional property replica is not allowed"),
         ("ingress: {enabled: true}", "ingress.hosts: Array must have at least 1 items"),
         ("plugins: {crn: {}}", "plugins: Additional property crn is not allowed"),

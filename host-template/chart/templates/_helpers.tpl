@@ -49,6 +49,7 @@ there already. files/settings.json says which variable a plugin's setting goes t
   (dict "what" "database.url" "env" "DATABASE_URL" "type" "password" "value" .Values.database.url)
   (dict "what" "admin.email" "env" "HUB_ADMIN_EMAIL" "type" "string" "value" .Values.admin.email)
   (dict "what" "admin.password" "env" "HUB_ADMIN_PASSWORD" "type" "password" "value" .Values.admin.password)
+  (dict "what" "trustedProxies" "env" "HUB_TRUSTED_PROXIES" "type" "string" "value" (join "," .Values.trustedProxies))
   (dict "what" "logFormat" "env" "LOG_FORMAT" "type" "string" "value" .Values.logFormat) }}
 {{- $known := .Files.Get "files/settings.json" | fromJson }}
 {{- range $slug, $values := .Values.plugins }}

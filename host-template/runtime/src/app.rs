@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use axum::extract::Request;
 
+use crate::access::Proxies;
 use crate::ctx::{Config, Ctx};
 use crate::db::{Db, Error};
 use crate::drivers::{Alias, Importable};
@@ -28,12 +29,13 @@ pub(crate) struct Parts {
     pub(crate) aliases: Vec<Alias>,
     pub(crate) data: PathBuf,
     pub(crate) runs: Runs,
+    pub(crate) proxies: Proxies,
     pub(crate) web: Web,
 }
 
 /// Puts it together: what all requests share, and the router that answers them.
 pub(crate) async fn assemble(parts: Parts) -> Result<(Arc<Hub>, axum::Router), Error> {
-    let Parts { version, registry, routes, db, install, aliases, data, runs, web } = parts;
+    let Parts { version, registry, routes, db, install, aliases, data, runs, proxies, web } = parts;
     let web_folder: Option<PathBuf> = match &web {
         Web::Disk(folder) => Some(folder.clone()),
         Web::Loaded(_) | Web::Absent => None,
@@ -45,6 +47,7 @@ pub(crate) async fn assemble(parts: Parts) -> Result<(Arc<Hub>, axum::Router), E
         db,
         sessions: Sessions::default(),
         sign_in_limits: Limits::default(),
+        proxies,
         passwords: Passwords::default(),
         install,
         aliases,

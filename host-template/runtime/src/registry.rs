@@ -11,6 +11,7 @@ use hub_manifest::public::is_public;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::access::Proxies;
 use crate::ctx::Config;
 use crate::db::Db;
 use crate::discover::customer_plugins;
@@ -32,6 +33,8 @@ pub(crate) struct Hub {
     pub(crate) live: Live,
     pub(crate) sessions: Sessions,
     pub(crate) sign_in_limits: Limits,
+    /// Whom to believe about where a request comes from.
+    pub(crate) proxies: Proxies,
     pub(crate) passwords: Passwords,
     /// The folder of the release.
     pub(crate) install: PathBuf,

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use hub_manifest::plan::HostPlan;
 
+use crate::access::Proxies;
 use crate::api;
 use crate::app::Parts;
 use crate::audit::Actor;
@@ -32,6 +33,7 @@ pub(crate) struct Options<'a> {
 pub(crate) async fn parts(platform: &Platform, options: &Options<'_>) -> Result<Parts, Fault> {
     let env = options.env;
     let HostPlan { version, plugins } = platform.plan()?;
+    let proxies = Proxies::of(env)?;
     let gathered = platform.gather(options.dev);
     let install = settings::install_dir(env)?;
     let web = Web::open(install.join("web"), options.dev)?;
@@ -55,7 +57,7 @@ pub(crate) async fn parts(platform: &Platform, options: &Options<'_>) -> Result<
     let registry = Registry::new(plugins, chains).rescanned(&data);
     report(&registry);
     let runs = settings::runs(env, &data)?;
-    Ok(Parts { version, registry, routes: gathered.routes, db, install, aliases, data, runs, web })
+    Ok(Parts { version, registry, routes: gathered.routes, db, install, aliases, data, runs, proxies, web })
 }
 
 /// The database that the environment names, up to date.

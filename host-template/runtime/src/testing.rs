@@ -21,6 +21,7 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 use tower::ServiceExt;
 
+use crate::access::Proxies;
 use crate::api;
 use crate::app::{self, Parts};
 use crate::audit::Actor;
@@ -107,6 +108,7 @@ impl App {
                 aliases: Vec::new(),
                 data: PathBuf::new(),
                 runs: Runs::new(crate::new_id(), 1, std::time::Duration::from_secs(60)),
+                proxies: Proxies::default(),
                 web: Web::Absent,
             })
             .await
