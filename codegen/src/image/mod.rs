@@ -59,7 +59,12 @@ fn archive(job: &Job<'_>, layer: &Layer, out: impl Write) -> io::Result<()> {
         "annotations": config::labels(job.version, job.revision),
     }))?;
     let mut entry = descriptor(MANIFEST, &sha256_hex(&manifest), manifest.len() as u64);
-    entry["annotations"] = json!({ "org.opencontainers.image.ref.name": tag(job.version) });
+    let tag = tag(job.version);
+    entry["annotations"] = json!({
+        "org.opencontainers.image.ref.name": tag,
+        // By this one engines name what they load.
+        "io.containerd.image.name": format!("docker.io/library/hub-platform:{tag}"),
+    });
     entry["platform"] = json!({ "architecture": config::ARCHITECTURE, "os": config::OS });
     let index = serde_json::to_vec(&json!({
         "schemaVersion": 2,
