@@ -141,6 +141,12 @@ mod tests {
             tx
         };
         let mut tx = fresh().await;
+        let newest = RELEASED.last().map(|(version, _)| *version);
+        assert_eq!(
+            newest,
+            Some(env!("CARGO_PKG_VERSION")),
+            "add the new version with its last migration to RELEASED"
+        );
         let last: Vec<&str> = RELEASED.iter().map(|(_, last)| *last).collect();
         let none: [String; 0] = [];
         let all = migrations(&Db::open_memory().await.unwrap());

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request};
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -91,7 +91,8 @@ async fn answer(
         let last = last.clone();
         async move {
             let mut response: Response = answering.await?;
-            if last.load(Ordering::Acquire) {
+            // One that becomes another protocol is no longer a connection for requests.
+            if last.load(Ordering::Acquire) && response.status() != StatusCode::SWITCHING_PROTOCOLS {
                 // The next request is to come on a connection of its own, which somebody else accepts.
                 response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
