@@ -1,7 +1,8 @@
 //! `hub-launch`: starts the highest release of its install folder that is whole and was never marked as failed.
 //!
 //! It lies outside of all releases, so no tarball rewrites it. It becomes the host: the process stays the same one, with
-//! its arguments, environment and open sockets. `hub-launch select` starts nothing and only points `current` to the release that would be.
+//! its arguments, environment and open sockets. `hub-launch select` starts nothing and only points `current` to the release
+//! that would be; `hub-launch which` only prints that release's folder.
 
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -32,6 +33,10 @@ fn main() -> ExitCode {
         }
         Err(problem) => return failed(&problem.to_string()),
     };
+    if arguments.first().is_some_and(|first| first == "which") {
+        println!("{}", found.path.display());
+        return ExitCode::SUCCESS;
+    }
     follow(&install, &found, only_select);
     if only_select {
         return ExitCode::SUCCESS;

@@ -7,6 +7,8 @@ pub mod bench_check;
 pub mod bench_check_tree;
 pub mod bench_check_watch;
 pub mod bench_host;
+pub mod forge;
 pub mod host;
+pub mod installation;
 pub mod release;
 pub mod xtask;

@@ -1,8 +1,9 @@
 //! The host's command line: one `match` that sends each command to its function.
 
 mod admin;
-mod drivers;
+pub(crate) mod drivers;
 mod preflight;
+mod releases;
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -74,6 +75,16 @@ enum Command {
         #[command(subcommand)]
         command: DriversCommand,
     },
+    /// Make this release the current one of its install folder: launcher, links, data folder, drivers, service
+    Setup(releases::Setup),
+    /// Upgrade to another release: verify, unpack beside, try, switch, and go back where it does not serve
+    Upgrade(releases::Upgrade),
+    /// Go back to the release before the current one
+    Rollback(releases::Rollback),
+    /// See whether a tarball, or the installed releases, are what their lists say
+    Verify(releases::Verify),
+    /// Look at the whole installation, and say what to mend
+    Doctor(releases::Doctor),
     /// List all routes, and what is wrong with them
     Routes {
         /// As JSON
@@ -139,6 +150,11 @@ pub(crate) fn run(platform: &Platform) -> ExitCode {
         Command::Plugins { command: PluginsCommand::List { json } } => list_plugins(platform, json),
         Command::Drivers { command: DriversCommand::Install { names } } => drivers::install(&names),
         Command::Drivers { command: DriversCommand::List { json } } => drivers::list(json),
+        Command::Setup(typed) => releases::setup(typed),
+        Command::Upgrade(typed) => releases::upgrade(typed),
+        Command::Rollback(typed) => releases::rollback(&typed),
+        Command::Verify(typed) => releases::verify(&typed),
+        Command::Doctor(typed) => releases::doctor(platform, &typed),
         Command::Routes { json, trace } => list_routes(platform, json, trace),
     };
     match done {

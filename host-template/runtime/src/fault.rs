@@ -21,6 +21,11 @@ impl Fault {
         Fault { what: what.into(), how: how.into(), exit: 1 }
     }
 
+    /// A release is not what it should be, or not allowed here: exit code 1.
+    pub(crate) fn refused(what: impl Into<String>, how: impl Into<String>) -> Fault {
+        Fault { what: what.into(), how: how.into(), exit: 1 }
+    }
+
     /// What was asked for cannot be meant: exit code 2.
     pub(crate) fn usage(what: impl Into<String>, how: impl Into<String>) -> Fault {
         Fault { what: what.into(), how: how.into(), exit: 2 }

@@ -39,6 +39,7 @@ mod extract;
 mod fault;
 mod gather;
 mod identity;
+mod install;
 mod life;
 mod live;
 mod logs;

@@ -11,7 +11,7 @@ use crate::fault::Fault;
 use crate::runs::Runs;
 
 /// The data folder that a set-up machine has.
-const SYSTEM_DATA: &str = "/data/honeyframe";
+pub(crate) const SYSTEM_DATA: &str = "/data/honeyframe";
 /// Name of the folder below the user's own data folder.
 const USER_DATA: &str = "honeyframe";
 

@@ -1,7 +1,7 @@
 //! `drivers`: optional pip packages for connectors, and dbt, installed into the data folder.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use hub_manifest::grammar::nearest;
 use serde::Serialize;
@@ -16,18 +16,47 @@ const BUILT_IN: &[&str] = &["mariadb", "postgres", "postgresql"];
 
 /// Installs drivers, dbt, or both.
 pub(super) fn install(names: &[String]) -> Result<(), Fault> {
-    let aliases = aliases()?;
-    let wanted = wanted(names, &aliases)?;
+    let chosen = of_names(&settings::install_dir(&process_env)?, names)?;
+    if chosen.is_empty() {
+        return Err(Fault::usage(
+            "no driver is named",
+            "name one or more: hub-platform drivers list shows them",
+        ));
+    }
     let (data, _) = settings::data_dir(&process_env)?;
-    for (name, version) in drivers::install(&data, &wanted)? {
+    for (name, version) in chosen.install(&data)? {
         let _ = writeln!(io::stdout(), "installed {name} {version}");
     }
     Ok(())
 }
 
-fn aliases() -> Result<Vec<Alias>, Fault> {
-    let install = settings::install_dir(&process_env)?;
-    drivers::read(&install).map_err(|what| {
+/// Drivers of a release that are to be installed.
+pub(crate) struct Chosen {
+    aliases: Vec<Alias>,
+    names: Vec<String>,
+}
+
+/// The drivers that these names stand for in a release. A name that stands for none is told before anything is done.
+pub(crate) fn of_names(release: &Path, names: &[String]) -> Result<Chosen, Fault> {
+    let chosen = Chosen { aliases: aliases(release)?, names: names.to_vec() };
+    wanted(&chosen.names, &chosen.aliases)?;
+    Ok(chosen)
+}
+
+impl Chosen {
+    /// Whether there is nothing to install.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.names.iter().all(|name| name.trim().is_empty())
+    }
+
+    /// Installs all of them, or none; gives names and versions.
+    pub(crate) fn install(&self, data: &Path) -> Result<Vec<(String, String)>, Fault> {
+        drivers::install(data, &wanted(&self.names, &self.aliases)?)
+    }
+}
+
+fn aliases(release: &Path) -> Result<Vec<Alias>, Fault> {
+    drivers::read(release).map_err(|what| {
         Fault::machine(what, "restore drivers.yaml from the release, or set INSTALL_DIR to an unpacked one")
     })
 }
@@ -43,10 +72,7 @@ fn wanted<'a>(names: &[String], aliases: &'a [Alias]) -> Result<Wanted<'a>, Faul
             None => return Err(unknown(name, aliases)),
         }
     }
-    if wanted.dbt || !wanted.drivers.is_empty() {
-        return Ok(wanted);
-    }
-    Err(Fault::usage("no driver is named", "name one or more: hub-platform drivers list shows them"))
+    Ok(wanted)
 }
 
 fn unknown(name: &str, aliases: &[Alias]) -> Fault {
@@ -80,7 +106,8 @@ pub(super) fn list(json: bool) -> Result<(), Fault> {
         alias: alias.name,
         package: alias.package,
     };
-    let mut rows: Vec<Row> = aliases()?.into_iter().map(row).collect();
+    let release = settings::install_dir(&process_env)?;
+    let mut rows: Vec<Row> = aliases(&release)?.into_iter().map(row).collect();
     rows.push(Row {
         alias: DBT.to_owned(),
         package: "dbt-core, dbt-duckdb, dbt-postgres".to_owned(),
@@ -126,6 +153,5 @@ mod tests {
             "error: `postgres` is built in: it has no driver to install\n  help: leave it out; its connector \
              works as it is"
         );
-        assert!(check(",").unwrap_err().starts_with("error: no driver is named"));
     }
 }

@@ -6,7 +6,7 @@ use crate::db::{Db, Error, Tx};
 use crate::fault::Fault;
 use crate::settings::Env;
 
-/// The organisation of a new installation.
+/// The organisation of a new installation, where the environment does not name the customer.
 const FIRST_ORG: &str = "Default";
 /// Its admin, where the environment names none.
 const FIRST_EMAIL: &str = "admin@localhost";
@@ -60,16 +60,11 @@ pub(crate) async fn ensure_somebody(db: &Db, env: Env<'_>) -> Result<(), Fault> 
             )
         })?,
     };
+    let org = env("HUB_CUSTOMER_NAME").unwrap_or_else(|| FIRST_ORG.to_owned());
     let email = store::canonical(&env("HUB_ADMIN_EMAIL").unwrap_or_else(|| FIRST_EMAIL.to_owned()));
     let hashed = hash(&password)?;
-    let new = NewUser {
-        email: &email,
-        name: None,
-        password: &hashed,
-        org: FIRST_ORG,
-        tenant: None,
-        role: Role::Admin,
-    };
+    let new =
+        NewUser { email: &email, name: None, password: &hashed, org: &org, tenant: None, role: Role::Admin };
     add(&mut tx, &new).await.map_err(fault)?;
     tx.commit().await.map_err(fault)?;
     match given {

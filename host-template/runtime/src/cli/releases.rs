@@ -1,0 +1,186 @@
+//! The commands on releases, as typed: `setup`, `upgrade`, `rollback`, `verify`, `doctor`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::fault::Fault;
+use crate::install;
+use crate::platform::Platform;
+use crate::settings::address;
+
+/// Where an installation lies.
+#[derive(Args)]
+pub(super) struct Folders {
+    /// Install folder [default: the one that this program lies in]
+    #[arg(long, value_name = "DIR")]
+    install_dir: Option<PathBuf>,
+    /// Data folder [default: the one that setup settled, else DATA_DIR or /data/honeyframe]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+/// How the host is restarted.
+#[derive(Args)]
+pub(super) struct Restart {
+    /// Command that restarts the service [default: the one that setup settled]
+    #[arg(long, value_name = "COMMAND")]
+    restart: Option<String>,
+    /// Let the running host hand its socket over: no request is lost
+    #[arg(long, conflicts_with = "restart")]
+    graceful: bool,
+    #[command(flatten)]
+    wait: Wait,
+}
+
+#[derive(Args)]
+pub(super) struct Wait {
+    /// How long the host may take until it answers
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    health_timeout: u64,
+}
+
+#[derive(Args)]
+pub(super) struct Setup {
+    /// YAML with the customer's name and the driver plugins
+    #[arg(long, value_name = "FILE")]
+    install_conf: Option<PathBuf>,
+    #[command(flatten)]
+    folders: Folders,
+    /// Driver plugins to install, besides those of install.conf
+    #[arg(long, value_name = "ALIAS", value_delimiter = ',')]
+    install_plugins: Vec<String>,
+    /// Public key of minisign that releases have to be signed with; may repeat
+    #[arg(long, value_name = "FILE")]
+    trust: Vec<PathBuf>,
+    /// Address and port of the service, for a new .env
+    #[arg(long, value_parser = address)]
+    listen: Option<SocketAddr>,
+    /// User that the service runs as
+    #[arg(long, default_value = "honeyframe")]
+    user: String,
+    /// Folder of the systemd unit [default: /etc/systemd/system where systemd runs]
+    #[arg(long, value_name = "DIR")]
+    unit_dir: Option<PathBuf>,
+    /// Write no unit, and start nothing
+    #[arg(long, conflicts_with = "unit_dir")]
+    no_service: bool,
+    /// Command that restarts the service, where systemd does not
+    #[arg(long, value_name = "COMMAND")]
+    restart: Option<String>,
+    /// Take a release that is older than the one installed
+    #[arg(long)]
+    allow_downgrade: bool,
+    #[command(flatten)]
+    wait: Wait,
+}
+
+#[derive(Args)]
+pub(super) struct Upgrade {
+    /// Tarball of the release [default: the highest release that is unpacked already]
+    tarball: Option<PathBuf>,
+    #[command(flatten)]
+    folders: Folders,
+    /// Verify, unpack and look at what would happen, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// How many releases stay on disk, the current one among them
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
+    keep: u16,
+    /// Take a release that is older than the one installed
+    #[arg(long)]
+    allow_downgrade: bool,
+    #[command(flatten)]
+    restart: Restart,
+}
+
+#[derive(Args)]
+pub(super) struct Rollback {
+    #[command(flatten)]
+    folders: Folders,
+    #[command(flatten)]
+    restart: Restart,
+}
+
+#[derive(Args)]
+pub(super) struct Verify {
+    /// Tarball of a release [default: all releases that are installed]
+    tarball: Option<PathBuf>,
+    #[command(flatten)]
+    folders: Folders,
+    /// Public key of minisign that may have signed it, besides those that are trusted here; may repeat
+    #[arg(long, value_name = "FILE", requires = "tarball")]
+    key: Vec<PathBuf>,
+    /// Take a release that is older than the one installed
+    #[arg(long)]
+    allow_downgrade: bool,
+}
+
+#[derive(Args)]
+pub(super) struct Doctor {
+    #[command(flatten)]
+    folders: Folders,
+}
+
+impl Wait {
+    fn limit(&self) -> Duration {
+        Duration::from_secs(self.health_timeout)
+    }
+}
+
+pub(super) fn setup(typed: Setup) -> Result<(), Fault> {
+    install::setup(&install::Setup {
+        install_conf: typed.install_conf,
+        install_dir: typed.folders.install_dir,
+        data_dir: typed.folders.data_dir,
+        plugins: typed.install_plugins,
+        trust: typed.trust,
+        listen: typed.listen,
+        user: typed.user,
+        unit_dir: typed.unit_dir,
+        no_service: typed.no_service,
+        restart: typed.restart,
+        allow_downgrade: typed.allow_downgrade,
+        limit: typed.wait.limit(),
+    })
+}
+
+pub(super) fn upgrade(typed: Upgrade) -> Result<(), Fault> {
+    install::upgrade(&install::Upgrade {
+        tarball: typed.tarball,
+        install_dir: typed.folders.install_dir,
+        data_dir: typed.folders.data_dir,
+        dry_run: typed.dry_run,
+        keep: usize::from(typed.keep),
+        graceful: typed.restart.graceful,
+        limit: typed.restart.wait.limit(),
+        restart: typed.restart.restart,
+        allow_downgrade: typed.allow_downgrade,
+    })
+}
+
+pub(super) fn rollback(typed: &Rollback) -> Result<(), Fault> {
+    let (folders, restart) = (&typed.folders, &typed.restart);
+    install::rollback(
+        folders.install_dir.as_deref(),
+        folders.data_dir.as_deref(),
+        restart.graceful,
+        restart.restart.as_deref(),
+        restart.wait.limit(),
+    )
+}
+
+pub(super) fn verify(typed: &Verify) -> Result<(), Fault> {
+    install::verify(
+        typed.tarball.as_deref(),
+        typed.folders.install_dir.as_deref(),
+        &typed.key,
+        typed.allow_downgrade,
+    )
+}
+
+pub(super) fn doctor(platform: &Platform, typed: &Doctor) -> Result<(), Fault> {
+    install::doctor(platform, typed.folders.install_dir.as_deref(), typed.folders.data_dir.as_deref())
+}

@@ -1,0 +1,105 @@
+//! A release becomes the one that serves, or the one before serves on: the last steps of an upgrade and of a rollback.
+
+use std::fs;
+use std::time::Duration;
+
+use hub_release::folder::Looked;
+use hub_release::install::{Lock, Mark, write};
+use hub_release::manifest::LAUNCHER;
+use semver::Version;
+
+use super::place::Place;
+use super::service::Service;
+use super::{health, say};
+use crate::fault::Fault;
+
+/// How a release comes to serve.
+pub(super) struct Activation<'a> {
+    pub(super) place: &'a Place,
+    pub(super) lock: &'a Lock,
+    pub(super) service: &'a Service,
+    /// How long the host may take until it answers.
+    pub(super) limit: Duration,
+}
+
+impl Activation<'_> {
+    /// Switches to a release and sees that it serves. One that does not is marked, and the release of before serves again.
+    pub(super) fn switch(&self, to: &Version, from: Option<&Version>) -> Result<(), Fault> {
+        let install = &self.place.install;
+        install.switch(to)?;
+        say::done("switched", &format!("{} → releases/{to}", install.root().join("current").display()));
+        let Err(fault) = self.serve(to) else { return Ok(()) };
+        let why = fault.what().to_owned();
+        self.lock.mark(&Mark { version: to.clone(), at: crate::now(), why: why.clone() })?;
+        say::done("marked", &format!("release {to}: {why}"));
+        let Some(from) = from.filter(|from| *from != to) else {
+            return Err(Fault::refused(
+                format!("release {to} does not serve: {why}"),
+                "see the service's log (journalctl -u hub-platform), mend what it says, and run the command again",
+            ));
+        };
+        install.switch(from)?;
+        say::done("back", &format!("{} → releases/{from}", install.root().join("current").display()));
+        match self.serve(from) {
+            Ok(()) => Err(Fault::refused(
+                format!("release {to} does not serve, and {from} serves again: {why}"),
+                "see the service's log (journalctl -u hub-platform) for what is wrong with the new release",
+            )),
+            Err(second) => Err(Fault::machine(
+                format!(
+                    "release {to} does not serve ({why}), and release {from} does not either: {}",
+                    second.what()
+                ),
+                "see the service's log (journalctl -u hub-platform); `hub-platform doctor` looks at the rest",
+            )),
+        }
+    }
+
+    /// Makes the current release serve, and waits until it does.
+    fn serve(&self, version: &Version) -> Result<(), Fault> {
+        self.service.renew(self.place, self.limit)?;
+        if *self.service == Service::ByHand {
+            return Ok(());
+        }
+        let address = self.place.address()?;
+        let waited = runtime()?.block_on(health::wait(address, version, self.limit));
+        let time = waited.map_err(|why| Fault::refused(why, ""))?;
+        say::done(
+            "healthy",
+            &format!("release {version} answers at http://{address} after {}", say::seconds(time)),
+        );
+        Ok(())
+    }
+
+    /// Gives the install folder the launcher of a release, where it has another. Only done once that release has served.
+    pub(super) fn launcher(&self, of: &Version) -> Result<(), Fault> {
+        let from = self.place.install.release(of).join(LAUNCHER);
+        let to = self.place.install.launcher();
+        let Ok(new) = fs::read(&from) else { return Ok(()) };
+        if fs::read(&to).is_ok_and(|old| old == new) {
+            return Ok(());
+        }
+        if let Some(folder) = to.parent() {
+            fs::create_dir_all(folder).map_err(|e| hub_release::Problem::io("make", folder, &e))?;
+        }
+        write(&to, &new, 0o755)?;
+        say::done("launcher", &format!("{} is that of release {of}", to.display()));
+        Ok(())
+    }
+}
+
+/// The threads that ask the host.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Fault> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Fault::machine(format!("cannot ask the host how it is: {e}"), "run the command again"))
+}
+
+/// Who signed a release, as it is told.
+pub(super) fn signed(looked: &Looked) -> String {
+    match &looked.signed_by {
+        Some(key) => format!("signed with {key}"),
+        None => "no signature required".to_owned(),
+    }
+}

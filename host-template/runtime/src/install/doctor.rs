@@ -1,0 +1,79 @@
+//! `doctor`: looks at everything that an installation consists of, and says what to mend.
+
+use std::path::Path;
+
+use hub_release::manifest::LAUNCHER;
+
+use super::activate::runtime;
+use super::place::Place;
+use super::{health, say, verify};
+use crate::fault::Fault;
+use crate::platform::Platform;
+use crate::preflight::{self, Asked};
+use crate::settings::process_env;
+
+/// Runs `doctor`. Nothing is changed.
+pub(crate) fn doctor(
+    platform: &Platform,
+    install_dir: Option<&Path>,
+    data_dir: Option<&Path>,
+) -> Result<(), Fault> {
+    let place = Place::find(install_dir, data_dir)?;
+    let runtime = runtime()?;
+    let mut wrong = Vec::new();
+    let mut note = |result: Result<(), Fault>| {
+        if let Err(fault) = result {
+            wrong.push(format!("{}\n         help: {}", fault.what(), fault.how()));
+        }
+    };
+    say::done("install", &format!("{}", place.install.root().display()));
+    note(verify::installed(&place));
+    note(links(&place));
+    say::done("data", &format!("{}", place.data.display()));
+    let asked = Asked { data: Some(place.data.clone()), listen: None, since: None };
+    let report = runtime.block_on(preflight::run(platform, &asked, &process_env));
+    for warning in &report.warnings {
+        say::warn(&format!("{}; {}", warning.what, warning.help));
+    }
+    report.errors.iter().for_each(|error| note(Err(Fault::refused(&error.what, &error.help))));
+    let address = place.address()?;
+    match runtime.block_on(health::version(address)) {
+        Some(version) => say::done("serves", &format!("version {version} at http://{address}")),
+        None => say::done("silent", &format!("nothing answers at http://{address}")),
+    }
+    match wrong.len() {
+        0 => Ok(()),
+        _ => Err(Fault::refused(wrong.join("\n       "), "mend these, and run `hub-platform doctor` again")),
+    }
+}
+
+/// The link and the launcher are those of the release that would be started.
+fn links(place: &Place) -> Result<(), Fault> {
+    let install = &place.install;
+    let chosen = install.choose(&mut |_| {})?.map(|(found, _)| found.version);
+    let again = "run `hub-platform setup` of that release, or restart the service";
+    let Some(chosen) = chosen else {
+        return Err(Fault::refused(
+            "no release here can be started",
+            "unpack one, and run its `hub-platform setup`",
+        ));
+    };
+    if install.current().as_ref() != Some(&chosen) {
+        let current = install.current().map_or("nothing".to_owned(), |version| version.to_string());
+        return Err(Fault::refused(
+            format!("a restart would start release {chosen}, and `current` leads to {current}"),
+            again,
+        ));
+    }
+    let launchers = [install.launcher(), install.release(&chosen).join(LAUNCHER)].map(std::fs::read);
+    match launchers {
+        [Ok(here), Ok(of_release)] if here == of_release => {
+            say::done("launcher", &format!("{}, that of release {chosen}", install.launcher().display()));
+            Ok(())
+        }
+        _ => Err(Fault::refused(
+            format!("{} is not the launcher of release {chosen}", install.launcher().display()),
+            again,
+        )),
+    }
+}

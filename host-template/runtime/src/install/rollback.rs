@@ -1,0 +1,53 @@
+//! `rollback`: the release before this one serves again, and this one is not started any more.
+
+use std::path::Path;
+use std::time::Duration;
+
+use hub_release::install::Mark;
+
+use super::activate::{Activation, signed};
+use super::place::Place;
+use super::say;
+use super::service::Service;
+use crate::fault::Fault;
+
+/// Runs `rollback`.
+pub(crate) fn rollback(
+    install_dir: Option<&Path>,
+    data_dir: Option<&Path>,
+    graceful: bool,
+    restart: Option<&str>,
+    limit: Duration,
+) -> Result<(), Fault> {
+    let place = Place::find(install_dir, data_dir)?;
+    let lock = place.install.lock()?;
+    lock.sweep()?;
+    let Some(current) = place.install.current() else {
+        return Err(Fault::refused(
+            format!("{} has no current release to leave", place.install.root().display()),
+            "run `hub-platform setup`",
+        ));
+    };
+    let before = place.install.choose_below(Some(&current), &mut |skipped| {
+        say::warn(&format!("release {} is passed over: {}", skipped.version, skipped.why));
+    })?;
+    let Some((before, looked)) = before else {
+        return Err(Fault::refused(
+            format!("there is no whole release before {current} to go back to"),
+            "unpack an older one: hub-platform upgrade --allow-downgrade hub-platform-v….tar.gz",
+        ));
+    };
+    say::done("verified", &format!("release {}, {}", before.version, signed(&looked)));
+    // Marked first: whatever happens after this, the launcher starts the one before.
+    let marks = place.install.marks()?;
+    for found in place.install.releases()? {
+        if found.version > before.version && !marks.contains_key(&found.version) {
+            let why = format!("rolled back to release {}", before.version);
+            lock.mark(&Mark { version: found.version.clone(), at: crate::now(), why })?;
+            say::done("marked", &format!("release {} is not started any more", found.version));
+        }
+    }
+    let service = Service::choose(&place, graceful, restart);
+    let activation = Activation { place: &place, lock: &lock, service: &service, limit };
+    activation.switch(&before.version, None)
+}
