@@ -159,11 +159,11 @@ fn open(mut file: &File) -> io::Result<Reader<'_>> {
 /// The part of `name` below the release's folder. The first entry tells which folder that is.
 fn inside<'n>(top: &mut String, name: &'n str) -> Option<&'n str> {
     if top.is_empty() {
-        let version = name.strip_prefix("releases/")?;
-        if version.contains('/') || !is_plain(version) || version.starts_with('.') {
+        let version = name.strip_prefix("releases/")?.split('/').next()?;
+        if !is_plain(version) || version.starts_with('.') {
             return None;
         }
-        *top = name.to_string();
+        *top = format!("releases/{version}");
     }
     let rest = name.strip_prefix(top.as_str())?;
     if rest.is_empty() { Some(rest) } else { rest.strip_prefix('/') }
