@@ -188,7 +188,7 @@ fn manifests() {
     written_down("everything", &template(EVERYTHING, "1.31"));
     written_down("sqlite", &template("persistence: {enabled: true, storageClass: fast}", "1.31"));
     // Clusters that cannot wait by themselves are not asked to.
-    let (new, old) = (template(EVERYTHING, "1.31"), template(EVERYTHING, "1.28"));
+    let (new, old) = (template(EVERYTHING, "1.36"), template(EVERYTHING, "1.25"));
     assert!(new.contains("preStop") && !old.contains("preStop"));
 }
 

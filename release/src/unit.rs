@@ -185,6 +185,9 @@ fn folder(what: &str, path: &Path) -> Result<String, Unwritable> {
     if !path.is_absolute() || path.components().any(|part| part == std::path::Component::ParentDir) {
         return Err(refused("an absolute path without `..`"));
     }
+    if path.parent().is_none() {
+        return Err(refused("a folder below `/`"));
+    }
     if text.contains(char::is_control) {
         return Err(refused("a path on one line, without control characters"));
     }
@@ -312,7 +315,7 @@ mod tests {
             refused(|unit| unit.data = "data".into()),
             "the data folder \"data\" cannot stand in a systemd unit: it has to be an absolute path without `..`"
         );
-        for path in ["/a/../b", "/a\nUser=root", "/a\"b", "/a$b", "/a\\b", "/a "] {
+        for path in ["/", "//", "/a/../b", "/a\nUser=root", "/a\"b", "/a$b", "/a\\b", "/a "] {
             assert!(unit(|unit| unit.root = path.into()).is_err(), "{path:?}");
         }
         for name in ["", "ann lee", "a\nb", "-a", "ä"] {

@@ -77,7 +77,10 @@ fn system(tape: &mut Tape<impl Write>) -> io::Result<()> {
 
 /// Mozilla's list of certificate authorities, as PEM: for databases whose certificate one of them signed.
 fn authorities() -> String {
-    let mut text = String::from("# Certificate authorities that Mozilla trusts for servers.\n");
+    let mut text = String::from(
+        "# Certificate authorities that Mozilla trusts for servers, as the crate webpki-root-certs carries them.\n\
+         # Under the Community Data License Agreement, Permissive 2.0: https://cdla.dev/permissive-2-0/\n",
+    );
     for certificate in TLS_SERVER_ROOT_CERTS {
         text.push_str("-----BEGIN CERTIFICATE-----\n");
         let encoded = STANDARD.encode(certificate);

@@ -77,7 +77,8 @@ fn every_blob_bears_the_name_of_its_digest_and_leads_to_the_next() {
     assert!(inside.contains_key("opt/honeyframe/current"));
     let authorities = String::from_utf8_lossy(&inside["etc/ssl/certs/ca-certificates.crt"]);
     assert!(authorities.matches("-----BEGIN CERTIFICATE-----").count() > 100);
-    assert!(authorities.lines().all(|line| line.len() <= 64), "PEM has lines of 64 characters");
+    let mut lines = authorities.lines().filter(|line| !line.starts_with('#'));
+    assert!(lines.all(|line| line.len() <= 64), "PEM has lines of 64 characters");
 }
 
 #[test]

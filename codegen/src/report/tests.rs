@@ -201,6 +201,7 @@ fn programs_get_one_object_a_line() {
             ok: true,
             artifact: Some(Path::new("/repo/dist/x.tar.gz")),
             sha256: Some("00ff"),
+            also: &[Also { kind: "image", path: "/repo/dist/x.oci.tar".into(), sha256: "11ee".to_owned() }],
             ..Finished::default()
         }),
     ];
@@ -210,7 +211,7 @@ fn programs_get_one_object_a_line() {
     {"type":"diagnostic","level":"warning","code":"HUB049","message":"no place","plugin":null,"file":null,"line":null,"column":null,"help":""}
     {"type":"diagnostic","level":"error","code":"HUB090","message":"npm is not installed","plugin":null,"file":null,"line":null,"column":null,"help":"install Node"}
     {"type":"finished","ok":false,"errors":2,"warnings":1}
-    {"type":"finished","ok":true,"errors":0,"warnings":0,"artifact":"/repo/dist/x.tar.gz","sha256":"00ff"}
+    {"type":"finished","ok":true,"errors":0,"warnings":0,"artifact":"/repo/dist/x.tar.gz","sha256":"00ff","also":[{"kind":"image","path":"/repo/dist/x.oci.tar","sha256":"11ee"}]}
     "#);
 }
 
