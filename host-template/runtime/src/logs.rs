@@ -10,6 +10,13 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::settings::Env;
 
+/// `RUST_LOG` where it cannot be read, and why.
+pub(crate) fn unreadable(env: Env<'_>) -> Option<(String, String)> {
+    let text = env("RUST_LOG")?;
+    let error = text.parse::<Targets>().err()?;
+    Some((text, error.to_string()))
+}
+
 /// Starts the log. `RUST_LOG` sets levels (`info,sqlx=debug`); what it holds that is no level is said and left out.
 pub(crate) fn start(env: Env<'_>) {
     let asked = env("RUST_LOG");

@@ -197,11 +197,17 @@ fn what_the_machine_lacks_is_found_beforehand() {
     assert_eq!(errors(&[]), (Some(0), vec![]));
     host.stop();
 
-    folder.write("data/.env", "LISTEN=nowhere\nHUB_RUNS_AT_ONCE=many\nDATABASE_URL=mysql://a:b@c/d\n");
-    let (status, told) = errors(&[]);
+    folder.write(
+        "data/.env",
+        "LISTEN=nowhere\nHUB_RUNS_AT_ONCE=many\nDATABASE_URL=mysql://a:b@c/d\nHUB_TRUSTED_PROXIES=mine\nRUST_LOG=a=loud\n",
+    );
+    let (status, report) = preflight(&world, &[]);
+    let (told, warned) = (whats(&report, "errors"), whats(&report, "warnings"));
     assert_eq!(status, Some(3));
+    assert!(warned[0].starts_with("RUST_LOG is `a=loud`, which cannot be read: "), "{warned:?}");
     let starts = [
         "HUB_RUNS_AT_ONCE is `many`, which is not a number",
+        "HUB_TRUSTED_PROXIES holds `mine`, which is no network",
         "LISTEN is `nowhere`, which is no address to listen on",
         "DATABASE_URL mysql://a:…@c/d is of no kind that the host knows",
     ];

@@ -48,6 +48,10 @@ fn text(report: &Report) -> String {
         let whose = migration.plugin.as_deref().unwrap_or("the platform");
         out += &format!("migration of {whose}: {}\n", migration.name);
     }
+    if let Some(bytes) = report.changes.copied_bytes {
+        let megabytes = bytes.div_ceil(1_000_000);
+        out += &format!("tried on a copy of the database, {megabytes} MB, which is gone again\n");
+    }
     for (kind, findings) in [("warning", &report.warnings), ("error", &report.errors)] {
         for finding in findings {
             out += &format!("{kind}: {}\n  help: {}\n", finding.what, finding.help);

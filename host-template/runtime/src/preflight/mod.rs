@@ -15,10 +15,12 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::trial::Pending;
 use self::trial::Tried;
+use crate::access::Proxies;
 use crate::discover::customer_plugins;
 use crate::drivers::{self, Import, Importable, plain};
 use crate::env_file;
 use crate::fault::Fault;
+use crate::logs;
 use crate::overrides::Chains;
 use crate::platform::Platform;
 use crate::registry::{Origin, Plugin};
@@ -134,6 +136,13 @@ async fn look(platform: &Platform, asked: &Asked, outer: Env<'_>, report: &mut R
         _ => variables.get(name).cloned().filter(|value| !value.is_empty()).or_else(|| outer(name)),
     };
     report.take(settings::run_limits(&env));
+    report.take(Proxies::of(&env));
+    if let Some((text, error)) = logs::unreadable(&env) {
+        report.warnings.push(Finding::machine(
+            format!("RUST_LOG is `{}`, which cannot be read: {error}", text.escape_debug()),
+            "write a level, or levels of modules, such as info,sqlx=debug",
+        ));
+    }
     address(asked.listen, &data, &env, report);
     let Some(install) = report.take(settings::install_dir(outer)) else { return };
     report.take(Web::open(install.join("web"), false));
