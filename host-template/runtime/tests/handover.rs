@@ -231,6 +231,38 @@ fn one_that_cannot_take_over_changes_nothing() {
     host.first_has_ended();
 }
 
+/// Whenever the successor dies, somebody serves: the host before it, unless it has handed over already.
+#[test]
+fn a_successor_that_dies_at_any_moment_leaves_a_host_that_serves() {
+    let folder = Folder::release();
+    let program = program::command(&folder).get_program().to_str().unwrap().to_owned();
+    let mut host = Host::start(&folder, |_| {});
+    let mut client = Client::new(&host);
+    let (mut served_on, mut taken_over) = (0, 0);
+    for millis in 0..24 {
+        let text = format!("#!/bin/sh\n(sleep 0.{millis:03}; kill -9 $$) &\nexec {program} \"$@\"\n");
+        let mortal = script(&folder, "mortal", &text);
+        let before = host.process();
+        let (status, told) = host.hand_over(&folder, &["--program", &mortal]);
+        if status == Some(0) {
+            taken_over += 1;
+            // It was ready, and dies as any host may; its clients find the next one.
+            program::world::until("it lives on", || !lives(host.process()));
+            drop(host);
+            host = Host::start(&folder, |_| {});
+            client = Client::new(&host);
+        } else {
+            served_on += 1;
+            assert!(told.contains("a signal ended it before it was ready"), "after {millis} ms: {told}");
+            assert!(host.process() == before && lives(before), "{told}");
+        }
+        assert!(client.ask().unwrap(), "after {millis} ms: the connection was closed");
+    }
+    println!("{served_on} times the host served on, {taken_over} times the successor had taken over");
+    assert!(served_on > 0);
+    hand_over(&mut host, &folder);
+}
+
 #[test]
 fn a_host_that_is_stopped_meanwhile_takes_the_other_along() {
     let folder = Folder::release();
