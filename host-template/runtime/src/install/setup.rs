@@ -21,7 +21,6 @@ use super::service::{self, Service, UNIT};
 use super::{say, upgrade};
 use crate::cli::drivers as wanted;
 use crate::fault::Fault;
-use crate::settings;
 
 /// Folder of the units that an administrator adds.
 const UNITS: &str = "/etc/systemd/system";
@@ -78,7 +77,12 @@ pub(crate) fn setup(options: &Setup) -> Result<(), Fault> {
     }
     if system {
         let folder = options.unit_dir.clone().unwrap_or_else(|| PathBuf::from(UNITS));
-        unit(&place, &folder, &options.user)?;
+        // What is in `.env` already stays, and the unit has to fit it: a low port takes a capability.
+        let listen = match options.listen {
+            Some(listen) if !place.env.contains_key("LISTEN") => listen,
+            _ => place.address()?,
+        };
+        unit(&place, &folder, &options.user, listen)?;
     }
     let runs = system && service::has_systemd();
     place.settled.restart = match &options.restart {
@@ -246,14 +250,14 @@ fn give(path: &Path, uid: u32, gid: u32) -> Result<(), Fault> {
 }
 
 /// Writes the unit for these folders.
-fn unit(place: &Place, folder: &Path, user: &str) -> Result<(), Fault> {
+fn unit(place: &Place, folder: &Path, user: &str, listen: SocketAddr) -> Result<(), Fault> {
     let unit = Unit {
         root: place.install.root().to_path_buf(),
         data: place.data.clone(),
         user: user.to_owned(),
         group: user.to_owned(),
         // What `.env` says goes before this.
-        listen: SocketAddr::from(settings::LISTEN),
+        listen,
         environment: Vec::new(),
     };
     let text =
