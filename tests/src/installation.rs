@@ -105,10 +105,11 @@ impl Installation {
         names
     }
 
-    /// Starts the service and waits until it answers.
+    /// Starts the service and waits until it answers. A host that has handed over ends, and its successor is let be.
     pub fn start(&mut self) {
         let script = format!(
-            "while true; do \"{root}/bin/hub-launch\" serve >>\"{log}\" 2>&1 & echo $! >\"{pid}\"; wait $!; sleep 0.05; done",
+            "while true; do \"{root}/bin/hub-launch\" serve >>\"{log}\" 2>&1 & echo $! >\"{pid}\"; wait $!; sleep 0.05; \
+             while pgrep -f '^{root}/releases/.* serve' >/dev/null; do sleep 0.2; done; done",
             root = self.root().display(),
             log = self.file("service.log").display(),
             pid = self.file("pid").display(),

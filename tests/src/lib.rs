@@ -7,6 +7,7 @@ pub mod bench_check;
 pub mod bench_check_tree;
 pub mod bench_check_watch;
 pub mod bench_host;
+pub mod bench_release;
 pub mod forge;
 pub mod host;
 pub mod installation;

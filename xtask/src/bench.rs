@@ -14,6 +14,7 @@ pub fn run(args: &BenchArgs) -> Outcome {
         Bench::Bundle => "bundle",
         Bench::Check => "check",
         Bench::Host => "host",
+        Bench::Release => "release",
     });
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(["run", "--quiet", "--package", "hub-tests", "--bin", "hub-bench", "--"]).args(which);

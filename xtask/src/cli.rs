@@ -223,7 +223,7 @@ pub struct FuzzArgs {
 #[derive(Debug, Clone, Args)]
 pub struct BenchArgs {
     /// Which benchmarks to run
-    #[arg(value_enum, default_values_t = [Bench::Bundle, Bench::Check, Bench::Host])]
+    #[arg(value_enum, default_values_t = [Bench::Bundle, Bench::Check, Bench::Host, Bench::Release])]
     pub which: Vec<Bench>,
 }
 
@@ -264,4 +264,6 @@ pub enum Bench {
     Check,
     /// The host against a hand-written axum application
     Host,
+    /// Packing and upgrading, beside tar and pigz; requests lost in an upgrade
+    Release,
 }

@@ -31,6 +31,8 @@ struct Machine {
     /// Programs that read what the build wrote.
     containers: bool,
     systemd: bool,
+    strace: Option<PathBuf>,
+    minisign: Option<PathBuf>,
     browser: Option<PathBuf>,
 }
 
@@ -45,6 +47,8 @@ impl Machine {
             wrk: answers("sh", &["-c", "command -v wrk"]),
             containers: ["skopeo", "umoci"].iter().all(|program| answers(program, &["--version"])),
             systemd: answers("systemd-analyze", &["--version"]),
+            strace: in_path(&["strace"]),
+            minisign: in_path(&["minisign"]),
             browser: browser(),
         }
     }
@@ -88,6 +92,16 @@ impl Machine {
             self.systemd,
             "the systemd unit, as systemd reads it",
             "install systemd-analyze (Debian: systemd)",
+        );
+        need(
+            self.strace.is_some(),
+            "upgrades that are cut off at a system call",
+            "install strace (Debian: strace)",
+        );
+        need(
+            self.minisign.is_some(),
+            "signatures, as minisign itself reads them",
+            "install minisign (Debian: minisign)",
         );
         need(
             self.browser.is_some(),
@@ -310,9 +324,11 @@ fn end_to_end(repo: &Repo, machine: &Machine, long: bool) -> Result<(), String> 
     let mut command = Command::new(cargo_program());
     command.args(["test", "-p", "hub-tests"]).current_dir(&repo.root);
     command.env("HUB_XTASK", std::env::current_exe().map_err(|error| error.to_string())?);
-    let set: [(&str, Option<OsString>); 5] = [
+    let set: [(&str, Option<OsString>); 7] = [
         ("HUB_BROWSER", machine.browser.as_ref().map(|path| path.into())),
         (LONG, long.then(|| "1".into())),
+        ("HUB_STRACE", machine.strace.as_ref().map(|path| path.into())),
+        ("HUB_MINISIGN", machine.minisign.as_ref().map(|path| path.into())),
         ("HUB_HELM", machine.python.then(|| HELM.program(repo))),
         ("HUB_DBT", machine.python.then(|| DBT.program(repo))),
         ("HUB_SCHEMATHESIS", machine.python.then(|| SCHEMATHESIS.program(repo))),
@@ -362,8 +378,13 @@ fn browser() -> Option<PathBuf> {
     if let Some(named) = std::env::var_os("CHROMIUM") {
         return Some(PathBuf::from(named));
     }
+    in_path(BROWSERS)
+}
+
+/// The first program of these names in `PATH`.
+fn in_path(names: &[&str]) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
-    let candidates = BROWSERS.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
+    let candidates = names.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
     candidates.into_iter().find(|path| path.is_file())
 }

@@ -1,4 +1,4 @@
-//! The benchmarks behind `cargo xtask bench`: `hub-bench [bundle] [check] [host]`. Ratios against peers in the same run.
+//! The benchmarks behind `cargo xtask bench`: `hub-bench [bundle] [check] [host] [release]`. Ratios against peers in the same run.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::process::{Command, ExitCode, Stdio};
 
 use hub_tests::release::Built;
 use hub_tests::xtask::{repo, target};
-use hub_tests::{bench_bundle, bench_check, bench_host};
+use hub_tests::{bench_bundle, bench_check, bench_host, bench_release};
 
 /// Rounds of each measurement; medians are reported.
 const ROUNDS: usize = 5;
@@ -23,6 +23,13 @@ fn main() -> ExitCode {
                     return ExitCode::from(3);
                 }
                 None => host(&mut out),
+            },
+            "release" => match ["wrk", "pigz"].into_iter().find_map(missing) {
+                Some(how) => {
+                    eprintln!("error: {how}");
+                    return ExitCode::from(3);
+                }
+                None => release(&mut out),
             },
             _ => Err(io::Error::other(format!("there is no benchmark `{which}`"))),
         };
@@ -59,6 +66,11 @@ fn host(out: &mut dyn Write) -> io::Result<()> {
     bench_host::run(&installed.release(), &peer, ROUNDS, out)?;
     let (host, python) = (bench_host::build_many(&repo(), &target())?, fastapi()?);
     bench_host::many(&host, &python, &repo().join("tests/bench/fastapi.py"), out)
+}
+
+fn release(out: &mut dyn Write) -> io::Result<()> {
+    let (held, all) = bench_release::measure(ROUNDS, out)?;
+    writeln!(out, "{held} of {all} figures within their targets")
 }
 
 /// A Python with FastAPI, made where it is missing.
