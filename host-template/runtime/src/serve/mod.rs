@@ -224,6 +224,7 @@ fn millis(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
+/// Why an address cannot be listened on, and what to do.
 pub(crate) fn cannot_listen(address: SocketAddr, error: &io::Error) -> Fault {
     let other = SocketAddr::new(address.ip(), address.port().checked_add(1).unwrap_or(8001));
     match error.kind() {
