@@ -143,7 +143,7 @@ impl Installation {
 
     /// The command that ends the host, so that the loop starts another.
     pub fn restart(&self) -> String {
-        format!("kill -TERM $(cat '{}')", self.file("pid").display())
+        format!("kill -TERM $(cat '{}') || true", self.file("pid").display())
     }
 
     /// Ends the service.

@@ -28,7 +28,9 @@ impl Activation<'_> {
         let install = &self.place.install;
         install.switch(to)?;
         say::done("switched", &format!("{} → releases/{to}", install.root().join("current").display()));
-        let Err(fault) = self.serve(to) else { return Ok(()) };
+        let Err(fault) = self.service.renew(self.place, self.limit).and_then(|()| self.healthy(to)) else {
+            return Ok(());
+        };
         let why = fault.what().to_owned();
         self.lock.mark(&Mark { version: to.clone(), at: crate::now(), why: why.clone() })?;
         say::done("marked", &format!("release {to}: {why}"));
@@ -40,7 +42,9 @@ impl Activation<'_> {
         };
         install.switch(from)?;
         say::done("back", &format!("{} → releases/{from}", install.root().join("current").display()));
-        match self.serve(from) {
+        // Whatever came of asking for it: a service that failed may be on its way up again by itself.
+        let asked = self.service.renew(self.place, self.limit);
+        match self.healthy(from).map_err(|fault| asked.err().unwrap_or(fault)) {
             Ok(()) => Err(Fault::refused(
                 format!("release {to} does not serve, and {from} serves again: {why}"),
                 "see the service's log (journalctl -u hub-platform) for what is wrong with the new release",
@@ -55,9 +59,8 @@ impl Activation<'_> {
         }
     }
 
-    /// Makes the current release serve, and waits until it does.
-    fn serve(&self, version: &Version) -> Result<(), Fault> {
-        self.service.renew(self.place, self.limit)?;
+    /// Waits until this release serves.
+    fn healthy(&self, version: &Version) -> Result<(), Fault> {
         if *self.service == Service::ByHand {
             return Ok(());
         }

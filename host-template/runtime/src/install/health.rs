@@ -10,6 +10,8 @@ use semver::Version;
 use serde::Deserialize;
 use tokio::net::TcpStream;
 
+use crate::settings::reason;
+
 /// How long one answer may take.
 const ANSWER: Duration = Duration::from_secs(2);
 /// How long to wait before asking again.
@@ -50,7 +52,7 @@ pub(super) async fn version(address: SocketAddr) -> Option<String> {
 
 async fn ask(address: SocketAddr) -> Result<Health, String> {
     let no_answer = |why: String| format!("does not answer ({why})");
-    let stream = TcpStream::connect(address).await.map_err(|e| no_answer(e.to_string()))?;
+    let stream = TcpStream::connect(address).await.map_err(|e| no_answer(reason(&e)))?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
         .await
         .map_err(|e| no_answer(e.to_string()))?;
