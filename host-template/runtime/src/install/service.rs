@@ -53,9 +53,9 @@ impl Service {
                 say::done(
                     "next",
                     &format!(
-                        "restart the host: {} serve (with DATA_DIR={})",
-                        launcher.display(),
-                        place.data.display()
+                        "start the host, or restart it: DATA_DIR={} {} serve",
+                        place.data.display(),
+                        launcher.display()
                     ),
                 );
                 Ok(())

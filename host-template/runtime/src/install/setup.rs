@@ -229,7 +229,9 @@ fn same_owner(data: &Path) -> Result<(), Fault> {
         return Ok(());
     }
     let meta = fs::metadata(data).map_err(|e| hub_release::Problem::io("read", data, &e))?;
-    ["drivers", "dbt"].iter().try_for_each(|name| give(&data.join(name), meta.uid(), meta.gid()))
+    ["drivers", "drivers.lock", "dbt"]
+        .iter()
+        .try_for_each(|name| give(&data.join(name), meta.uid(), meta.gid()))
 }
 
 /// Gives a folder and all in it to a user. Links are not followed.

@@ -71,6 +71,12 @@ pub(crate) fn upgrade(options: &Upgrade) -> Result<(), Fault> {
         let names: Vec<String> = gone.iter().map(ToString::to_string).collect();
         say::done("removed", &format!("releases {}", names.join(", ")));
     }
+    match current.filter(|current| *current != version) {
+        Some(before) => {
+            say::done("done", &format!("release {version}; `hub-platform rollback` goes back to {before}"))
+        }
+        None => say::done("done", &format!("release {version}")),
+    }
     Ok(())
 }
 
