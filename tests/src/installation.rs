@@ -136,6 +136,29 @@ impl Installation {
         Some(health["version"].as_str()?.to_owned())
     }
 
+    /// A POST of JSON as the first admin; the answer's JSON.
+    pub fn post(&self, path: &str, body: &serde_json::Value) -> serde_json::Value {
+        let token = format!("Bearer {}", self.token());
+        let request = ureq::post(format!("{}{path}", self.url())).header("authorization", token);
+        json(path, request.content_type("application/json").send(body.to_string()))
+    }
+
+    /// The slugs of the plugins that are on for the first admin.
+    pub fn enabled(&self) -> Vec<String> {
+        let token = format!("Bearer {}", self.token());
+        let request = ureq::get(format!("{}/api/session", self.url())).header("authorization", token);
+        let session = json("/api/session", request.call());
+        let plugins = session["plugins"].as_array().unwrap_or_else(|| panic!("no plugins: {session}"));
+        plugins.iter().map(|slug| slug.as_str().expect("a slug").to_owned()).collect()
+    }
+
+    fn token(&self) -> String {
+        let credentials = serde_json::json!({"email": crate::host::ADMIN, "password": crate::host::PASSWORD});
+        let request = ureq::post(format!("{}/api/auth/login", self.url())).content_type("application/json");
+        let told = json("/api/auth/login", request.send(credentials.to_string()));
+        told["token"].as_str().unwrap_or_else(|| panic!("no token: {told}")).to_owned()
+    }
+
     /// What the service has logged.
     pub fn log(&self) -> String {
         fs::read_to_string(self.file("service.log")).unwrap_or_default()
@@ -168,6 +191,11 @@ impl Drop for Installation {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+fn json(path: &str, answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> serde_json::Value {
+    let mut answer = answer.unwrap_or_else(|error| panic!("{path}: {error}"));
+    serde_json::from_slice(&answer.body_mut().read_to_vec().expect("a body")).expect("JSON")
 }
 
 /// A command whose environment says nothing of an installation.

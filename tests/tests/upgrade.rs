@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use hub_tests::forge::forge;
 use hub_tests::installation::Installation;
 use hub_tests::release::{Built, unpack_into};
-use hub_tests::xtask::{run, xtask};
+use hub_tests::xtask::{prepared, run, xtask};
 use tempfile::TempDir;
 
 /// Two releases of this checkout, signed with one key.
@@ -68,8 +68,13 @@ fn a_release_is_set_up_upgraded_and_rolled_back() {
     let mut at = Installation::new();
     unpack_into(&releases.old.tarball, &at.root());
     let conf = at.file("install.conf");
-    fs::write(&conf, "customer:\n  name: acme\n  display_name: Acme Health\nplugins:\n").unwrap();
-    at.setup(OLD, &["--trust", &releases.public(), "--install-conf", conf.to_str().unwrap()]).expect(0);
+    // Drivers come with pip, where there is Python.
+    let driver = if prepared("HUB_DBT").is_some() { "mysql" } else { "" };
+    let text = format!("customer:\n  name: acme\n  display_name: Acme Health\nplugins: {driver}\n");
+    fs::write(&conf, text).unwrap();
+    let said =
+        at.setup(OLD, &["--trust", &releases.public(), "--install-conf", conf.to_str().unwrap()]).expect(0);
+    assert_eq!(said.stdout.contains("driver  mysql"), !driver.is_empty(), "{}", said.stdout);
     assert_eq!(at.current(), OLD);
     assert_eq!(link(&at.root().join("plugins")), Path::new("current/plugins"));
     assert!(at.root().join("iaas/scripts/setup-customer.sh").is_file());
@@ -79,6 +84,11 @@ fn a_release_is_set_up_upgraded_and_rolled_back() {
 
     at.start();
     assert_eq!(at.serving().as_deref(), Some(OLD));
+    let org = serde_json::json!({"scope": "org"});
+    at.post("/api/plugins/healthcare/enable", &org);
+    at.post("/api/plugins/crm/enable", &org);
+    let enabled = at.enabled();
+    assert_eq!(enabled, ["crm", "healthcare"]);
     let said = at.hub(&["upgrade", "--dry-run", &releases.new()]).expect(0).stdout;
     assert!(said.contains("nothing was changed"), "{said}");
     assert_eq!((at.current(), at.releases()), (OLD.to_owned(), vec![OLD.to_owned()]));
@@ -88,6 +98,11 @@ fn a_release_is_set_up_upgraded_and_rolled_back() {
     assert_eq!((at.current().as_str(), at.serving().as_deref()), (NEW, Some(NEW)));
     assert_eq!(at.chosen().as_deref(), Some(NEW));
     assert!(fs::read_to_string(at.data().join(".env")).unwrap().ends_with("CUSTOM=mine\n"));
+    assert_eq!(at.enabled(), enabled);
+    let drivers = at.command(&["drivers", "list", "--json"]).env("DATA_DIR", at.data()).output().unwrap();
+    let rows: serde_json::Value = serde_json::from_slice(&drivers.stdout).unwrap();
+    let mysql = rows.as_array().unwrap().iter().find(|row| row["alias"] == "mysql").unwrap();
+    assert_eq!(mysql["version"].is_string(), !driver.is_empty(), "{mysql}");
     // The old release's own script, by the path that old instructions name.
     let mut script = Command::new(at.root().join("iaas/scripts/setup-customer.sh"));
     script.arg("--upgrade");
@@ -97,6 +112,7 @@ fn a_release_is_set_up_upgraded_and_rolled_back() {
     at.hub(&["doctor"]).expect(0);
     at.hub(&["rollback"]).expect(0);
     assert_eq!((at.current().as_str(), at.serving().as_deref()), (OLD, Some(OLD)));
+    assert_eq!(at.enabled(), enabled);
     // Not started again by itself, but by whoever asks for it.
     assert_eq!(at.chosen().as_deref(), Some(OLD));
     at.hub(&["upgrade", &releases.new()]).expect(0);
