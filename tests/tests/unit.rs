@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use hub_release::unit::Unit;
+use hub_tests::release::Built;
 use hub_tests::xtask::{Ran, run};
 
 /// Highest exposure that systemd may find, in tenths.
@@ -39,6 +40,13 @@ fn unit(folder: &Path) -> Unit {
 #[test]
 fn the_default_unit() {
     insta::assert_snapshot!(Unit::default().text().expect("a unit"));
+}
+
+#[test]
+fn a_release_ships_the_default_unit() {
+    let shipped = Built::shared().unpack().release().join("systemd/hub-platform.service");
+    let text = fs::read_to_string(&shipped).expect("the unit");
+    assert_eq!(text, Unit::default().text().expect("a unit"));
 }
 
 #[test]
