@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::finding::Finding;
+use crate::licenses::Package;
 
 /// Whether the output is for customers or for somebody who edits a plugin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -86,6 +87,8 @@ pub struct Reply {
     pub modules: BTreeMap<String, Placed>,
     /// What the output folder now holds, sorted by path.
     pub files: Vec<Written>,
+    /// The packages of which something is in there.
+    pub packages: Vec<Package>,
     /// Stage times.
     pub timings: Timings,
 }

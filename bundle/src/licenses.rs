@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// What a package says of itself.
 #[derive(Debug, Default, Deserialize)]
@@ -14,6 +14,35 @@ struct Manifest {
     name: String,
     version: String,
     license: serde_json::Value,
+}
+
+/// A package of which something is in the output.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Package {
+    /// Name.
+    pub name: String,
+    /// Version.
+    pub version: String,
+    /// Its terms, as the package words them; empty where it says nothing.
+    pub license: String,
+    /// Its folder, relative to the repository; empty where it lies elsewhere.
+    pub folder: String,
+}
+
+/// The packages in these folders, sorted.
+pub fn packages(folders: &BTreeSet<PathBuf>, repo: &Path) -> Vec<Package> {
+    let inside = |folder: &Path| folder.strip_prefix(repo).map(|inner| inner.to_string_lossy().into_owned());
+    let mut packages: Vec<Package> = folders
+        .iter()
+        .filter_map(|folder| {
+            let manifest = manifest(folder)?;
+            let license = manifest.terms().to_owned();
+            let folder = inside(folder).unwrap_or_default();
+            Some(Package { name: manifest.name, version: manifest.version, license, folder })
+        })
+        .collect();
+    packages.sort();
+    packages
 }
 
 /// The notices of the packages in these folders, by name and version.
@@ -28,11 +57,23 @@ pub fn text(folders: &BTreeSet<PathBuf>) -> String {
     text
 }
 
+impl Manifest {
+    /// The terms in short: a text today, an object with a `type` in packages of old.
+    fn terms(&self) -> &str {
+        self.license.as_str().or_else(|| self.license["type"].as_str()).unwrap_or_default()
+    }
+}
+
+fn manifest(folder: &Path) -> Option<Manifest> {
+    serde_json::from_str(&std::fs::read_to_string(folder.join("package.json")).ok()?).ok()
+}
+
 fn notice(folder: &Path) -> Option<((String, String), String)> {
-    let manifest = std::fs::read_to_string(folder.join("package.json")).ok()?;
-    let manifest: Manifest = serde_json::from_str(&manifest).ok()?;
-    let terms =
-        manifest.license.as_str().map_or_else(String::new, |license| format!("License: {license}\n\n"));
+    let manifest = manifest(folder)?;
+    let terms = match manifest.terms() {
+        "" => String::new(),
+        terms => format!("License: {terms}\n\n"),
+    };
     let texts = license_files(folder).into_iter().filter_map(|file| std::fs::read_to_string(file).ok());
     let texts: Vec<String> = texts.map(|text| text.replace("\r\n", "\n").trim().to_owned()).collect();
     Some(((manifest.name, manifest.version), terms + &texts.join("\n\n")))
@@ -76,5 +117,9 @@ mod tests {
             ),
             "{text}"
         );
+        let packages = packages(&folders, root.path());
+        let shown: Vec<_> = packages.iter().map(|p| (p.name.as_str(), p.folder.as_str())).collect();
+        assert_eq!(shown, [("alpha", "alpha"), ("zeta", "zeta")]);
+        assert!(packages.iter().all(|package| package.version == "1.0.0" && package.license == "MIT"));
     }
 }

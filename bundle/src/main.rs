@@ -90,6 +90,7 @@ fn run(job: &Job) -> Result<Reply, Stop> {
     let modules = placed(&linked, &page);
     let diagnostics = linked.findings.clone();
     let licenses = licenses::text(&linked.packages);
+    let packages = licenses::packages(&linked.packages, &job.repo);
     let mut files = files(linked);
     files.insert("licenses.txt".to_owned(), licenses.into_bytes());
     files.insert("index.html".to_owned(), html.into_bytes());
@@ -105,6 +106,7 @@ fn run(job: &Job) -> Result<Reply, Stop> {
         diagnostics,
         modules,
         files: files.into_iter().map(|(path, bytes)| Written { path, size: bytes.len() }).collect(),
+        packages,
         timings: Timings { bundle_ms: millis(bundle), compress_ms: millis(compress) },
     })
 }

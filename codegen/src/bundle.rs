@@ -74,6 +74,19 @@ pub struct Asset {
     pub size: u64,
 }
 
+/// An npm package of which something is in the assets.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WebPackage {
+    /// Name.
+    pub name: String,
+    /// Version.
+    pub version: String,
+    /// Its terms, as the package words them.
+    pub license: String,
+    /// Its folder relative to the repository; empty where it lies elsewhere.
+    pub folder: String,
+}
+
 /// What the stage gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bundled {
@@ -81,6 +94,8 @@ pub struct Bundled {
     pub modules: BTreeMap<String, Placed>,
     /// The assets.
     pub files: Vec<Asset>,
+    /// The packages in them, sorted.
+    pub packages: Vec<WebPackage>,
     /// Warnings.
     pub findings: Vec<Finding>,
     /// Milliseconds that linking and compressing took, of the run that made the assets.
@@ -121,6 +136,8 @@ struct Reply {
     modules: BTreeMap<String, Placed>,
     #[serde(default)]
     files: Vec<Asset>,
+    #[serde(default)]
+    packages: Vec<WebPackage>,
     #[serde(default)]
     timings: Timings,
 }
@@ -185,7 +202,14 @@ pub fn bundle(
 
 fn bundled(job: &Job, reply: Reply, fresh: bool) -> Bundled {
     let findings = findings(job, &reply.diagnostics);
-    Bundled { modules: reply.modules, files: reply.files, findings, timings: reply.timings, fresh }
+    Bundled {
+        modules: reply.modules,
+        files: reply.files,
+        packages: reply.packages,
+        findings,
+        timings: reply.timings,
+        fresh,
+    }
 }
 
 /// Whether all assets are still there, with the lengths that they had.
@@ -210,7 +234,7 @@ fn bundler_digest(job: &Job, cache: &mut FileCache) -> io::Result<String> {
 
 /// Fingerprint of everything that a bundle is made of.
 fn inputs_digest(job: &Job, cache: &mut FileCache) -> io::Result<String> {
-    let mut digest = Digest::new("bundle 1");
+    let mut digest = Digest::new("bundle 2");
     digest.add("job", &serde_json::to_vec(&request(job))?);
     digest.add("packages", job.packages.as_bytes());
     for name in ["host-template/shell", "host-template/plugin-host"] {

@@ -96,11 +96,19 @@ pub fn run_plain(call: &Call) -> Result<Outcome, Machine> {
     run_with(call, &[], &mut |_| {})
 }
 
-fn run_with(call: &Call, extra: &[&str], progress: &mut dyn FnMut(Progress)) -> Result<Outcome, Machine> {
+/// Runs a command of cargo that answers on its standard output.
+pub fn answer(call: &Call) -> Result<(Outcome, Vec<u8>), Machine> {
+    let output = command(call).stdin(Stdio::null()).output();
+    let output = output.map_err(|error| not_started(&call.folder, &error))?;
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    Ok((Outcome { success: output.status.success(), stderr, ..Outcome::default() }, output.stdout))
+}
+
+/// Cargo with its arguments, in an environment that is the same whoever started the build.
+fn command(call: &Call) -> Command {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(&program);
-    command.current_dir(&call.folder).args(&call.args);
-    command.args(extra).arg("--color=never");
+    command.current_dir(&call.folder).args(&call.args).arg("--color=never");
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(is_inherited)) {
         command.env_remove(name);
     }
@@ -108,6 +116,12 @@ fn run_with(call: &Call, extra: &[&str], progress: &mut dyn FnMut(Progress)) -> 
         command.env_remove(name);
     }
     command.envs(call.env.iter().map(|(name, value)| (name, value)));
+    command
+}
+
+fn run_with(call: &Call, extra: &[&str], progress: &mut dyn FnMut(Progress)) -> Result<Outcome, Machine> {
+    let mut command = command(call);
+    command.args(extra);
     // Cargo draws its bar for people only, unless told to; the width must be given when there is no terminal.
     command.env("CARGO_TERM_PROGRESS_WHEN", "always").env("CARGO_TERM_PROGRESS_WIDTH", "160");
     command.env_remove("CARGO_TERM_QUIET").env_remove("CARGO_TERM_VERBOSE");

@@ -32,6 +32,7 @@ pub mod shared;
 pub mod sign;
 pub mod stage;
 pub mod stamp;
+pub mod supply;
 pub mod types;
 pub mod webgen;
 pub mod websource;

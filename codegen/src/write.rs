@@ -98,7 +98,7 @@ pub fn write_if_changed(path: &Path, bytes: &[u8]) -> io::Result<Written> {
     Ok(Written::Changed)
 }
 
-/// Makes `dir` hold exactly the files of `tree`, but for the entries of `dir` itself that are named in `keep`.
+/// Makes `dir` hold exactly the files of `tree`, but for the paths in `keep`, which stay as they are.
 /// In [`Mode::Check`] nothing is touched. Both modes return the differences found, sorted by path.
 pub fn sync_tree(dir: &Path, tree: &Tree, keep: &[&str], mode: Mode) -> io::Result<Vec<Difference>> {
     let wanted = Wanted { dir, tree, folders: folders_of(tree)?, mode };
@@ -146,7 +146,7 @@ struct Wanted<'a> {
 }
 
 impl Wanted<'_> {
-    /// Removes what the tree does not name below `folder` (relative to the whole), but for the entries in `keep`.
+    /// Removes what the tree does not name below `folder` (relative to the whole), but for the paths in `keep`.
     /// Links are removed and never followed, so nothing outside of the folder is touched.
     fn remove_others(
         &self,
@@ -157,13 +157,13 @@ impl Wanted<'_> {
         let whole = self.dir.join(folder);
         for entry in fs::read_dir(&whole).map_err(|e| at(&whole, e))? {
             let entry = entry.map_err(|e| at(&whole, e))?;
-            if keep.iter().any(|k| entry.file_name() == *k) {
+            let path = folder.join(entry.file_name());
+            if keep.iter().any(|kept| path == Path::new(kept)) {
                 continue;
             }
-            let path = folder.join(entry.file_name());
             let kind = entry.file_type().map_err(|e| at(&entry.path(), e))?;
             if kind.is_dir() {
-                self.remove_others(&path, &[], differences)?;
+                self.remove_others(&path, keep, differences)?;
                 if !self.folders.contains(path.as_path()) && self.mode == Mode::Write {
                     fs::remove_dir(entry.path()).map_err(|e| at(&entry.path(), e))?;
                 }
@@ -260,18 +260,19 @@ mod tests {
             .unwrap();
         fs::create_dir_all(root.join("kept/below")).unwrap();
         fs::write(root.join("kept/below/x"), "x").unwrap();
+        fs::write(root.join("a/kept.txt"), "x").unwrap();
         let before = mtime(&root.join("a/one.txt"));
 
         // `b` turns from a folder into a file, `c` from a file into a folder.
         let next = tree(&[("a/one.txt", "1"), ("b", "now a file"), ("c/three.txt", "3")]);
         let expected = ["Added b", "Removed b/two.txt", "Removed c", "Added c/three.txt"];
-        assert_eq!(shown(&sync_tree(&root, &next, &["kept"], Mode::Check).unwrap()), expected);
+        assert_eq!(shown(&sync_tree(&root, &next, &["kept", "a/kept.txt"], Mode::Check).unwrap()), expected);
         assert!(root.join("b/two.txt").exists(), "a check touches nothing");
-        assert_eq!(shown(&sync_tree(&root, &next, &["kept"], Mode::Write).unwrap()), expected);
+        assert_eq!(shown(&sync_tree(&root, &next, &["kept", "a/kept.txt"], Mode::Write).unwrap()), expected);
         assert_eq!(mtime(&root.join("a/one.txt")), before);
         assert_eq!(fs::read_to_string(root.join("c/three.txt")).unwrap(), "3");
-        assert!(root.join("kept/below/x").exists());
-        assert!(sync_tree(&root, &next, &["kept"], Mode::Write).unwrap().is_empty());
+        assert!(root.join("kept/below/x").exists() && root.join("a/kept.txt").exists());
+        assert!(sync_tree(&root, &next, &["kept", "a/kept.txt"], Mode::Write).unwrap().is_empty());
     }
 
     #[test]

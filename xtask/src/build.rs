@@ -67,7 +67,7 @@ pub fn run_signed(args: &BuildArgs, sign: Option<&dyn Sign>, mut report: Report)
     if report.stops(args.keep_going) {
         return report.finish("");
     }
-    let whole = inventory::built(&repo, &front, profile, &built.routes, planned).map_err(Failure::from);
+    let whole = inventory::built(&repo, &front, profile, &built, planned).map_err(Failure::from);
     let whole = match whole.and_then(|whole| lock.permits(whole)) {
         Ok(whole) => whole,
         Err(failure) => return stopped(report, failure),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use hub_codegen::dbt::{Dbt, untold};
 use hub_codegen::failure::Finding;
-use hub_codegen::generate::{HostPlace, host};
+use hub_codegen::generate::{HostPlace, dependencies, host};
 use hub_codegen::pipeline::{Checker, Front, Repo, front};
 use hub_codegen::types;
 use hub_codegen::write::{Mode, Source, sync_tree};
@@ -110,8 +110,11 @@ pub fn golden(args: &GoldenArgs) -> Outcome {
         Err(outcome) => return outcome,
     };
     let place = HostPlace { folder: ".", to_root: "../../", workspace: Some("../../plugins") };
+    // Which crates are linked is known once cargo has resolved a staged workspace; the example is none.
+    let list = ("src/dependencies.rs".to_string(), dependencies(&[]));
     let tree: BTreeMap<PathBuf, Source> = host(&front.resolved.plan, place)
         .into_iter()
+        .chain([list])
         .map(|(path, text)| (PathBuf::from(path.trim_start_matches("./")), Source::Bytes(text.into_bytes())))
         .collect();
     let mode = if args.check { Mode::Check } else { Mode::Write };

@@ -13,8 +13,12 @@ use hub_manifest::plan::Plan;
 
 use crate::cargo::{self, Call, Outcome, Progress};
 use crate::failure::{Failure, Finding, Machine};
+use crate::generate;
 use crate::report::plain;
 use crate::stage::{self, HOST_PACKAGE, LAUNCHER_PACKAGE, Staged};
+use crate::supply::embedded;
+use crate::supply::graph::Graph;
+use crate::write::write_if_changed;
 
 pub(crate) use messages::source_of;
 pub use stamp::Stamp;
@@ -86,8 +90,13 @@ pub fn fresh(job: &Job) -> Option<Compiled> {
     Some(Compiled { binary: stamp.binary, launcher: stamp.launcher, findings: stamp.findings, fresh: true })
 }
 
-/// Compiles the host.
-pub fn compile(job: &Job, progress: &mut dyn FnMut(Progress)) -> Result<Compiled, Failure> {
+/// The crates that the host is made of.
+pub fn graph(job: &Job) -> Result<Graph, Failure> {
+    resolve::graph(job)
+}
+
+/// Compiles the host, which carries the list of its crates.
+pub fn compile(job: &Job, graph: &Graph, progress: &mut dyn FnMut(Progress)) -> Result<Compiled, Failure> {
     if let Some(compiled) = fresh(job) {
         return Ok(compiled);
     }
@@ -95,6 +104,10 @@ pub fn compile(job: &Job, progress: &mut dyn FnMut(Progress)) -> Result<Compiled
     if job.locked {
         resolve::check_locked(job)?;
     }
+    let list = job.staged.root.join(stage::DEPENDENCIES);
+    let written = embedded::data(graph)
+        .and_then(|data| write_if_changed(&list, generate::dependencies(&data).as_bytes()));
+    written.map_err(|error| Machine::io("write", &list, &error))?;
     let outcome = cargo::run(&call(job), progress)?;
     let messages = messages::Reader { staged: job.staged, plan: job.plan };
     let findings: Vec<Finding> = messages.findings(&outcome.messages);

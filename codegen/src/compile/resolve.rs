@@ -1,19 +1,30 @@
 //! What cargo says before it compiles anything: dependencies that cannot be found, features that do not exist.
 
+use std::ffi::OsString;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use hub_manifest::diagnostic::{Diagnostic, Span};
 
-use super::{Failure, Job, Machine, common_args, of_plugin, text_of, unlocked};
+use super::{Failure, Job, Machine, TARGET, common_args, of_plugin, text_of, unlocked};
 use crate::cargo::{self, Call};
 use crate::stage::Origin;
+use crate::supply::graph::{self, Graph};
 
-/// Lets cargo choose versions for what the lock does not name, and refuses to go on if there is such a package.
-pub(super) fn check_locked(job: &Job) -> Result<(), Failure> {
-    let mut args = vec!["tree".into(), "--workspace".into(), "--depth".into(), "0".into()];
+/// The resolved graph of the staged workspace. Cargo chooses versions for what the lock does not name; it is asked only
+/// where a manifest or the lock changed.
+pub(super) fn graph(job: &Job) -> Result<Graph, Failure> {
+    let file = job.stamp.with_file_name("graph.json");
+    let lock = job.staged.root.join("Cargo.lock");
+    let key = || graph::key(&job.staged.manifests, &fs::read(&lock).unwrap_or_default());
+    if let Some(graph) = graph::read(&file, &key()) {
+        return Ok(graph);
+    }
+    let mut args: Vec<OsString> =
+        ["metadata", "--format-version", "1", "--filter-platform", TARGET].map(Into::into).into();
     args.extend(common_args(job).into_iter().filter(|arg| arg != "--locked"));
-    let call = Call { folder: job.staged.root.clone(), args, ..Call::default() };
-    let outcome = cargo::run_plain(&call)?;
+    let (outcome, answer) =
+        cargo::answer(&Call { folder: job.staged.root.clone(), args, ..Call::default() })?;
     if !outcome.success {
         let said = cargo::complaint(&outcome.stderr);
         return Err(match (cargo::machine_lack(&said), complaint(job, &said)) {
@@ -24,6 +35,13 @@ pub(super) fn check_locked(job: &Job) -> Result<(), Failure> {
             }
         });
     }
+    let graph: Graph = serde_json::from_slice(&answer)
+        .map_err(|error| Machine::new(format!("cannot read what cargo says of the crates: {error}"), ""))?;
+    Ok(graph::keep(&file, key(), graph))
+}
+
+/// Refuses to go on if the build needs a package that no lock names.
+pub(super) fn check_locked(job: &Job) -> Result<(), Failure> {
     let diagnostics: Vec<Diagnostic> = unlocked(job)
         .into_iter()
         .map(|package| {

@@ -120,7 +120,7 @@ impl Fixture {
             locked,
             offline: true,
         };
-        compile(&job, progress)
+        compile(&job, &graph(&job)?, progress)
     }
 
     /// The report on a failed run.

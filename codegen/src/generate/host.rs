@@ -1,7 +1,7 @@
 //! The host's crate: its `Cargo.toml`, its `main.rs` and the plan that is compiled into it.
 
 use hub_manifest::plan::{Plan, PluginCrate};
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::quote;
 use toml_edit::{DocumentMut, InlineTable, Item, Table, value};
 
@@ -18,7 +18,7 @@ pub struct HostPlace<'a> {
     pub workspace: Option<&'a str>,
 }
 
-/// The three files of the crate.
+/// The files of the crate but [`dependencies`].
 pub fn host(plan: &Plan, place: HostPlace<'_>) -> Files {
     let mut plan_json = serde_json::to_string_pretty(&plan.host).expect("the plan has text keys only");
     plan_json.push('\n');
@@ -74,7 +74,10 @@ fn main_rs(crates: &[PluginCrate]) -> String {
     let tokens = quote! {
         #![doc = #header]
 
+        mod dependencies;
+
         fn main() -> std::process::ExitCode {
+            std::hint::black_box(&dependencies::DEPENDENCIES);
             hub::main(hub::Platform {
                 plan: include_str!("../plan.json"),
                 routers: &[#(#mounts),*],
@@ -82,6 +85,23 @@ fn main_rs(crates: &[PluginCrate]) -> String {
         }
     };
     let file = syn::parse2(tokens).expect("the resolve stage lets only identifiers through");
+    prettyplease::unparse(&file)
+}
+
+/// The module with the list of the host's crates, `data`, in a section of its own. `main` names it, so that the linker
+/// keeps it.
+pub fn dependencies(data: &[u8]) -> String {
+    let (header, length) = (format!(" {HEADER}"), Literal::usize_unsuffixed(data.len()));
+    let data = Literal::byte_string(data);
+    let tokens = quote! {
+        #![doc = #header]
+
+        /// The crates that this program is made of, as `cargo audit bin` reads them: JSON, compressed with zlib.
+        #[used]
+        #[unsafe(link_section = ".dep-v0")]
+        pub static DEPENDENCIES: [u8; #length] = *#data;
+    };
+    let file = syn::parse2(tokens).expect("a literal of bytes is always one");
     prettyplease::unparse(&file)
 }
 

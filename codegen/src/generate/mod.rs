@@ -6,7 +6,7 @@ mod release;
 
 use std::collections::BTreeMap;
 
-pub use host::{HostPlace, host};
+pub use host::{HostPlace, dependencies, host};
 pub use release::release_files;
 
 /// Generated files: path relative to the root of the generated tree → text.

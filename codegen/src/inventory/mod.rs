@@ -23,7 +23,7 @@ use crate::compile::Profile;
 use crate::digest::{Digest, FileCache};
 use crate::failure::Machine;
 use crate::load::LoadedPlugin;
-use crate::pipeline::{Front, Repo};
+use crate::pipeline::{Built, Front, Repo};
 use crate::stage::Locked;
 
 pub use diff::{Change, Group, Kind, diff};
@@ -202,23 +202,18 @@ pub fn built(
     repo: &Repo,
     front: &Front,
     profile: Profile,
-    routes: &[routes::Route],
+    built: &Built,
     planned: Inventory,
 ) -> Result<Inventory, Machine> {
-    let crates = &front.resolved.plan.crates;
     let staged = repo.output(profile).join("src");
     let read = |path: &Path| match std::fs::read_to_string(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
         other => other.map_err(|error| Machine::io("read", path, &error)),
     };
     let (own, taken) = (read(&repo.root.join("Cargo.lock"))?, read(&staged.join("Cargo.lock"))?);
-    let found = match crates.as_slice() {
-        [] => BTreeMap::new(),
-        crates => crates::brought_in(&crates::metadata(&staged, &repo.root)?, crates),
-    };
     let additions = Additions {
-        routes: routes.to_vec(),
-        crates: found,
+        routes: built.routes.clone(),
+        crates: crates::brought_in(&built.graph, &front.resolved.plan.crates),
         cargo_packages: crate::stage::additions(&own, &taken),
     };
     Ok(complete(planned, additions))

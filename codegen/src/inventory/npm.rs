@@ -29,6 +29,8 @@ struct Locked {
     /// The folder that a link leads to.
     resolved: Option<String>,
     link: bool,
+    /// What the archive is checked against: `sha512-` and Base64.
+    integrity: Option<String>,
     dependencies: BTreeMap<String, String>,
     optional_dependencies: BTreeMap<String, String>,
     peer_dependencies: BTreeMap<String, String>,
@@ -84,6 +86,17 @@ impl Lock {
             })
             .collect();
         Ok(packages.into_iter().collect())
+    }
+
+    /// What the archive of the package at a place is checked against, as in `sha512-AbC=`.
+    pub fn integrity(&self, place: &str) -> Option<&str> {
+        self.packages.get(place)?.integrity.as_deref()
+    }
+
+    /// Places of what the package at a place asks for itself.
+    pub fn needs(&self, place: &str) -> Vec<&str> {
+        let wanted = self.packages.get(place).into_iter().flat_map(Locked::wanted);
+        wanted.filter_map(|name| self.place(place, name)).collect()
     }
 
     /// Places of everything that `root`, which lies in `folder`, needs at any distance.

@@ -17,9 +17,10 @@ use crate::generate::{HostPlace, host, release_files};
 use crate::inventory::Inventory;
 use crate::pack::{self, Files, Packed, ReleasePlugin};
 use crate::stage::Staged;
+use crate::supply::graph::Graph;
 use crate::webgen::{Chunk, overrides_d_ts, overrides_manifest, overrides_ts};
 use crate::write::{Mode, Source, sync_tree, write_if_changed};
-use crate::{npm, routes, stage};
+use crate::{npm, routes, stage, supply};
 
 /// How a release is built.
 #[derive(Debug, Clone, Copy)]
@@ -45,6 +46,8 @@ pub struct Built {
     pub host: PathBuf,
     /// Its routes; places name files as the staged workspace does: `plugins/<slug>/backend/src/x.rs`.
     pub routes: Vec<Route>,
+    /// Its crates.
+    pub graph: Graph,
     /// Warnings of the compile and bundle stages.
     pub findings: Vec<Finding>,
 }
@@ -65,16 +68,17 @@ pub fn build(
         let compiled = compiled.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         (compiled, bundled)
     });
-    let ((compiled, routes), bundled) = both(compiled, bundled)?;
-    let files = release(repo, front, options, &compiled, &bundled)?;
-    let mut findings = compiled.findings;
+    let (host, bundled) = both(compiled, bundled)?;
+    let files = release(repo, front, options, &host, &bundled)?;
+    let mut findings = host.compiled.findings;
     findings.extend(bundled.findings);
     Ok(Built {
         version: front.resolved.plan.host.version.clone(),
         files,
         plugins: release_plugins(front),
-        host: compiled.binary,
-        routes,
+        host: host.compiled.binary,
+        routes: host.routes,
+        graph: host.graph,
         findings,
     })
 }
@@ -92,17 +96,25 @@ fn both<A, B>(a: Result<A, Failure>, b: Result<B, Failure>) -> Result<(A, B), Fa
     }
 }
 
+/// A compiled host and what is known of it.
+struct Host {
+    compiled: Compiled,
+    staged: Staged,
+    graph: Graph,
+    routes: Vec<Route>,
+}
+
 /// Compiles the host and asks it for its routes; what is wrong with a route is known before anything is packed.
 fn host_with_routes(
     repo: &Repo,
     front: &Front,
     options: BuildOptions<'_>,
     progress: &dyn Progress,
-) -> Result<(Compiled, Vec<Route>), Failure> {
-    let (mut compiled, staged) = compile(repo, front, options, progress)?;
-    let (routes, found) = routes_of(repo, front, options.profile, &staged, &compiled)?;
-    compiled.findings.extend(found);
-    Ok((compiled, routes))
+) -> Result<Host, Failure> {
+    let mut host = compile(repo, front, options, progress)?;
+    let (routes, found) = routes_of(repo, front, options.profile, &host.staged, &host.compiled)?;
+    host.compiled.findings.extend(found);
+    Ok(Host { routes, ..host })
 }
 
 fn staged(repo: &Repo, front: &Front, options: BuildOptions<'_>) -> Result<Staged, Failure> {
@@ -123,17 +135,18 @@ fn compile(
     front: &Front,
     options: BuildOptions<'_>,
     progress: &dyn Progress,
-) -> Result<(Compiled, Staged), Failure> {
+) -> Result<Host, Failure> {
     const STAGE: &str = "compile";
     progress.begin(STAGE);
     let result = staged(repo, front, options).and_then(|staged| {
         let stamp = repo.output(options.profile).join("compile.json");
         let job = job(repo, front, options, &staged, &stamp);
-        let mut compiled = compile::compile(&job, &mut |at| progress.detail(STAGE, &told(&at)))?;
+        let graph = compile::graph(&job)?;
+        let mut compiled = compile::compile(&job, &graph, &mut |at| progress.detail(STAGE, &told(&at)))?;
         compiled.findings.splice(0..0, staged.findings.clone());
-        Ok((compiled, staged))
+        Ok(Host { compiled, staged, graph, routes: Vec::new() })
     });
-    progress.end(STAGE, note(result.as_ref().map(|(compiled, _)| compiled.fresh)));
+    progress.end(STAGE, note(result.as_ref().map(|host| host.compiled.fresh)));
     result
 }
 
@@ -197,7 +210,7 @@ pub fn routes(
     let options = BuildOptions { profile: Profile::Dev, locked: false, packages };
     let _lock =
         repo.lock(options.profile, || progress.detail("compile", "waiting for another build to end"))?;
-    host_with_routes(repo, front, options, progress).map(|(_, routes)| routes)
+    host_with_routes(repo, front, options, progress).map(|host| host.routes)
 }
 
 fn bundle(
@@ -260,7 +273,7 @@ fn release(
     repo: &Repo,
     front: &Front,
     options: BuildOptions<'_>,
-    compiled: &Compiled,
+    host: &Host,
     bundled: &Bundled,
 ) -> Result<Files, Failure> {
     let plan = &front.resolved.plan;
@@ -275,13 +288,24 @@ fn release(
     let mut generated =
         release_files(plan, &templates).map_err(|error| Machine::new(error.to_string(), ""))?;
     generated.insert("overrides.manifest.json".to_string(), format!("{manifest:#}\n"));
+    let web = repo.output(options.profile).join("web/dist");
+    let parts = supply::Parts {
+        repo: &repo.root,
+        platform: &repo.version,
+        version: &plan.host.version,
+        staged: &host.staged.root,
+        graph: &host.graph,
+        web: &web,
+        bundled,
+    };
+    generated.extend(supply::files(&parts).map_err(unreadable)?);
     let pieces = layout::Pieces {
         repo: &repo.root,
         plan,
         loaded: &front.loaded,
-        host: &compiled.binary,
-        launcher: &compiled.launcher,
-        web: &repo.output(options.profile).join("web/dist"),
+        host: &host.compiled.binary,
+        launcher: &host.compiled.launcher,
+        web: &web,
         generated: &generated,
     };
     layout::release(&pieces).map_err(unreadable).map_err(Failure::from)

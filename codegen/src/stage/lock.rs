@@ -99,7 +99,7 @@ pub fn with_packages(lock: &str, further: &[Locked]) -> String {
 
 /// The packages of a lock file that come from somewhere else than this disk. An unreadable file has none: cargo
 /// itself reports what is wrong with it.
-fn packages(lock: &str) -> BTreeSet<Locked> {
+pub fn packages(lock: &str) -> BTreeSet<Locked> {
     let Ok(document) = Document::parse(lock) else { return BTreeSet::new() };
     let Some(packages) = document.get("package").and_then(|item| item.as_array_of_tables()) else {
         return BTreeSet::new();

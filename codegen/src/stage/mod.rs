@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use hub_manifest::diagnostic::{self, Diagnostic, Level, Span};
 use hub_manifest::plan::Plan;
 
-pub use lock::{Locked, additions, with_packages};
+pub use lock::{Locked, additions, packages, with_packages};
 pub use paths::{Origin, PathMap};
 pub use workspace::{HOST_PACKAGE, LAUNCHER_PACKAGE};
 
@@ -38,6 +38,9 @@ const PLATFORM_CRATES: [(&str, &str); 5] = [
     ("hub-manifest", "manifest"),
     ("hub-release", "release"),
 ];
+
+/// The module of the host that holds the list of its crates. The compile stage writes it, once cargo has resolved them.
+pub const DEPENDENCIES: &str = "host/src/dependencies.rs";
 
 /// Folder of one of the platform's own crates, by package name.
 fn platform_dir(package: &str) -> Option<&'static str> {
@@ -69,6 +72,8 @@ pub struct Staged {
     pub paths: PathMap,
     /// Fingerprint of every staged file and of the lock that was staged.
     pub digest: String,
+    /// Fingerprint of what cargo resolves the workspace from: every staged `Cargo.toml`, and the repository's lock.
+    pub manifests: String,
     /// Whether only cargo can tell if something changed: a build script, or a source that reads the environment.
     pub opaque: bool,
     /// Warnings on the plugins' `Cargo.toml`.
@@ -106,12 +111,13 @@ pub fn stage(input: &Input) -> Result<Staged, Failure> {
         tree.insert(PathBuf::from("rust-toolchain.toml"), Source::Copy(toolchain));
     }
     let failed = |error: io::Error| Machine::io("stage the sources in", input.out, &error);
-    sync_tree(input.out, &tree, &[lock::LOCK, lock::STAMP], Mode::Write).map_err(failed)?;
+    sync_tree(input.out, &tree, &[lock::LOCK, lock::STAMP, DEPENDENCIES], Mode::Write).map_err(failed)?;
     let lock = lock::seed(&input.repo.join(lock::LOCK), input.packages, input.out, &tree).map_err(failed)?;
     Ok(Staged {
         root: input.out.to_path_buf(),
         paths: PathMap::new(input.repo, input.plugins, PLATFORM_CRATES.map(|(_, dir)| dir)),
         digest: digest_of(&tree, &lock).map_err(failed)?,
+        manifests: lock,
         opaque: stage.opaque,
         findings: stage.diagnostics.into_iter().map(Finding::from).collect(),
     })
