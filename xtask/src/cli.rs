@@ -37,6 +37,8 @@ pub enum Command {
     Docs(DocsArgs),
     /// Run everything that the project checks, set-up included
     Test(TestArgs),
+    /// Check the terms, sources and known holes of all crates, with cargo-deny
+    Audit(AuditArgs),
     /// Look for inputs that break a parser: with libFuzzer where a nightly toolchain is there
     Fuzz(FuzzArgs),
     /// Run the benchmarks and print ratios
@@ -202,6 +204,16 @@ pub struct TestArgs {
     /// Run the tests that take long too: whole builds, thousands of failures
     #[arg(long)]
     pub long: bool,
+}
+
+#[derive(Debug, Clone, Default, Args)]
+pub struct AuditArgs {
+    /// Leave out the known holes, whose database comes from the network
+    #[arg(long)]
+    pub no_advisories: bool,
+    /// Take the database of known holes as it was last fetched
+    #[arg(long)]
+    pub offline: bool,
 }
 
 #[derive(Debug, Clone, Args)]

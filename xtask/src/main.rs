@@ -1,5 +1,6 @@
 //! `cargo xtask`: argument parsing and reporting. The work is in `hub-codegen`.
 
+mod audit;
 mod bench;
 mod build;
 mod check;
@@ -70,6 +71,7 @@ fn main() -> ExitCode {
         Command::Golden(args) => check::golden(&args),
         Command::Docs(args) => docs::run(&args),
         Command::Test(args) => test::run(&args),
+        Command::Audit(args) => audit::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Bench(args) => bench::run(&args),
     };

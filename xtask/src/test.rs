@@ -11,7 +11,8 @@ use hub_codegen::{compile, npm, scaffold};
 use toml_edit::DocumentMut;
 
 use crate::Outcome;
-use crate::cli::TestArgs;
+use crate::audit;
+use crate::cli::{AuditArgs, TestArgs};
 use crate::progress::seconds;
 
 /// Where browsers are looked for, after what `CHROMIUM` names.
@@ -69,7 +70,7 @@ impl Machine {
         );
         need(
             self.python,
-            "the tests of the dbt projects, of the API's description and of the Helm chart",
+            "the tests of the dbt projects, of the API's description, of the Helm chart and of the bill of materials",
             "install Python 3 with venv (Debian: python3-venv)",
         );
         need(
@@ -127,7 +128,7 @@ pub fn run(args: &TestArgs) -> Outcome {
     let begun = Instant::now();
     let wanted =
         |name: &str| args.only.is_empty() || args.only.iter().any(|word| name.contains(word.as_str()));
-    for (name, step) in steps(&repo, &machine, args.long).into_iter().filter(|(name, _)| wanted(name)) {
+    for (name, step) in steps(&repo, &machine, args).into_iter().filter(|(name, _)| wanted(name)) {
         // Said before a step, not after it: the last lines are the test runner's own.
         eprintln!("\n== {name} (after {})", seconds(begun.elapsed()));
         if let Err(problem) = step() {
@@ -140,7 +141,8 @@ pub fn run(args: &TestArgs) -> Outcome {
 
 type Step<'a> = (&'static str, Box<dyn Fn() -> Result<(), String> + 'a>);
 
-fn steps<'a>(repo: &'a Repo, machine: &'a Machine, long: bool) -> Vec<Step<'a>> {
+fn steps<'a>(repo: &'a Repo, machine: &'a Machine, args: &TestArgs) -> Vec<Step<'a>> {
+    let (long, require_all) = (args.long, args.require_all);
     let mut steps: Vec<Step<'a>> = Vec::new();
     let mut add = |wanted: bool, name, step: Box<dyn Fn() -> Result<(), String> + 'a>| {
         if wanted {
@@ -161,6 +163,7 @@ fn steps<'a>(repo: &'a Repo, machine: &'a Machine, long: bool) -> Vec<Step<'a>> 
         Box::new(|| run_in(&repo.root, "npm", &["run", "--silent", "test"])),
     );
     add(machine.python, "Python environment with Helm", Box::new(|| python_environment(repo, &HELM)));
+    add(true, "terms and sources of the crates", Box::new(move || terms(repo, require_all)));
     add(true, "build stages", Box::new(|| build_stages(repo, machine)));
     add(true, "bundle stage", Box::new(|| cargo(repo, &["test", "-p", "hub-bundle"])));
     add(true, "host", Box::new(|| host(repo, machine)));
@@ -173,6 +176,11 @@ fn steps<'a>(repo: &'a Repo, machine: &'a Machine, long: bool) -> Vec<Step<'a>> 
         machine.python,
         "Python environment with Schemathesis",
         Box::new(|| python_environment(repo, &SCHEMATHESIS)),
+    );
+    add(
+        machine.python,
+        "Python environment with CycloneDX's schemas",
+        Box::new(|| python_environment(repo, &CYCLONEDX)),
     );
     add(
         machine.browser.is_some() && machine.npm,
@@ -265,6 +273,21 @@ fn types_of_plugins(repo: &Repo) -> Result<(), String> {
     pass(command)
 }
 
+/// What `deny.toml` says of terms, bans and sources. Without cargo-deny it is left out, unless nothing may be.
+fn terms(repo: &Repo, require_all: bool) -> Result<(), String> {
+    if let Err(lack) = audit::cargo_deny(repo) {
+        if require_all {
+            return Err(lack.to_string());
+        }
+        eprintln!("skipped: the terms and sources of the crates; {lack}");
+        return Ok(());
+    }
+    match audit::run(&AuditArgs { no_advisories: true, ..AuditArgs::default() }) {
+        Outcome::Done => Ok(()),
+        _ => Err("deny.toml forbids something that is used".to_string()),
+    }
+}
+
 fn npm_packages(repo: &Repo) -> Result<(), String> {
     npm::ensure(&repo.root, false, &mut || {}).map(|_| ()).map_err(|failure| format!("{failure:?}"))
 }
@@ -293,6 +316,9 @@ const SCHEMATHESIS: Python = Python {
     requirements: "tests/api/requirements.txt",
     program: "bin/schemathesis",
 };
+/// The validator of bills of materials.
+const CYCLONEDX: Python =
+    Python { folder: "test/cyclonedx", requirements: "tests/sbom/requirements.txt", program: "bin/python" };
 
 const HELM: Python =
     Python { folder: "test/helm", requirements: "tests/helm/requirements.txt", program: "bin/helm" };
@@ -324,12 +350,13 @@ fn end_to_end(repo: &Repo, machine: &Machine, long: bool) -> Result<(), String> 
     let mut command = Command::new(cargo_program());
     command.args(["test", "-p", "hub-tests"]).current_dir(&repo.root);
     command.env("HUB_XTASK", std::env::current_exe().map_err(|error| error.to_string())?);
-    let set: [(&str, Option<OsString>); 7] = [
+    let set: [(&str, Option<OsString>); 8] = [
         ("HUB_BROWSER", machine.browser.as_ref().map(|path| path.into())),
         (LONG, long.then(|| "1".into())),
         ("HUB_STRACE", machine.strace.as_ref().map(|path| path.into())),
         ("HUB_MINISIGN", machine.minisign.as_ref().map(|path| path.into())),
         ("HUB_HELM", machine.python.then(|| HELM.program(repo))),
+        ("HUB_CYCLONEDX", machine.python.then(|| CYCLONEDX.program(repo))),
         ("HUB_DBT", machine.python.then(|| DBT.program(repo))),
         ("HUB_SCHEMATHESIS", machine.python.then(|| SCHEMATHESIS.program(repo))),
     ];

@@ -6,7 +6,7 @@ pub use hub_release::Listed;
 use hub_release::manifest::seal;
 use serde::Serialize;
 
-use super::Target;
+use super::{Origin, Target};
 use crate::digest::{FileCache, sha256_hex};
 use crate::inventory::{Inventory, Package, Plugin};
 use crate::write::Source;
@@ -67,6 +67,8 @@ struct Release<'a> {
     dbt_workspaces: &'a [crate::inventory::Workspace],
     permissions: &'a [String],
     cargo_packages: &'a [crate::stage::Locked],
+    #[serde(flatten)]
+    origin: &'a Origin,
     files: &'a [Listed],
 }
 
@@ -75,6 +77,7 @@ pub(super) fn release_json(
     version: &str,
     plugins: &[ReleasePlugin],
     inventory: &Inventory,
+    origin: &Origin,
     files: &[Listed],
 ) -> io::Result<Vec<u8>> {
     let parts = |slug: &str| inventory.plugins.iter().find(|plugin| plugin.name == slug).map(Parts::from);
@@ -89,6 +92,7 @@ pub(super) fn release_json(
         dbt_workspaces: &inventory.dbt_workspaces,
         permissions: &inventory.permissions,
         cargo_packages: &inventory.cargo_packages,
+        origin,
         files,
     })?;
     Ok(seal(text).into_bytes())

@@ -7,6 +7,7 @@
 pub mod compare;
 mod gzip;
 mod list;
+mod origin;
 mod place;
 mod tape;
 mod tarball;
@@ -26,6 +27,7 @@ use crate::inventory::Inventory;
 use crate::write::{Source, at, write_if_changed};
 
 pub use list::{Listed, ReleasePlugin};
+pub use origin::{Origin, Toolchain};
 pub use tarball::{Entry, entries};
 
 pub(crate) use gzip::Gzip;
@@ -76,6 +78,8 @@ pub struct Job<'a> {
     pub plugins: &'a [ReleasePlugin],
     /// What the release is made of, for `RELEASE.json`.
     pub inventory: &'a Inventory,
+    /// What the release is made from, for `RELEASE.json`.
+    pub origin: &'a Origin,
     /// All files but `RELEASE.json`.
     pub files: &'a Files,
     /// Signs the list of files; none leaves the release unsigned.
@@ -110,8 +114,7 @@ pub fn pack(job: &Job, cache: &mut FileCache) -> Result<Packed, Machine> {
     let failed = |error: io::Error| Machine::io("write", &path, &error);
     let mut listing = Listing::new(cache);
     walk(job.files, &mut listing).map_err(failed)?;
-    let listed =
-        list::release_json(job.version, job.plugins, job.inventory, listing.files()).map_err(failed)?;
+    let listed = release_json(job, listing.files()).map_err(failed)?;
     let key = key(&listed, job.sign);
     if let Some(packed) = Stamp::read(job.stamp, &key, &path) {
         return Ok(packed);
@@ -121,6 +124,11 @@ pub fn pack(job: &Job, cache: &mut FileCache) -> Result<Packed, Machine> {
     // The stamp only saves time: where it cannot be written, the release is packed again.
     let _ = Stamp::write(job.stamp, &key, &packed);
     Ok(packed)
+}
+
+/// The text of `RELEASE.json`.
+fn release_json(job: &Job, files: &[Listed]) -> io::Result<Vec<u8>> {
+    list::release_json(job.version, job.plugins, job.inventory, job.origin, files)
 }
 
 /// Fingerprint of a release, from the list of its files and whoever signs it.
@@ -172,7 +180,7 @@ fn write(job: &Job, path: &Path, signature: Option<&[u8]>) -> io::Result<Packed>
     let (size, sha256) = {
         let mut writer = TarWriter::new(temporary.as_file_mut(), &format!("releases/{}", job.version))?;
         walk(job.files, &mut writer)?;
-        let listed = list::release_json(job.version, job.plugins, job.inventory, writer.files())?;
+        let listed = release_json(job, writer.files())?;
         if let Some(signature) = signature {
             writer.file(SIGNATURE, 0o644, &Source::Bytes(signature.to_vec()))?;
         }

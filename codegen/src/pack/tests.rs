@@ -10,6 +10,7 @@ struct Fixture {
     files: Files,
     plugins: Vec<ReleasePlugin>,
     inventory: Inventory,
+    origin: Origin,
 }
 
 impl Fixture {
@@ -36,6 +37,7 @@ impl Fixture {
             files,
             plugins: vec![plugin("crm", &[]), plugin("broken", &["no such router"])],
             inventory: crate::inventory::tests::example(),
+            origin: Origin { hub_lock_sha256: "ab".to_string(), ..Origin::default() },
         }
     }
 
@@ -46,6 +48,7 @@ impl Fixture {
                 version: "0.1.0",
                 plugins: &self.plugins,
                 inventory: &self.inventory,
+                origin: &self.origin,
                 files: &self.files,
                 sign: None,
                 out: &self.dir.path().join(out),

@@ -6,16 +6,17 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use hub_manifest::diagnostic::Level;
+use hub_manifest::plan::HostPlan;
 use hub_manifest::routes::Route;
 
 use super::{Front, Profile, Progress, Repo, layout};
 use crate::bundle::{self, Bundled};
 use crate::compile::{self, Compiled};
-use crate::digest::FileCache;
+use crate::digest::{FileCache, sha256_hex};
 use crate::failure::{Failure, Finding, Machine};
 use crate::generate::{HostPlace, host, release_files};
-use crate::inventory::Inventory;
-use crate::pack::{self, Files, Packed, ReleasePlugin};
+use crate::inventory::{Inventory, lock};
+use crate::pack::{self, Files, Origin, Packed, ReleasePlugin, Toolchain};
 use crate::stage::Staged;
 use crate::supply::graph::Graph;
 use crate::webgen::{Chunk, overrides_d_ts, overrides_manifest, overrides_ts};
@@ -46,6 +47,8 @@ pub struct Built {
     pub host: PathBuf,
     /// Its routes; places name files as the staged workspace does: `plugins/<slug>/backend/src/x.rs`.
     pub routes: Vec<Route>,
+    /// The plan, as the host knows it.
+    pub plan: HostPlan,
     /// Its crates.
     pub graph: Graph,
     /// Warnings of the compile and bundle stages.
@@ -78,6 +81,7 @@ pub fn build(
         plugins: release_plugins(front),
         host: host.compiled.binary,
         routes: host.routes,
+        plan: front.resolved.plan.host.clone(),
         graph: host.graph,
         findings,
     })
@@ -128,6 +132,17 @@ fn staged(repo: &Repo, front: &Front, options: BuildOptions<'_>) -> Result<Stage
         out: &repo.output(options.profile).join("src"),
         packages: options.packages,
     })
+}
+
+/// The workspace that the host is compiled from, brought up to date without compiling it: its folder.
+pub fn workspace(repo: &Repo, front: &Front, packages: &[stage::Locked]) -> Result<PathBuf, Failure> {
+    let options = BuildOptions { profile: Profile::Release, locked: false, packages };
+    let _lock = repo.lock(options.profile, || {})?;
+    let staged = staged(repo, front, options)?;
+    let stamp = repo.output(options.profile).join("compile.json");
+    // Asked for what it writes: the lock, cut down to what is used.
+    compile::graph(&job(repo, front, options, &staged, &stamp))?;
+    Ok(staged.root)
 }
 
 fn compile(
@@ -346,10 +361,16 @@ pub fn pack(
     progress: &dyn Progress,
 ) -> Result<Packed, Machine> {
     progress.begin("pack");
+    let origin = Origin {
+        plan: built.plan.clone(),
+        hub_lock_sha256: sha256_hex(lock::text(inventory).as_bytes()),
+        toolchain: Toolchain::of(&repo.output(profile).join("src"))?,
+    };
     let job = pack::Job {
         version: &built.version,
         plugins: &built.plugins,
         inventory,
+        origin: &origin,
         files: &built.files,
         sign,
         out,

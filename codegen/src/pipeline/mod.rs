@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use crate::failure::Machine;
 
-pub use build::{BuildOptions, Built, build, install, pack, routes};
+pub use build::{BuildOptions, Built, build, install, pack, routes, workspace};
 pub use check::{Checked, Checker};
 pub use front::{Front, FrontError, front};
 pub(crate) use layout::files_below;
