@@ -12,7 +12,7 @@ use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use hub_codegen::digest::FileCache;
 use hub_codegen::inventory::Inventory;
-use hub_codegen::pack::{self, Files, Job, Sign};
+use hub_codegen::pack::{self, Files, Job, Origin, Sign};
 use hub_codegen::sign::{Signer, keygen};
 use hub_codegen::write::Source;
 use hub_release::archive::{Checked, check};
@@ -60,6 +60,7 @@ impl World {
             version,
             plugins: &[],
             inventory: &Inventory::default(),
+            origin: &Origin::default(),
             files: &files,
             sign: signed.then_some(&self.signer as &dyn Sign),
             out: &self.path(if signed { "signed" } else { "plain" }),

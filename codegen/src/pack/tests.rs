@@ -85,7 +85,7 @@ fn the_tarball_is_sorted_anonymous_and_ends_with_its_list() {
     0755 0 releases/0.1.0/web/assets/
     0644 9 releases/0.1.0/web/assets/long-name-long-name-long-name-long-name-long-name-long-name-long-name-long-name-long-name-long-name-long-name-long-name-long-name-long-name-long-name-.js
     0644 6 releases/0.1.0/web/index.html
-    0644 3122 releases/0.1.0/RELEASE.json
+    0644 3275 releases/0.1.0/RELEASE.json
     ");
     assert!(found.iter().all(|e| e.mtime == 946_684_800 && e.owner == (0, 0)));
 }

@@ -360,12 +360,12 @@ pub fn pack(
     cache: &mut FileCache,
     progress: &dyn Progress,
 ) -> Result<Packed, Machine> {
-    progress.begin("pack");
     let origin = Origin {
         plan: built.plan.clone(),
         hub_lock_sha256: sha256_hex(lock::text(inventory).as_bytes()),
         toolchain: Toolchain::of(&repo.output(profile).join("src"))?,
     };
+    progress.begin("pack");
     let job = pack::Job {
         version: &built.version,
         plugins: &built.plugins,

@@ -23,7 +23,7 @@ pub fn data(graph: &Graph) -> io::Result<Vec<u8>> {
 
 /// All packages that the host is made with, each with the places of its dependencies in the list.
 fn list(graph: &Graph) -> Result<VersionInfo, semver::Error> {
-    let (needed, linked) = (graph.needed(), graph.linked());
+    let (needed, linked) = (graph.needed(), graph.linked(graph.host()));
     let packages = graph.packages();
     let mut order: Vec<&Known> = needed.iter().filter_map(|id| packages.get(id)).copied().collect();
     order.sort_by_key(|package| (&package.name, &package.version, &package.source));

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
-use crate::stage::HOST_PACKAGE;
+use crate::stage::{HOST_PACKAGE, LAUNCHER_PACKAGE};
 use crate::write::write_if_changed;
 
 /// The parts of `cargo metadata` that are looked at.
@@ -123,11 +123,21 @@ impl Graph {
         self.packages.iter().find(|package| package.name == HOST_PACKAGE && package.source.is_none())
     }
 
-    /// The packages of which something is in the host: reachable by ordinary dependencies, procedural macros left out.
-    pub fn linked(&self) -> Ids<'_> {
+    /// The launcher.
+    pub fn launcher(&self) -> Option<&Known> {
+        self.packages.iter().find(|package| package.name == LAUNCHER_PACKAGE && package.source.is_none())
+    }
+
+    /// The packages of which something is in a program: reachable by ordinary dependencies, procedural macros left out.
+    pub fn linked(&self, program: Option<&Known>) -> Ids<'_> {
         let packages = self.packages();
         let is_macro = |id: &str| packages.get(id).is_some_and(|package| package.is_macro());
-        self.reachable(self.host(), |edge| edge.is(None) && !is_macro(&edge.pkg))
+        self.reachable(program, |edge| edge.is(None) && !is_macro(&edge.pkg))
+    }
+
+    /// The packages of which something is in a program of the release.
+    pub fn shipped(&self) -> Ids<'_> {
+        self.linked(self.host()).union(&self.linked(self.launcher())).copied().collect()
     }
 
     /// The packages that are needed to make the host, those in it among them.

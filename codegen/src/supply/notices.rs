@@ -18,14 +18,14 @@ const NAMES: [&str; 6] = ["license", "licence", "copying", "notice", "unlicense"
 /// The file. `web` is what the bundler wrote down of the npm packages' terms.
 pub fn text(graph: &Graph, packages: &[WebPackage], web: &str) -> io::Result<String> {
     let known = graph.packages();
-    let mut crates: Vec<&Known> = graph.linked().iter().filter_map(|id| known.get(id)).copied().collect();
+    let mut crates: Vec<&Known> = graph.shipped().iter().filter_map(|id| known.get(id)).copied().collect();
     crates.retain(|package| package.source.is_some());
     crates.sort_by_key(|package| (&package.name, &package.version, &package.source));
     let mut texts: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut out = String::from(
         "This release holds work of others. First come the packages with their terms, then the texts of the terms.\n",
     );
-    out.push_str("\n==== Crates that are part of bin/hub-platform\n\n");
+    out.push_str("\n==== Crates that are part of the programs in bin/\n\n");
     for package in crates {
         let name = format!("{} {}", package.name, package.version);
         let terms = package.license.as_deref().unwrap_or_default();

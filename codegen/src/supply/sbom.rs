@@ -199,12 +199,13 @@ fn licenses(terms: &str) -> Vec<License> {
 
 /// The crates of the host. The host's own generated crate is the product itself.
 fn crates(input: &Input<'_>, parts: &mut Parts) {
-    let (linked, packages) = (input.graph.linked(), input.graph.packages());
+    let (shipped, packages) = (input.graph.shipped(), input.graph.packages());
     let reference = |package: &Known| {
         purl::of_crate(package).unwrap_or_else(|| format!("crate:{}@{}", package.name, package.version))
     };
     let host = input.graph.host().map(|host| host.id.as_str());
-    for (id, below) in input.graph.within(&linked) {
+    parts.direct.extend(input.graph.launcher().map(&reference));
+    for (id, below) in input.graph.within(&shipped) {
         let below =
             below.iter().filter_map(|id| packages.get(id)).map(|package| reference(package)).collect();
         let Some(package) = packages.get(id) else { continue };

@@ -47,6 +47,6 @@ fn what_only_tests_and_builds_need_is_not_linked() {
          f 1.0.0 ->",
     );
     let shown = |ids: super::graph::Ids<'_>| ids.into_iter().collect::<Vec<_>>().join(" ");
-    assert_eq!(shown(graph.linked()), "a d hub-platform");
+    assert_eq!(shown(graph.linked(graph.host())), "a d hub-platform");
     assert_eq!(shown(graph.needed()), "a b d e f hub-platform m");
 }
