@@ -70,7 +70,8 @@ fn encrypted(key: SecretKeyBox, path: &Path) -> Result<SecretKey, Machine> {
         Machine::new(
             format!("{} cannot be opened: {error}", path.display()),
             format!(
-                "see that the password is right ({PASSWORD}), and that the file is a secret key of minisign"
+                "see that the password is right ({PASSWORD}), and that the file is a secret key of minisign; \
+                 one that `minisign -W` made has no checksum: give it a password (minisign -C)"
             ),
         )
     })

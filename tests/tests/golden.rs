@@ -27,7 +27,8 @@ fn the_hosts_profile_is_one() {
                 .filter_map(|(key, item)| Some(format!("{key} = {}", item.as_value()?.to_string().trim())));
             plain.collect::<Vec<_>>()
         };
-        (values(&profile), values(profile["build-override"].as_table().expect("build-override")))
+        let inner = |name: &str| values(profile[name].as_table().expect(name));
+        (values(&profile), inner("package"), inner("build-override"))
     };
     let staged = target().join("platform/release/src/Cargo.toml");
     assert_eq!(profile("Cargo.toml"), profile(&staged.to_string_lossy()));

@@ -70,13 +70,14 @@ fn the_tarball_is_what_release_json_says() {
         let file = listed.get(path).unwrap_or_else(|| panic!("{path} is not in RELEASE.json"));
         assert_eq!(file["size"], bytes.len(), "{path}");
         assert_eq!(file["sha256"], hex(bytes), "{path}");
-        let executable = path.ends_with("bin/hub-platform") || path.ends_with(".sh");
+        let executable = path.contains("/bin/") || path.ends_with(".sh");
         assert_eq!(*mode & 0o777, if executable { 0o755 } else { 0o644 }, "{path}");
     }
     assert_eq!(files, listed.len(), "a file of RELEASE.json is not in the tarball");
 
     for path in [
         "bin/hub-platform",
+        "bin/hub-launch",
         "web/index.html",
         "overrides.manifest.json",
         "dbt/workspaces.json",

@@ -2,11 +2,12 @@
 //! built again to the same bytes, and what was not is told with its place.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use hub_tests::forge::forge;
-use hub_tests::release::Built;
+use hub_tests::release::{Built, unpack_into};
 use hub_tests::xtask::{Ran, prepared, run, xtask};
 
 fn keygen(folder: &Path, name: &str) -> PathBuf {
@@ -73,14 +74,19 @@ fn minisign_itself_reads_the_signatures_and_makes_the_keys() {
     let folder = tempfile::tempdir().unwrap();
     let (secret, public) = (folder.path().join("theirs"), folder.path().join("theirs.pub"));
     let mut make = Command::new(&minisign);
-    // `-W`: a secret key without a password.
-    make.args(["-G", "-W", "-s"]).arg(&secret).arg("-p").arg(&public);
-    run(make).expect(0);
-    let built = Built::new(&["--locked", "--sign", shown(&secret)]);
-    verify(&built.tarball, &["--key", shown(&public)]).expect(0);
-    let installed = built.unpack();
+    make.args(["-G", "-s"]).arg(&secret).arg("-p").arg(&public).stdin(Stdio::piped()).stdout(Stdio::null());
+    let mut making = make.spawn().unwrap();
+    // Asked for twice.
+    making.stdin.take().unwrap().write_all(b"correct horse\ncorrect horse\n").unwrap();
+    assert!(making.wait().unwrap().success());
+    let mut command = xtask(["build-platform", "--locked", "--message-format", "json", "--sign"]);
+    command.arg(&secret).arg("--out").arg(folder.path()).env("HUB_SIGN_PASSWORD", "correct horse");
+    run(command).expect(0);
+    let tarball = folder.path().join("hub-platform-v0.1.0.tar.gz");
+    verify(&tarball, &["--key", shown(&public)]).expect(0);
+    unpack_into(&tarball, folder.path());
     let mut check = Command::new(&minisign);
-    check.arg("-Vm").arg(installed.release().join("RELEASE.json")).arg("-p").arg(&public);
+    check.arg("-Vm").arg(folder.path().join("releases/0.1.0/RELEASE.json")).arg("-p").arg(&public);
     let said = run(check).expect(0).stdout;
     assert!(said.contains("Trusted comment: hub-platform 0.1.0"), "{said}");
 }

@@ -2,12 +2,29 @@
 
 use std::path::Path;
 
-use toml_edit::{Array, DocumentMut, Item, Table, value};
+use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, value};
 
 /// Package name of the generated host.
 pub const HOST_PACKAGE: &str = "hub-platform";
 /// Package name of the launcher.
 pub const LAUNCHER_PACKAGE: &str = "hub-launch";
+
+/// Packages that are compiled for size.
+const FOR_SIZE: [&str; 13] = [
+    "clap_builder",
+    "hub-manifest",
+    "hub-release",
+    "icu_normalizer",
+    "icu_properties",
+    "idna",
+    "indicatif",
+    "rustls",
+    "sqlx-mysql",
+    "sqlx-postgres",
+    "tar",
+    "url",
+    "utoipa",
+];
 
 /// The text of the staged workspace's `Cargo.toml`.
 pub(super) fn manifest<'a>(members: impl Iterator<Item = &'a Path>) -> String {
@@ -45,8 +62,21 @@ fn release() -> Table {
     table.insert("codegen-units", value(16));
     table.insert("lto", value("off"));
     table.insert("incremental", value(false));
+    table.insert("package", Item::Table(for_size()));
     table.insert("build-override", Item::Table(build_override()));
     table
+}
+
+/// What is used now and then is compiled for size: the command line, names of hosts, manifests, releases, and
+/// what waits for the network anyway.
+fn for_size() -> Table {
+    let mut packages = Table::new();
+    for name in FOR_SIZE {
+        let mut table = InlineTable::new();
+        table.insert("opt-level", "s".into());
+        packages.insert(name, value(table));
+    }
+    packages
 }
 
 /// What an author edits against: quick to compile, with lines in a backtrace of the plugin's own code.
@@ -98,6 +128,21 @@ mod tests {
         codegen-units = 16
         lto = "off"
         incremental = false
+
+        [profile.release.package]
+        clap_builder = { opt-level = "s" }
+        hub-manifest = { opt-level = "s" }
+        hub-release = { opt-level = "s" }
+        icu_normalizer = { opt-level = "s" }
+        icu_properties = { opt-level = "s" }
+        idna = { opt-level = "s" }
+        indicatif = { opt-level = "s" }
+        rustls = { opt-level = "s" }
+        sqlx-mysql = { opt-level = "s" }
+        sqlx-postgres = { opt-level = "s" }
+        tar = { opt-level = "s" }
+        url = { opt-level = "s" }
+        utoipa = { opt-level = "s" }
 
         [profile.release.build-override]
         opt-level = 0
