@@ -326,12 +326,13 @@ pub fn machine_lack(text: &str) -> Option<Machine> {
             "run `rustup toolchain install`",
         )
     } else if has(&[
+        "you're using offline mode (--offline)",
         "attempting to make an HTTP request, but --offline was specified",
         "--offline was specified",
     ]) {
         Machine::new(
             "a package is neither on this machine nor may it be downloaded (offline)",
-            "build once with a network, or run `cargo fetch` beforehand",
+            "run `cargo xtask fetch` where there is a network, then build again",
         )
     } else if has(&[
         "failed to download",

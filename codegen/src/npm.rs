@@ -231,7 +231,7 @@ fn explain(repo: &Path, said: &str) -> Failure {
     let machine = if has(&["ENOTCACHED"]) {
         Machine::new(
             "an npm package is neither on this machine nor may it be downloaded (offline)",
-            "build once with a network",
+            "run `cargo xtask fetch` where there is a network, then build again",
         )
     } else if has(&["ENOSPC"]) {
         Machine::new("the disk is full", "free some space for node_modules")

@@ -141,7 +141,7 @@ pub fn cargo_deny(repo: &Repo) -> Result<PathBuf, Machine> {
 }
 
 /// The workspace that the host is compiled from, with the packages that `hub.lock` names.
-fn generated(repo: &Repo) -> Result<PathBuf, Outcome> {
+pub fn generated(repo: &Repo) -> Result<PathBuf, Outcome> {
     let check = CheckArgs::default();
     let mut report = Report::new(&check);
     let front = plan(repo, &check, &repo.version, false, &mut report)?;

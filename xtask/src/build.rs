@@ -58,7 +58,8 @@ pub fn run_signed(args: &BuildArgs, sign: Option<&dyn Sign>, mut report: Report)
         Ok(planned) => planned,
         Err(failure) => return stopped(report, failure),
     };
-    let options = BuildOptions { profile, locked: args.locked, packages: lock.packages() };
+    let options =
+        BuildOptions { profile, locked: args.locked, offline: args.offline, packages: lock.packages() };
     let built = match build(&repo, &front, options, &mut cache, &display) {
         Ok(built) => built,
         Err(failure) => return stopped(report, failure),

@@ -17,6 +17,8 @@ pub struct Cli {
 pub enum Command {
     /// Build the platform with all its plugins into one tarball
     BuildPlatform(BuildArgs),
+    /// Bring everything to this machine that a build without a network needs
+    Fetch,
     /// Check every plugin, without compiling or bundling anything
     Check(CheckCommand),
     /// Make a plugin that runs: router, page, override and dbt project
@@ -103,6 +105,9 @@ pub struct BuildArgs {
     /// Leave plugins with errors out and record their errors in the release
     #[arg(long)]
     pub keep_going: bool,
+    /// Use no network: `cargo xtask fetch` has brought everything
+    #[arg(long)]
+    pub offline: bool,
     /// Sign the release with this secret key of minisign; HUB_SIGN_PASSWORD may hold its password
     #[arg(long, value_name = "KEY")]
     pub sign: Option<PathBuf>,

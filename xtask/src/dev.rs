@@ -106,7 +106,7 @@ fn attempt(repo: &Repo, check: &CheckArgs) -> Option<Built> {
     };
     let display = Display::new(true);
     let mut cache = FileCache::open(&repo.output(Profile::Dev).join("files.json"));
-    let options = BuildOptions { profile: Profile::Dev, locked: false, packages: &[] };
+    let options = BuildOptions { profile: Profile::Dev, locked: false, offline: false, packages: &[] };
     match build(repo, &front, options, &mut cache, &display) {
         Ok(built) => {
             let _ = cache.save();

@@ -10,6 +10,7 @@ mod dev;
 mod diff;
 mod docs;
 mod explain;
+mod fetch;
 mod fuzz;
 mod interrupt;
 mod keygen;
@@ -61,6 +62,7 @@ fn main() -> ExitCode {
     };
     let outcome = match cli.command {
         Command::BuildPlatform(args) => build::run(&args),
+        Command::Fetch => fetch::run(),
         Command::Check(args) => check::run(&args),
         Command::NewPlugin(args) => new_plugin::run(&args),
         Command::Dev(args) => dev::run(&args),

@@ -92,6 +92,7 @@ fn rebuild(args: &VerifyArgs, first: &Checked) -> Result<Outcome, Problem> {
         image: false,
         chart: false,
         keep_going: false,
+        offline: false,
         sign: None,
     };
     let given = first.signature.as_deref().map(Given);

@@ -30,6 +30,8 @@ pub struct BuildOptions<'a> {
     pub profile: Profile,
     /// Fail where a lock file would have to change.
     pub locked: bool,
+    /// Use nothing but what is on this machine.
+    pub offline: bool,
     /// Packages that plugins need at these versions, beside those of the repository's `Cargo.lock`.
     pub packages: &'a [stage::Locked],
 }
@@ -136,7 +138,7 @@ fn staged(repo: &Repo, front: &Front, options: BuildOptions<'_>) -> Result<Stage
 
 /// The workspace that the host is compiled from, brought up to date without compiling it: its folder.
 pub fn workspace(repo: &Repo, front: &Front, packages: &[stage::Locked]) -> Result<PathBuf, Failure> {
-    let options = BuildOptions { profile: Profile::Release, locked: false, packages };
+    let options = BuildOptions { profile: Profile::Release, locked: false, offline: false, packages };
     let _lock = repo.lock(options.profile, || {})?;
     let staged = staged(repo, front, options)?;
     let stamp = repo.output(options.profile).join("compile.json");
@@ -181,7 +183,7 @@ fn job<'a>(
         stamp,
         packages: options.packages,
         locked: options.locked,
-        offline: false,
+        offline: options.offline,
     }
 }
 
@@ -216,13 +218,13 @@ pub fn routes(
             continue;
         }
         let _lock = repo.lock(profile, || progress.detail("compile", "waiting for another build to end"))?;
-        let options = BuildOptions { profile, locked: false, packages };
+        let options = BuildOptions { profile, locked: false, offline: false, packages };
         let staged = staged(repo, front, options)?;
         if let Some(compiled) = compile::fresh(&job(repo, front, options, &staged, &stamp)) {
             return routes_of(repo, front, profile, &staged, &compiled).map(|(routes, _)| routes);
         }
     }
-    let options = BuildOptions { profile: Profile::Dev, locked: false, packages };
+    let options = BuildOptions { profile: Profile::Dev, locked: false, offline: false, packages };
     let _lock =
         repo.lock(options.profile, || progress.detail("compile", "waiting for another build to end"))?;
     host_with_routes(repo, front, options, progress).map(|host| host.routes)
@@ -237,8 +239,9 @@ fn bundle(
 ) -> Result<Bundled, Failure> {
     const STAGE: &str = "bundle";
     progress.begin(STAGE);
-    let result = npm::ensure(&repo.root, false, &mut || progress.detail(STAGE, "installing npm packages"))
-        .and_then(|packages| bundle_with(repo, front, options, &packages.digest, cache, progress));
+    let result =
+        npm::ensure(&repo.root, options.offline, &mut || progress.detail(STAGE, "installing npm packages"))
+            .and_then(|packages| bundle_with(repo, front, options, &packages.digest, cache, progress));
     progress.end(STAGE, note(result.as_ref().map(|bundled| bundled.fresh)));
     result
 }
@@ -278,7 +281,7 @@ fn bundle_with(
         packages,
         target_dir: &repo.target,
         stamp: &out.join("bundle.json"),
-        offline: false,
+        offline: options.offline,
     };
     bundle::bundle(&job, cache, &mut |at| progress.detail("bundle", &told(&at)))
 }

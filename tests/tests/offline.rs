@@ -1,0 +1,20 @@
+//! After `fetch` a release is built without a network, in a namespace that has none.
+
+use std::process::Command;
+
+use hub_tests::xtask::{long, run, xtask};
+
+#[test]
+fn a_build_needs_no_network_after_fetch() {
+    if !long("a build without a network") {
+        return;
+    }
+    run(xtask(["fetch"])).expect(0);
+    let out = tempfile::tempdir().expect("a temporary folder");
+    let mut without = Command::new("unshare");
+    without.args(["--net", "--map-root-user"]);
+    let build = xtask(["build-platform", "--locked", "--offline", "--out"]);
+    without.arg(build.get_program()).args(build.get_args()).arg(out.path());
+    without.current_dir(hub_tests::xtask::repo()).env("NO_COLOR", "1").env("CARGO_NET_OFFLINE", "true");
+    run(without).expect(0);
+}
