@@ -2,11 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, Metadata};
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use hub_release::hash::copy;
+/// SHA-256 of some bytes, and bytes as such, in lower-case hex.
+pub use hub_release::hash::{hex, of_bytes as sha256_hex};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -14,21 +17,6 @@ use crate::write::{at, write_if_changed};
 
 /// A file that changed this shortly before it was hashed may change again without its times showing it.
 pub(crate) const RACY: Duration = Duration::from_millis(20);
-
-/// SHA-256 of some bytes, in lower-case hex.
-pub fn sha256_hex(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
-
-/// Bytes in lower-case hex.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    bytes
-        .iter()
-        .flat_map(|b| [DIGITS[usize::from(b >> 4)], DIGITS[usize::from(b & 15)]])
-        .map(char::from)
-        .collect()
-}
 
 /// A fingerprint over named values; names and lengths go in too, so that no two lists of values run into one another.
 #[derive(Default)]
@@ -150,21 +138,9 @@ impl FileCache {
     }
 }
 
-/// Length and SHA-256 of a file, read in pieces.
+/// Length and SHA-256 of a file.
 fn hash_file(path: &Path) -> io::Result<(u64, String)> {
-    let mut file = fs::File::open(path).map_err(|e| at(path, e))?;
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 256 * 1024];
-    let mut size = 0;
-    loop {
-        match file.read(&mut buffer).map_err(|e| at(path, e))? {
-            0 => return Ok((size, hex(&hasher.finalize()))),
-            n => {
-                hasher.update(&buffer[..n]);
-                size += n as u64;
-            }
-        }
-    }
+    fs::File::open(path).and_then(|mut file| copy(&mut file, &mut io::sink())).map_err(|e| at(path, e))
 }
 
 #[cfg(test)]

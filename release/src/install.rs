@@ -4,7 +4,7 @@
 //! command that holds the lock.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, DirEntry, File, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -117,23 +117,12 @@ impl Install {
     /// The releases, the highest version first; whether they are whole is another question. Folders that are named like no
     /// version are nobody's business here.
     pub fn releases(&self) -> Result<Vec<Found>, Problem> {
-        let folder = self.releases_dir();
-        let failed = |error: &io::Error| Problem::io("list the releases in", &folder, error);
-        let mut found = Vec::new();
-        let entries = match fs::read_dir(&folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
-            Err(error) => return Err(failed(&error)),
+        let entries = list(&self.releases_dir(), "list the releases in")?;
+        let of_entry = |entry: &DirEntry| {
+            let version = Version::parse(entry.file_name().to_str()?).ok()?;
+            entry.file_type().ok()?.is_dir().then(|| Found { version, path: entry.path() })
         };
-        for entry in entries {
-            let entry = entry.map_err(|error| failed(&error))?;
-            let version = entry.file_name().to_str().and_then(|name| Version::parse(name).ok());
-            if let Some(version) = version
-                && entry.file_type().is_ok_and(|kind| kind.is_dir())
-            {
-                found.push(Found { version, path: entry.path() });
-            }
-        }
+        let mut found: Vec<Found> = entries.iter().filter_map(of_entry).collect();
         found.sort_by(|a, b| b.version.cmp(&a.version));
         Ok(found)
     }
@@ -146,28 +135,18 @@ impl Install {
 
     /// The marks. One that cannot be read still marks its release.
     pub fn marks(&self) -> Result<BTreeMap<Version, Mark>, Problem> {
-        let folder = self.root.join(FAILED);
-        let failed = |error: &io::Error| Problem::io("read the marks in", &folder, error);
-        let mut marks = BTreeMap::new();
-        let entries = match fs::read_dir(&folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(marks),
-            Err(error) => return Err(failed(&error)),
-        };
-        for entry in entries {
-            let path = entry.map_err(|error| failed(&error))?.path();
-            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            let version = name.strip_suffix(".json").and_then(|name| Version::parse(name).ok());
-            let Some(version) = version else { continue };
+        let of_entry = |entry: &DirEntry| {
+            let version = Version::parse(entry.file_name().to_str()?.strip_suffix(".json")?).ok()?;
+            let path = entry.path();
             let read = fs::read(&path).ok().and_then(|text| serde_json::from_slice(&text).ok());
             let mark = read.unwrap_or_else(|| Mark {
                 version: version.clone(),
                 at: String::new(),
                 why: format!("{} cannot be read", path.display()),
             });
-            marks.insert(version, mark);
-        }
-        Ok(marks)
+            Some((version, mark))
+        };
+        Ok(list(&self.root.join(FAILED), "read the marks in")?.iter().filter_map(of_entry).collect())
     }
 
     /// The release to start: the highest one that is whole, signed where signatures are required, and not marked. Those
@@ -240,6 +219,15 @@ impl Install {
             Err(TryLockError::Error(error)) => Err(failed(&error)),
         }
     }
+}
+
+/// What lies in a folder; one that is not there holds nothing.
+fn list(folder: &Path, doing: &str) -> Result<Vec<DirEntry>, Problem> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.and_then(Iterator::collect),
+    };
+    entries.map_err(|error| Problem::io(doing, folder, &error))
 }
 
 /// Whether a release is whole, and may be started here. The error is one sentence.

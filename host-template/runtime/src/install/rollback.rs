@@ -3,12 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use hub_release::install::Mark;
-
 use super::activate::{Activation, signed};
 use super::place::Place;
-use super::say;
 use super::service::Service;
+use super::{say, upgrade};
 use crate::fault::Fault;
 
 /// Runs `rollback`.
@@ -39,14 +37,7 @@ pub(crate) fn rollback(
     };
     say::done("verified", &format!("release {}, {}", before.version, signed(&looked)));
     // Marked first: whatever happens after this, the launcher starts the one before.
-    let marks = place.install.marks()?;
-    for found in place.install.releases()? {
-        if found.version > before.version && !marks.contains_key(&found.version) {
-            let why = format!("rolled back to release {}", before.version);
-            lock.mark(&Mark { version: found.version.clone(), at: crate::now(), why })?;
-            say::done("marked", &format!("release {} is not started any more", found.version));
-        }
-    }
+    upgrade::leave_higher(&place, &lock, &before.version, "rolled back to")?;
     let service = Service::choose(&place, graceful, restart);
     let activation = Activation { place: &place, lock: &lock, service: &service, limit };
     activation.switch(&before.version, None)

@@ -282,7 +282,7 @@ fn activate(
     let by_hand = Service::ByHand;
     let first = Activation { place, lock, service: &by_hand, limit };
     first.launcher(version)?;
-    upgrade::leave_higher(place, lock, version)?;
+    upgrade::leave_higher(place, lock, version, "left for")?;
     lock.unmark(version)?;
     for (name, target) in [("plugins", "current/plugins"), ("iaas", "current/iaas")] {
         place.install.link(name, target)?;

@@ -62,7 +62,7 @@ pub(crate) fn upgrade(options: &Upgrade) -> Result<(), Fault> {
         return Ok(());
     }
     let version = new.put(&lock)?;
-    leave_higher(&place, &lock, &version)?;
+    leave_higher(&place, &lock, &version, "left for")?;
     lock.unmark(&version)?;
     activation.switch(&version, current.as_ref())?;
     activation.launcher(&version)?;
@@ -314,11 +314,11 @@ fn preflight(place: &Place, release: &Path) -> Result<Preflight, Fault> {
 }
 
 /// A release below others is chosen by the launcher only when those are marked.
-pub(super) fn leave_higher(place: &Place, lock: &Lock, version: &Version) -> Result<(), Fault> {
+pub(super) fn leave_higher(place: &Place, lock: &Lock, version: &Version, why: &str) -> Result<(), Fault> {
     let marks = place.install.marks()?;
     for found in place.install.releases()? {
         if found.version > *version && !marks.contains_key(&found.version) {
-            let why = format!("left for release {version}");
+            let why = format!("{why} release {version}");
             lock.mark(&Mark { version: found.version.clone(), at: crate::now(), why })?;
             say::done("marked", &format!("release {} is not started any more", found.version));
         }
