@@ -1,0 +1,78 @@
+//! The same sources give the same bytes, whatever the folder, the umask, the clock's zone and the language of the machine, the
+//! number of jobs, and the times and order of the files. Everything is compiled again for that, so it takes long.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+
+use hub_tests::release::{Built, unpack_into};
+use hub_tests::xtask::{long, repo, run, xtask};
+use serde_json::Value;
+
+/// Copies the files that git knows, as somebody with another umask would, the last one first, with a time of long ago.
+const COPY: &str = r#"
+set -e
+umask 077
+cd "$1"
+git ls-files -z | sort -zr | xargs -0 cp --parents -t "$2"
+find "$2" -type f -print0 | xargs -0 touch -d '2001-02-03 04:05:06'
+"#;
+
+/// Builds there.
+const BUILD: &str = r#"
+umask 077
+cd "$1"
+shift
+exec "$@"
+"#;
+
+#[test]
+fn the_same_sources_elsewhere_give_the_same_bytes() {
+    if !long("a second build from nothing") {
+        return;
+    }
+    let one = Built::new(&["--locked"]);
+    let folder = tempfile::tempdir().unwrap();
+    let sources = folder.path().join("another/checkout of it");
+    std::fs::create_dir_all(&sources).unwrap();
+    let mut copy = Command::new("bash");
+    copy.args(["-c", COPY, "copy"]).arg(repo()).arg(&sources);
+    run(copy).expect(0);
+
+    let out = folder.path().join("out");
+    let program = xtask(["build-platform", "--locked", "--out"]);
+    let mut build = Command::new("bash");
+    build
+        .args(["-c", BUILD, "build"])
+        .arg(&sources)
+        .arg(program.get_program())
+        .args(program.get_args())
+        .arg(&out);
+    // The sources that are built are the copies.
+    build
+        .env("CARGO_MANIFEST_DIR", sources.join("xtask"))
+        .env("CARGO_TARGET_DIR", folder.path().join("target"));
+    build
+        .env("CARGO_BUILD_JOBS", "1")
+        .env("TZ", "Pacific/Auckland")
+        .env("LC_ALL", "C")
+        .env("LANG", "de_DE.UTF-8");
+    run(build).expect(0);
+
+    let two = out.join(one.tarball.file_name().unwrap());
+    let (first, second) = (files(&one.tarball), files(&two));
+    let differ: Vec<&String> = first.keys().filter(|path| first.get(*path) != second.get(*path)).collect();
+    assert_eq!(differ, Vec::<&String>::new(), "files of the release differ");
+    assert_eq!(first.len(), second.len());
+    assert!(std::fs::read(&one.tarball).unwrap() == std::fs::read(&two).unwrap(), "the tarballs differ");
+}
+
+/// SHA-256 of each file of a release, by path.
+fn files(tarball: &Path) -> BTreeMap<String, String> {
+    let folder = tempfile::tempdir().unwrap();
+    unpack_into(tarball, folder.path());
+    let release = std::fs::read_dir(folder.path().join("releases")).unwrap().next().unwrap().unwrap().path();
+    let list: Value = serde_json::from_slice(&std::fs::read(release.join("RELEASE.json")).unwrap()).unwrap();
+    let text = |file: &Value, key: &str| file[key].as_str().unwrap().to_owned();
+    list["files"].as_array().unwrap().iter().map(|file| (text(file, "path"), text(file, "sha256"))).collect()
+}
