@@ -10,18 +10,25 @@ pub const HOST_PACKAGE: &str = "hub-platform";
 pub const LAUNCHER_PACKAGE: &str = "hub-launch";
 
 /// Packages that are compiled for size.
-const FOR_SIZE: [&str; 13] = [
+const FOR_SIZE: [&str; 20] = [
     "clap_builder",
+    "granit-parser",
     "hub-manifest",
     "hub-release",
     "icu_normalizer",
     "icu_properties",
     "idna",
     "indicatif",
+    "jsonc-parser",
     "rustls",
+    "rustls-webpki",
+    "sqlx-core",
     "sqlx-mysql",
     "sqlx-postgres",
+    "sqlx-sqlite",
     "tar",
+    "tracing-subscriber",
+    "unicode-normalization",
     "url",
     "utoipa",
 ];
@@ -68,7 +75,7 @@ fn release() -> Table {
 }
 
 /// What is used now and then is compiled for size: the command line, names of hosts, manifests, releases, and
-/// what waits for the network anyway.
+/// what waits for network and disk anyway.
 fn for_size() -> Table {
     let mut packages = Table::new();
     for name in FOR_SIZE {
@@ -131,16 +138,23 @@ mod tests {
 
         [profile.release.package]
         clap_builder = { opt-level = "s" }
+        granit-parser = { opt-level = "s" }
         hub-manifest = { opt-level = "s" }
         hub-release = { opt-level = "s" }
         icu_normalizer = { opt-level = "s" }
         icu_properties = { opt-level = "s" }
         idna = { opt-level = "s" }
         indicatif = { opt-level = "s" }
+        jsonc-parser = { opt-level = "s" }
         rustls = { opt-level = "s" }
+        rustls-webpki = { opt-level = "s" }
+        sqlx-core = { opt-level = "s" }
         sqlx-mysql = { opt-level = "s" }
         sqlx-postgres = { opt-level = "s" }
+        sqlx-sqlite = { opt-level = "s" }
         tar = { opt-level = "s" }
+        tracing-subscriber = { opt-level = "s" }
+        unicode-normalization = { opt-level = "s" }
         url = { opt-level = "s" }
         utoipa = { opt-level = "s" }
 
