@@ -45,7 +45,8 @@ fn the_default_unit() {
 #[test]
 fn a_release_ships_the_default_unit() {
     let installed = Built::shared().unpack();
-    let text = fs::read_to_string(installed.release().join("systemd/hub-platform.service")).expect("the unit");
+    let text =
+        fs::read_to_string(installed.release().join("systemd/hub-platform.service")).expect("the unit");
     assert_eq!(text, Unit::default().text().expect("a unit"));
 }
 
