@@ -14,7 +14,9 @@ use crate::xtask::{run, xtask};
 /// Size of the release whose upgrade is measured, in bytes.
 const LARGE: usize = 60 * 1024 * 1024;
 /// How long callers ask while something happens to the host.
-const LOAD: u32 = 6;
+const LOAD: u32 = 4;
+/// How often each of the three is done.
+const ROUNDS: usize = 3;
 
 /// Runs all of it; gives how many figures are within their targets, and how many there are.
 pub fn measure(rounds: usize, out: &mut dyn Write) -> io::Result<(usize, usize)> {
@@ -105,7 +107,7 @@ fn upgrade(built: &Built, rounds: usize, out: &mut dyn Write) -> io::Result<bool
     Ok(ours <= 2.0)
 }
 
-/// A release of 60 MiB: the largest web asset is filled up with what does not compress.
+/// A release of 60 MiB: its list of terms, which nothing reads, becomes as large as is needed, of what does not compress.
 fn large(built: &Built, release: &Path, to: &Path) -> io::Result<PathBuf> {
     let fill = LARGE.saturating_sub(size_of(release)? as usize);
     let mut state = 1u64;
@@ -114,7 +116,7 @@ fn large(built: &Built, release: &Path, to: &Path) -> io::Result<PathBuf> {
         (state >> 33) as u8
     });
     let bytes: Vec<u8> = noise.take(fill).collect();
-    Ok(forge(&built.tarball, "9.0.0", &[("drivers.yaml", &bytes)], to))
+    Ok(forge(&built.tarball, "9.0.0", &[("THIRD-PARTY-LICENSES", &bytes)], to))
 }
 
 /// Requests lost by callers: in a plain stop and start, in an upgrade, in an upgrade that hands over.
@@ -125,18 +127,26 @@ fn lost(built: &Built, out: &mut dyn Write) -> io::Result<Vec<bool>> {
         std::fs::read_dir(at.root().join("releases"))?.next().ok_or(io::ErrorKind::NotFound)??.file_name();
     at.setup(&version.to_string_lossy(), &[]).expect(0);
     at.start();
-    let mut shell = Command::new("sh");
-    shell.args(["-c", &at.restart()]);
-    let plain = load(&at, move || run(shell).expect(0))?;
-    let upgrade = at.command(&["upgrade"]);
-    let restarted = load(&at, move || run(upgrade).expect(0))?;
-    let upgrade = at.command(&["upgrade", "--graceful"]);
-    let graceful = load(&at, move || run(upgrade).expect(0))?;
+    let (mut plain, mut restarted, mut graceful) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &at.restart()]);
+        plain.push(load(&at, move || run(shell).expect(0))? as f64);
+        let upgrade = at.command(&["upgrade"]);
+        restarted.push(load(&at, move || run(upgrade).expect(0))? as f64);
+    }
+    // Last, as the loop that restarts the service does not know the successor.
+    for _ in 0..ROUNDS {
+        let upgrade = at.command(&["upgrade", "--graceful"]);
+        graceful.push(load(&at, move || run(upgrade).expect(0))? as f64);
+    }
+    let (plain, restarted, graceful) =
+        (median(plain), median(restarted), graceful.into_iter().fold(0.0, f64::max));
     writeln!(
         out,
         "requests lost under wrk with 32 connections: stop and start {plain}; upgrade {restarted}; upgrade --graceful {graceful} (target 0)"
     )?;
-    Ok(vec![restarted <= plain, graceful == 0])
+    Ok(vec![restarted <= plain, graceful == 0.0])
 }
 
 /// Lets `wrk` ask for some seconds, does something meanwhile, and counts what went wrong for the callers.
