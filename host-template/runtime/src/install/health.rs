@@ -14,8 +14,9 @@ use crate::settings::reason;
 
 /// How long one answer may take.
 const ANSWER: Duration = Duration::from_secs(2);
-/// How long to wait before asking again.
-const PAUSE: Duration = Duration::from_millis(50);
+/// How long to wait before asking again. Asking more often takes time from the host that is starting, and costs callers
+/// requests.
+const PAUSE: Duration = Duration::from_millis(200);
 
 #[derive(Deserialize)]
 struct Health {
