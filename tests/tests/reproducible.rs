@@ -1,8 +1,8 @@
-//! The same sources give the same bytes, whatever the folder, the umask, the clock's zone and the language of the machine, the
-//! number of jobs, and the times and order of the files. Everything is compiled again for that, so it takes long.
+//! The same sources give the same bytes, whatever the folder, the user, the umask, the clock, its zone and the language of the
+//! machine, the number of jobs, and the times and order of the files. Everything is compiled again for that, so it takes long.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use hub_tests::release::{Built, unpack_into};
@@ -18,13 +18,24 @@ git ls-files -z | sort -zr | xargs -0 cp --parents -t "$2"
 find "$2" -type f -print0 | xargs -0 touch -d '2001-02-03 04:05:06'
 "#;
 
-/// Builds there.
+/// Builds there: as a user with another number, in more than a year.
 const BUILD: &str = r#"
 umask 077
 cd "$1"
-shift
-exec "$@"
+export USER=somebody LOGNAME=somebody FAKETIME=+400d NO_FAKE_STAT=1 LD_PRELOAD="$2"
+shift 2
+exec unshare --user --map-user=1000 --map-group=1000 "$@"
 "#;
+
+/// What sets the clock of the programs that are started with it (Debian: faketime).
+fn clock() -> PathBuf {
+    let folders = ["/usr/lib/x86_64-linux-gnu/faketime", "/usr/lib/faketime", "/usr/lib64/faketime"];
+    let libraries = folders.map(|folder| Path::new(folder).join("libfaketimeMT.so.1"));
+    libraries
+        .into_iter()
+        .find(|library| library.is_file())
+        .expect("libfaketime (Debian: apt-get install faketime)")
+}
 
 #[test]
 fn the_same_sources_elsewhere_give_the_same_bytes() {
@@ -45,6 +56,7 @@ fn the_same_sources_elsewhere_give_the_same_bytes() {
     build
         .args(["-c", BUILD, "build"])
         .arg(&sources)
+        .arg(clock())
         .arg(program.get_program())
         .args(program.get_args())
         .arg(&out);
