@@ -204,7 +204,20 @@ fn what_a_release_may_not_hold_is_refused() {
         check("nothing", &Vec::clear),
     ]
     .into();
-    insta::assert_snapshot!(told.join("\n"));
+    insta::assert_snapshot!(told.join("\n"), @r"
+    it holds a path outside of its release: `releases/1.0.0/../../x`
+    it holds a path outside of its release: `x`
+    it holds a path outside of its release: `releases/2.0.0/x`
+    it holds something that is neither a folder nor a file: `releases/1.0.0/x`
+    x is not part of the release
+    it holds an empty folder: `x`
+    empty is missing
+    it holds a file twice: `releases/1.0.0/web/index.html`
+    empty has the mode 4755 instead of 0644
+    something follows its list: `releases/1.0.0/zzz`
+    it holds no RELEASE.json
+    it holds no RELEASE.json
+    ");
 }
 
 #[test]

@@ -91,6 +91,14 @@ struct Component {
     purl: Option<String>,
 }
 
+impl Component {
+    /// A package, of which more may be known.
+    fn library(reference: String, name: &str, version: &str, scope: &'static str) -> Component {
+        let (name, version) = (name.to_string(), version.to_string());
+        Component { reference, kind: "library", name, version, scope: Some(scope), ..Component::default() }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 struct Hash {
     alg: &'static str,
@@ -220,14 +228,10 @@ fn crates(input: &Input<'_>, parts: &mut Parts) {
         });
         let checksum = locked.and_then(|locked| locked.checksum.clone());
         let component = Component {
-            reference: reference(package),
-            kind: "library",
-            name: package.name.clone(),
-            version: package.version.clone(),
-            scope: Some("required"),
             hashes: checksum.into_iter().map(|content| Hash { alg: "SHA-256", content }).collect(),
             licenses: licenses(package.license.as_deref().unwrap_or_default()),
             purl: purl::of_crate(package),
+            ..Component::library(reference(package), &package.name, &package.version, "required")
         };
         parts.add(component, below);
     }
@@ -250,14 +254,10 @@ fn web(input: &Input<'_>, parts: &mut Parts) {
         asked.extend(needs.iter().cloned());
         let integrity = input.npm.integrity(&package.folder).unwrap_or_default();
         let component = Component {
-            reference: reference(package),
-            kind: "library",
-            name: package.name.clone(),
-            version: package.version.clone(),
-            scope: Some("required"),
             hashes: integrity.split_whitespace().filter_map(hash).collect(),
             licenses: licenses(&package.license),
             purl: Some(reference(package)),
+            ..Component::library(reference(package), &package.name, &package.version, "required")
         };
         parts.add(component, needs);
     }
@@ -291,13 +291,8 @@ fn python(input: &Input<'_>, parts: &mut Parts) {
         let version = pinned.get(&name).copied();
         let purl = purl::of_python(&name, version);
         let component = Component {
-            reference: purl.clone(),
-            kind: "library",
-            name,
-            version: version.unwrap_or_default().to_string(),
-            scope: Some("optional"),
             purl: Some(purl.clone()),
-            ..Component::default()
+            ..Component::library(purl.clone(), &name, version.unwrap_or_default(), "optional")
         };
         parts.add(component, BTreeSet::new());
         parts.direct.insert(purl);
