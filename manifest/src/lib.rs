@@ -10,6 +10,7 @@ pub mod dbt_project;
 pub mod diagnostic;
 pub mod grammar;
 pub mod json;
+pub mod limits;
 pub mod migrations;
 pub mod node;
 pub mod overrides;

@@ -5,6 +5,7 @@
 //! same to them.
 
 pub mod archive;
+pub mod beneath;
 pub mod changes;
 pub mod difference;
 pub mod folder;

@@ -2,6 +2,7 @@
 
 mod diagnostics;
 mod fields;
+mod limits;
 mod surfaces;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ const END: &str = "<!-- end generated -->";
 pub fn all(root: &Path) -> io::Result<BTreeMap<PathBuf, String>> {
     let mut all = BTreeMap::new();
     all.insert(PathBuf::from("docs/diagnostics.md"), diagnostics::page(root)?);
+    all.insert(PathBuf::from("docs/limits.md"), limits::page());
     all.extend(schema::files().map(|(path, text)| (PathBuf::from(path), text)));
     let guide = fs::read_to_string(root.join(GUIDE))?;
     let parts = [

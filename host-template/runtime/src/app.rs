@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use axum::extract::Request;
+use hub_manifest::limits::Limits;
 
 use crate::access::Proxies;
 use crate::ctx::{Config, Ctx};
 use crate::db::{Db, Error};
 use crate::drivers::{Alias, Importable};
-use crate::identity::{Limits, Passwords, Sessions};
+use crate::identity::{Limits as SignInLimits, Passwords, Sessions};
 use crate::life::Stage;
 use crate::live::Live;
 use crate::middleware;
@@ -31,11 +32,12 @@ pub(crate) struct Parts {
     pub(crate) runs: Runs,
     pub(crate) proxies: Proxies,
     pub(crate) web: Web,
+    pub(crate) limits: Arc<Limits>,
 }
 
 /// Puts it together: what all requests share, and the router that answers them.
 pub(crate) async fn assemble(parts: Parts) -> Result<(Arc<Hub>, axum::Router), Error> {
-    let Parts { version, registry, routes, db, install, aliases, data, runs, proxies, web } = parts;
+    let Parts { version, registry, routes, db, install, aliases, data, runs, proxies, web, limits } = parts;
     let web_folder: Option<PathBuf> = match &web {
         Web::Disk(folder) => Some(folder.clone()),
         Web::Loaded(_) | Web::Absent => None,
@@ -46,8 +48,9 @@ pub(crate) async fn assemble(parts: Parts) -> Result<(Arc<Hub>, axum::Router), E
         live: Live::start(&db, registry).await?,
         db,
         sessions: Sessions::default(),
-        sign_in_limits: Limits::default(),
+        sign_in_limits: SignInLimits::default(),
         proxies,
+        limits,
         passwords: Passwords::default(),
         install,
         aliases,

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use axum::body::Bytes;
 use axum::http::StatusCode;
+use hub_manifest::limits::Limits;
 use hub_manifest::plan::HostPlugin;
 use hub_manifest::public::is_public;
 use serde::Serialize;
@@ -16,7 +17,7 @@ use crate::ctx::Config;
 use crate::db::Db;
 use crate::discover::customer_plugins;
 use crate::drivers::{Alias, Import, Importable};
-use crate::identity::{Limits, Passwords, Sessions};
+use crate::identity::{Limits as SignInLimits, Passwords, Sessions};
 use crate::life::Stage;
 use crate::live::Live;
 use crate::mount::Mounted;
@@ -32,7 +33,9 @@ pub(crate) struct Hub {
     /// Plugins and switches, as they are now.
     pub(crate) live: Live,
     pub(crate) sessions: Sessions,
-    pub(crate) sign_in_limits: Limits,
+    pub(crate) sign_in_limits: SignInLimits,
+    /// What holds callers and runs back.
+    pub(crate) limits: Arc<Limits>,
     /// Whom to believe about where a request comes from.
     pub(crate) proxies: Proxies,
     pub(crate) passwords: Passwords,

@@ -3,9 +3,9 @@
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::net::SocketAddr;
-use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+
+use hub_manifest::limits::{Limit, Limits, Unfit};
 
 use crate::fault::Fault;
 use crate::runs::Runs;
@@ -122,14 +122,8 @@ pub(crate) fn reason(error: &io::Error) -> String {
     }
 }
 
-/// How many runs a host has under way at most, where `HUB_RUNS_AT_ONCE` says nothing else.
-const RUNS_AT_ONCE: usize = 2;
-/// How long a run may take, where `HUB_RUN_TIMEOUT` says nothing else.
-const RUN_TIMEOUT: u64 = 3600;
-
-/// The host's part of the queue of runs: its identifier in the data folder, and its limits.
-pub(crate) fn runs(env: Env<'_>, data: &Path) -> Result<Runs, Fault> {
-    let (at_once, timeout) = run_limits(env)?;
+/// The host's part of the queue of runs, with its identifier in the data folder.
+pub(crate) fn runs(limits: &Limits, data: &Path) -> Result<Runs, Fault> {
     let file = data.join("host-id");
     let host = match fs::read_to_string(&file) {
         Ok(text) if !text.trim().is_empty() => text.trim().to_owned(),
@@ -144,28 +138,15 @@ pub(crate) fn runs(env: Env<'_>, data: &Path) -> Result<Runs, Fault> {
             id
         }
     };
-    Ok(Runs::new(host, at_once, timeout))
+    Ok(Runs::new(host, limits.size(Limit::RunsAtOnce), limits.time(Limit::RunSeconds)))
 }
 
-/// How many runs there are at once, and how long one may take.
-pub(crate) fn run_limits(env: Env<'_>) -> Result<(usize, Duration), Fault> {
-    let at_once = number(env, "HUB_RUNS_AT_ONCE", RUNS_AT_ONCE as u64, 1..=64)?;
-    let timeout = number(env, "HUB_RUN_TIMEOUT", RUN_TIMEOUT, 1..=604_800)?;
-    Ok((usize::try_from(at_once).unwrap_or(RUNS_AT_ONCE), Duration::from_secs(timeout)))
-}
-
-fn number(env: Env<'_>, name: &str, default: u64, range: RangeInclusive<u64>) -> Result<u64, Fault> {
-    let Some(text) = env(name) else { return Ok(default) };
-    text.trim().parse().ok().filter(|number| range.contains(number)).ok_or_else(|| {
-        Fault::machine(
-            format!(
-                "{name} is `{}`, which is not a number from {} to {}",
-                text.escape_debug(),
-                range.start(),
-                range.end()
-            ),
-            format!("set {name} to such a number, or leave it unset for {default}"),
-        )
+/// What holds callers and runs back. All variables that do not fit are told at once.
+pub(crate) fn limits(env: Env<'_>) -> Result<Limits, Fault> {
+    Limits::read(env).map_err(|unfit| {
+        let what: Vec<String> = unfit.iter().map(ToString::to_string).collect();
+        let help: Vec<String> = unfit.iter().map(Unfit::help).collect();
+        Fault::machine(what.join("\n       "), help.join("\n        "))
     })
 }
 

@@ -1,6 +1,7 @@
 //! From a platform and the machine's settings to the parts of a running host.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use hub_manifest::plan::HostPlan;
 
@@ -33,6 +34,7 @@ pub(crate) struct Options<'a> {
 pub(crate) async fn parts(platform: &Platform, options: &Options<'_>) -> Result<Parts, Fault> {
     let env = options.env;
     let HostPlan { version, plugins } = platform.plan()?;
+    let limits = Arc::new(settings::limits(env)?);
     let proxies = Proxies::of(env)?;
     let gathered = platform.gather(options.dev);
     let install = settings::install_dir(env)?;
@@ -56,8 +58,20 @@ pub(crate) async fn parts(platform: &Platform, options: &Options<'_>) -> Result<
     });
     let registry = Registry::new(plugins, chains).rescanned(&data);
     report(&registry);
-    let runs = settings::runs(env, &data)?;
-    Ok(Parts { version, registry, routes: gathered.routes, db, install, aliases, data, runs, proxies, web })
+    let runs = settings::runs(&limits, &data)?;
+    Ok(Parts {
+        version,
+        registry,
+        routes: gathered.routes,
+        db,
+        install,
+        aliases,
+        data,
+        runs,
+        proxies,
+        web,
+        limits,
+    })
 }
 
 /// The database that the environment names, up to date.

@@ -110,6 +110,7 @@ impl App {
                 runs: Runs::new(crate::new_id(), 1, std::time::Duration::from_secs(60)),
                 proxies: Proxies::default(),
                 web: Web::Absent,
+                limits: std::sync::Arc::default(),
             })
             .await
             .expect("the database in memory can be read");

@@ -135,7 +135,7 @@ async fn look(platform: &Platform, asked: &Asked, outer: Env<'_>, report: &mut R
         "DATA_DIR" => Some(shown.clone()),
         _ => variables.get(name).cloned().filter(|value| !value.is_empty()).or_else(|| outer(name)),
     };
-    report.take(settings::run_limits(&env));
+    report.take(settings::limits(&env));
     report.take(Proxies::of(&env));
     if let Some((text, error)) = logs::unreadable(&env) {
         report.warnings.push(Finding::machine(

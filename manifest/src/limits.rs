@@ -1,0 +1,221 @@
+//! Every limit of a host, once: the variable that sets it, its unit, its default, and what it holds back. The host reads its
+//! values from here, `doctor` shows them, and `docs/limits.md` is made of them.
+//!
+//! The table is in this crate because the build writes the document and the host holds the limits.
+
+use std::fmt;
+use std::time::Duration;
+
+/// What the number of a limit counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Bytes of memory, of a body, of a file.
+    Bytes,
+    /// Bytes in a second.
+    BytesPerSecond,
+    /// Seconds.
+    Seconds,
+    /// Milliseconds.
+    Milliseconds,
+    /// Things: connections, runs, entries.
+    Count,
+    /// Things in a minute.
+    PerMinute,
+}
+
+impl Unit {
+    /// As it is told to people, behind a number.
+    pub fn word(self) -> &'static str {
+        match self {
+            Unit::Bytes => "bytes",
+            Unit::BytesPerSecond => "bytes/s",
+            Unit::Seconds => "s",
+            Unit::Milliseconds => "ms",
+            Unit::Count => "",
+            Unit::PerMinute => "a minute",
+        }
+    }
+}
+
+/// What is known of a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct About {
+    /// The environment variable that sets it.
+    pub variable: &'static str,
+    /// What the number counts.
+    pub unit: Unit,
+    /// Where nothing is set.
+    pub default: u64,
+    /// The smallest value that makes sense.
+    pub least: u64,
+    /// The largest one.
+    pub most: u64,
+    /// What it holds back, and what happens at it.
+    pub what: &'static str,
+}
+
+/// Declares the limits: `Name, "VARIABLE", Unit, default, least..=most, "what"`.
+macro_rules! limits {
+    ($($name:ident, $variable:literal, $unit:ident, $default:expr, $least:literal..=$most:expr, $what:literal;)+) => {
+        /// A limit of the host.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Limit {
+            $(#[doc = $what] $name,)+
+        }
+
+        impl Limit {
+            /// All of them, in the order in which they are told.
+            pub const ALL: &[Limit] = &[$(Limit::$name,)+];
+
+            /// What is known of it.
+            pub const fn about(self) -> About {
+                match self {
+                    $(Limit::$name => About {
+                        variable: $variable,
+                        unit: Unit::$unit,
+                        default: $default,
+                        least: $least,
+                        most: $most,
+                        what: $what,
+                    },)+
+                }
+            }
+        }
+    };
+}
+
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+const DAY: u64 = 86_400;
+
+limits! {
+    RunsAtOnce, "HUB_RUNS_AT_ONCE", Count, 2, 1..=64, "dbt and script runs of one host under way at the same time; further ones wait in the queue";
+    RunSeconds, "HUB_RUN_TIMEOUT", Seconds, 3600, 1..=7 * DAY, "time that a run may take; then it and all that it started are ended";
+    RunLogBytes, "HUB_RUN_LOG_BYTES", Bytes, 8 * MIB, 65_536..=GIB, "log of a run that is kept: its head and its tail, with a line between them that tells what was left out";
+}
+
+/// The limits of a running host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits([u64; Limit::ALL.len()]);
+
+/// A variable that holds no value that its limit could have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unfit {
+    /// The limit.
+    pub limit: Limit,
+    /// What the variable holds.
+    pub text: String,
+}
+
+impl fmt::Display for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let About { variable, least, most, .. } = self.limit.about();
+        write!(
+            f,
+            "{variable} is `{}`, which is not a number from {least} to {most}",
+            self.text.escape_debug()
+        )
+    }
+}
+
+impl Unfit {
+    /// How to mend it.
+    pub fn help(&self) -> String {
+        let About { variable, default, .. } = self.limit.about();
+        format!("set {variable} to such a number, or leave it unset for {default}")
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        let mut values = [0; Limit::ALL.len()];
+        for limit in Limit::ALL {
+            values[*limit as usize] = limit.about().default;
+        }
+        Limits(values)
+    }
+}
+
+impl Limits {
+    /// What the variables say, and the defaults for the rest. The error holds every variable that does not fit.
+    pub fn read(env: &dyn Fn(&str) -> Option<String>) -> Result<Limits, Vec<Unfit>> {
+        let (mut limits, mut unfit) = (Limits::default(), Vec::new());
+        for limit in Limit::ALL {
+            let About { variable, least, most, .. } = limit.about();
+            let Some(text) = env(variable) else { continue };
+            match text.trim().parse() {
+                Ok(value) if (least..=most).contains(&value) => limits.0[*limit as usize] = value,
+                _ => unfit.push(Unfit { limit: *limit, text }),
+            }
+        }
+        if unfit.is_empty() { Ok(limits) } else { Err(unfit) }
+    }
+
+    /// The value, in the limit's own unit.
+    pub fn get(&self, limit: Limit) -> u64 {
+        self.0[limit as usize]
+    }
+
+    /// The value as a size or a number of things.
+    pub fn size(&self, limit: Limit) -> usize {
+        usize::try_from(self.get(limit)).unwrap_or(usize::MAX)
+    }
+
+    /// The value of a limit of time.
+    pub fn time(&self, limit: Limit) -> Duration {
+        match limit.about().unit {
+            Unit::Milliseconds => Duration::from_millis(self.get(limit)),
+            _ => Duration::from_secs(self.get(limit)),
+        }
+    }
+
+    /// The same limits with another value for one of them, for tests and trials.
+    pub fn with(mut self, limit: Limit, value: u64) -> Limits {
+        self.0[limit as usize] = value;
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_table_makes_sense() {
+        let variables: BTreeSet<&str> = Limit::ALL.iter().map(|limit| limit.about().variable).collect();
+        assert_eq!(variables.len(), Limit::ALL.len(), "a variable sets one limit");
+        for (place, limit) in Limit::ALL.iter().enumerate() {
+            let About { variable, default, least, most, what, .. } = limit.about();
+            assert_eq!(*limit as usize, place);
+            assert!(variable.starts_with("HUB_"), "{variable}");
+            assert!((least..=most).contains(&default), "{variable}");
+            assert!(!what.ends_with('.') && !what.contains('|'), "{variable}: {what}");
+        }
+    }
+
+    #[test]
+    fn variables_set_values_and_all_that_do_not_fit_are_told() {
+        let read = |pairs: &[(&str, &str)]| {
+            Limits::read(&|name| {
+                pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+            })
+        };
+        assert_eq!(read(&[]), Ok(Limits::default()));
+        let limits = read(&[("HUB_RUNS_AT_ONCE", " 7 ")]).unwrap();
+        assert_eq!(limits, Limits::default().with(Limit::RunsAtOnce, 7));
+        assert_eq!(limits.time(Limit::RunSeconds), Duration::from_secs(3600));
+        let unfit = read(&[("HUB_RUNS_AT_ONCE", "65"), ("HUB_RUN_TIMEOUT", "1h")]).unwrap_err();
+        let told: Vec<String> = unfit.iter().map(|unfit| format!("{unfit}; {}", unfit.help())).collect();
+        assert_eq!(
+            told,
+            [
+                "HUB_RUNS_AT_ONCE is `65`, which is not a number from 1 to 64; set HUB_RUNS_AT_ONCE to such a \
+                 number, or leave it unset for 2",
+                "HUB_RUN_TIMEOUT is `1h`, which is not a number from 1 to 604800; set HUB_RUN_TIMEOUT to such a \
+                 number, or leave it unset for 3600",
+            ]
+        );
+    }
+}
