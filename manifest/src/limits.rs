@@ -37,6 +37,19 @@ impl Unit {
     }
 }
 
+impl Unit {
+    /// A value as people read it: the digits that are written into the variable, and the size of a large one.
+    pub fn told(self, value: u64) -> String {
+        let per_second = if self == Unit::BytesPerSecond { "/s" } else { "" };
+        let bytes = matches!(self, Unit::Bytes | Unit::BytesPerSecond);
+        let sizes = [(1u64 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+        match sizes.iter().find(|(size, _)| bytes && value >= *size && value.is_multiple_of(*size)) {
+            Some((size, word)) => format!("{value} ({} {word}{per_second})", value / size),
+            None => format!("{value} {}", self.word()).trim_end().to_owned(),
+        }
+    }
+}
+
 /// What is known of a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct About {
@@ -193,6 +206,21 @@ mod tests {
             assert!((least..=most).contains(&default), "{variable}");
             assert!(!what.ends_with('.') && !what.contains('|'), "{variable}: {what}");
         }
+    }
+
+    #[test]
+    fn values_are_told_with_their_units() {
+        let told: Vec<String> = [
+            (Unit::Bytes, 8 << 20),
+            (Unit::Bytes, 1000),
+            (Unit::BytesPerSecond, 1024),
+            (Unit::Seconds, 60),
+            (Unit::Count, 7),
+            (Unit::PerMinute, 30),
+        ]
+        .map(|(unit, value)| unit.told(value))
+        .into();
+        assert_eq!(told, ["8388608 (8 MiB)", "1000 bytes", "1024 (1 KiB/s)", "60 s", "7", "30 a minute"]);
     }
 
     #[test]

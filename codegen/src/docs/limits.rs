@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use hub_manifest::limits::{About, Limit, Unit};
+use hub_manifest::limits::{About, Limit};
 
 use super::cell;
 
@@ -17,23 +17,8 @@ pub(super) fn page() -> String {
     );
     for limit in Limit::ALL {
         let About { variable, unit, default, least, most, what } = limit.about();
-        let range = format!("{} … {}", number(least, unit), number(most, unit));
-        let _ = writeln!(out, "| `{variable}` | {} | {range} | {} |", told(default, unit), cell(what));
+        let range = format!("{} … {}", unit.told(least), unit.told(most));
+        let _ = writeln!(out, "| `{variable}` | {} | {range} | {} |", unit.told(default), cell(what));
     }
     out
-}
-
-/// A value with its unit.
-fn told(value: u64, unit: Unit) -> String {
-    format!("{} {}", number(value, unit), unit.word()).trim_end().to_owned()
-}
-
-/// Digits as they are written into the variable, with the size that people know behind large ones.
-fn number(value: u64, unit: Unit) -> String {
-    let bytes = matches!(unit, Unit::Bytes | Unit::BytesPerSecond);
-    let sizes = [(1u64 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
-    match sizes.iter().find(|(size, _)| bytes && value >= *size && value % size == 0) {
-        Some((size, word)) => format!("{value} ({} {word})", value / size),
-        None => value.to_string(),
-    }
 }

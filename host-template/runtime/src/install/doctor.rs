@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use hub_manifest::limits::{About, Limit};
 use hub_release::manifest::LAUNCHER;
 
 use super::activate::runtime;
@@ -10,7 +11,7 @@ use super::{health, say, verify};
 use crate::fault::Fault;
 use crate::platform::Platform;
 use crate::preflight::{self, Asked};
-use crate::settings::process_env;
+use crate::settings::{self, process_env};
 
 /// Runs `doctor`. Nothing is changed.
 pub(crate) fn doctor(
@@ -36,6 +37,7 @@ pub(crate) fn doctor(
         say::warn(&format!("{}; {}", warning.what, warning.help));
     }
     report.errors.iter().for_each(|error| note(Err(Fault::refused(&error.what, &error.help))));
+    note(limits(&place));
     let address = place.address()?;
     match runtime.block_on(health::version(address)) {
         Some(version) => say::done("serves", &format!("version {version} at http://{address}")),
@@ -45,6 +47,20 @@ pub(crate) fn doctor(
         0 => Ok(()),
         _ => Err(Fault::refused(wrong.join("\n       "), "mend these, and run `hub-platform doctor` again")),
     }
+}
+
+/// The limits that the service has, each with the variable that sets it.
+fn limits(place: &Place) -> Result<(), Fault> {
+    let env = |name: &str| place.env.get(name).cloned().filter(|value| !value.is_empty());
+    let limits = settings::limits(&env)?;
+    for limit in Limit::ALL {
+        let About { variable, unit, default, .. } = limit.about();
+        let value = limits.get(*limit);
+        let set =
+            if value == default { String::new() } else { format!(", set; {} otherwise", unit.told(default)) };
+        say::done("limit", &format!("{variable} {}{set}", unit.told(value)));
+    }
+    Ok(())
 }
 
 /// The link and the launcher are those of the release that would be started.
