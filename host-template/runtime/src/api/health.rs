@@ -19,6 +19,8 @@ pub(crate) struct Health {
     status: &'static str,
     /// Version of the platform.
     version: String,
+    /// A word that changes with every start of the host: who restarts it knows by it which one answers.
+    run: String,
     plugins: Counts,
 }
 
@@ -26,5 +28,10 @@ pub(crate) struct Health {
 #[utoipa::path(get, path = "/health", responses((status = 200, body = Health)))]
 async fn health(ctx: Ctx) -> Json<Health> {
     let hub = ctx.hub();
-    Json(Health { status: "ok", version: hub.version.clone(), plugins: hub.counts() })
+    Json(Health {
+        status: "ok",
+        version: hub.version.clone(),
+        run: hub.started.clone(),
+        plugins: hub.counts(),
+    })
 }

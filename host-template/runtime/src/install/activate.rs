@@ -8,9 +8,10 @@ use hub_release::install::{Lock, Mark, write};
 use hub_release::manifest::LAUNCHER;
 use semver::Version;
 
+use super::health::{self, Waited};
 use super::place::Place;
+use super::say;
 use super::service::Service;
-use super::{health, say};
 use crate::fault::Fault;
 
 /// How a release comes to serve.
@@ -28,8 +29,20 @@ impl Activation<'_> {
         let install = &self.place.install;
         install.switch(to)?;
         say::done("switched", &format!("{} → releases/{to}", install.root().join("current").display()));
-        let Err(fault) = self.service.renew(self.place, self.limit).and_then(|()| self.healthy(to)) else {
-            return Ok(());
+        let before = self.running()?;
+        let renewed = self.service.renew(self.place, self.limit);
+        let fault = match renewed.and_then(|()| self.healthy(to, before.as_deref())) {
+            Ok(true) => return Ok(()),
+            // It is of the right release: there is nothing to go back from.
+            Ok(false) => {
+                return Err(Fault::refused(
+                    format!(
+                        "the host was not restarted: the one that ran before, release {to}, still answers"
+                    ),
+                    "restart the service yourself, and see that the command given as --restart does that",
+                ));
+            }
+            Err(fault) => fault,
         };
         let why = fault.what().to_owned();
         self.lock.mark(&Mark { version: to.clone(), at: crate::now(), why: why.clone() })?;
@@ -44,8 +57,8 @@ impl Activation<'_> {
         say::done("back", &format!("{} → releases/{from}", install.root().join("current").display()));
         // Whatever came of asking for it: a service that failed may be on its way up again by itself.
         let asked = self.service.renew(self.place, self.limit);
-        match self.healthy(from).map_err(|fault| asked.err().unwrap_or(fault)) {
-            Ok(()) => Err(Fault::refused(
+        match self.healthy(from, None).map_err(|fault| asked.err().unwrap_or(fault)) {
+            Ok(_) => Err(Fault::refused(
                 format!("release {to} does not serve, and {from} serves again: {why}"),
                 "see the service's log (journalctl -u hub-platform) for what is wrong with the new release",
             )),
@@ -59,19 +72,31 @@ impl Activation<'_> {
         }
     }
 
-    /// Waits until this release serves.
-    fn healthy(&self, version: &Version) -> Result<(), Fault> {
+    /// Which run of the host answers before anything is restarted.
+    fn running(&self) -> Result<Option<String>, Fault> {
         if *self.service == Service::ByHand {
-            return Ok(());
+            return Ok(None);
+        }
+        Ok(runtime()?.block_on(health::run(self.place.address()?)))
+    }
+
+    /// Waits until this release serves, by another run of the host than the one of before. False where that one still
+    /// answers.
+    fn healthy(&self, version: &Version, before: Option<&str>) -> Result<bool, Fault> {
+        if *self.service == Service::ByHand {
+            return Ok(true);
         }
         let address = self.place.address()?;
-        let waited = runtime()?.block_on(health::wait(address, version, self.limit));
-        let time = waited.map_err(|why| Fault::refused(why, ""))?;
+        let waited = runtime()?.block_on(health::wait(address, version, before, self.limit));
+        let time = match waited.map_err(|why| Fault::refused(why, ""))? {
+            Waited::Serves(time) => time,
+            Waited::Unchanged => return Ok(false),
+        };
         say::done(
             "healthy",
             &format!("release {version} answers at http://{address} after {}", say::seconds(time)),
         );
-        Ok(())
+        Ok(true)
     }
 
     /// Gives the install folder the launcher of a release, where it has another. Only done once that release has served.

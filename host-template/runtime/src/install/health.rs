@@ -1,4 +1,4 @@
-//! Whether the host that should serve now does: it answers, and is of the right version.
+//! Whether the host that should serve now does: it answers, is of the right version, and is not the one that was to end.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -22,20 +22,44 @@ const PAUSE: Duration = Duration::from_millis(200);
 struct Health {
     status: String,
     version: String,
+    /// Releases of before this field have none.
+    run: Option<String>,
 }
 
-/// Waits until a host of this version answers there; gives the time that took. The error says what answered last.
+/// Which run of the host answers there now, if any does.
+pub(super) async fn run(address: SocketAddr) -> Option<String> {
+    tokio::time::timeout(ANSWER, ask(address)).await.ok()?.ok()?.run
+}
+
+/// What answers in the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Waited {
+    /// The new host, after this time.
+    Serves(Duration),
+    /// The host that was to be restarted; it is of the right version.
+    Unchanged,
+}
+
+/// Waits until a host of this version answers there that is another run than `before`: a command that restarts a service may
+/// come back while the old host still answers. The error says what answered last.
 pub(super) async fn wait(
     address: SocketAddr,
     version: &Version,
+    before: Option<&str>,
     limit: Duration,
-) -> Result<Duration, String> {
+) -> Result<Waited, String> {
     let begun = Instant::now();
     loop {
         let found = match tokio::time::timeout(ANSWER, ask(address)).await {
             Ok(Ok(health)) if health.status != "ok" => format!("says that it is `{}`", health.status),
-            Ok(Ok(health)) if health.version == version.to_string() => return Ok(begun.elapsed()),
-            Ok(Ok(health)) => format!("is version {}", health.version),
+            Ok(Ok(health)) if health.version != version.to_string() => {
+                format!("is version {}", health.version)
+            }
+            Ok(Ok(health)) if before.is_none() || health.run.as_deref() != before => {
+                return Ok(Waited::Serves(begun.elapsed()));
+            }
+            Ok(Ok(_)) if begun.elapsed() >= limit => return Ok(Waited::Unchanged),
+            Ok(Ok(_)) => "is still the one that was to be restarted".to_owned(),
             Ok(Err(why)) => why,
             Err(_) => "does not answer".to_owned(),
         };
@@ -67,4 +91,53 @@ async fn ask(address: SocketAddr) -> Result<Health, String> {
     let body = axum::body::to_bytes(Body::new(answer.into_body()), 64 * 1024).await;
     let body = body.map_err(|e| no_answer(e.to_string()))?;
     serde_json::from_slice(&body).map_err(|_| "is no host of this platform".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// A host whose first answers are those of run `old`, all later ones those of run `new`.
+    async fn restarting(old_answers: usize) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let answered = Arc::new(AtomicUsize::new(0));
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let old = answered.fetch_add(1, Ordering::Relaxed) < old_answers;
+                let run = if old { "old" } else { "new" };
+                let body = format!(r#"{{"status":"ok","version":"0.2.0","run":"{run}"}}"#);
+                let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+                tokio::spawn(async move {
+                    let mut request = [0; 1024];
+                    stream.read(&mut request).await.unwrap();
+                    stream.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+                });
+            }
+        });
+        address
+    }
+
+    #[tokio::test]
+    async fn a_host_that_was_to_be_restarted_is_not_taken_for_the_new_one() {
+        let version = Version::new(0, 2, 0);
+        let address = restarting(3).await;
+        assert_eq!(run(address).await.as_deref(), Some("old"));
+        let waited = wait(address, &version, Some("old"), Duration::from_secs(60)).await.unwrap();
+        assert!(matches!(waited, Waited::Serves(_)), "{waited:?}");
+        assert_eq!(run(address).await.as_deref(), Some("new"));
+
+        let never = restarting(usize::MAX).await;
+        let waited = wait(never, &version, Some("old"), Duration::from_millis(300)).await.unwrap();
+        assert_eq!(waited, Waited::Unchanged);
+        // Where nothing answered before, whatever is of the right version is the new one.
+        let waited = wait(never, &version, None, Duration::from_secs(60)).await.unwrap();
+        assert!(matches!(waited, Waited::Serves(_)), "{waited:?}");
+    }
 }
