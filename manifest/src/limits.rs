@@ -105,6 +105,7 @@ limits! {
     RunsAtOnce, "HUB_RUNS_AT_ONCE", Count, 2, 1..=64, "dbt and script runs of one host under way at the same time; further ones wait in the queue";
     RunSeconds, "HUB_RUN_TIMEOUT", Seconds, 3600, 1..=7 * DAY, "time that a run may take; then it and all that it started are ended";
     RunLogBytes, "HUB_RUN_LOG_BYTES", Bytes, 8 * MIB, 65_536..=GIB, "log of a run that is kept: its head and its tail, with a line between them that tells what was left out";
+    DbtManifestBytes, "HUB_DBT_MANIFEST_BYTES", Bytes, 64 * MIB, 65_536..=GIB, "size of dbt's manifest.json and run_results.json that are read after a run; of larger ones no lineage is shown";
 }
 
 /// The limits of a running host.

@@ -4,6 +4,7 @@ mod admin;
 pub(crate) mod drivers;
 mod preflight;
 mod releases;
+mod warehouses;
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -74,6 +75,11 @@ enum Command {
     Drivers {
         #[command(subcommand)]
         command: DriversCommand,
+    },
+    /// See on which host the data of dbt workspaces lies, and move them
+    Warehouses {
+        #[command(subcommand)]
+        command: warehouses::Warehouses,
     },
     /// Make this release the current one of its install folder: launcher, links, data folder, drivers, service
     Setup(releases::Setup),
@@ -150,6 +156,7 @@ pub(crate) fn run(platform: &Platform) -> ExitCode {
         Command::Plugins { command: PluginsCommand::List { json } } => list_plugins(platform, json),
         Command::Drivers { command: DriversCommand::Install { names } } => drivers::install(&names),
         Command::Drivers { command: DriversCommand::List { json } } => drivers::list(json),
+        Command::Warehouses { command } => warehouses::run(&command),
         Command::Setup(typed) => releases::setup(typed),
         Command::Upgrade(typed) => releases::upgrade(typed),
         Command::Rollback(typed) => releases::rollback(&typed),

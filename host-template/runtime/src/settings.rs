@@ -122,11 +122,21 @@ pub(crate) fn reason(error: &io::Error) -> String {
     }
 }
 
-/// The host's part of the queue of runs, with its identifier in the data folder.
+/// The host's part of the queue of runs.
 pub(crate) fn runs(limits: &Limits, data: &Path) -> Result<Runs, Fault> {
+    let host = host_id(data)?;
+    Ok(Runs::new(host, limits.size(Limit::RunsAtOnce), limits.time(Limit::RunSeconds)))
+}
+
+/// What the host is called in the database: it lies in the data folder, and is made with it.
+pub(crate) fn host_id(data: &Path) -> Result<String, Fault> {
     let file = data.join("host-id");
-    let host = match fs::read_to_string(&file) {
-        Ok(text) if !text.trim().is_empty() => text.trim().to_owned(),
+    match fs::read_to_string(&file) {
+        Ok(text) if !text.trim().is_empty() => Ok(text.trim().to_owned()),
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(Fault::machine(
+            format!("cannot read {}: {}", file.display(), reason(&e)),
+            "make it readable for the user that runs the host",
+        )),
         _ => {
             let id = crate::new_id();
             fs::write(&file, &id).map_err(|e| {
@@ -135,10 +145,9 @@ pub(crate) fn runs(limits: &Limits, data: &Path) -> Result<Runs, Fault> {
                     "make it writable for the user that runs the host",
                 )
             })?;
-            id
+            Ok(id)
         }
-    };
-    Ok(Runs::new(host, limits.size(Limit::RunsAtOnce), limits.time(Limit::RunSeconds)))
+    }
 }
 
 /// What holds callers and runs back. All variables that do not fit are told at once.

@@ -98,6 +98,14 @@ impl Switches {
         self.orgs.get(org).and_then(|plugins| plugins.get(plugin)).copied().unwrap_or_default()
     }
 
+    /// The organisations that have the plugin on, at large or for some tenant.
+    pub(crate) fn orgs_with(&self, plugin: &str) -> Vec<String> {
+        let on = |plugins: &HashMap<String, OrgState>| {
+            plugins.get(plugin).is_some_and(|state| *state != OrgState::Disabled)
+        };
+        self.orgs.iter().filter(|(_, plugins)| on(plugins)).map(|(org, _)| org.clone()).collect()
+    }
+
     /// What was said for the tenant.
     pub(crate) fn of_tenant(&self, tenant: &str, plugin: &str) -> Option<TenantState> {
         self.tenants.get(tenant).and_then(|plugins| plugins.get(plugin)).copied()

@@ -3,6 +3,8 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
+use axum::body::HttpBody;
+use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
 use axum::response::sse::{Event as Message, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -19,9 +21,10 @@ use crate::page::{Part, checked_limit};
 use crate::problem::{Problem, Result};
 use crate::router::{Router, get};
 use crate::runs::dbt::NO_DBT;
+use crate::runs::options::Options;
 use crate::runs::recipe::{Recipe, recipes};
 use crate::runs::store::{self, Chunk, Run};
-use crate::runs::{Kind, Lineage, Node, State};
+use crate::runs::{Kind, Lineage, Node, State, home};
 
 crate::permission!(Read = "dbt.read", Start = "dbt.run");
 
@@ -105,17 +108,33 @@ fn workspace(ctx: &Ctx, caller: &Caller, slug: &str) -> Result<Recipe> {
     path = "/dbt/workspaces/{slug}/build",
     operation_id = "dbt_build",
     params(("slug" = String, Path)),
+    request_body(content = Option<Options>, content_type = "application/json"),
     responses((status = 202, body = Run)),
 )]
-async fn build(ctx: Ctx, caller: Allowed<Start>, Path(slug): Path<String>) -> Result<Response> {
+async fn build(
+    ctx: Ctx,
+    caller: Allowed<Start>,
+    Path(slug): Path<String>,
+    request: Request,
+) -> Result<Response> {
     let recipe = workspace(&ctx, &caller, &slug)?;
+    let options = options(&ctx, request).await?.checked()?;
     if !has_dbt(&ctx).await? {
         return Err(Problem::conflict(NO_DBT).code("dbt-missing"));
     }
-    start(&ctx, &caller, recipe).await
+    start(&ctx, &caller, recipe, &options).await
 }
 
-async fn start(ctx: &Ctx, caller: &Caller, recipe: Recipe) -> Result<Response> {
+/// The options of a build; no body at all asks for none.
+async fn options(ctx: &Ctx, request: Request) -> Result<Options> {
+    if request.body().is_end_stream() {
+        return Ok(Options::default());
+    }
+    let Json(options) = Json::<Option<Options>>::from_request(request, ctx).await?;
+    Ok(options.unwrap_or_default())
+}
+
+async fn start(ctx: &Ctx, caller: &Caller, recipe: Recipe, options: &Options) -> Result<Response> {
     let run = Run {
         id: crate::new_id(),
         kind: recipe.kind,
@@ -128,6 +147,9 @@ async fn start(ctx: &Ctx, caller: &Caller, recipe: Recipe) -> Result<Response> {
         started_at: None,
         finished_at: None,
         error: None,
+        options: options.to_json().and_then(|text| serde_json::from_str(&text).ok()),
+        waiting: None,
+        tenant_id: caller.tenant_id().map(str::to_owned),
         org_id: caller.org().id.clone(),
     };
     let mut tx = ctx.db().begin().await?;
@@ -158,6 +180,10 @@ struct LineageView {
     /// The run that told it; none where the workspace has never been built: then only the models' names are known.
     run: Option<String>,
     nodes: Vec<Node>,
+    /// The newest build that succeeded.
+    last_good: Option<Run>,
+    /// The newest build that has ended, well or not. Where it came to no lineage, that of an earlier one is shown.
+    last_try: Option<Run>,
 }
 
 /// The models of a workspace with their edges, as dbt told after the last run.
@@ -174,9 +200,12 @@ async fn workspace_lineage(
     Path(slug): Path<String>,
 ) -> Result<Json<LineageView>> {
     let recipe = workspace(&ctx, &caller, &slug)?;
-    let told = store::lineage(ctx.db(), &caller.org().id, &recipe.workspace).await?;
+    let (org, name) = (&caller.org().id, &recipe.workspace);
+    let told = store::lineage(ctx.db(), org, name).await?;
+    let last_good = store::newest_build(ctx.db(), org, name, true).await?;
+    let last_try = store::newest_build(ctx.db(), org, name, false).await?;
     if let Some((run, Lineage { nodes })) = told {
-        return Ok(Json(LineageView { run: Some(run), nodes }));
+        return Ok(Json(LineageView { run: Some(run), nodes, last_good, last_try }));
     }
     let node = |name: String| Node {
         id: name.clone(),
@@ -187,8 +216,10 @@ async fn workspace_lineage(
         seconds: None,
         message: None,
         failed_tests: Vec::new(),
+        of_run: None,
     };
-    Ok(Json(LineageView { run: None, nodes: recipe.models.into_iter().map(node).collect() }))
+    let nodes = recipe.models.into_iter().map(node).collect();
+    Ok(Json(LineageView { run: None, nodes, last_good, last_try }))
 }
 
 /// Which runs are wanted.
@@ -215,7 +246,8 @@ struct Filter {
 async fn runs(ctx: Ctx, caller: Allowed<Read>, Query(filter): Query<Filter>) -> Result<Json<Part<Run>>> {
     let limit = checked_limit(filter.limit)?;
     let (workspace, before) = (filter.workspace.as_deref(), filter.before.as_deref());
-    let runs = store::newest(ctx.db(), &caller.org().id, workspace, before, limit + 1).await?;
+    let mut runs = store::newest(ctx.db(), &caller.org().id, workspace, before, limit + 1).await?;
+    waiting(&ctx, &caller.org().id, runs.iter_mut()).await?;
     Ok(Json(Part::of(runs, limit, |run| &run.id)))
 }
 
@@ -232,8 +264,23 @@ async fn run(ctx: Ctx, caller: Allowed<Read>, Path(id): Path<String>) -> Result<
 }
 
 async fn find(ctx: &Ctx, caller: &Caller, id: &str) -> Result<Run> {
-    let run = store::find(ctx.db(), &caller.org().id, id).await?;
+    let org = &caller.org().id;
+    let mut run = store::find(ctx.db(), org, id).await?;
+    waiting(ctx, org, run.iter_mut()).await?;
     run.ok_or_else(|| Problem::not_found(format!("there is no run `{id}`")))
+}
+
+/// Says of queued runs what they wait for, where it is a host that is not there.
+async fn waiting(ctx: &Ctx, org: &str, runs: impl Iterator<Item = &mut Run>) -> Result<()> {
+    let queued: Vec<&mut Run> = runs.filter(|run| run.state == State::Queued).collect();
+    if queued.is_empty() {
+        return Ok(());
+    }
+    let absent = home::absent(ctx.db(), org).await?;
+    for run in queued {
+        run.waiting = absent.get(&run.workspace).cloned();
+    }
+    Ok(())
 }
 
 /// Takes a run out of the queue, or ends it.
@@ -399,5 +446,5 @@ async fn start_script(
             Problem::not_found(format!("there is no script `{slug}` of vertical plugin `{plugin}` here"))
                 .code("script-unknown")
         })?;
-    start(&ctx, &caller, recipe).await
+    start(&ctx, &caller, recipe, &Options::default()).await
 }

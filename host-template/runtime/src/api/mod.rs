@@ -66,6 +66,7 @@ const MIGRATIONS: &[(&str, &str, [&str; 2])] = &[
     ),
     ("0005_records_of_orgs.sql", include_str!("../../migrations/0005_records_of_orgs.sql"), ["", ""]),
     ("0006_runs.sql", include_str!("../../migrations/0006_runs.sql"), ["", ""]),
+    ("0013_runs_of_dbt.sql", include_str!("../../migrations/0013_runs_of_dbt.sql"), ["", ""]),
 ];
 
 /// The last migration of each release, the oldest first. What follows the last one belongs to the release that is being

@@ -1,4 +1,4 @@
-//! The command line of a run: dbt with its profile, or Python with a script; and where both keep what they make.
+//! What a run consists of: dbt with its profile, or Python with a script; and where both keep what they make.
 
 use std::fs;
 use std::io;
@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::Kind;
+use super::home::{FILES, Warehouse};
+use super::options::Options;
+use super::profile::{self, Apart, Asked, Profile};
 use super::recipe::Recipe;
 use crate::drivers;
 
@@ -19,80 +22,299 @@ pub(crate) fn work_folder(data: &Path, org: &str, workspace: &str) -> PathBuf {
         .join(workspace.replace(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_', "_"))
 }
 
-/// The command; the work folder and the profile are made where they are missing.
-pub(super) fn command(data: &Path, work: &Path, recipe: &Recipe) -> io::Result<Command> {
-    fs::create_dir_all(work)?;
-    let mut command = match recipe.kind {
-        Kind::Dbt => dbt(data, work, recipe)?,
-        Kind::Script => script(data, recipe),
-    };
-    command.current_dir(work);
-    if let Some(path) = drivers::python_path(data) {
-        command.env("PYTHONPATH", path);
-    }
-    // The host's own secrets are none of a project's business.
-    for name in ["DATABASE_URL", "HUB_ADMIN_EMAIL", "HUB_ADMIN_PASSWORD"] {
-        command.env_remove(name);
-    }
-    command.env("HUB_WAREHOUSE", work.join(WAREHOUSE)).env("PYTHONUNBUFFERED", "1");
-    Ok(command)
+/// A run that is about to begin.
+pub(super) struct Asking<'a> {
+    pub(super) data: &'a Path,
+    pub(super) work: &'a Path,
+    pub(super) recipe: &'a Recipe,
+    pub(super) options: &'a Options,
+    /// Identifiers of the organisation, and of the tenant that it was asked for in.
+    pub(super) org: &'a str,
+    pub(super) tenant: Option<&'a str>,
+    /// How many other organisations have this workspace.
+    pub(super) others: usize,
+    /// Most bytes of dbt's manifest that are read.
+    pub(super) manifest_bytes: u64,
+}
+
+/// What it comes to.
+pub(super) struct Planned {
+    /// The first lines of its log.
+    pub(super) notes: Vec<String>,
+    /// Programs, one after the other; the first that fails ends the run.
+    pub(super) steps: Vec<Step>,
+    /// Where it writes to.
+    pub(super) warehouse: Warehouse,
+}
+
+/// One program of a run.
+pub(super) struct Step {
+    pub(super) command: Command,
+    /// Looks at what it made; a sentence where the run must not go on.
+    pub(super) check: Option<Box<dyn FnOnce() -> Result<(), String> + Send>>,
 }
 
 const WAREHOUSE: &str = "warehouse.duckdb";
 
-fn dbt(data: &Path, work: &Path, recipe: &Recipe) -> io::Result<Command> {
-    let program =
-        drivers::dbt_program(data).ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, NO_DBT))?;
+/// What a run gets to know of its place.
+struct Place {
+    org: String,
+    tenant: String,
+    schema: String,
+    warehouse: PathBuf,
+}
+
+impl Place {
+    fn variable(&self, name: &str) -> Option<String> {
+        Some(match name {
+            "HUB_ORG" => self.org.clone(),
+            "HUB_TENANT" => self.tenant.clone(),
+            "HUB_SCHEMA" => self.schema.clone(),
+            "HUB_WAREHOUSE" => self.warehouse.to_string_lossy().into_owned(),
+            _ => return None,
+        })
+    }
+}
+
+/// Schema of an organisation on a server that several share: `hub_` and the 32 digits of its identifier. All have one
+/// length, so that no organisation's schema with a suffix is ever another's, and what dbt appends has room within the 63
+/// bytes of PostgreSQL.
+pub(crate) fn schema_of(org: &str) -> String {
+    let digits: String = org.chars().filter(|c| *c != '-').collect();
+    if org.len() == 36 && digits.len() == 32 && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+    {
+        return format!("hub_{digits}");
+    }
+    // No identifier that this platform makes.
+    let digest = hub_release::hash::of_bytes(org.as_bytes());
+    format!("hub_x{}", &digest[..31])
+}
+
+/// The steps of a run; the work folder and the profile are made where they are missing. The error is one sentence.
+pub(super) fn plan(asking: &Asking<'_>) -> Result<Planned, String> {
+    let Asking { data, work, recipe, org, tenant, .. } = asking;
+    let cannot = |e: io::Error| format!("cannot make the work folder {}: {e}", work.display());
+    fs::create_dir_all(work).map_err(cannot)?;
+    let place = Place {
+        org: (*org).to_owned(),
+        tenant: tenant.unwrap_or_default().to_owned(),
+        schema: schema_of(org),
+        warehouse: work.join(WAREHOUSE),
+    };
+    match recipe.kind {
+        Kind::Dbt => dbt(asking, &place),
+        Kind::Script => {
+            let mut command = Command::new(drivers::python_program(data));
+            command.arg(&recipe.path).env("HUB_OUTPUT_SCHEMA", &recipe.target);
+            surroundings(&mut command, asking, &place);
+            Ok(Planned {
+                notes: Vec::new(),
+                steps: vec![Step { command, check: None }],
+                warehouse: Warehouse { adapter: FILES.to_owned(), own_profile: false, local: true },
+            })
+        }
+    }
+}
+
+/// What every program of a run has around it.
+fn surroundings(command: &mut Command, asking: &Asking<'_>, place: &Place) {
+    command.current_dir(asking.work);
+    if let Some(path) = drivers::python_path(asking.data) {
+        command.env("PYTHONPATH", path);
+    }
+    // The host's own secrets are none of a project's business.
+    for (name, _) in std::env::vars_os() {
+        let name_text = name.to_string_lossy();
+        if name_text.starts_with("HUB_") || name_text.starts_with("DBT_") || name_text == "DATABASE_URL" {
+            command.env_remove(&name);
+        }
+    }
+    for name in ["HUB_ORG", "HUB_TENANT", "HUB_SCHEMA", "HUB_WAREHOUSE"] {
+        command.env(name, place.variable(name).unwrap_or_default());
+    }
+    command.env("PYTHONUNBUFFERED", "1");
+}
+
+/// A variable of the host that a customer's profile may read.
+fn of_host(name: &str) -> Option<String> {
+    name.starts_with("DBT_").then(|| std::env::var(name).ok()).flatten()
+}
+
+fn dbt(asking: &Asking<'_>, place: &Place) -> Result<Planned, String> {
+    let Asking { data, work, recipe, options, others, .. } = asking;
+    let program = drivers::dbt_program(data).ok_or(NO_DBT)?;
     if !recipe.path.join("dbt_project.yml").is_file() {
-        let text = format!("{} is missing", recipe.path.join("dbt_project.yml").display());
-        return Err(io::Error::new(io::ErrorKind::NotFound, text));
+        return Err(format!("{} is missing", recipe.path.join("dbt_project.yml").display()));
     }
     // What an earlier run left would be taken for this run's result.
     for left in ["run_results.json", "manifest.json"] {
-        match fs::remove_file(target(work).join(left)) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+        let left = target(work).join(left);
+        match fs::remove_file(&left) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => {
+                return Err(format!("cannot remove {}: {e}", left.display()));
+            }
             _ => {}
         }
     }
-    let mut command = Command::new(program);
-    command.args(["--no-use-colors", "build"]);
-    command.arg("--project-dir").arg(&recipe.path).arg("--profiles-dir").arg(profiles(
-        data,
-        work,
-        &recipe.target,
-    )?);
-    command.arg("--target-path").arg(target(work)).arg("--log-path").arg(work.join("logs"));
-    command.env("DBT_SEND_ANONYMOUS_USAGE_STATS", "false");
-    Ok(command)
+    let elsewhere = Place {
+        org: "00000000-0000-0000-0000-000000000000".to_owned(),
+        tenant: place.tenant.clone(),
+        schema: schema_of("00000000-0000-0000-0000-000000000000"),
+        warehouse: data.join("dbt/work/other").join(WAREHOUSE),
+    };
+    let asked = Asked {
+        name: &recipe.target,
+        target: options.target.as_deref(),
+        variable: &|name| place.variable(name).or_else(|| of_host(name)),
+        elsewhere: &|name| elsewhere.variable(name).or_else(|| of_host(name)),
+    };
+    let profile = match profile::own(data, &asked)? {
+        Ok(profile) => profile,
+        Err(note) => platform_profile(asking, place, note)?,
+    };
+    let mut check = None;
+    if *others > 0 {
+        match &profile.apart {
+            Apart::Nothing(what) => return Err(format!("{}: {what}", would_mix(*others))),
+            Apart::Schema => check = Some((schema_of(asking.org), place.org.clone())),
+            Apart::Connection => {}
+        }
+    }
+    let mut notes = profile.told();
+    notes.push(format!("HUB_ORG={} HUB_TENANT={} HUB_SCHEMA={}", place.org, place.tenant, place.schema));
+    let step = |name: &str, arguments: Vec<String>| {
+        let mut command = Command::new(&program);
+        command.args(["--no-use-colors", name]).arg("--project-dir").arg(&recipe.path);
+        command.arg("--profiles-dir").arg(profile.file.parent().unwrap_or(work));
+        command.arg("--profile").arg(&profile.name);
+        if let Some(target) = &profile.target {
+            command.arg("--target").arg(target);
+        }
+        command.arg("--target-path").arg(target(work)).arg("--log-path").arg(work.join("logs"));
+        command.args(arguments);
+        surroundings(&mut command, asking, place);
+        for (name, value) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            // dbt itself hands secrets to profiles only: so does the host, to those that ask for them.
+            let secret = text.starts_with("DBT_ENV_SECRET");
+            if text.starts_with("DBT_") && (!secret || profile.own && profile.reads.contains(&*text)) {
+                command.env(&name, value);
+            }
+        }
+        command.env("DBT_SEND_ANONYMOUS_USAGE_STATS", "false");
+        Step { command, check: None }
+    };
+    let mut steps = Vec::new();
+    if let Some((schema, org)) = check {
+        let mut parse = step("parse", options.vars());
+        let (work, most) = (work.to_path_buf(), asking.manifest_bytes);
+        parse.check = Some(Box::new(move || apart_in(&work, most, &schema, &org)));
+        steps.push(parse);
+    }
+    if options.seed_first {
+        steps.push(step("seed", options.seed()));
+    }
+    steps.push(step("build", options.build()));
+    let warehouse = Warehouse {
+        adapter: profile.adapter.clone().unwrap_or_else(|| "?".to_owned()),
+        own_profile: profile.own,
+        local: profile.local,
+    };
+    Ok(Planned { notes, steps, warehouse })
+}
+
+fn would_mix(others: usize) -> String {
+    let others =
+        if others == 1 { "another organisation".to_owned() } else { format!("{others} other organisations") };
+    format!("{others} would have its data in the same place as this one")
+        .replace("organisations would have its", "organisations would have their")
+}
+
+/// Whether every relation of the project is the organisation's own: a project may have its own macro
+/// `generate_schema_name`, or name a database for some models.
+fn apart_in(work: &Path, most: u64, schema: &str, org: &str) -> Result<(), String> {
+    let relations = super::lineage::relations(work, most)?;
+    // However a macro has written it: `-` is often made `_`, and some databases write all in capitals.
+    let plain = |text: &str| -> String {
+        text.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+    };
+    let (schema, org) = (plain(schema), plain(org));
+    let own = |text: &Option<String>| {
+        text.as_deref().map(plain).is_some_and(|text| text.contains(&schema) || text.contains(&org))
+    };
+    match relations.iter().find(|relation| !own(&relation.schema) && !own(&relation.database)) {
+        None => Ok(()),
+        Some(relation) => Err(format!(
+            "`{}` would be written to the schema `{}`, which is one place for all organisations: let the project's macro \
+             `generate_schema_name` begin with `target.schema`, or name the schema with `{{{{ env_var('HUB_SCHEMA') }}}}`",
+            relation.name,
+            relation.schema.as_deref().unwrap_or_default()
+        )),
+    }
 }
 
 /// dbt's target folder.
-pub(super) fn target(work: &Path) -> PathBuf {
+fn target(work: &Path) -> PathBuf {
     work.join("target")
 }
 
-/// The folder of `profiles.yml`: the customer's own in the data folder where it has the profile, else one that keeps the
-/// data in a DuckDB file of the workspace.
-fn profiles(data: &Path, work: &Path, profile: &str) -> io::Result<PathBuf> {
-    let own = data.join("dbt");
-    if let Ok(text) = fs::read_to_string(own.join("profiles.yml"))
-        && text.lines().any(|line| line.trim_end() == format!("{profile}:"))
-    {
-        return Ok(own);
+/// The profile for a workspace of which the customer says nothing: a DuckDB file of its own.
+fn platform_profile(asking: &Asking<'_>, place: &Place, note: Option<String>) -> Result<Profile, String> {
+    const TARGET: &str = "hub";
+    let Asking { work, recipe, options, data, .. } = asking;
+    if let Some(asked) = options.target.as_deref().filter(|asked| *asked != TARGET) {
+        return Err(format!(
+            "there is no target `{asked}`: {} has no profile `{}`, and the platform's own has the target `{TARGET}` only",
+            data.join("dbt/profiles.yml").display(),
+            recipe.target
+        ));
     }
-    let path = serde_json::Value::from(work.join(WAREHOUSE).to_string_lossy().into_owned());
-    let name = serde_json::Value::from(profile);
+    let path = serde_json::Value::from(place.warehouse.to_string_lossy().into_owned());
+    let name = serde_json::Value::from(recipe.target.as_str());
     // JSON is YAML: quoting is its business.
     let text = format!(
-        "{{{name}: {{\"target\": \"hub\", \"outputs\": {{\"hub\": {{\"type\": \"duckdb\", \"path\": {path}, \
+        "{{{name}: {{\"target\": \"{TARGET}\", \"outputs\": {{\"{TARGET}\": {{\"type\": \"duckdb\", \"path\": {path}, \
          \"threads\": 2}}}}}}}}\n"
     );
-    fs::write(work.join("profiles.yml"), text)?;
-    Ok(work.to_path_buf())
+    let file = work.join("profiles.yml");
+    fs::write(&file, text).map_err(|e| format!("cannot write {}: {e}", file.display()))?;
+    Ok(Profile {
+        file,
+        name: recipe.target.clone(),
+        target: Some(TARGET.to_owned()),
+        adapter: Some("duckdb".to_owned()),
+        own: false,
+        local: true,
+        apart: Apart::Connection,
+        reads: Default::default(),
+        note,
+    })
 }
 
-fn script(data: &Path, recipe: &Recipe) -> Command {
-    let mut command = Command::new(drivers::python_program(data));
-    command.arg(&recipe.path).env("HUB_OUTPUT_SCHEMA", &recipe.target);
-    command
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // D7
+    #[test]
+    fn d7_a_schema_is_an_organisations_own_and_fits_every_database() {
+        let ids = [
+            "01890a5d-ac96-774b-bcce-b302099a8057",
+            "01890a5d-ac96-774b-bcce-b302099a8058",
+            "North",
+            "north",
+            "no-rth",
+            "",
+        ];
+        let schemas: std::collections::BTreeSet<String> = ids.iter().map(|id| schema_of(id)).collect();
+        assert_eq!(schemas.len(), ids.len());
+        for schema in &schemas {
+            assert_eq!(schema.len(), 36, "one length: none begins with another");
+            assert!(
+                schema.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'),
+                "{schema}"
+            );
+        }
+        assert_eq!(schema_of(ids[0]), "hub_01890a5dac96774bbcceb302099a8057");
+    }
 }

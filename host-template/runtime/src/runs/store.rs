@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
+use super::options::Options;
 use super::{Kind, Lineage, State};
 use crate::args;
 use crate::db::{AssertSqlSafe, Db, Error, Tx, Value};
@@ -32,6 +33,16 @@ pub(crate) struct Run {
     pub(crate) finished_at: Option<String>,
     /// One sentence where it did not succeed.
     pub(crate) error: Option<String>,
+    /// What it was asked to do beyond a plain build.
+    #[serde(default, deserialize_with = "kept_options")]
+    #[schema(value_type = Option<Options>)]
+    pub(crate) options: Option<serde_json::Value>,
+    /// What it waits for, where that is more than its turn.
+    #[serde(default)]
+    pub(crate) waiting: Option<String>,
+    /// The tenant that it was asked for in.
+    #[serde(default)]
+    pub(crate) tenant_id: Option<String>,
     #[serde(skip_serializing)]
     #[schema(ignore)]
     pub(crate) org_id: String,
@@ -39,7 +50,13 @@ pub(crate) struct Run {
 
 const COLUMNS: &str =
     "id, kind, slug, plugin, workspace, state, requested_by, created_at, started_at, finished_at,
-                       error, org_id";
+                       error, options, tenant_id, org_id";
+
+/// The database keeps text. What another release wrote is shown as it is.
+fn kept_options<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<serde_json::Value>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    Ok(text.map(|text| serde_json::from_str(&text).unwrap_or(serde_json::Value::String(text))))
+}
 
 /// Puts a run at the end of the queue.
 pub(crate) async fn enqueue(tx: &mut Tx, run: &Run) -> Result<(), Error> {
@@ -48,8 +65,8 @@ pub(crate) async fn enqueue(tx: &mut Tx, run: &Run) -> Result<(), Error> {
         Kind::Script => "script",
     };
     tx.execute(
-        "INSERT INTO hub_runs (id, org_id, kind, slug, plugin, workspace, state, requested_by, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, 'queued', $7, $8)",
+        "INSERT INTO hub_runs (id, org_id, kind, slug, plugin, workspace, state, requested_by, created_at, options, tenant_id)
+         VALUES ($1, $2, $3, $4, $5, $6, 'queued', $7, $8, $9, $10)",
         args![
             &run.id,
             &run.org_id,
@@ -58,7 +75,9 @@ pub(crate) async fn enqueue(tx: &mut Tx, run: &Run) -> Result<(), Error> {
             run.plugin.as_ref(),
             &run.workspace,
             &run.requested_by,
-            &run.created_at
+            &run.created_at,
+            run.options.as_ref().map(serde_json::Value::to_string),
+            run.tenant_id.as_ref()
         ],
     )
     .await
@@ -95,15 +114,18 @@ pub(crate) async fn newest(
     db.all(AssertSqlSafe(sql), values).await
 }
 
-/// Takes the oldest run whose workspace is free; none where there is nothing to do.
+/// Takes the oldest run whose workspace is free and has its data here or on a server; none where there is nothing to do.
 pub(crate) async fn claim(db: &Db, host: &str) -> Result<Option<Run>, Error> {
     let next: Option<(String,)> = db
         .one(
             "SELECT q.id FROM hub_runs q WHERE q.state = 'queued' AND NOT EXISTS (
                  SELECT 1 FROM hub_runs r
                  WHERE r.state = 'running' AND r.org_id = q.org_id AND r.workspace = q.workspace)
+               AND NOT EXISTS (
+                 SELECT 1 FROM hub_warehouses w
+                 WHERE w.org_id = q.org_id AND w.workspace = q.workspace AND w.host <> $1)
              ORDER BY q.id LIMIT 1",
-            args![],
+            args![host],
         )
         .await?;
     let Some((id,)) = next else { return Ok(None) };
@@ -172,6 +194,21 @@ pub(crate) async fn lose(db: &Db, host: Option<&str>, silent: Duration) -> Resul
         args![crate::now(), since, host],
     )
     .await
+}
+
+/// The newest run of a workspace's builds that has ended, of those that succeeded where that is asked.
+pub(crate) async fn newest_build(
+    db: &Db,
+    org: &str,
+    workspace: &str,
+    good: bool,
+) -> Result<Option<Run>, Error> {
+    let state = if good { "= 'succeeded'" } else { "NOT IN ('queued', 'running')" };
+    let sql = format!(
+        "SELECT {COLUMNS} FROM hub_runs WHERE org_id = $1 AND workspace = $2 AND kind = 'dbt' AND state {state}
+         ORDER BY id DESC LIMIT 1"
+    );
+    db.one(AssertSqlSafe(sql), args![org, workspace]).await
 }
 
 /// The lineage of the last run of a workspace that told one, and that run's identifier.

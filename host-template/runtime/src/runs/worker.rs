@@ -1,15 +1,18 @@
 //! The host's part of the queue: takes what is next, runs it, writes down what it says and how it ended.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use hub_manifest::limits::Limit;
 use tokio::sync::{Notify, mpsc, watch};
 
+use super::options::Options;
 use super::process::{self, End};
-use super::recipe::find_for_run;
+use super::recipe::{Recipe, find_for_run};
 use super::store::{self, Run};
-use super::{Kind, State, dbt, lineage};
+use super::{Kind, Lineage, State, dbt, home, lineage};
 use crate::db::Error;
 use crate::life::Life;
 use crate::registry::Hub;
@@ -24,6 +27,18 @@ const SILENCE: Duration = Duration::from_secs(60);
 const FLUSH: Duration = Duration::from_millis(200);
 /// Bytes of a run's log that are kept.
 const LOG_BYTES: usize = 8 << 20;
+
+/// How often a host says that it is there.
+const TELL: Duration = Duration::from_secs(5);
+
+/// What the machine is called, for people.
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    match name.trim() {
+        "" => "?".to_owned(),
+        name => name.to_owned(),
+    }
+}
 
 /// What the host knows of its own runs.
 pub(crate) struct Runs {
@@ -75,7 +90,16 @@ pub(crate) async fn work(hub: Arc<Hub>, alone: bool) {
     // What this host began before it died.
     let mut own = alone.then_some(runs.host.as_str());
     let mut stage = hub.stage.watch();
+    let name = host_name();
+    let mut told: Option<Instant> = None;
     loop {
+        if told.is_none_or(|told| told.elapsed() >= TELL) {
+            // One that the database does not hear of is absent, which is what it then says of runs that wait for it.
+            match home::seen(&hub.db, &runs.host, &name).await {
+                Ok(()) => told = Some(Instant::now()),
+                Err(error) => tracing::debug!(%error, "cannot say that this host is there"),
+            }
+        }
         match store::lose(&hub.db, own, SILENCE).await {
             Ok(0) => own = None,
             Ok(lost) => {
@@ -113,9 +137,8 @@ async fn one(hub: &Arc<Hub>, run: Run) {
     hub.runs.tell();
     tracing::info!(run = run.id, workspace = run.workspace, "run begins");
     let (state, error) = executed(hub, &run).await;
-    let work = dbt::work_folder(&hub.data, &run.org_id, &run.workspace);
     let lineage = match run.kind {
-        Kind::Dbt => hub.aside(move || lineage::read(&dbt::target(&work))).await.ok().flatten(),
+        Kind::Dbt => lineage_of(hub, &run).await,
         Kind::Script => None,
     };
     tracing::info!(run = run.id, state = state.as_str(), error, "run ended");
@@ -141,20 +164,17 @@ async fn executed(hub: &Arc<Hub>, run: &Run) -> (State, Option<String>) {
     let Some(recipe) = find_for_run(hub, run.plugin.as_deref(), run.kind, &run.slug) else {
         return (State::Failed, Some(format!("there is no `{}` any more", run.slug)));
     };
-    let (data, work) = (hub.data.clone(), dbt::work_folder(&hub.data, &run.org_id, &run.workspace));
-    let command = match hub.aside(move || dbt::command(&data, &work, &recipe)).await {
-        Ok(Ok(command)) => command,
-        Ok(Err(error)) => return (State::Failed, Some(error.to_string())),
-        Err(problem) => return (State::Failed, Some(problem.to_string())),
+    let planned = match planned(hub, run, recipe).await {
+        Ok(planned) => planned,
+        Err(sentence) => return (State::Failed, Some(sentence)),
     };
-    let program = command.get_program().to_string_lossy().into_owned();
     let (sender, receiver) = mpsc::channel(1_000);
     let why = std::sync::Mutex::new(None);
     let stop = async {
         let reason = wanted_end(hub, run).await;
         *why.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(reason);
     };
-    let (end, ()) = tokio::join!(process::run(command, sender, stop), keep_log(hub, run, receiver));
+    let (end, ()) = tokio::join!(steps(hub, planned, sender, stop), keep_log(hub, run, receiver));
     let why = why.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     match (end, why) {
         (Ok(End::Exit(Some(0))), _) => (State::Succeeded, None),
@@ -167,7 +187,99 @@ async fn executed(hub: &Arc<Hub>, run: &Run) -> (State, Option<String>) {
             (State::Cancelled, Some("the host was stopped".to_owned()))
         }
         (Ok(End::Stopped), _) => (State::Cancelled, None),
-        (Err(error), _) => (State::Failed, Some(format!("cannot run {program}: {error}"))),
+        (Err(sentence), _) => (State::Failed, Some(sentence)),
+    }
+}
+
+/// What the run consists of, once it is known that it may work here.
+async fn planned(hub: &Arc<Hub>, run: &Run, recipe: Recipe) -> Result<dbt::Planned, String> {
+    let options = run.options.as_ref().map(serde_json::Value::to_string);
+    let options = Options::from_json(options.as_deref())?;
+    let told = |error: Error| format!("the database does not answer: {error}");
+    let others = others(hub, run).await.map_err(told)?;
+    let manifest_bytes = hub.limits.get(Limit::DbtManifestBytes);
+    let (data, about) = (hub.data.clone(), run.clone());
+    let plan = move || {
+        let work = dbt::work_folder(&data, &about.org_id, &about.workspace);
+        dbt::plan(&dbt::Asking {
+            data: &data,
+            work: &work,
+            recipe: &recipe,
+            options: &options,
+            org: &about.org_id,
+            tenant: about.tenant_id.as_deref(),
+            others,
+            manifest_bytes,
+        })
+    };
+    let planned = hub.aside(plan).await.map_err(|problem| problem.to_string())??;
+    home::settle(&hub.db, &run.org_id, &run.workspace, &hub.runs.host, &planned.warehouse)
+        .await
+        .map_err(told)??;
+    Ok(planned)
+}
+
+/// How many other organisations have the run's workspace, or have had it.
+async fn others(hub: &Arc<Hub>, run: &Run) -> Result<usize, Error> {
+    let mut others: BTreeSet<String> =
+        home::others(&hub.db, &run.org_id, &run.workspace).await?.into_iter().collect();
+    others.extend(match &run.plugin {
+        Some(plugin) => hub.live.snapshot().switches.orgs_with(plugin),
+        None => home::orgs(&hub.db).await?,
+    });
+    others.remove(&run.org_id);
+    Ok(others.len())
+}
+
+/// Runs one program after the other; the error is a sentence.
+async fn steps(
+    hub: &Arc<Hub>,
+    planned: dbt::Planned,
+    lines: mpsc::Sender<String>,
+    stop: impl Future<Output = ()>,
+) -> Result<End, String> {
+    tokio::pin!(stop);
+    for note in planned.notes {
+        // Nobody listens any more: the run is ended below.
+        let _ = lines.send(note).await;
+    }
+    let mut last = End::Exit(Some(0));
+    for step in planned.steps {
+        let program = step.command.get_program().to_string_lossy().into_owned();
+        last = process::run(step.command, lines.clone(), &mut stop)
+            .await
+            .map_err(|error| format!("cannot run {program}: {error}"))?;
+        if last != End::Exit(Some(0)) {
+            break;
+        }
+        if let Some(check) = step.check {
+            hub.aside(check).await.map_err(|problem| problem.to_string())??;
+        }
+    }
+    Ok(last)
+}
+
+/// What dbt told of the run; what it did not touch keeps what was told before.
+async fn lineage_of(hub: &Arc<Hub>, run: &Run) -> Option<Lineage> {
+    let work = dbt::work_folder(&hub.data, &run.org_id, &run.workspace);
+    let most = hub.limits.get(Limit::DbtManifestBytes);
+    let told = match hub.aside(move || lineage::read(&work, most)).await {
+        Ok(Ok(told)) => told?,
+        Ok(Err(what)) => {
+            tracing::warn!(run = run.id, what, "the lineage of a run is not known");
+            return None;
+        }
+        Err(problem) => {
+            tracing::warn!(run = run.id, %problem, "the lineage of a run is not known");
+            return None;
+        }
+    };
+    match store::lineage(&hub.db, &run.org_id, &run.workspace).await {
+        Ok(earlier) => Some(told.keeping(earlier)),
+        Err(error) => {
+            tracing::warn!(run = run.id, %error, "what earlier runs told of the lineage is not known");
+            Some(told)
+        }
     }
 }
 

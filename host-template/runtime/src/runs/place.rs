@@ -1,0 +1,167 @@
+//! Where a target of a profile puts its data: on this host or on a server, and in a place of the organisation's own or not.
+//! A target is looked at twice, with the variables of two organisations: what comes out the same is shared by both.
+
+use std::path::Path;
+
+use hub_manifest::node::{Entry, Node, Value};
+
+use super::jinja::{Rendered, render, variables};
+use super::profile::{Apart, Asked, get, merged, scalar};
+
+/// Fields that name a server or a file: another one there is another database altogether.
+const CONNECTION: &[&str] = &[
+    "account",
+    "cluster",
+    "endpoint",
+    "host",
+    "hostname",
+    "http_path",
+    "path",
+    "schema_directory",
+    "schemas_and_paths",
+    "server",
+    "uri",
+    "url",
+];
+/// Fields that name a part of a server's data.
+const PART: &[&str] = &["catalog", "database", "dataset", "dbname", "keyspace", "project", "schema"];
+/// Variables that differ between organisations.
+const OF_ORG: &[&str] = &["HUB_ORG", "HUB_SCHEMA", "HUB_WAREHOUSE"];
+
+pub(super) struct Place {
+    /// Whether the data lies on this host.
+    pub(super) local: bool,
+    /// What keeps organisations apart; the error says that nothing does, and what to write.
+    pub(super) apart: Result<Apart, String>,
+}
+
+impl Place {
+    pub(super) fn of(adapter: &str, fields: &[&Entry], asked: &Asked<'_>) -> Place {
+        let differs = |name: &&str| get(fields, name).is_some_and(|node| differs(node, asked));
+        let file = File::of(adapter, fields, asked);
+        let local = match file {
+            Some(file) => file != File::Elsewhere && file != File::Memory,
+            None => ["host", "hostname", "server"].iter().any(|name| {
+                let node = get(fields, name);
+                node.is_some_and(|node| loopback(&text(node, asked.variable).unwrap_or_default()))
+            }),
+        };
+        let apart = if matches!(file, Some(File::OfWork | File::Memory))
+            || CONNECTION.iter().any(|name| differs(&name))
+        {
+            Ok(Apart::Connection)
+        } else if PART.iter().any(|name| differs(&name)) {
+            Ok(Apart::Schema)
+        } else {
+            Err(shared(adapter, fields))
+        };
+        let apart = apart.and_then(|apart| match attached(fields, asked) {
+            Some(path) => Err(format!(
+                "attaches `{path}`, which is one place for all organisations: write `read_only: true` beside it, or a path \
+                 with `{{{{ env_var('HUB_SCHEMA') }}}}`"
+            )),
+            None => Ok(apart),
+        });
+        Place { local, apart }
+    }
+}
+
+/// Where a database that is a file lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum File {
+    /// In the work folder of the organisation's workspace.
+    OfWork,
+    /// At a path of the profile's own.
+    OfPath,
+    /// Nowhere: it ends with the run.
+    Memory,
+    /// At a service.
+    Elsewhere,
+}
+
+impl File {
+    fn of(adapter: &str, fields: &[&Entry], asked: &Asked<'_>) -> Option<File> {
+        match adapter {
+            "duckdb" => {
+                let Some(node) = get(fields, "path") else { return Some(File::Memory) };
+                let Some(path) = text(node, asked.variable) else { return Some(File::OfPath) };
+                Some(match path.trim() {
+                    "" | ":memory:" => File::Memory,
+                    path if path.starts_with("md:") || path.starts_with("motherduck:") => File::Elsewhere,
+                    path if Path::new(path).is_absolute()
+                        || path.contains("..")
+                        || path.starts_with('~')
+                        || path.contains(':') =>
+                    {
+                        File::OfPath
+                    }
+                    // dbt runs in the work folder.
+                    _ => File::OfWork,
+                })
+            }
+            "sqlite" => Some(File::OfPath),
+            _ => None,
+        }
+    }
+}
+
+/// A database beside the target's own that the run may write to and that all organisations share.
+fn attached(fields: &[&Entry], asked: &Asked<'_>) -> Option<String> {
+    let Value::List(items) = &get(fields, "attach")?.value else { return None };
+    items.iter().find_map(|item| {
+        let Value::Map(entries) = &item.value else { return None };
+        let entries = merged(entries);
+        let path = get(&entries, "path")?;
+        let read_only = get(&entries, "read_only").is_some_and(|node| node.value == Value::Bool(true));
+        let relative = text(path, asked.variable)
+            .is_some_and(|path| !path.starts_with(['/', '~']) && !path.contains("..") && !path.contains(':'));
+        (!read_only && !relative && !differs(path, asked)).then(|| scalar(path))
+    })
+}
+
+/// The sentence that shows what to write.
+fn shared(adapter: &str, fields: &[&Entry]) -> String {
+    let (field, value) = match adapter {
+        "duckdb" | "sqlite" if !get(fields, "path").map(scalar).unwrap_or_default().starts_with("md:") => {
+            ("path", "{{ env_var('HUB_WAREHOUSE') }}".to_owned())
+        }
+        _ => {
+            let field = ["schema", "dataset"].into_iter().find(|name| get(fields, name).is_some());
+            let field = field.unwrap_or(if adapter == "bigquery" { "dataset" } else { "schema" });
+            let now = get(fields, field).map(scalar).filter(|text| !text.is_empty() && !text.contains('{'));
+            let before = now.map(|text| format!("{text}_")).unwrap_or_default();
+            (field, format!("{before}{{{{ env_var('HUB_SCHEMA') }}}}"))
+        }
+    };
+    format!("is one place for all organisations: write `{field}: \"{value}\"` there")
+}
+
+/// Whether another organisation's run would see another value.
+fn differs(node: &Node, asked: &Asked<'_>) -> bool {
+    match &node.value {
+        Value::String(text) => match (render(text, asked.variable), render(text, asked.elsewhere)) {
+            (Rendered::Unknown, _) | (_, Rendered::Unknown) => {
+                variables(text).iter().any(|name| OF_ORG.contains(&name.as_str()))
+            }
+            (one, other) => one != other,
+        },
+        Value::List(items) => items.iter().any(|item| differs(item, asked)),
+        Value::Map(entries) => entries.iter().any(|entry| differs(&entry.value, asked)),
+        _ => false,
+    }
+}
+
+fn text(node: &Node, variable: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+    match render(&scalar(node), variable) {
+        Rendered::Text(text) => Some(text),
+        Rendered::Missing(_) | Rendered::Unknown => None,
+    }
+}
+
+/// Whether a server's name means this machine, or a socket on it.
+fn loopback(host: &str) -> bool {
+    let host = host.trim().trim_start_matches('[').trim_end_matches(']');
+    host == "localhost"
+        || host.starts_with('/')
+        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
