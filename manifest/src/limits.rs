@@ -102,6 +102,13 @@ const GIB: u64 = 1 << 30;
 const DAY: u64 = 86_400;
 
 limits! {
+    DatabaseConnections, "HUB_DB_CONNECTIONS", Count, 16, 2..=1024, "connections to PostgreSQL of one host; who needs one more waits";
+    DatabaseConnect, "HUB_DB_CONNECT_SECONDS", Seconds, 5, 1..=300, "time that a request waits for a connection to the database; then it is answered 503 with Retry-After";
+    DatabaseStatement, "HUB_DB_STATEMENT_MS", Milliseconds, 30_000, 100..=3_600_000, "time of one statement on PostgreSQL outside of migrations; then it is stopped and answered 503";
+    DatabaseLock, "HUB_DB_LOCK_MS", Milliseconds, 3_000, 10..=3_600_000, "time that a statement on PostgreSQL waits for a lock; then it is answered 503, and not tried at every call";
+    MigrationSeconds, "HUB_MIGRATION_SECONDS", Seconds, 3_600, 1..=7 * DAY, "time of one statement of a migration on PostgreSQL, and that a host waits for another one's migrations";
+    MigrationLock, "HUB_MIGRATION_LOCK_SECONDS", Seconds, 10, 1..=DAY, "time that a migration on PostgreSQL waits for a table that others work with; then it is undone and told";
+    CensusSeconds, "HUB_MIGRATION_COUNT_SECONDS", Seconds, 30, 1..=3_600, "time for counting rows before and after a migration that may remove some; tables that are left then are estimated";
     RunsAtOnce, "HUB_RUNS_AT_ONCE", Count, 2, 1..=64, "dbt and script runs of one host under way at the same time; further ones wait in the queue";
     RunSeconds, "HUB_RUN_TIMEOUT", Seconds, 3600, 1..=7 * DAY, "time that a run may take; then it and all that it started are ended";
     RunLogBytes, "HUB_RUN_LOG_BYTES", Bytes, 8 * MIB, 65_536..=GIB, "log of a run that is kept: its head and its tail, with a line between them that tells what was left out";

@@ -45,6 +45,7 @@ mod live;
 mod logs;
 pub mod middleware;
 mod mount;
+mod names;
 mod openapi;
 mod overrides;
 mod page;
@@ -91,6 +92,12 @@ pub mod prelude {
 
 /// What a generated host does: runs the command that it was started with.
 pub fn main(platform: Platform) -> ExitCode {
+    if !names::settle() {
+        eprintln!(
+            "error: the C library cannot be told where to look names up\n  help: start it with more memory"
+        );
+        return ExitCode::from(3);
+    }
     cli::run(&platform)
 }
 

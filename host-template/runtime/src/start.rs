@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use hub_manifest::limits::Limits;
 use hub_manifest::plan::HostPlan;
 
 use crate::access::Proxies;
@@ -11,7 +12,7 @@ use crate::app::Parts;
 use crate::audit::Actor;
 use crate::config;
 use crate::db::migrate::{self, Owner};
-use crate::db::{Db, Error};
+use crate::db::{Db, Error, Patience};
 use crate::drivers;
 use crate::enable::{self, Change, Scope};
 use crate::fault::Fault;
@@ -76,7 +77,7 @@ pub(crate) async fn parts(platform: &Platform, options: &Options<'_>) -> Result<
 
 /// The database that the environment names, up to date.
 pub(crate) async fn database(env: Env<'_>, data: &Path) -> Result<Db, Fault> {
-    open(settings::database(env("DATABASE_URL").as_deref(), data)?).await
+    open(settings::database(env("DATABASE_URL").as_deref(), data)?, &settings::limits(env)?).await
 }
 
 /// The plugins of the build, with their settings and with what is wrong with their routers.
@@ -95,27 +96,20 @@ pub(crate) fn of_build(
         .collect()
 }
 
-async fn open(database: Database) -> Result<Db, Fault> {
-    let (opened, shown, help) = match &database {
-        Database::Sqlite(file) => (
-            Db::open_sqlite(file).await,
-            file.display().to_string(),
-            "see that it is a SQLite file, in a folder that the host may write to, or set DATABASE_URL or DATA_DIR",
-        ),
-        Database::Postgres(url) => (
-            Db::open_postgres(url).await,
-            settings::without_password(url),
-            "see that the server runs, that DATABASE_URL names it, and that its user may create tables",
-        ),
+async fn open(database: Database, limits: &Limits) -> Result<Db, Fault> {
+    Patience::set(limits);
+    let (opened, shown, postgres) = match &database {
+        Database::Sqlite(file) => (Db::open_sqlite(file).await, file.display().to_string(), false),
+        Database::Postgres(url) => {
+            (Db::open_postgres(url, limits).await, settings::without_password(url), true)
+        }
     };
-    let no_database = |e: Error| Fault::machine(format!("cannot use the database {shown}: {e}"), help);
+    let no_database =
+        |e: Error| Fault::machine(format!("cannot use the database {shown}: {e}"), e.cure(postgres));
     let db = opened.map_err(no_database)?;
     migrate::prepare(&db).await.map_err(no_database)?;
     migrate::run(&db, Owner::Platform, &api::migrations(&db)).await.map_err(|e| {
-        Fault::machine(
-            format!("cannot bring the database {shown} up to date: {e}"),
-            "run the release that this database belongs to, or restore a copy of it",
-        )
+        Fault::machine(format!("cannot bring the database {shown} up to date: {e}"), migrate::UNCHANGED)
     })?;
     Ok(db)
 }

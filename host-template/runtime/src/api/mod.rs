@@ -77,10 +77,7 @@ const RELEASED: &[(&str, &str)] = &[("0.1.0", "0006_runs.sql")];
 
 /// The same for the engine of this database.
 pub(crate) fn migrations(db: &Db) -> Vec<Migration> {
-    let engine = match db {
-        Db::Sqlite(_) => 0,
-        Db::Postgres(_) => 1,
-    };
+    let engine = usize::from(db.is_postgres());
     MIGRATIONS
         .iter()
         .map(|(name, both, own)| Migration {

@@ -24,6 +24,9 @@ pub(super) struct Preflight {
     /// The program of the release in use [default: that of `current`]
     #[arg(long, value_name = "FILE")]
     since: Option<PathBuf>,
+    /// A table, or a column as TABLE.COLUMN, whose data a migration may remove; may repeat
+    #[arg(long, value_name = "TABLE")]
+    accept_loss: Vec<String>,
     /// As JSON
     #[arg(long)]
     json: bool,
@@ -31,9 +34,10 @@ pub(super) struct Preflight {
 
 /// Runs it; the exit code says whether anything stands in the way.
 pub(super) fn run(platform: &Platform, asked: Preflight) -> Result<ExitCode, Fault> {
-    let Preflight { data, listen, since, json } = asked;
+    let Preflight { data, listen, since, accept_loss, json } = asked;
     let runtime = runtime()?;
-    let report = runtime.block_on(preflight::run(platform, &Asked { data, listen, since }, &process_env));
+    let asked = Asked { data, listen, since, accepted: accept_loss.into_iter().collect() };
+    let report = runtime.block_on(preflight::run(platform, &asked, &process_env));
     if json {
         print_json(&report);
     } else {

@@ -92,6 +92,9 @@ pub(super) struct Upgrade {
     /// Take a release that is older than the one installed
     #[arg(long)]
     allow_downgrade: bool,
+    /// A table, or a column as TABLE.COLUMN, whose data a migration of the new release may remove; may repeat
+    #[arg(long, value_name = "TABLE")]
+    accept_loss: Vec<String>,
     #[command(flatten)]
     restart: Restart,
 }
@@ -158,6 +161,7 @@ pub(super) fn upgrade(typed: Upgrade) -> Result<(), Fault> {
         limit: typed.restart.wait.limit(),
         restart: typed.restart.restart,
         allow_downgrade: typed.allow_downgrade,
+        accept_loss: typed.accept_loss,
     })
 }
 

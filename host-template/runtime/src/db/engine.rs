@@ -1,4 +1,5 @@
-//! What both engines do alike: binding values and fetching rows. The drivers' types differ, the steps do not.
+//! What both engines do alike: binding values and fetching rows. The drivers' types differ, the steps do not. A statement is
+//! `kept`, prepared for the next time on the same connection, except where the connection is only lent.
 
 /// Writes `rows`, `row` and `execute` for a driver: its database, its arguments, what it binds for NULL, and the variant
 /// of [`Row`](super::Row) that its rows become.
@@ -7,10 +8,11 @@ macro_rules! engine {
         fn bind(
             sql: sqlx::SqlStr,
             args: Vec<super::Value>,
+            kept: bool,
         ) -> Result<sqlx::query::Query<'static, $database, $arguments>, super::Error> {
             use super::Value;
             super::no_nul(&args)?;
-            Ok(args.into_iter().fold(sqlx::query(sql), |query, value| match value {
+            Ok(args.into_iter().fold(sqlx::query(sql).persistent(kept), |query, value| match value {
                 Value::Null => query.bind($null),
                 Value::Bool(v) => query.bind(v),
                 Value::Int(v) => query.bind(v),
@@ -25,8 +27,9 @@ macro_rules! engine {
             connection: impl sqlx::Executor<'c, Database = $database>,
             sql: sqlx::SqlStr,
             args: Vec<super::Value>,
+            kept: bool,
         ) -> Result<Vec<super::Row>, super::Error> {
-            let rows = bind(sql, args)?.fetch_all(connection).await?;
+            let rows = bind(sql, args, kept)?.fetch_all(connection).await?;
             Ok(rows.into_iter().map($row).collect())
         }
 
@@ -35,8 +38,9 @@ macro_rules! engine {
             connection: impl sqlx::Executor<'c, Database = $database>,
             sql: sqlx::SqlStr,
             args: Vec<super::Value>,
+            kept: bool,
         ) -> Result<Option<super::Row>, super::Error> {
-            Ok(bind(sql, args)?.fetch_optional(connection).await?.map($row))
+            Ok(bind(sql, args, kept)?.fetch_optional(connection).await?.map($row))
         }
 
         /// The number of rows changed.
@@ -44,8 +48,9 @@ macro_rules! engine {
             connection: impl sqlx::Executor<'c, Database = $database>,
             sql: sqlx::SqlStr,
             args: Vec<super::Value>,
+            kept: bool,
         ) -> Result<u64, super::Error> {
-            Ok(bind(sql, args)?.execute(connection).await?.rows_affected())
+            Ok(bind(sql, args, kept)?.execute(connection).await?.rows_affected())
         }
     };
 }

@@ -1,4 +1,5 @@
-//! Waiting for other hosts' changes: PostgreSQL tells of them, and everybody looks now and then.
+//! Waiting for other hosts' changes: PostgreSQL tells of them, and everybody looks now and then. Behind a pooler there is no
+//! session that could be told, and looking has to do.
 
 use std::time::Duration;
 

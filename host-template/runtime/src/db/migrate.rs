@@ -1,6 +1,7 @@
 //! SQL migrations, of the platform and of each plugin: each file once, with the checksum of its text; what is to run
 //! runs in one transaction.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -8,7 +9,8 @@ use hub_manifest::migrations::{Foreign, Unordered, foreign, in_order, table_pref
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::{Db, Error, Tx};
+use super::census::{Broken, Census, Loss};
+use super::{Db, Error, Patience, Tx};
 use crate::args;
 
 /// One migration.
@@ -81,6 +83,10 @@ const TABLE: &str = "CREATE TABLE IF NOT EXISTS hub_plugin_migrations (
     PRIMARY KEY (plugin, name)
 )";
 
+/// What to do where the platform's own have failed.
+pub(crate) const UNCHANGED: &str = "nothing was changed: the release that worked with this database still does, so start that \
+    one; then mend what the message names, or take a build that does not fail on it";
+
 /// Makes the table that remembers what ran.
 pub async fn prepare(db: &Db) -> Result<(), Error> {
     let mut tx = db.begin().await?;
@@ -98,22 +104,78 @@ pub(crate) async fn prepare_in(tx: &mut Tx) -> Result<(), Error> {
 /// and why.
 pub async fn run(db: &Db, owner: Owner<'_>, migrations: &[Migration]) -> Result<usize, String> {
     let text = |e: Error| format!("cannot run migrations: {e}");
+    if !is_pending(db, owner, migrations).await? {
+        return Ok(0);
+    }
+    let unreferenced = db.for_migrations().await.map_err(text)?;
+    let ran = run_on(&unreferenced.db, owner, migrations).await;
+    unreferenced.end().await.map_err(text)?;
+    ran
+}
+
+async fn run_on(db: &Db, owner: Owner<'_>, migrations: &[Migration]) -> Result<usize, String> {
+    let text = |e: Error| format!("cannot run migrations: {e}");
     let mut tx = db.begin().await.map_err(text)?;
     let ran = run_in(&mut tx, owner, migrations).await?;
     tx.commit().await.map_err(text)?;
     Ok(ran)
 }
 
-/// The same as part of a transaction, for what may only happen together with it.
+/// Whether some have not run. Asked before anything else, because mostly there is nothing to do.
+pub(crate) async fn is_pending(db: &Db, owner: Owner<'_>, migrations: &[Migration]) -> Result<bool, String> {
+    let text = |e: Error| format!("cannot read which migrations have run: {e}");
+    let mut tx = db.begin().await.map_err(text)?;
+    let some = !pending(&mut tx, owner, migrations).await?.is_empty();
+    tx.rollback().await.map_err(text)?;
+    Ok(some)
+}
+
+/// The same as part of a transaction, for what may only happen together with it. Begun on a [`Db::for_migrations`].
 pub(crate) async fn run_in(tx: &mut Tx, owner: Owner<'_>, migrations: &[Migration]) -> Result<usize, String> {
+    let mut counted = Counted::default();
+    let ran = run_counting(tx, owner, migrations, &mut counted).await?;
+    for loss in counted.lost {
+        tracing::warn!(owner = owner.key(), "a migration removed what it says that it removes: {loss}");
+    }
+    for table in counted.uncounted {
+        tracing::warn!(owner = owner.key(), "{table} was too large to be counted around a migration");
+    }
+    Ok(ran)
+}
+
+/// What was found by counting before and after migrations.
+#[derive(Debug, Default)]
+pub(crate) struct Counted {
+    /// What they remove, and say that they remove.
+    pub(crate) lost: Vec<Loss>,
+    /// Tables that were too large.
+    pub(crate) uncounted: BTreeSet<String>,
+}
+
+/// The same; what they remove, and say that they remove, is added to `counted`.
+pub(crate) async fn run_counting(
+    tx: &mut Tx,
+    owner: Owner<'_>,
+    migrations: &[Migration],
+    counted: &mut Counted,
+) -> Result<usize, String> {
     // Asked before waiting for other hosts: mostly there is nothing to do.
     if pending(tx, owner, migrations).await?.is_empty() {
         return Ok(0);
     }
     tx.one_migrator().await.map_err(|e| format!("cannot wait for other hosts' migrations: {e}"))?;
     let pending = pending(tx, owner, migrations).await?;
+    let text = |e: Error| format!("cannot look at the references between tables: {e}");
+    let (broken, tables) = (Broken::find(tx).await.map_err(text)?, tx.tables().await.map_err(text)?);
+    let mut census = None;
     for migration in &pending {
-        apply(tx, owner, migration).await.map_err(|e| format!("migration {}: {e}", migration.name))?;
+        apply(tx, owner, migration, &mut census, counted)
+            .await
+            .map_err(|e| format!("migration {}: {e}", migration.name))?;
+    }
+    if let Some(wrong) = Broken::find(tx).await.map_err(text)?.since(&broken, &tables) {
+        let names: Vec<&str> = pending.iter().map(|migration| migration.name.as_str()).collect();
+        return Err(format!("migration {}: {wrong}", names.join(", ")));
     }
     Ok(pending.len())
 }
@@ -152,13 +214,35 @@ pub(crate) async fn pending<'m>(
     Ok(pending)
 }
 
-async fn apply(tx: &mut Tx, owner: Owner<'_>, migration: &Migration) -> Result<(), String> {
+async fn apply(
+    tx: &mut Tx,
+    owner: Owner<'_>,
+    migration: &Migration,
+    census: &mut Option<Census>,
+    counted: &mut Counted,
+) -> Result<(), String> {
     let text = |e: Error| e.to_string();
-    let before = tx.tables().await.map_err(text)?;
+    let time = Patience::get().census;
+    let tables = tx.tables().await.map_err(text)?;
+    // What another one counted after itself is what is there before this one.
+    let before = match census.take() {
+        _ if !may_remove(&migration.sql) => None,
+        Some(known) => Some(known),
+        None => Some(Census::take(tx, time).await.map_err(text)?),
+    };
     tx.script(migration.sql.clone()).await.map_err(text)?;
     if let Owner::Plugin(slug) = owner {
         let after = tx.tables().await.map_err(text)?;
-        check_names(slug, &before, &after)?;
+        check_names(slug, &tables, &after)?;
+    }
+    if let Some(before) = before {
+        let after = Census::take(tx, time).await.map_err(text)?;
+        for loss in before.lost(&after) {
+            may_lose(owner, migration, &loss)?;
+            counted.lost.push(loss);
+        }
+        counted.uncounted.extend(after.uncounted().map(str::to_owned));
+        *census = Some(after);
     }
     tx.execute(
         "INSERT INTO hub_plugin_migrations (plugin, name, checksum, applied_at) VALUES ($1, $2, $3, $4)",
@@ -167,6 +251,49 @@ async fn apply(tx: &mut Tx, owner: Owner<'_>, migration: &Migration) -> Result<(
     .await
     .map_err(text)?;
     Ok(())
+}
+
+/// Whether a text could remove something at all. Without any of these words it only adds, and nothing has to be counted.
+fn may_remove(sql: &str) -> bool {
+    const WORDS: &[&str] = &[
+        "delete", "drop", "truncate", "replace", "update", "merge", "rename", "trigger", "do", "call",
+        "execute", "select", "rule", "instead", "alter",
+    ];
+    let only_adds = |statement: &str| {
+        let words: Vec<&str> = statement.split_whitespace().collect();
+        matches!(words.as_slice(), ["alter", "table", _, "add", ..])
+    };
+    let lower = sql.to_ascii_lowercase();
+    lower.split(';').any(|statement| {
+        let statement = match only_adds(statement) {
+            true => statement.trim_start().strip_prefix("alter").unwrap_or(statement),
+            false => statement,
+        };
+        statement.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| WORDS.contains(&word))
+    })
+}
+
+/// The comment by which a migration says that it means to remove something: `-- hub: removes TABLE, TABLE.COLUMN`.
+const REMOVES: &str = "hub: removes ";
+
+/// Data is only removed by a migration that says so, and never another owner's.
+fn may_lose(owner: Owner<'_>, migration: &Migration, loss: &Loss) -> Result<(), String> {
+    if let Owner::Plugin(slug) = owner
+        && !loss.table.starts_with(&table_prefix(slug))
+    {
+        return Err(format!("it removes what is not vertical plugin `{slug}`'s ({loss})"));
+    }
+    let name = loss.name();
+    let said = migration.sql.lines().filter_map(|line| line.trim().strip_prefix("--")).any(|line| {
+        let names = line.trim().strip_prefix(REMOVES).unwrap_or_default();
+        names.split([',', ' ']).any(|said| said.trim() == name || said.trim() == loss.table)
+    });
+    if said {
+        return Ok(());
+    }
+    Err(format!(
+        "it removes data ({loss}) and does not say so: keep the data, or write the comment `-- {REMOVES}{name}` into it"
+    ))
 }
 
 /// A plugin keeps to tables of its own name, and leaves the others alone.

@@ -4,21 +4,25 @@
 //! runs unchanged on an engine added later. Rows are read through serde: a struct that derives `Deserialize` is
 //! filled by column name.
 
+pub(crate) mod census;
 mod engine;
+mod error;
 mod listen;
 pub mod migrate;
+mod patience;
 mod postgres;
 mod row;
 pub(crate) mod schema;
 mod sqlite;
 
-use std::fmt;
+use std::sync::OnceLock;
+use std::time::Duration;
 
-use axum::http::StatusCode;
+pub use error::Error;
+use hub_manifest::limits::{Limit, Limits};
 use serde::de::DeserializeOwned;
 pub use sqlx::{AssertSqlSafe, SqlSafeStr};
 
-use crate::problem::Problem;
 pub(crate) use listen::Listener;
 use row::Row;
 use sqlx::SqlStr;
@@ -31,6 +35,9 @@ pub enum Db {
     Sqlite(sqlx::SqlitePool),
     /// A server, which several hosts may share.
     Postgres(sqlx::PgPool),
+    /// The same behind a pooler that lends a connection for one transaction: nothing of a session lasts, and each
+    /// statement is a transaction.
+    Pooled(sqlx::PgPool),
 }
 
 /// A transaction; what was done is undone unless [`Tx::commit`] is reached.
@@ -40,6 +47,8 @@ pub enum Tx {
     Sqlite(sqlx::Transaction<'static, sqlx::Sqlite>),
     /// On PostgreSQL, at the server's usual isolation: read committed.
     Postgres(sqlx::Transaction<'static, sqlx::Postgres>),
+    /// The same on a connection that a pooler lends: no statement is kept for the next one.
+    Pooled(sqlx::Transaction<'static, sqlx::Postgres>),
 }
 
 /// The lock that a host holds on PostgreSQL while it runs migrations; any number that nobody else takes.
@@ -111,85 +120,6 @@ impl<T: Into<Value>> From<Option<T>> for Value {
     }
 }
 
-/// What the database could not do.
-#[derive(Debug)]
-pub enum Error {
-    /// The driver's word.
-    Sql(sqlx::Error),
-    /// A row does not fit the struct it is read into.
-    Row(String),
-    /// A text holds the character NUL, which PostgreSQL does not keep.
-    Nul,
-}
-
-impl Error {
-    /// Whether a row of the same unique value is there already.
-    pub fn is_unique_violation(&self) -> bool {
-        matches!(self, Error::Sql(sqlx::Error::Database(e)) if e.is_unique_violation())
-    }
-}
-
-impl Error {
-    /// Whether the database cannot be had at all just now; the same statement may work later.
-    pub fn is_unavailable(&self) -> bool {
-        match self {
-            Error::Row(_) | Error::Nul => false,
-            Error::Sql(sqlx::Error::Database(e)) => {
-                // The server says that it shuts down, starts up, or has no connection left; the file is locked or full.
-                let code = e.code().unwrap_or_default();
-                matches!(
-                    code.as_ref(),
-                    "57P01" | "57P02" | "57P03" | "53300" | "08006" | "08003" | "08001" | "5" | "10" | "13"
-                )
-            }
-            Error::Sql(e) => matches!(
-                e,
-                sqlx::Error::Io(_)
-                    | sqlx::Error::Tls(_)
-                    | sqlx::Error::PoolTimedOut
-                    | sqlx::Error::PoolClosed
-                    | sqlx::Error::WorkerCrashed
-                    | sqlx::Error::Protocol(_)
-            ),
-        }
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Error::Sql(sqlx::Error::Database(e)) => f.write_str(e.message()),
-            Error::Sql(e) => e.fmt(f),
-            Error::Row(text) => f.write_str(text),
-            Error::Nul => f.write_str("a text holds the character NUL"),
-        }
-    }
-}
-
-impl std::error::Error for Error {}
-
-impl From<sqlx::Error> for Error {
-    fn from(error: sqlx::Error) -> Error {
-        Error::Sql(error)
-    }
-}
-
-impl From<Error> for Problem {
-    fn from(error: Error) -> Problem {
-        if let Error::Nul = error {
-            return Problem::invalid_field("text", "must not hold the character NUL");
-        }
-        if error.is_unavailable() {
-            tracing::error!(%error, "the database cannot be reached");
-            return Problem::new(StatusCode::SERVICE_UNAVAILABLE)
-                .code("database-unavailable")
-                .retry_after(5)
-                .detail("The platform cannot reach its database just now. Try again in a moment.");
-        }
-        Problem::internal(format_args!("database: {error}"))
-    }
-}
-
 macro_rules! queries {
     ($ty:ty, $me:ident, $($receiver:tt)+) => {
         impl $ty {
@@ -231,13 +161,115 @@ macro_rules! queries {
 queries!(Db, self, &self);
 queries!(Tx, self, &mut self);
 
+/// What holds statements back, in milliseconds; and for how long rows are counted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    statement: u64,
+    lock: u64,
+    migration: u64,
+    migration_lock: u64,
+    pub(crate) census: Duration,
+}
+
+static PATIENCE: OnceLock<Patience> = OnceLock::new();
+
+impl Patience {
+    fn of(limits: &Limits) -> Patience {
+        let millis = |limit| u64::try_from(limits.time(limit).as_millis()).unwrap_or(u64::MAX);
+        Patience {
+            statement: millis(Limit::DatabaseStatement),
+            lock: millis(Limit::DatabaseLock),
+            migration: millis(Limit::MigrationSeconds),
+            migration_lock: millis(Limit::MigrationLock),
+            census: limits.time(Limit::CensusSeconds),
+        }
+    }
+
+    /// A process works with one database, by the limits with which it opened it first.
+    pub(crate) fn set(limits: &Limits) {
+        PATIENCE.get_or_init(|| Patience::of(limits));
+    }
+
+    pub(crate) fn get() -> Patience {
+        *PATIENCE.get_or_init(|| Patience::of(&Limits::default()))
+    }
+}
+
+/// How a transaction begins on a connection that a pooler lends: its limits go with it.
+fn begin_lent() -> String {
+    let Patience { statement, lock, .. } = Patience::get();
+    format!("BEGIN; SET LOCAL statement_timeout = {statement}; SET LOCAL lock_timeout = {lock}")
+}
+
+/// A database as migrations need it: on SQLite nothing follows from a reference there. Otherwise dropping a table, which is
+/// how one is rebuilt, would delete the rows that refer to it.
+pub(crate) struct Unreferenced {
+    pub(crate) db: Db,
+    /// Whether it is the one connection that others use afterwards.
+    shared: bool,
+}
+
+impl Unreferenced {
+    /// As it was before.
+    pub(crate) async fn end(self) -> Result<(), Error> {
+        match (&self.db, self.shared) {
+            (_, true) => self.db.execute("PRAGMA foreign_keys = ON", Vec::new()).await.map(drop),
+            (Db::Sqlite(pool), false) => {
+                pool.close().await;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// One statement outside of a transaction, whatever the engine.
+macro_rules! alone {
+    ($db:expr, $sql:expr, $args:expr, $does:ident) => {
+        match $db {
+            Db::Sqlite(pool) => sqlite::$does(pool, $sql, $args, true).await,
+            Db::Postgres(pool) => {
+                let mut connection = pool.acquire().await?;
+                patience::ask($sql.as_str())?;
+                let done = postgres::$does(&mut *connection, $sql.clone(), $args, true).await;
+                patience::tell($sql.as_str(), done)
+            }
+            Db::Pooled(pool) => {
+                let mut tx = postgres::lent(pool).await?;
+                patience::ask($sql.as_str())?;
+                let done = postgres::$does(&mut *tx, $sql.clone(), $args, false).await;
+                let done = patience::tell($sql.as_str(), done)?;
+                tx.commit().await?;
+                Ok(done)
+            }
+        }
+    };
+}
+
+/// One statement of a transaction.
+macro_rules! within {
+    ($tx:expr, $sql:expr, $args:expr, $does:ident) => {
+        match $tx {
+            Tx::Sqlite(tx) => sqlite::$does(&mut **tx, $sql, $args, true).await,
+            Tx::Postgres(tx) => {
+                patience::ask($sql.as_str())?;
+                let done = postgres::$does(&mut **tx, $sql.clone(), $args, true).await;
+                patience::tell($sql.as_str(), done)
+            }
+            Tx::Pooled(tx) => {
+                patience::ask($sql.as_str())?;
+                let done = postgres::$does(&mut **tx, $sql.clone(), $args, false).await;
+                patience::tell($sql.as_str(), done)
+            }
+        }
+    };
+}
+
 impl Db {
     /// Runs a statement; gives the number of rows that it changed.
     pub async fn execute(&self, sql: impl SqlSafeStr, args: Vec<Value>) -> Result<u64, Error> {
-        match self {
-            Db::Sqlite(pool) => sqlite::execute(pool, sql.into_sql_str(), args).await,
-            Db::Postgres(pool) => postgres::execute(pool, sql.into_sql_str(), args).await,
-        }
+        let sql = sql.into_sql_str();
+        alone!(self, sql, args, execute)
     }
 
     /// Begins a transaction that may write.
@@ -245,28 +277,39 @@ impl Db {
         match self {
             Db::Sqlite(pool) => Ok(Tx::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?)),
             Db::Postgres(pool) => Ok(Tx::Postgres(pool.begin().await?)),
+            Db::Pooled(pool) => Ok(Tx::Pooled(postgres::lent(pool).await?)),
         }
     }
 
     async fn rows(&self, sql: SqlStr, args: Vec<Value>) -> Result<Vec<Row>, Error> {
-        match self {
-            Db::Sqlite(pool) => sqlite::rows(pool, sql, args).await,
-            Db::Postgres(pool) => postgres::rows(pool, sql, args).await,
-        }
+        alone!(self, sql, args, rows)
     }
 
     async fn row(&self, sql: SqlStr, args: Vec<Value>) -> Result<Option<Row>, Error> {
-        match self {
-            Db::Sqlite(pool) => sqlite::row(pool, sql, args).await,
-            Db::Postgres(pool) => postgres::row(pool, sql, args).await,
+        alone!(self, sql, args, row)
+    }
+
+    /// A connection for migrations. [`Unreferenced::end`] has to be reached.
+    pub(crate) async fn for_migrations(&self) -> Result<Unreferenced, Error> {
+        let Db::Sqlite(pool) = self else { return Ok(Unreferenced { db: self.clone(), shared: false }) };
+        // The setting has no effect within a transaction, and must not stay on a connection of the pool.
+        if pool.options().get_max_connections() == 1 {
+            self.execute("PRAGMA foreign_keys = OFF", Vec::new()).await?;
+            return Ok(Unreferenced { db: self.clone(), shared: true });
         }
+        Ok(Unreferenced { db: sqlite::open_unreferenced(pool).await?, shared: false })
+    }
+
+    /// Whether it is PostgreSQL.
+    pub(crate) fn is_postgres(&self) -> bool {
+        !matches!(self, Db::Sqlite(_))
     }
 
     /// Waits for the connections to be given back, then closes them.
     pub(crate) async fn close(&self) {
         match self {
             Db::Sqlite(pool) => pool.close().await,
-            Db::Postgres(pool) => pool.close().await,
+            Db::Postgres(pool) | Db::Pooled(pool) => pool.close().await,
         }
     }
 }
@@ -274,17 +317,15 @@ impl Db {
 impl Tx {
     /// Runs a statement; gives the number of rows that it changed.
     pub async fn execute(&mut self, sql: impl SqlSafeStr, args: Vec<Value>) -> Result<u64, Error> {
-        match self {
-            Tx::Sqlite(tx) => sqlite::execute(&mut **tx, sql.into_sql_str(), args).await,
-            Tx::Postgres(tx) => postgres::execute(&mut **tx, sql.into_sql_str(), args).await,
-        }
+        let sql = sql.into_sql_str();
+        within!(self, sql, args, execute)
     }
 
     /// Makes all of it last.
     pub async fn commit(self) -> Result<(), Error> {
         match self {
             Tx::Sqlite(tx) => Ok(tx.commit().await?),
-            Tx::Postgres(tx) => Ok(tx.commit().await?),
+            Tx::Postgres(tx) | Tx::Pooled(tx) => Ok(tx.commit().await?),
         }
     }
 
@@ -292,7 +333,7 @@ impl Tx {
     pub(crate) async fn rollback(self) -> Result<(), Error> {
         match self {
             Tx::Sqlite(tx) => Ok(tx.rollback().await?),
-            Tx::Postgres(tx) => Ok(tx.rollback().await?),
+            Tx::Postgres(tx) | Tx::Pooled(tx) => Ok(tx.rollback().await?),
         }
     }
 
@@ -302,7 +343,7 @@ impl Tx {
             Tx::Sqlite(tx) => {
                 sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut **tx).await?;
             }
-            Tx::Postgres(tx) => {
+            Tx::Postgres(tx) | Tx::Pooled(tx) => {
                 sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut **tx).await?;
             }
         }
@@ -311,12 +352,14 @@ impl Tx {
 
     /// Waits until no other host on the same database runs migrations; holds them off until the end.
     pub(crate) async fn one_migrator(&mut self) -> Result<(), Error> {
-        match self {
-            // The transaction has begun as the file's only writer.
-            Tx::Sqlite(_) => {}
-            Tx::Postgres(_) => {
-                self.execute("SELECT pg_advisory_xact_lock($1)", vec![Value::Int(MIGRATOR)]).await?;
-            }
+        // On SQLite the transaction has begun as the file's only writer.
+        if self.is_postgres() {
+            let Patience { migration, migration_lock, .. } = Patience::get();
+            self.script(format!(
+                "SET LOCAL statement_timeout = {migration}; SET LOCAL lock_timeout = {migration};
+                 SELECT pg_advisory_xact_lock({MIGRATOR}); SET LOCAL lock_timeout = {migration_lock}"
+            ))
+            .await?;
         }
         Ok(())
     }
@@ -324,7 +367,7 @@ impl Tx {
     /// Tells all hosts on the same database that what they keep in memory has changed, once this is committed.
     pub(crate) async fn announce(&mut self) -> Result<(), Error> {
         self.execute("UPDATE hub_state SET value = value + 1 WHERE name = 'generation'", Vec::new()).await?;
-        if let Tx::Postgres(_) = self {
+        if self.is_postgres() {
             self.execute("SELECT pg_notify($1, '')", vec![Value::from(CHANNEL)]).await?;
         }
         Ok(())
@@ -338,7 +381,7 @@ impl Tx {
         }
         let sql = match self {
             Tx::Sqlite(_) => hub_manifest::migrations::SQLITE_TABLES,
-            Tx::Postgres(_) => {
+            Tx::Postgres(_) | Tx::Pooled(_) => {
                 "SELECT CAST(table_name AS TEXT) AS name FROM information_schema.tables
                  WHERE table_schema NOT IN ('pg_catalog', 'information_schema') ORDER BY 1"
             }
@@ -348,17 +391,16 @@ impl Tx {
     }
 
     async fn rows(&mut self, sql: SqlStr, args: Vec<Value>) -> Result<Vec<Row>, Error> {
-        match self {
-            Tx::Sqlite(tx) => sqlite::rows(&mut **tx, sql, args).await,
-            Tx::Postgres(tx) => postgres::rows(&mut **tx, sql, args).await,
-        }
+        within!(self, sql, args, rows)
     }
 
     async fn row(&mut self, sql: SqlStr, args: Vec<Value>) -> Result<Option<Row>, Error> {
-        match self {
-            Tx::Sqlite(tx) => sqlite::row(&mut **tx, sql, args).await,
-            Tx::Postgres(tx) => postgres::row(&mut **tx, sql, args).await,
-        }
+        within!(self, sql, args, row)
+    }
+
+    /// Whether it is PostgreSQL's.
+    pub(crate) fn is_postgres(&self) -> bool {
+        !matches!(self, Tx::Sqlite(_))
     }
 }
 

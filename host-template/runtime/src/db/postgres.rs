@@ -1,33 +1,154 @@
-//! PostgreSQL: opening the pool, binding values, fetching rows.
+//! PostgreSQL: how a session is set up, opening the pool, binding values, fetching rows.
 
-use std::str::FromStr;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use std::{env, fs};
 
+use hub_manifest::limits::{Limit, Limits};
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::types::Oid;
-use sqlx::postgres::{PgArgumentBuffer, PgArguments, PgConnectOptions, PgPoolOptions, PgTypeInfo};
-use sqlx::{ConnectOptions, Encode, Postgres, Type};
+use sqlx::postgres::{
+    PgArgumentBuffer, PgArguments, PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgTypeInfo,
+};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Encode, Postgres, Row as _, Type};
 
 use super::engine::engine;
-use super::{Db, Error, Row};
+use super::{Db, Error, Patience, Row};
 
-/// Connections a host holds at most. Several replicas share the server's own limit, which is 100 unless raised.
-const CONNECTIONS: u32 = 16;
+/// A setting that has no meaning but to arrive: one that does not was kept back by something between here and the server.
+const SIGN: &str = "hub.session";
 
 impl Db {
-    /// Opens a pool to the server that the address names.
-    pub(crate) async fn open_postgres(url: &str) -> Result<Db, Error> {
-        let options =
-            PgConnectOptions::from_str(url)?.application_name("hub-platform").disable_statement_logging();
-        let pool = PgPoolOptions::new()
-            .max_connections(CONNECTIONS)
-            // A server that is gone is told to callers soon; they may come again.
-            .acquire_timeout(Duration::from_secs(5))
-            .connect_with(options)
-            .await?;
-        Ok(Db::Postgres(pool))
+    /// Opens a pool to the server that the address names, and finds out whether each connection is a session of the
+    /// server's own or lent by a pooler for one transaction at a time.
+    pub(crate) async fn open_postgres(url: &str, limits: &Limits) -> Result<Db, Error> {
+        let options = connect_options(url)?;
+        Patience::set(limits);
+        let Patience { statement, lock, .. } = Patience::get();
+        let sign = crate::new_id();
+        let direct = options.clone().options([
+            ("statement_timeout", statement.to_string()),
+            ("lock_timeout", lock.to_string()),
+            (SIGN, sign.clone()),
+        ]);
+        let patience = limits.time(Limit::DatabaseConnect);
+        // Tried once outside of the pool: that one tells nothing but that time is over.
+        let found = within(patience, session(&direct, &sign)).await;
+        let lent = match found {
+            Ok(own) => !own,
+            // Poolers refuse settings that they cannot keep.
+            Err(error) if error.is_refused_setting() => true,
+            Err(error) => return Err(error),
+        };
+        let pool = pool(limits);
+        if !lent {
+            return Ok(Db::Postgres(pool.connect_with(direct).await?));
+        }
+        if let Some(lost) = options.get_options().filter(|lost| !lost.trim().is_empty()) {
+            return Err(Error::Refused(format!(
+                "a connection pooler stands before the server and drops `options={lost}`: give the settings to the \
+                 user instead (ALTER ROLE … SET …), and take `options` out of DATABASE_URL and PGOPTIONS"
+            )));
+        }
+        let lent = options.extra_float_digits(None).statement_cache_capacity(0);
+        within(patience, session(&lent, &sign)).await?;
+        tracing::info!(
+            "the database is behind a connection pooler: each statement is a transaction of its own there"
+        );
+        Ok(Db::Pooled(pool.connect_with(lent).await?))
     }
+}
+
+fn pool(limits: &Limits) -> PgPoolOptions {
+    PgPoolOptions::new()
+        .max_connections(u32::try_from(limits.get(Limit::DatabaseConnections)).unwrap_or(u32::MAX))
+        // A server that is gone is told to callers soon; they may come again.
+        .acquire_timeout(limits.time(Limit::DatabaseConnect))
+        .before_acquire(|_, about| Box::pin(async move { Ok(!outdated(about.age)) }))
+}
+
+async fn within<T>(patience: Duration, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let late = || Error::Refused(format!("it has not answered within {} s", patience.as_secs()));
+    tokio::time::timeout(patience, work).await.unwrap_or_else(|_| Err(late()))
+}
+
+/// Connects, and says whether the sign has arrived.
+async fn session(options: &PgConnectOptions, sign: &str) -> Result<bool, Error> {
+    let mut connection = PgConnection::connect_with(options).await?;
+    // Sent as plain text: a pooler has nothing to prepare.
+    let sql = format!("SELECT current_setting('{SIGN}', true)");
+    let row = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(&mut connection).await?;
+    let found: Option<String> = row.try_get(0)?;
+    connection.close().await?;
+    Ok(found.as_deref() == Some(sign))
+}
+
+/// What the address says, with the user where it names none. The machine's own lists of users are read as a file and never
+/// asked: in a static program that ends it.
+fn connect_options(url: &str) -> Result<PgConnectOptions, Error> {
+    let options: PgConnectOptions = url.parse()?;
+    let options = options.application_name("hub-platform").disable_statement_logging();
+    let named = env::var_os("PGUSER").is_some() || names_user(url);
+    let user = if named { None } else { this_user() };
+    match user {
+        Some(user) => Ok(options.username(&user)),
+        None if named => Ok(options),
+        None => Err(Error::Refused(
+            "DATABASE_URL names no user, and the one who runs this has no name on this machine: write \
+             postgres://USER:PASSWORD@SERVER/DATABASE, or set PGUSER"
+                .to_owned(),
+        )),
+    }
+}
+
+fn names_user(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let login = place.split('/').next().and_then(|authority| authority.rsplit_once('@'));
+    login.is_some_and(|(login, _)| !login.is_empty() && !login.starts_with(':'))
+        || query.split('&').any(|pair| pair.starts_with("user="))
+}
+
+/// The name of the user that this process runs as, by the machine's own file.
+fn this_user() -> Option<String> {
+    let uid = rustix::process::getuid().as_raw();
+    // A machine without the file has no names.
+    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    user_of(&users, uid)
+}
+
+fn user_of(users: &str, uid: u32) -> Option<String> {
+    users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let (name, _, id) = (fields.next()?, fields.next()?, fields.next()?);
+        (id.parse() == Ok(uid)).then(|| name.to_owned())
+    })
+}
+
+/// Milliseconds since the program's first look at the clock at which a server was found to be only read.
+static READ_ONLY: AtomicU64 = AtomicU64::new(0);
+
+fn clock() -> u64 {
+    static BEGAN: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
+    // Never 0, which stands for "not yet".
+    u64::try_from(BEGAN.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1)
+}
+
+/// The server that connections lead to takes no writes any more: another one does. Those that are open lead to the old one.
+pub(super) fn now_read_only() {
+    READ_ONLY.store(clock(), Ordering::Relaxed);
+}
+
+/// Whether a connection of this age was opened before that.
+fn outdated(age: Duration) -> bool {
+    let since = READ_ONLY.load(Ordering::Relaxed);
+    since != 0 && clock().saturating_sub(u64::try_from(age.as_millis()).unwrap_or(u64::MAX)) <= since
+}
+
+/// A pool's connections for statements, each in a transaction of its own.
+pub(super) async fn lent(pool: &PgPool) -> Result<sqlx::Transaction<'static, Postgres>, Error> {
+    Ok(pool.begin_with(AssertSqlSafe(super::begin_lent())).await?)
 }
 
 /// A NULL of whatever type the server finds fitting.
@@ -47,3 +168,37 @@ impl Encode<'_, Postgres> for Null {
 }
 
 engine!(Postgres, PgArguments, Null, Row::Postgres);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s18_users_are_found_without_the_machines_name_service() {
+        let users = "root:x:0:0:root:/root:/bin/bash\n\n# note\nhub:x:998:998::/:/sbin/nologin\n";
+        assert_eq!(user_of(users, 998).as_deref(), Some("hub"));
+        assert_eq!(user_of(users, 54321), None);
+        for (url, named) in [
+            ("postgres://hub@db/hub", true),
+            ("postgres://hub:p@db/hub", true),
+            ("postgres://db/hub", false),
+            ("postgres://:p@db/hub", false),
+            ("postgres:///hub?host=/run/postgresql", false),
+            ("postgres:///hub?host=/run/postgresql&user=hub", true),
+            ("postgres://db/hub?options=-c%20a=b@c", false),
+        ] {
+            assert_eq!(names_user(url), named, "{url}");
+        }
+    }
+
+    #[test]
+    fn s19_connections_from_before_a_failover_are_outdated() {
+        assert!(!outdated(Duration::from_secs(1)));
+        std::thread::sleep(Duration::from_millis(5));
+        now_read_only();
+        assert!(outdated(Duration::from_secs(1)));
+        std::thread::sleep(Duration::from_millis(5));
+        assert!(!outdated(Duration::ZERO));
+        READ_ONLY.store(0, Ordering::Relaxed);
+    }
+}

@@ -83,7 +83,7 @@ impl Schema {
     pub(crate) async fn read(tx: &mut Tx) -> Result<Schema, Error> {
         let (columns, rules) = match tx {
             Tx::Sqlite(_) => (SQLITE_COLUMNS, SQLITE_RULES),
-            Tx::Postgres(_) => (POSTGRES_COLUMNS, POSTGRES_RULES),
+            Tx::Postgres(_) | Tx::Pooled(_) => (POSTGRES_COLUMNS, POSTGRES_RULES),
         };
         let mut schema = Schema::default();
         for row in tx.all::<ColumnRow>(columns, Vec::new()).await? {

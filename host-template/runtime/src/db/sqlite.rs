@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use sqlx::Sqlite;
 use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
 };
+use sqlx::{Sqlite, SqlitePool};
 
 use super::engine::engine;
 use super::{Db, Error, Row};
@@ -57,6 +57,12 @@ impl Db {
             .await?;
         Ok(Db::Sqlite(pool))
     }
+}
+
+/// One more connection to the pool's file, on which references are not looked at.
+pub(super) async fn open_unreferenced(pool: &SqlitePool) -> Result<Db, Error> {
+    let options = (*pool.connect_options()).clone().foreign_keys(false);
+    Ok(Db::Sqlite(SqlitePoolOptions::new().max_connections(1).connect_with(options).await?))
 }
 
 fn options() -> SqliteConnectOptions {

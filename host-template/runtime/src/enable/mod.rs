@@ -8,8 +8,9 @@ use serde::Deserialize;
 use crate::access::{OrgState, TenantState};
 use crate::args;
 use crate::audit::{self, Actor, Event};
-use crate::db::migrate::{self, Owner};
-use crate::db::{Error, Tx};
+use crate::db::migrate::{self, Migration, Owner};
+use crate::db::{Db, Error, Tx};
+use crate::live::Snapshot;
 use crate::problem::Problem;
 use crate::registry::{Hub, Plugin};
 
@@ -77,7 +78,35 @@ pub(crate) async fn change(
     // Read before the transaction: a slow disk must not hold up the database.
     let migrations = if change.on { migrations_of(hub, plugin).await? } else { Vec::new() };
 
-    let mut tx = hub.db.begin().await?;
+    let cannot = |error: String| {
+        Problem::conflict(format!("vertical plugin `{slug}` cannot be enabled: {error}"))
+            .code("migration-failed")
+    };
+    let owner = Owner::Plugin(slug);
+    let changed = if migrate::is_pending(&hub.db, owner, &migrations).await.map_err(cannot)? {
+        let unreferenced = hub.db.for_migrations().await?;
+        let changed = change_on(&unreferenced.db, &snapshot, org, actor, plugin, change, &migrations).await;
+        unreferenced.end().await?;
+        changed?
+    } else {
+        change_on(&hub.db, &snapshot, org, actor, plugin, change, &migrations).await?
+    };
+    hub.live.refresh(&hub.db).await?;
+    Ok(changed)
+}
+
+/// The transaction.
+async fn change_on(
+    db: &Db,
+    snapshot: &Snapshot,
+    org: &str,
+    actor: &Actor,
+    plugin: &Plugin,
+    change: &Change,
+    migrations: &[Migration],
+) -> Result<Changed, Problem> {
+    let slug = plugin.name();
+    let mut tx = db.begin().await?;
     // Changes of one organisation come one after the other, on however many hosts.
     tx.execute("UPDATE hub_orgs SET revision = revision + 1 WHERE id = $1", args![org]).await?;
     let tenant = change.scope.tenant();
@@ -98,7 +127,7 @@ pub(crate) async fn change(
         return Ok(Changed { from: state, to: state });
     };
     if change.on {
-        let ran = migrate::run_in(&mut tx, Owner::Plugin(slug), &migrations).await.map_err(|error| {
+        let ran = migrate::run_in(&mut tx, Owner::Plugin(slug), migrations).await.map_err(|error| {
             Problem::conflict(format!("vertical plugin `{slug}` cannot be enabled: {error}"))
                 .code("migration-failed")
         })?;
@@ -119,7 +148,6 @@ pub(crate) async fn change(
     audit::record(&mut tx, org, actor, event).await?;
     tx.announce().await?;
     tx.commit().await?;
-    hub.live.refresh(&hub.db).await?;
     Ok(Changed { from: step.from, to: step.to })
 }
 

@@ -1,5 +1,6 @@
 //! `doctor`: looks at everything that an installation consists of, and says what to mend.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use hub_manifest::limits::{About, Limit};
@@ -31,7 +32,8 @@ pub(crate) fn doctor(
     note(verify::installed(&place));
     note(links(&place));
     say::done("data", &format!("{}", place.data.display()));
-    let asked = Asked { data: Some(place.data.clone()), listen: None, since: None };
+    let asked =
+        Asked { data: Some(place.data.clone()), listen: None, since: None, accepted: BTreeSet::new() };
     let report = runtime.block_on(preflight::run(platform, &asked, &process_env));
     for warning in &report.warnings {
         say::warn(&format!("{}; {}", warning.what, warning.help));

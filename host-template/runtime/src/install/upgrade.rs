@@ -38,6 +38,8 @@ pub(crate) struct Upgrade {
     /// A command that restarts the service, instead of the one that `setup` settled.
     pub(crate) restart: Option<String>,
     pub(crate) allow_downgrade: bool,
+    /// Data that a migration may remove.
+    pub(crate) accept_loss: Vec<String>,
     /// How long the new host may take until it answers.
     pub(crate) limit: Duration,
 }
@@ -54,7 +56,7 @@ pub(crate) fn upgrade(options: &Upgrade) -> Result<(), Fault> {
         Some(tarball) => New::of_tarball(&place, &lock, tarball, options)?,
         None => New::unpacked(&place)?,
     };
-    let ready = prepare(&place, &new, current.as_ref());
+    let ready = prepare(&place, &new, current.as_ref(), &options.accept_loss);
     if options.dry_run || ready.is_err() {
         new.discard();
         ready?;
@@ -217,8 +219,8 @@ fn room(place: &Place, bytes: u64) -> Result<(), Fault> {
 }
 
 /// Asks the new host what would happen, and tells what changes. An error means that the old one serves on.
-fn prepare(place: &Place, new: &New, current: Option<&Version>) -> Result<(), Fault> {
-    let found = preflight(place, &new.folder)?;
+fn prepare(place: &Place, new: &New, current: Option<&Version>, accept_loss: &[String]) -> Result<(), Fault> {
+    let found = preflight(place, &new.folder, accept_loss)?;
     for warning in &found.warnings {
         say::warn(&format!("{}; {}", warning.what, warning.help));
     }
@@ -287,11 +289,12 @@ impl Migration {
 
 /// Runs the new host's own look at this installation, with the service's environment and as the user that owns the data: a
 /// file that root makes in the data folder would be in the service's way.
-fn preflight(place: &Place, release: &Path) -> Result<Preflight, Fault> {
+fn preflight(place: &Place, release: &Path, accept_loss: &[String]) -> Result<Preflight, Fault> {
     let program = release.join(HOST);
     let mut command = Command::new(&program);
     command
         .args(["preflight", "--json"])
+        .args(accept_loss.iter().flat_map(|name| ["--accept-loss", name]))
         .envs(&place.env)
         .env("DATA_DIR", &place.data)
         .env_remove("INSTALL_DIR");

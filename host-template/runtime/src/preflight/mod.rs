@@ -13,8 +13,8 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::trial::Pending;
 use self::trial::Tried;
+pub(crate) use self::trial::{Pending, Removed};
 use crate::access::Proxies;
 use crate::discover::customer_plugins;
 use crate::drivers::{self, Import, Importable, plain};
@@ -40,6 +40,8 @@ pub(crate) struct Asked {
     pub(crate) listen: Option<SocketAddr>,
     /// The program of the release in use; that of `current` where none is named.
     pub(crate) since: Option<PathBuf>,
+    /// Tables, and columns as `table.column`, whose data a migration may remove.
+    pub(crate) accepted: BTreeSet<String>,
 }
 
 /// What stands in the way, or is worth knowing.
@@ -88,6 +90,9 @@ pub(crate) struct Changes {
     pub(crate) migrations: Vec<Pending>,
     /// Bytes of the copy of the database on which they were tried.
     pub(crate) copied_bytes: Option<u64>,
+    /// Data that they remove.
+    #[serde(default)]
+    pub(crate) removed: Vec<Removed>,
 }
 
 impl Report {
@@ -135,7 +140,7 @@ async fn look(platform: &Platform, asked: &Asked, outer: Env<'_>, report: &mut R
         "DATA_DIR" => Some(shown.clone()),
         _ => variables.get(name).cloned().filter(|value| !value.is_empty()).or_else(|| outer(name)),
     };
-    report.take(settings::limits(&env));
+    let limits = report.take(settings::limits(&env)).unwrap_or_default();
     report.take(Proxies::of(&env));
     if let Some((text, error)) = logs::unreadable(&env) {
         report.warnings.push(Finding::machine(
@@ -158,11 +163,11 @@ async fn look(platform: &Platform, asked: &Asked, outer: Env<'_>, report: &mut R
         Ok(database) => {
             let folders =
                 plugins.iter().filter_map(|plugin| Some((plugin.name().to_owned(), plugin.migrations()?)));
-            trial::run(&database, &data, &folders.collect::<Vec<_>>()).await
+            trial::run(&database, &data, &folders.collect::<Vec<_>>(), &limits, &asked.accepted).await
         }
         Err(fault) => Tried { errors: vec![fault.into()], ..Tried::default() },
     };
-    report.changes = Changes { migrations: tried.pending, copied_bytes: tried.copied };
+    report.changes = Changes { migrations: tried.pending, copied_bytes: tried.copied, removed: tried.losses };
     report.errors.extend(tried.errors);
     report.warnings.extend(tried.warnings);
 

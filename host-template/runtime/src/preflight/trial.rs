@@ -7,21 +7,21 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use hub_manifest::limits::Limits;
 use rustix::fs::statvfs;
 use serde::{Deserialize, Serialize};
 
 use super::Finding;
 use crate::api;
 use crate::args;
-use crate::db::migrate::{self, Migration, Owner};
+use crate::db::census::Loss;
+use crate::db::migrate::{self, Counted, Migration, Owner};
 use crate::db::schema::Schema;
-use crate::db::{AssertSqlSafe, Db, Error, Tx};
+use crate::db::{AssertSqlSafe, Db, Error, Patience, Tx};
 use crate::settings::{self, Database, reason};
 
 /// What a copy needs besides the size of the file: what the migrations write, at the least.
 const SPARE: u64 = 16 << 20;
-/// How long a table's lock is waited for on PostgreSQL, where a host is at work meanwhile.
-const LOCK: &str = "SET LOCAL lock_timeout = '5s'";
 
 /// A migration that this release would run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,33 +38,73 @@ pub(super) struct Tried {
     pub(super) pending: Vec<Pending>,
     /// Bytes of the copy.
     pub(super) copied: Option<u64>,
+    /// What the migrations remove, and say that they remove.
+    pub(super) losses: Vec<Removed>,
     /// Plugins that are on for somebody.
     pub(super) used: BTreeSet<String>,
     pub(super) errors: Vec<Finding>,
     pub(super) warnings: Vec<Finding>,
 }
 
-/// Tries the platform's migrations, and those of each plugin (its slug and the folder) that has run any here.
-pub(super) async fn run(database: &Database, data: &Path, plugins: &[(String, PathBuf)]) -> Tried {
+/// Tries the platform's migrations, and those of each plugin (its slug and the folder) that has run any here. What they
+/// remove is an error, unless the operator has `accepted` it by its name.
+pub(super) async fn run(
+    database: &Database,
+    data: &Path,
+    plugins: &[(String, PathBuf)],
+    limits: &Limits,
+    accepted: &BTreeSet<String>,
+) -> Tried {
+    Patience::set(limits);
     let mut tried = Tried::default();
     let done = match database {
         Database::Sqlite(file) => on_copy(file, data, plugins, &mut tried).await,
-        Database::Postgres(url) => match Db::open_postgres(url).await {
-            Ok(db) => {
-                on(&db, plugins, &mut tried).await.map_err(|e| unusable(&settings::without_password(url), &e))
-            }
-            Err(e) => Err(unusable(&settings::without_password(url), &e)),
+        Database::Postgres(url) => match Db::open_postgres(url, limits).await {
+            Ok(db) => on(&db, plugins, &mut tried)
+                .await
+                .map_err(|e| unusable(&settings::without_password(url), &e, true)),
+            Err(e) => Err(unusable(&settings::without_password(url), &e, true)),
         },
     };
     tried.errors.extend(done.err());
+    for loss in &tried.losses {
+        let (name, whose) = (loss.name(), loss.whose());
+        let what = format!("a migration of {whose} removes data, as it says: {}", loss.loss);
+        if accepted.contains(&name) || accepted.contains(&loss.loss.table) {
+            tried.warnings.push(Finding::machine(what, "it was accepted with --accept-loss"));
+        } else {
+            let help = format!("keep a copy, and name it where that is meant: upgrade --accept-loss {name}");
+            tried.errors.push(Finding::machine(what, help));
+        }
+    }
     tried
 }
 
-fn unusable(shown: &str, error: &Error) -> Finding {
-    Finding::machine(
-        format!("cannot use the database {shown}: {error}"),
-        "see that it answers, that DATABASE_URL names it, and that its user may create tables",
-    )
+fn unusable(shown: &str, error: &Error, postgres: bool) -> Finding {
+    Finding::machine(format!("cannot use the database {shown}: {error}"), error.cure(postgres))
+}
+
+/// What a migration removes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Removed {
+    /// Slug of the plugin; none where it is the platform's.
+    pub(crate) plugin: Option<String>,
+    #[serde(flatten)]
+    pub(crate) loss: Loss,
+}
+
+impl Removed {
+    fn name(&self) -> String {
+        self.loss.name()
+    }
+
+    fn whose(&self) -> String {
+        whose(self.plugin.as_deref())
+    }
+}
+
+fn whose(plugin: Option<&str>) -> String {
+    plugin.map_or("the platform".to_owned(), |slug| format!("vertical plugin `{slug}`"))
 }
 
 async fn on_copy(
@@ -73,7 +113,7 @@ async fn on_copy(
     plugins: &[(String, PathBuf)],
     tried: &mut Tried,
 ) -> Result<(), Finding> {
-    let no_database = |e: Error| unusable(&file.display().to_string(), &e);
+    let no_database = |e: Error| unusable(&file.display().to_string(), &e, false);
     if !file.exists() {
         // A start makes it.
         let db = Db::open_memory().await.map_err(no_database)?;
@@ -142,10 +182,14 @@ fn mega(bytes: u64) -> String {
 
 /// All of it in one transaction, which is rolled back.
 async fn on(db: &Db, plugins: &[(String, PathBuf)], tried: &mut Tried) -> Result<(), Error> {
+    let unreferenced = db.for_migrations().await?;
+    let done = rolled_back(&unreferenced.db, plugins, tried).await;
+    unreferenced.end().await?;
+    done
+}
+
+async fn rolled_back(db: &Db, plugins: &[(String, PathBuf)], tried: &mut Tried) -> Result<(), Error> {
     let mut tx = db.begin().await?;
-    if let Tx::Postgres(_) = tx {
-        tx.execute(LOCK, args![]).await?;
-    }
     migrate::prepare_in(&mut tx).await?;
     if one(&mut tx, Owner::Platform, &api::migrations(db), tried).await? {
         let begun = names(&mut tx, "SELECT DISTINCT plugin AS name FROM hub_plugin_migrations").await?;
@@ -187,7 +231,7 @@ async fn one(
         Some(slug) => of_plugin(slug, error),
         None => Finding::machine(
             format!("this release cannot bring the database up to date: {error}"),
-            "run the release that this database belongs to, or restore a copy of it",
+            migrate::UNCHANGED,
         ),
     };
     let pending = match migrate::pending(tx, owner, migrations).await {
@@ -206,17 +250,24 @@ async fn one(
     }
     let before = Schema::read(tx).await?;
     tx.execute("SAVEPOINT preflight", args![]).await?;
-    if let Err(error) = migrate::run_in(tx, owner, migrations).await {
+    let mut counted = Counted::default();
+    if let Err(error) = migrate::run_counting(tx, owner, migrations, &mut counted).await {
         tx.execute("ROLLBACK TO SAVEPOINT preflight", args![]).await?;
         tried.errors.push(wrong(&error));
         return Ok(false);
     }
     tx.execute("RELEASE SAVEPOINT preflight", args![]).await?;
+    tried.warnings.extend(counted.uncounted.into_iter().map(|table| {
+        Finding::machine(
+            format!("{table} is too large to be counted in time: rows that a migration removes there are estimated"),
+            "let it take longer: HUB_MIGRATION_COUNT_SECONDS",
+        )
+    }));
+    tried.losses.extend(counted.lost.into_iter().map(|loss| Removed { plugin: slug.clone(), loss }));
     if !fresh {
         let taken = before.taken_away(&Schema::read(tx).await?);
         tried.warnings.extend(taken.into_iter().map(|text| {
-            let whose =
-                slug.as_ref().map_or("the platform".to_owned(), |slug| format!("vertical plugin `{slug}`"));
+            let whose = whose(slug.as_deref());
             Finding::machine(
                 format!("a migration of {whose} takes away what the release before needs: {text}"),
                 "a rollback will not do: keep a copy of the database",

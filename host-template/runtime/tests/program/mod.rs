@@ -4,6 +4,7 @@
 #![allow(dead_code)]
 
 pub mod mariadb;
+pub mod pgbouncer;
 pub mod postgres;
 pub mod proxy;
 #[macro_use]

@@ -116,7 +116,7 @@ fn programs() -> Option<PathBuf> {
 }
 
 /// initdb refuses to run as root: then as `postgres` or, where there is none, as `nobody`.
-fn other_user() -> Option<String> {
+pub fn other_user() -> Option<String> {
     let root = Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n");
     let exists =
         |name: &&str| Command::new("id").arg(name).output().is_ok_and(|output| output.status.success());
@@ -124,7 +124,7 @@ fn other_user() -> Option<String> {
 }
 
 /// The program as that user, to be ended with the thread that starts it.
-fn as_user(user: Option<&str>, program: &Path) -> Command {
+pub fn as_user(user: Option<&str>, program: &Path) -> Command {
     let mut command = Command::new("setpriv");
     if let Some(user) = user {
         command.args([&format!("--reuid={user}"), "--init-groups", "--reset-env"]);

@@ -1,0 +1,243 @@
+//! What a database could not do, in words for the caller, and what an operator can do about it.
+
+use std::fmt;
+
+use axum::http::StatusCode;
+
+use crate::problem::Problem;
+use crate::settings::reason;
+
+/// What the database could not do.
+#[derive(Debug)]
+pub enum Error {
+    /// The driver's word.
+    Sql(sqlx::Error),
+    /// A row does not fit the struct it is read into.
+    Row(String),
+    /// A text holds the character NUL, which PostgreSQL does not keep.
+    Nul,
+    /// The same statement has waited in vain for a lock a moment ago, and is not tried at every call.
+    Busy,
+    /// The host does not work with a database like this; why, and what to set.
+    Refused(String),
+}
+
+/// What a failure is about, whatever the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Nobody answers, or the connection is gone.
+    Unreachable,
+    /// A statement waited too long for a lock, or took too long.
+    Busy,
+    /// Two transactions were in each other's way: the same one may work at once.
+    Conflict,
+    /// Nothing can be written: a standby, a file or a disk that is only read.
+    ReadOnly,
+    /// There is no room.
+    Full,
+    /// The user or the password is not taken.
+    Login,
+    /// There is no such database.
+    Missing,
+    /// The user may not do this.
+    Denied,
+    /// It is no database, or a damaged one.
+    Damaged,
+    /// Anything else.
+    Other,
+}
+
+impl Error {
+    /// Whether a row of the same unique value is there already.
+    pub fn is_unique_violation(&self) -> bool {
+        matches!(self, Error::Sql(sqlx::Error::Database(e)) if e.is_unique_violation())
+    }
+
+    /// Whether the database cannot be had at all just now; the same statement may work later.
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self.kind(), Kind::Unreachable | Kind::Busy | Kind::Conflict | Kind::ReadOnly | Kind::Full)
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        match self {
+            Error::Row(_) | Error::Nul | Error::Refused(_) => Kind::Other,
+            Error::Busy => Kind::Busy,
+            Error::Sql(sqlx::Error::Database(e)) => {
+                let code = e.code().unwrap_or_default();
+                match code.parse::<u32>() {
+                    // SQLite's codes are numbers, the finer ones with the plain one in their last byte; those of
+                    // PostgreSQL have five characters.
+                    Ok(number) if code.len() < 5 => sqlite(number & 0xff),
+                    _ => postgres(&code),
+                }
+            }
+            Error::Sql(e) => match e {
+                sqlx::Error::PoolTimedOut => Kind::Busy,
+                sqlx::Error::Io(_)
+                | sqlx::Error::Tls(_)
+                | sqlx::Error::PoolClosed
+                | sqlx::Error::WorkerCrashed
+                | sqlx::Error::Protocol(_) => Kind::Unreachable,
+                _ => Kind::Other,
+            },
+        }
+    }
+
+    /// Whether something between here and the server takes no settings of a session.
+    pub(super) fn is_refused_setting(&self) -> bool {
+        let Error::Sql(sqlx::Error::Database(e)) = self else { return false };
+        let code = e.code().unwrap_or_default();
+        matches!(code.as_ref(), "08P01" | "0A000") || e.message().contains("startup parameter")
+    }
+
+    pub(super) fn is_lock_timeout(&self) -> bool {
+        matches!(self, Error::Sql(sqlx::Error::Database(e)) if e.code().as_deref() == Some("55P03"))
+    }
+
+    /// What an operator can do about a database that cannot be opened.
+    pub(crate) fn cure(&self, postgres: bool) -> &'static str {
+        match (self.kind(), postgres) {
+            (Kind::Unreachable, true) => {
+                "see that PostgreSQL runs at that address and port, and that this machine may reach it"
+            }
+            (Kind::Unreachable, false) => "see that its disk works: the kernel's log (dmesg) tells of errors",
+            (Kind::Busy, true) => "see what holds it up: SELECT * FROM pg_stat_activity; then try again",
+            (Kind::Busy, false) => "see which other program has the file open (fuser), then try again",
+            (Kind::Conflict, _) => "try again",
+            (Kind::ReadOnly, true) => {
+                "it is a standby or set to read-only: let DATABASE_URL name the server that takes writes"
+            }
+            (Kind::ReadOnly, false) => {
+                "make the file and its folder writable for the user that runs the host"
+            }
+            (Kind::Full, _) => "make room on its disk",
+            (Kind::Login, _) => "mend the user and the password in DATABASE_URL (.env in the data folder)",
+            (Kind::Missing, true) => "mend the database's name in DATABASE_URL, or make it: createdb NAME",
+            (Kind::Missing, false) => "see that its folder is there, and that the host may write to it",
+            (Kind::Denied, _) => {
+                "let the user of DATABASE_URL make tables: GRANT CREATE, USAGE ON SCHEMA public TO …"
+            }
+            (Kind::Damaged, _) => {
+                "see that DATABASE_URL or DATA_DIR means this file, and that it is a SQLite database (PRAGMA integrity_check)"
+            }
+            (Kind::Other, true) => {
+                "see that DATABASE_URL names the server as it should; the server's own log tells more"
+            }
+            (Kind::Other, false) => {
+                "see that it is a SQLite file, in a folder that the host may write to, or set DATABASE_URL or DATA_DIR"
+            }
+        }
+    }
+}
+
+fn sqlite(code: u32) -> Kind {
+    match code {
+        5 | 6 => Kind::Busy,
+        8 => Kind::ReadOnly,
+        10 => Kind::Unreachable,
+        13 => Kind::Full,
+        14 => Kind::Missing,
+        11 | 26 => Kind::Damaged,
+        3 | 23 => Kind::Denied,
+        _ => Kind::Other,
+    }
+}
+
+fn postgres(code: &str) -> Kind {
+    match code {
+        "55P03" | "57014" | "53300" | "25P03" => Kind::Busy,
+        "40001" | "40P01" => Kind::Conflict,
+        "25006" => Kind::ReadOnly,
+        "53100" | "53200" => Kind::Full,
+        "28000" | "28P01" => Kind::Login,
+        "3D000" => Kind::Missing,
+        "42501" => Kind::Denied,
+        // The server shuts down or starts up; a connection is gone.
+        "57P01" | "57P02" | "57P03" | "57P05" | "08006" | "08003" | "08001" | "08004" => Kind::Unreachable,
+        _ => Kind::Other,
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Sql(sqlx::Error::Database(e)) => f.write_str(e.message()),
+            Error::Sql(sqlx::Error::Io(e)) => write!(f, "no connection: {}", reason(e)),
+            Error::Sql(sqlx::Error::PoolTimedOut) => {
+                f.write_str("all connections stayed in use, or no new one could be opened in time")
+            }
+            Error::Sql(e) => e.fmt(f),
+            Error::Row(text) | Error::Refused(text) => f.write_str(text),
+            Error::Nul => f.write_str("a text holds the character NUL"),
+            Error::Busy => {
+                f.write_str("the statement waited in vain for a lock before, and is not tried again yet")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Error {
+        let error = Error::Sql(error);
+        if error.kind() == Kind::ReadOnly {
+            super::postgres::now_read_only();
+        }
+        error
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Problem {
+        if let Error::Nul = error {
+            return Problem::invalid_field("text", "must not hold the character NUL");
+        }
+        // Whoever comes second: a handler that knows the field says it better.
+        if error.is_unique_violation() {
+            tracing::debug!(%error, "there is one already");
+            return Problem::conflict("There is one of that name already.").code("already-exists");
+        }
+        if let Error::Sql(sqlx::Error::Database(e)) = &error
+            && e.is_foreign_key_violation()
+        {
+            tracing::debug!(%error, "what it belongs to is gone");
+            return Problem::conflict(
+                "It belongs to something that is not there, or something still belongs to it.",
+            )
+            .code("reference-broken");
+        }
+        let unavailable = |word: &str, seconds: u64, detail: &str| {
+            tracing::error!(%error, "the database cannot be used");
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE).code(word).retry_after(seconds).detail(detail)
+        };
+        match error.kind() {
+            Kind::Unreachable => unavailable(
+                "database-unavailable",
+                5,
+                "The platform cannot reach its database just now. Try again in a moment.",
+            ),
+            Kind::Busy => unavailable(
+                "database-busy",
+                3,
+                "The platform's database is busy with something that holds this up. Try again in a moment.",
+            ),
+            Kind::Conflict => unavailable(
+                "database-busy",
+                1,
+                "Two changes were in each other's way, and this one was not made. Try again.",
+            ),
+            Kind::ReadOnly => unavailable(
+                "database-read-only",
+                5,
+                "The platform's database takes no changes just now. Try again in a moment.",
+            ),
+            Kind::Full => unavailable(
+                "database-full",
+                60,
+                "The platform's database has no room for a change. Its operator has to make some.",
+            ),
+            _ => Problem::internal(format_args!("database: {error}")),
+        }
+    }
+}
