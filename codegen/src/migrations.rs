@@ -1,10 +1,10 @@
 //! The SQL migrations of a plugin and of the platform: read from disk for the resolve stage, which tries them.
 
-use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use hub_manifest::diagnostic::Span;
-use hub_manifest::migrations::{Unordered, in_order};
+use hub_manifest::migrations::{Engine, Unordered, in_order, runs_on};
 
 use crate::load::{LoadedPlugin, text};
 use crate::projects::join;
@@ -43,10 +43,48 @@ pub fn of_plugin(plugin: &LoadedPlugin) -> Migrations {
     Migrations { files: order.into_iter().map(read).collect(), unordered }
 }
 
-/// Reads the platform's own migrations, which run before those of any plugin.
-pub fn of_platform(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+/// The platform's own migrations, which run before those of any plugin.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OfPlatform {
+    /// Name and SQL of each, in order, those for one engine among them.
+    pub files: Vec<(String, String)>,
+    /// The folder.
+    pub folder: PathBuf,
+    /// The file that cannot be read, and why: then no plugin's can be tried.
+    pub trouble: Option<(PathBuf, String)>,
+}
+
+impl OfPlatform {
+    /// The SQL that runs on an engine, in order.
+    pub fn on(&self, engine: Engine) -> impl Iterator<Item = (&str, &str)> {
+        let files = self.files.iter().filter(move |(name, _)| runs_on(name, engine));
+        files.map(|(name, sql)| (name.as_str(), sql.as_str()))
+    }
+}
+
+/// Reads the platform's own migrations. A checkout without the folder has none.
+pub fn of_platform(folder: &Path) -> OfPlatform {
+    let mut platform = OfPlatform { folder: folder.to_path_buf(), ..OfPlatform::default() };
+    match read(folder) {
+        Ok(files) => platform.files = files,
+        Err((_, error)) if error.kind() == io::ErrorKind::NotFound && !folder.exists() => {}
+        Err((file, error)) => platform.trouble = Some((file, format!("it cannot be read: {error}"))),
+    }
+    platform
+}
+
+fn read(folder: &Path) -> Result<Vec<(String, String)>, (PathBuf, io::Error)> {
+    let at_folder = |error| (folder.to_path_buf(), error);
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).map_err(at_folder)? {
+        names.extend(entry.map_err(at_folder)?.file_name().into_string().ok());
+    }
     let (order, _) = in_order(names);
-    order.iter().filter_map(|name| fs::read_to_string(folder.join(name)).ok()).collect()
+    order
+        .into_iter()
+        .map(|name| match fs::read_to_string(folder.join(&name)) {
+            Ok(sql) => Ok((name, sql)),
+            Err(error) => Err((folder.join(name), error)),
+        })
+        .collect()
 }

@@ -11,6 +11,7 @@ use std::path::Path;
 
 use fastrand::Rng;
 use fixture::Fixture;
+use hub_codegen::migrations::OfPlatform;
 use hub_codegen::pipeline::Front;
 use hub_codegen::resolve::order::{Constraints, plugin_order};
 use hub_codegen::resolve::{Platform, Resolved, resolve};
@@ -158,7 +159,7 @@ fn again(front: &mut Front, fixture: &Fixture, rng: &mut Rng) -> Resolved {
     }
     let shell = websource::scan(&fixture.folder().join("host-template/shell/src"));
     let version = Version::new(0, 1, 0);
-    let platform = Platform { version, shell, shared: BTreeMap::new(), migrations: Vec::new() };
+    let platform = Platform { version, shell, shared: BTreeMap::new(), migrations: OfPlatform::default() };
     resolve(&front.loaded, &platform, Vec::new())
 }
 

@@ -36,6 +36,47 @@ impl fmt::Display for Unordered {
     }
 }
 
+/// A database that the host works with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Engine {
+    /// A file of the machine.
+    Sqlite,
+    /// A server.
+    Postgres,
+}
+
+impl Engine {
+    /// As people call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Engine::Sqlite => "SQLite",
+            Engine::Postgres => "PostgreSQL",
+        }
+    }
+}
+
+/// The one engine that a migration is for: `0001_x.sqlite.sql` and `0001_x.postgres.sql` stand beside each other, or beside
+/// `0001_x.sql`, which runs first and on both.
+pub fn engine(name: &str) -> Option<Engine> {
+    let stem = name.strip_suffix(".sql")?;
+    match stem.rsplit_once('.')?.1 {
+        "sqlite" => Some(Engine::Sqlite),
+        "postgres" => Some(Engine::Postgres),
+        _ => None,
+    }
+}
+
+/// Whether a migration runs on that engine.
+pub fn runs_on(name: &str, on: Engine) -> bool {
+    engine(name).is_none_or(|engine| engine == on)
+}
+
+/// A name without its engine.
+fn stem(name: &str) -> &str {
+    let stem = name.strip_suffix(".sql").unwrap_or(name);
+    stem.strip_suffix(".sqlite").or_else(|| stem.strip_suffix(".postgres")).unwrap_or(stem)
+}
+
 /// The number that a file's name begins with, up to the first `_`.
 pub fn number(name: &str) -> Option<u64> {
     name.split_once('_')?.0.parse().ok()
@@ -49,15 +90,20 @@ pub fn in_order(files: impl IntoIterator<Item = String>) -> (Vec<String>, Vec<Un
     names.sort();
     for name in names {
         match number(&name) {
-            Some(number) => numbered.push((number, name)),
+            Some(number) => numbered.push((number, engine(&name), name)),
             None => unordered.push(Unordered::NoNumber(name)),
         }
     }
     numbered.sort();
-    for pair in numbered.windows(2).filter(|pair| pair[0].0 == pair[1].0) {
-        unordered.push(Unordered::SameNumber(pair[0].1.clone(), pair[1].1.clone()));
+    // Those of one name for different engines are one step.
+    let clash = |pair: &&[(u64, Option<Engine>, String)]| {
+        let [(number, engine, name), (next, other, beside)] = pair else { return false };
+        number == next && (engine == other || stem(name) != stem(beside))
+    };
+    for pair in numbered.windows(2).filter(clash) {
+        unordered.push(Unordered::SameNumber(pair[0].2.clone(), pair[1].2.clone()));
     }
-    (numbered.into_iter().map(|(_, name)| name).collect(), unordered)
+    (numbered.into_iter().map(|(_, _, name)| name).collect(), unordered)
 }
 
 /// What every table of a plugin begins with.
@@ -121,6 +167,21 @@ mod tests {
         );
         let same = "the migrations 01_a.sql and 1_b.sql have the same number";
         check_order("1_b.sql 01_a.sql", "01_a.sql 1_b.sql", &[same]);
+    }
+
+    #[test]
+    fn d3_a_step_may_have_a_file_for_each_engine() {
+        check_order(
+            "2_b.sql 1_a.postgres.sql 1_a.sql 1_a.sqlite.sql",
+            "1_a.sql 1_a.sqlite.sql 1_a.postgres.sql 2_b.sql",
+            &[],
+        );
+        check_order("1_a.postgres.sql 1_a.sqlite.sql", "1_a.sqlite.sql 1_a.postgres.sql", &[]);
+        let same = "the migrations 1_a.sqlite.sql and 1_b.postgres.sql have the same number";
+        check_order("1_b.postgres.sql 1_a.sqlite.sql", "1_a.sqlite.sql 1_b.postgres.sql", &[same]);
+        assert_eq!(engine("0001_a.sqlite.sql"), Some(Engine::Sqlite));
+        assert_eq!([engine("0001_sqlite.sql"), engine("0001_a.mysql.sql"), engine("sqlite.sql")], [None; 3]);
+        assert!(!runs_on("1_a.postgres.sql", Engine::Sqlite) && runs_on("1_a.sql", Engine::Postgres));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use hub_manifest::plan::Surface;
 use semver::Version;
 
 use super::cell;
+use crate::migrations::OfPlatform;
 use crate::resolve::{Platform, resolve};
 use crate::websource;
 
@@ -20,8 +21,12 @@ const FAMILIES: &str = "\
 /// The surfaces that the shell of the checkout `root` declares, by key.
 pub(super) fn of_shell(root: &Path) -> BTreeMap<String, Surface> {
     let shell = websource::scan(&root.join("host-template/shell/src"));
-    let platform =
-        Platform { version: Version::new(0, 0, 0), shell, shared: BTreeMap::new(), migrations: Vec::new() };
+    let platform = Platform {
+        version: Version::new(0, 0, 0),
+        shell,
+        shared: BTreeMap::new(),
+        migrations: OfPlatform::default(),
+    };
     resolve(&[], &platform, Vec::new()).plan.web.surfaces
 }
 

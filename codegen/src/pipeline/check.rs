@@ -16,6 +16,7 @@ use super::{FrontError, Repo, cache};
 use crate::digest::{Digest, Stat};
 use crate::links;
 use crate::load::{LoadedPlugin, load_each};
+use crate::migrations::OfPlatform;
 use crate::resolve::{Platform, resolve};
 use crate::scan::{PluginFolder, scan, scan_again};
 use crate::stamp::{Stamp, now};
@@ -58,7 +59,7 @@ impl Checker {
                 version,
                 shell: Vec::new(),
                 shared: BTreeMap::new(),
-                migrations: Vec::new(),
+                migrations: OfPlatform::default(),
             },
             shell: None,
         })

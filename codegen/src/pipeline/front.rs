@@ -50,7 +50,7 @@ pub(super) fn platform(repo: &Repo, version: Version) -> Platform {
     let current = std::env::current_dir().unwrap_or_default();
     let sources = repo.shell().join("src");
     let shell = websource::scan(&shown_path(&sources, &current));
-    let migrations = migrations::of_platform(&repo.migrations());
+    let migrations = migrations::of_platform(&shown_path(&repo.migrations(), &current));
     Platform { version, shell, shared: shared::versions(&repo.shell()), migrations }
 }
 

@@ -1,11 +1,14 @@
 //! Migrations, tried on an empty database in memory as the host runs them at its first start: what fails here would make
 //! the plugin invalid there.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use hub_manifest::diagnostic::{Diagnostic, Span};
-use hub_manifest::migrations::{Foreign, SQLITE_TABLES, Unordered, foreign, table_prefix};
+use hub_manifest::migrations::{
+    Engine, Foreign, SQLITE_TABLES, Unordered, engine, foreign, runs_on, table_prefix,
+};
 use rusqlite::fallible_iterator::FallibleIterator;
 use rusqlite::limits::Limit;
 use rusqlite::{Batch, Connection, Error};
@@ -29,15 +32,21 @@ pub fn check(context: &mut Context<'_>, platform: &Platform) {
         found.extend(plugin.migrations.unordered.iter().map(|wrong| unordered(plugin, wrong)));
     }
     if plugins.iter().any(|plugin| !plugin.migrations.files.is_empty()) {
-        // Without a database it is not the plugins' mistake: the host's own start would tell of it.
-        let database = Database::open(platform).ok();
-        let failures = |database| plugins.iter().filter_map(move |plugin| failure(database, plugin));
-        found.extend(database.iter().flat_map(failures));
+        match Database::open(platform) {
+            Ok(database) => found.extend(plugins.iter().filter_map(|plugin| failure(&database, plugin))),
+            // Nothing was tried: that is never taken for nothing found.
+            Err((file, why)) => found.push(
+                Diagnostic::error("HUB103", format!("the migrations of plugins cannot be tried: {why}"))
+                    .at(file, Span::START)
+                    .help("mend this migration of the platform, on which those of plugins build"),
+            ),
+        }
     }
+    found.extend(plugins.iter().flat_map(|plugin| one_sided(plugin)));
     context.diagnostics.extend(found);
 }
 
-fn file(plugin: &LoadedPlugin, name: &str) -> std::path::PathBuf {
+fn file(plugin: &LoadedPlugin, name: &str) -> PathBuf {
     let folder = plugin.manifest.migrations.as_ref().map_or(".", |folder| folder.value.as_str());
     plugin.shown(&join(folder, name))
 }
@@ -55,9 +64,26 @@ fn unordered(plugin: &LoadedPlugin, wrong: &Unordered) -> Diagnostic {
     }
 }
 
+/// What works on one engine alone, in migrations that are for both.
+fn one_sided(plugin: &LoadedPlugin) -> Vec<Diagnostic> {
+    let both = plugin.migrations.files.iter().filter(|migration| engine(&migration.name).is_none());
+    let readable = both.filter_map(|migration| Some((&migration.name, migration.sql.as_ref().ok()?)));
+    let found = readable.flat_map(|(name, sql)| {
+        super::one_sided::find(sql).into_iter().map(move |one| {
+            let message =
+                format!("the migration {name} says `{}`, which is {}'s alone", one.what, one.engine.name());
+            Diagnostic::warning("HUB104", message)
+                .plugin(plugin.slug())
+                .at(file(plugin, name), Span::at(sql, one.at, one.len))
+                .help(one.portable)
+        })
+    });
+    found.collect()
+}
+
 /// The first migration of a plugin that fails: those behind it would not run.
 fn failure(database: &Database, plugin: &LoadedPlugin) -> Option<Diagnostic> {
-    for migration in &plugin.migrations.files {
+    for migration in plugin.migrations.files.iter().filter(|one| runs_on(&one.name, Engine::Sqlite)) {
         let told = |what: &str| format!("the migration {} {what}", migration.name);
         let error = |message: String, span: Span, help: &str| {
             Some(
@@ -134,20 +160,40 @@ struct Database {
 
 impl Database {
     /// An empty one as the host sets it up, after the platform's own migrations.
-    fn open(platform: &Platform) -> Result<Database, Error> {
-        let connection = Connection::open_in_memory()?;
-        connection.execute_batch("PRAGMA foreign_keys = ON")?;
-        connection.execute_batch(&format!("PRAGMA max_page_count = {MOST_PAGES}"))?;
-        // No SQL text of a plugin gets at files.
-        connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
-        for sql in &platform.migrations {
-            connection.execute_batch(sql)?;
+    fn open(platform: &Platform) -> Result<Database, (PathBuf, String)> {
+        if let Some(trouble) = &platform.migrations.trouble {
+            return Err(trouble.clone());
+        }
+        let at_folder = |error: Error| {
+            (platform.migrations.folder.clone(), format!("no database can be made in memory: {error}"))
+        };
+        let connection = Database::empty().map_err(at_folder)?;
+        for (name, sql) in platform.migrations.on(Engine::Sqlite) {
+            connection.execute_batch(sql).map_err(|error| {
+                let why = match &error {
+                    Error::SqlInputError { msg, .. } => msg.clone(),
+                    other => other.to_string(),
+                };
+                (platform.migrations.folder.join(name), format!("this one of the platform fails: {why}"))
+            })?;
         }
         let pulses = Arc::new(AtomicU32::new(0));
         let count = Arc::clone(&pulses);
         let pulse = move || count.fetch_add(1, Ordering::Relaxed) >= MOST_STEPS / PULSE;
-        connection.progress_handler(i32::try_from(PULSE).unwrap_or(i32::MAX), Some(pulse))?;
+        connection
+            .progress_handler(i32::try_from(PULSE).unwrap_or(i32::MAX), Some(pulse))
+            .map_err(at_folder)?;
         Ok(Database { connection, pulses })
+    }
+
+    fn empty() -> Result<Connection, Error> {
+        let connection = Connection::open_in_memory()?;
+        // As around migrations in the host: nothing follows from a reference when a table is rebuilt.
+        connection.execute_batch("PRAGMA foreign_keys = OFF; PRAGMA recursive_triggers = ON")?;
+        connection.execute_batch(&format!("PRAGMA max_page_count = {MOST_PAGES}"))?;
+        // No SQL text of a plugin gets at files.
+        connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
+        Ok(connection)
     }
 
     /// Runs one migration, or leaves the database as it was.
@@ -169,6 +215,17 @@ impl Database {
         let after = self.tables().map_err(at_start)?;
         if let Some(foreign) = foreign(slug, &before, &after) {
             return Err(Failed::Foreign(foreign));
+        }
+        let sql = "SELECT \"table\", parent FROM pragma_foreign_key_check LIMIT 1";
+        let broken = self.connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)));
+        match broken {
+            Ok((child, parent)) => {
+                let (child, parent): (String, String) = (child, parent);
+                let message = format!("it leaves rows of `{child}` that refer to nothing in `{parent}`");
+                return Err(Failed::Sql { message, span: Span::START });
+            }
+            Err(Error::QueryReturnedNoRows) => {}
+            Err(error) => return Err(at_start(error)),
         }
         self.connection.execute_batch("COMMIT").map_err(at_start)
     }
@@ -247,13 +304,54 @@ mod tests {
     use semver::Version;
 
     use super::*;
+    use crate::migrations::{OfPlatform, of_platform};
+
+    /// D1: the check stands on what the host really runs.
+    #[test]
+    fn d1_the_platforms_own_migrations_run_where_plugins_are_tried() {
+        let folder =
+            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../host-template/runtime/migrations");
+        let migrations = of_platform(&folder);
+        assert!(migrations.files.len() > 6, "{migrations:?}");
+        let platform = |migrations| Platform {
+            version: Version::new(0, 1, 0),
+            shell: Vec::new(),
+            shared: BTreeMap::new(),
+            migrations,
+        };
+        let database = Database::open(&platform(migrations)).expect("they run");
+        let told = match database.run("crm", "CREATE TABLE plugin_crm_a (name TEXT NOT NUL)") {
+            Err(Failed::Sql { message, .. }) => message,
+            _ => "nothing".to_string(),
+        };
+        assert_eq!(told, "near \"NUL\": syntax error");
+        // Its own failure is told, whatever it is.
+        let broken = OfPlatform {
+            files: vec![("0001_a.sql".to_string(), "CREATE FUNCTION x".to_string())],
+            ..OfPlatform::default()
+        };
+        let (file, why) = Database::open(&platform(broken)).err().unwrap_or_default();
+        assert_eq!(file, PathBuf::from("0001_a.sql"));
+        assert_eq!(why, "this one of the platform fails: near \"FUNCTION\": syntax error");
+        let trouble = Some((PathBuf::from("x"), "it cannot be read".to_string()));
+        let unread = OfPlatform { trouble: trouble.clone(), ..OfPlatform::default() };
+        assert_eq!(Database::open(&platform(unread)).err(), trouble);
+        let one_missing = tempfile::tempdir().unwrap();
+        std::fs::create_dir(one_missing.path().join("0001_a.sql")).unwrap();
+        assert!(of_platform(one_missing.path()).trouble.is_some());
+        let none = of_platform(&one_missing.path().join("none"));
+        assert_eq!((none.files, none.trouble), (Vec::new(), None));
+    }
 
     fn run(sql: &[&str]) -> Vec<String> {
         let platform = Platform {
             version: Version::new(0, 1, 0),
             shell: Vec::new(),
             shared: BTreeMap::new(),
-            migrations: vec!["CREATE TABLE hub_records (id TEXT)".to_string()],
+            migrations: OfPlatform {
+                files: vec![("0001_a.sql".to_string(), "CREATE TABLE hub_records (id TEXT)".to_string())],
+                ..OfPlatform::default()
+            },
         };
         let database = Database::open(&platform).expect("a database in memory");
         let told = |sql: &&str| match database.run("crm", sql) {
@@ -290,6 +388,14 @@ mod tests {
         );
         check(&["CREATE TABLE customers (id TEXT)"], &["it makes the table `customers`"]);
         check(&["DROP TABLE hub_records"], &["it drops the table `hub_records`"]);
+        check(
+            &[
+                "CREATE TABLE plugin_crm_a (id TEXT PRIMARY KEY); CREATE TABLE plugin_crm_b (a TEXT REFERENCES plugin_crm_a (id) ON DELETE CASCADE);
+                 INSERT INTO plugin_crm_a VALUES ('x'); INSERT INTO plugin_crm_b VALUES ('x');",
+                "DELETE FROM plugin_crm_a",
+            ],
+            &["runs", "1:1 it leaves rows of `plugin_crm_b` that refer to nothing in `plugin_crm_a`"],
+        );
         check(&["ATTACH '/nowhere/x.db' AS x"], &["1:1 too many attached databases - max 0"]);
     }
 

@@ -7,6 +7,7 @@ mod clashes;
 mod contributions;
 mod identity;
 mod migrations;
+mod one_sided;
 pub mod order;
 mod pages;
 mod react;
@@ -23,6 +24,7 @@ use hub_manifest::plan::{HostPlan, Plan};
 use semver::Version;
 
 use crate::load::LoadedPlugin;
+use crate::migrations::OfPlatform;
 use crate::websource::Source;
 use order::Constraints;
 pub(crate) use pages::page_matches;
@@ -38,8 +40,8 @@ pub struct Platform {
     pub shell: Vec<Source>,
     /// Versions of the packages that the whole page shares, by name.
     pub shared: BTreeMap<String, Version>,
-    /// SQL of its own migrations, in order.
-    pub migrations: Vec<String>,
+    /// Its own migrations.
+    pub migrations: OfPlatform,
 }
 
 /// The plan, and what it was made of.

@@ -77,14 +77,15 @@ on_both! {
         assert_eq!(files(&world.folder, "data"), before, "it left something behind");
         assert_eq!(host.get(&note).json(), json!({"text": "kept"}), "the host that works there noticed");
 
-        world.folder.write("plugins/good/migrations/0003_less.sql", "ALTER TABLE plugin_good_notes DROP COLUMN text");
-        let (status, report) = preflight(world, &[]);
+        world.folder.write("plugins/good/migrations/0003_less.sql", "-- hub: removes plugin_good_notes.text\nALTER TABLE plugin_good_notes DROP COLUMN text");
+        let accepted = ["--accept-loss", "plugin_good_notes.text"];
+        let (status, report) = preflight(world, &accepted);
         assert_eq!(status, Some(0), "{report}");
         assert!(whats(&report, "warnings").contains(&"a migration of vertical plugin `good` takes away what the release \
             before needs: the column `plugin_good_notes.text` is gone".to_owned()), "{report}");
 
         world.folder.write("plugins/good/migrations/0004_wrong.sql", "CREATE TABLE elsewhere (id TEXT)");
-        let (status, report) = preflight(world, &[]);
+        let (status, report) = preflight(world, &accepted);
         assert_eq!((status, &report["ok"]), (Some(1), &json!(false)), "{report}");
         assert_eq!(whats(&report, "errors"), ["vertical plugin `good` would be invalid: migration 0004_wrong.sql: it makes \
             the table `elsewhere`; the tables of vertical plugin `good` are named `plugin_good_*`"]);

@@ -88,4 +88,12 @@ pub(super) const CODES: &[Code] = &[
         .cause("The plugin has a backend, declares a permission, and names it in none of its Rust sources.")
         .cure("Let a handler ask for it with `Allowed<…>`, or remove it from `permissions`.")
         .why("A warning: admins grant it in the belief that it protects something, and nothing breaks; a page may still ask for it."),
+    Code::error("HUB103", "migrations cannot be tried")
+        .cause("The database on which the check tries migrations cannot be made: a migration of the platform itself cannot be read, or fails.")
+        .cure("Mend what the message names in `host-template/runtime/migrations`; nothing is said of plugins' migrations until then.")
+        .why("An error: a check that cannot run has found nothing out, and that must not look like having found nothing."),
+    Code::warning("HUB104", "a migration speaks one database's SQL")
+        .cause("A migration for both engines has a word, a function or a sign that only SQLite or only PostgreSQL knows, or that means another thing there.")
+        .cure("Write what the help line says, or give each engine a file of its own: `0001_name.sqlite.sql` beside `0001_name.postgres.sql`.")
+        .why("A warning: a platform that only ever runs on the one engine works. On the other, enabling the plugin fails."),
 ];

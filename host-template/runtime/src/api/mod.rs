@@ -163,7 +163,7 @@ mod tests {
         }
         // And it is found out where one does not keep to it.
         let mut wrong = all;
-        let sql = "ALTER TABLE hub_records DROP COLUMN subtitle".to_owned();
+        let sql = "-- hub: removes hub_records\nALTER TABLE hub_records DROP COLUMN subtitle".to_owned();
         wrong.push(Migration { name: "0999_wrong.sql".to_owned(), sql });
         let found = taken_away(&mut fresh().await, Owner::Platform, &wrong, &last).await;
         assert_eq!(found, [r#"["0999_wrong.sql"]: the column `hub_records.subtitle` is gone"#]);

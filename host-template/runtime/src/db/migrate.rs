@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use hub_manifest::migrations::{Foreign, Unordered, foreign, in_order, table_prefix};
+use hub_manifest::migrations::{Engine, Foreign, Unordered, foreign, in_order, runs_on, table_prefix};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
@@ -187,6 +187,12 @@ pub(crate) async fn has_run(db: &Db, slug: &str) -> Result<bool, Error> {
     Ok(count > 0)
 }
 
+/// Those that are for the engine at hand.
+pub(crate) fn of_engine<'m>(tx: &Tx, migrations: &'m [Migration]) -> impl Iterator<Item = &'m Migration> {
+    let engine = if tx.is_postgres() { Engine::Postgres } else { Engine::Sqlite };
+    migrations.iter().filter(move |migration| runs_on(&migration.name, engine))
+}
+
 /// Those that have not run, unless one that did was changed since. What has run and is not among them is a later
 /// release's, and takes nothing away from this one ([`super::schema`]).
 pub(crate) async fn pending<'m>(
@@ -199,7 +205,7 @@ pub(crate) async fn pending<'m>(
         .await
         .map_err(|e| format!("cannot read which migrations have run: {e}"))?;
     let mut pending = Vec::new();
-    for migration in migrations {
+    for migration in of_engine(tx, migrations) {
         match applied.iter().find(|a| a.name == migration.name) {
             None => pending.push(migration),
             Some(a) if a.checksum == checksum(&migration.sql) => {}

@@ -241,7 +241,7 @@ async fn one(
             return Ok(false);
         }
     };
-    let fresh = migrations.len() == pending.len();
+    let fresh = migrate::of_engine(tx, migrations).count() == pending.len();
     let names =
         pending.iter().map(|migration| Pending { plugin: slug.clone(), name: migration.name.clone() });
     tried.pending.extend(names);
