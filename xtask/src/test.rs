@@ -28,6 +28,7 @@ struct Machine {
     python: bool,
     postgres: bool,
     mariadb: bool,
+    pgbouncer: bool,
     wrk: bool,
     /// Programs that read what the build wrote.
     containers: bool,
@@ -45,6 +46,7 @@ impl Machine {
             python: answers("python3", &["-c", "import venv, ensurepip"]),
             postgres: postgres(),
             mariadb: ["/usr/sbin/mariadbd", "/usr/bin/mariadbd"].iter().any(|path| Path::new(path).is_file()),
+            pgbouncer: in_path(&["pgbouncer"]).is_some() || Path::new("/usr/sbin/pgbouncer").is_file(),
             wrk: answers("sh", &["-c", "command -v wrk"]),
             containers: ["skopeo", "umoci"].iter().all(|program| answers(program, &["--version"])),
             systemd: answers("systemd-analyze", &["--version"]),
@@ -83,6 +85,7 @@ impl Machine {
             "the connectors to MySQL and MariaDB against a real server",
             "install MariaDB's server (Debian: mariadb-server)",
         );
+        need(self.pgbouncer, "a host behind a pooler", "install PgBouncer (Debian: pgbouncer)");
         need(self.wrk, "a hand-over under the load of wrk", "install wrk (Debian: wrk)");
         need(
             self.containers,
@@ -259,6 +262,7 @@ fn host(repo: &Repo, machine: &Machine) -> Result<(), String> {
     let required = [
         (machine.postgres, "HUB_REQUIRE_POSTGRES"),
         (machine.mariadb, "HUB_REQUIRE_MARIADB"),
+        (machine.pgbouncer, "HUB_REQUIRE_PGBOUNCER"),
         (machine.python, "HUB_REQUIRE_PYPI"),
     ];
     let required: Vec<(&str, &str)> =

@@ -166,6 +166,10 @@ mod tests {
         let sql = "-- hub: removes hub_records\nALTER TABLE hub_records DROP COLUMN subtitle".to_owned();
         wrong.push(Migration { name: "0999_wrong.sql".to_owned(), sql });
         let found = taken_away(&mut fresh().await, Owner::Platform, &wrong, &last).await;
-        assert_eq!(found, [r#"["0999_wrong.sql"]: the column `hub_records.subtitle` is gone"#]);
+        let [found] = found.as_slice() else { panic!("{found:?}") };
+        assert!(
+            found.ends_with(r#""0999_wrong.sql"]: the column `hub_records.subtitle` is gone"#),
+            "{found}"
+        );
     }
 }
