@@ -164,7 +164,7 @@ fn is_own(tokens: &[Token], at: usize) -> bool {
         && word != "rowid"
         && at > 0
         && opens(&tokens[at - 1])
-        && tokens.get(at + 1).is_some_and(|next| next.text != "(")
+        && tokens.get(at + 1).is_none_or(|next| next.text != "(")
 }
 
 fn tokens(sql: &str) -> Vec<Token> {

@@ -72,8 +72,8 @@ impl Error {
                 }
             }
             Error::Sql(e) => match e {
-                sqlx::Error::PoolTimedOut => Kind::Busy,
-                sqlx::Error::Io(_)
+                sqlx::Error::PoolTimedOut
+                | sqlx::Error::Io(_)
                 | sqlx::Error::Tls(_)
                 | sqlx::Error::PoolClosed
                 | sqlx::Error::WorkerCrashed
