@@ -29,6 +29,7 @@ struct Machine {
     postgres: bool,
     mariadb: bool,
     pgbouncer: bool,
+    smtp: bool,
     wrk: bool,
     /// Programs that read what the build wrote.
     containers: bool,
@@ -47,6 +48,7 @@ impl Machine {
             postgres: postgres(),
             mariadb: ["/usr/sbin/mariadbd", "/usr/bin/mariadbd"].iter().any(|path| Path::new(path).is_file()),
             pgbouncer: in_path(&["pgbouncer"]).is_some() || Path::new("/usr/sbin/pgbouncer").is_file(),
+            smtp: answers("/usr/bin/python3", &["-c", "import aiosmtpd"]),
             wrk: answers("sh", &["-c", "command -v wrk"]),
             containers: ["skopeo", "umoci"].iter().all(|program| answers(program, &["--version"])),
             systemd: answers("systemd-analyze", &["--version"]),
@@ -86,6 +88,11 @@ impl Machine {
             "install MariaDB's server (Debian: mariadb-server)",
         );
         need(self.pgbouncer, "a host behind a pooler", "install PgBouncer (Debian: pgbouncer)");
+        need(
+            self.smtp,
+            "invitations by mail, with a real mail server",
+            "install aiosmtpd (Debian: python3-aiosmtpd)",
+        );
         need(self.wrk, "a hand-over under the load of wrk", "install wrk (Debian: wrk)");
         need(
             self.containers,
@@ -264,6 +271,7 @@ fn host(repo: &Repo, machine: &Machine) -> Result<(), String> {
         (machine.mariadb, "HUB_REQUIRE_MARIADB"),
         (machine.pgbouncer, "HUB_REQUIRE_PGBOUNCER"),
         (machine.python, "HUB_REQUIRE_PYPI"),
+        (machine.smtp, "HUB_REQUIRE_SMTP"),
     ];
     let required: Vec<(&str, &str)> =
         required.into_iter().filter(|(there, _)| *there).map(|(_, name)| (name, "1")).collect();
