@@ -51,6 +51,9 @@ pub const PLATFORM_PERMISSIONS: &[&str] = &[
     "records.write",
 ];
 
+/// Those of them that only people of an organisation give: no group that a customer's plugin brings holds them.
+pub const ADMINISTRATIVE: &[&str] = &["audit.read", "connectors.test", "members.manage", "members.read"];
+
 /// Slug of the platform's own dbt workspace.
 pub const PLATFORM_WORKSPACE: &str = "honeyframe";
 
@@ -346,7 +349,14 @@ pub fn hidden_character(text: &str) -> Option<char> {
         c.is_control()
             || matches!(
                 c,
-                '\u{200B}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}'
+                // Without width, or drawn as nothing: soft hyphen, joiner of graphemes, fillers of Hangul, blank Braille.
+                '\u{AD}' | '\u{034F}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}' | '\u{180E}'
+                    | '\u{200B}' | '\u{2800}' | '\u{3164}' | '\u{FEFF}' | '\u{FFA0}'
+                    // Marks and overrides of direction, breaks of lines, invisible operators.
+                    | '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}'
+                    | '\u{FFF9}'..='\u{FFFB}'
+                    // Tags, which carry text that nobody sees.
+                    | '\u{E0000}'..='\u{E007F}'
             )
     })
 }

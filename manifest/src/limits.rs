@@ -113,6 +113,16 @@ limits! {
     RunSeconds, "HUB_RUN_TIMEOUT", Seconds, 3600, 1..=7 * DAY, "time that a run may take; then it and all that it started are ended";
     RunLogBytes, "HUB_RUN_LOG_BYTES", Bytes, 8 * MIB, 65_536..=GIB, "log of a run that is kept: its head and its tail, with a line between them that tells what was left out";
     DbtManifestBytes, "HUB_DBT_MANIFEST_BYTES", Bytes, 64 * MIB, 65_536..=GIB, "size of dbt's manifest.json and run_results.json that are read after a run; of larger ones no lineage is shown";
+    SignInsAtOnce, "HUB_SIGN_INS_AT_ONCE", Count, 2, 1..=64, "passwords that one host computes at the same time, 19 MiB each; devices that have signed in before have one more for themselves";
+    SignInsWaiting, "HUB_SIGN_INS_WAITING", Count, 64, 1..=10_000, "sign-ins that wait for their turn; further ones are answered 503 with Retry-After";
+    SignInTriesDevice, "HUB_SIGN_IN_TRIES_DEVICE", PerMinute, 10, 1..=1_000, "tries to sign in to one account from one address, or from one device that has signed in before; further ones are answered 429";
+    SignInTriesAccount, "HUB_SIGN_IN_TRIES_ACCOUNT", PerMinute, 30, 1..=10_000, "tries to sign in to one account from all devices and addresses that it has not been signed in from before";
+    SignInTriesAddress, "HUB_SIGN_IN_TRIES_ADDRESS", PerMinute, 60, 1..=100_000, "tries to sign in to any account from one IPv4 address or one IPv6 network of 64 bits";
+    InvitationSeconds, "HUB_INVITATION_SECONDS", Seconds, 7 * DAY, 60..=90 * DAY, "time that the link of an invitation opens it";
+    InvitationsPending, "HUB_INVITATIONS_PENDING", Count, 500, 1..=100_000, "invitations of one organisation that wait to be accepted";
+    Invitations, "HUB_INVITATIONS_PER_MINUTE", PerMinute, 30, 1..=10_000, "invitations that one organisation makes or sends again";
+    MailSeconds, "HUB_MAIL_TIMEOUT", Seconds, 10, 1..=120, "time that the mail server has to take an invitation";
+    Reloads, "HUB_RELOADS_PER_MINUTE", PerMinute, 20, 1..=10_000, "looks for customer plugins that one organisation asks for";
 }
 
 /// The limits of a running host.

@@ -23,6 +23,7 @@ import {
   rolesFor,
   searched,
 } from "../../host-template/shell/src/members.ts";
+import { linkOf, mayManage, standing } from "../../host-template/shell/src/invitations.ts";
 
 const event = (event_type: string, more: Partial<AuditEvent> = {}): AuditEvent => ({
   id: "1",
@@ -137,4 +138,20 @@ test("a new member begins in the group of everybody, where it still exists", () 
   const group = (name: string, plugin: string | null = null) => ({ ...named(name), name, plugin, permissions: [], members: 0 });
   assert.deepEqual(firstGroups([group("Nurses"), group("Members"), group("Members", "crm")]), [group("Members")]);
   assert.deepEqual(firstGroups([group("Nurses")]), []);
+});
+
+test("nobody but an admin changes their own row", () => {
+  const manager = { role: "member" as const, permissions: ["members.manage"], user: { id: "mo" } };
+  assert.equal(mayChange(manager, { role: "member", user: { id: "mo" } }), false);
+  assert.equal(mayChange(manager, { role: "member", user: { id: "bo" } }), true);
+});
+
+test("an invitation says how it stands, and its link begins where the page is", () => {
+  assert.deepEqual(
+    [standing({ expired: true, mail: "sent" }), standing({ expired: false, mail: "failed" })].map((one) => one.label),
+    ["expired", "mail failed"],
+  );
+  assert.equal(linkOf("/invitation#abc", "https://hub.example.com"), "https://hub.example.com/invitation#abc");
+  const manager = { role: "member" as const, permissions: ["members.manage"] };
+  assert.deepEqual([mayManage(manager, { role: "member" }), mayManage(manager, { role: "admin" })], [true, false]);
 });

@@ -11,7 +11,8 @@ use crate::access::Proxies;
 use crate::ctx::{Config, Ctx};
 use crate::db::{Db, Error};
 use crate::drivers::{Alias, Importable};
-use crate::identity::{Limits as SignInLimits, Passwords, Sessions};
+use crate::identity::mail::Mailer;
+use crate::identity::{Attempts, Passwords, Sessions};
 use crate::life::Stage;
 use crate::live::Live;
 use crate::middleware;
@@ -33,11 +34,13 @@ pub(crate) struct Parts {
     pub(crate) proxies: Proxies,
     pub(crate) web: Web,
     pub(crate) limits: Arc<Limits>,
+    pub(crate) mailer: Option<Mailer>,
 }
 
 /// Puts it together: what all requests share, and the router that answers them.
 pub(crate) async fn assemble(parts: Parts) -> Result<(Arc<Hub>, axum::Router), Error> {
-    let Parts { version, registry, routes, db, install, aliases, data, runs, proxies, web, limits } = parts;
+    let Parts { version, registry, routes, db, install, aliases, data, runs, proxies, web, limits, mailer } =
+        parts;
     let web_folder: Option<PathBuf> = match &web {
         Web::Disk(folder) => Some(folder.clone()),
         Web::Loaded(_) | Web::Absent => None,
@@ -48,10 +51,11 @@ pub(crate) async fn assemble(parts: Parts) -> Result<(Arc<Hub>, axum::Router), E
         live: Live::start(&db, registry).await?,
         db,
         sessions: Sessions::default(),
-        sign_in_limits: SignInLimits::default(),
+        attempts: Attempts::new(&limits),
+        mailer,
         proxies,
+        passwords: Passwords::new(&limits),
         limits,
-        passwords: Passwords::default(),
         install,
         aliases,
         importable: Importable::default(),

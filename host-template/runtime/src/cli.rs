@@ -16,7 +16,7 @@ use std::time::Duration;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use serde::Serialize;
 
-use self::admin::CreateUser;
+use self::admin::{CreateUser, EndSessions, ListUsers, ResetPassword};
 use crate::api::plugin_views;
 use crate::discover::customer_plugins;
 use crate::fault::Fault;
@@ -106,6 +106,12 @@ enum Command {
 enum AdminCommand {
     /// Add a user, or give one another password, role or tenant; the password is read from standard input
     CreateUser(CreateUser),
+    /// Give an account another password, read from standard input; all its sessions end
+    ResetPassword(ResetPassword),
+    /// List all accounts with their organisations
+    ListUsers(ListUsers),
+    /// Sign an account out everywhere, or everybody
+    EndSessions(EndSessions),
 }
 
 #[derive(Subcommand)]
@@ -152,7 +158,12 @@ pub(crate) fn run(platform: &Platform) -> ExitCode {
         },
         Command::Serve { listen, dev } => serve(platform, listen, dev),
         Command::HandOver { program, patience } => hand_over(program.as_deref(), patience),
-        Command::Admin { command: AdminCommand::CreateUser(new) } => admin::create_user(&new),
+        Command::Admin { command } => match command {
+            AdminCommand::CreateUser(new) => admin::create_user(&new),
+            AdminCommand::ResetPassword(of) => admin::reset_password(&of),
+            AdminCommand::ListUsers(how) => admin::list_users(&how),
+            AdminCommand::EndSessions(of) => admin::end_sessions(&of),
+        },
         Command::Plugins { command: PluginsCommand::List { json } } => list_plugins(platform, json),
         Command::Drivers { command: DriversCommand::Install { names } } => drivers::install(&names),
         Command::Drivers { command: DriversCommand::List { json } } => drivers::list(json),

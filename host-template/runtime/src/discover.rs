@@ -14,6 +14,7 @@ use hub_manifest::plugin::{self, Manifest};
 use hub_manifest::source::{MAX_BYTES, Source};
 
 use crate::ctx::Config;
+use crate::enable;
 use crate::registry::{Origin, Plugin};
 
 /// The plugins in `<data>/plugins`, by folder name.
@@ -75,8 +76,17 @@ fn one(folder: &Path, name: &str) -> Option<Plugin> {
         warnings
             .push("its migrations do not run: only a plugin of the release has tables of its own".to_owned());
     }
+    let about = describe(&manifest, name);
+    for group in &about.seed_groups {
+        if let Some(permission) = enable::unfit(&about, group) {
+            warnings.push(format!(
+                "its group `{}` is not made: it would give `{permission}`, which is not this plugin's to give",
+                group.name
+            ));
+        }
+    }
     Some(Plugin {
-        about: describe(&manifest, name),
+        about,
         origin: Origin::Data,
         root: folder.to_path_buf(),
         config: Config::default(),

@@ -172,6 +172,8 @@ mod tests {
                 "/api/docs/docs.css",
                 "/api/docs/docs.js",
                 "/api/health",
+                "/api/invitations/accept",
+                "/api/invitations/look",
                 "/api/openapi.json",
             ];
             assert_eq!(public.collect::<Vec<_>>(), want);

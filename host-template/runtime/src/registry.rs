@@ -17,7 +17,8 @@ use crate::ctx::Config;
 use crate::db::Db;
 use crate::discover::customer_plugins;
 use crate::drivers::{Alias, Import, Importable};
-use crate::identity::{Limits as SignInLimits, Passwords, Sessions};
+use crate::identity::mail::Mailer;
+use crate::identity::{Attempts, Passwords, Sessions};
 use crate::life::Stage;
 use crate::live::Live;
 use crate::mount::Mounted;
@@ -33,7 +34,9 @@ pub(crate) struct Hub {
     /// Plugins and switches, as they are now.
     pub(crate) live: Live,
     pub(crate) sessions: Sessions,
-    pub(crate) sign_in_limits: SignInLimits,
+    pub(crate) attempts: Attempts,
+    /// Sends invitations, where a mail server is configured.
+    pub(crate) mailer: Option<Mailer>,
     /// What holds callers and runs back.
     pub(crate) limits: Arc<Limits>,
     /// Whom to believe about where a request comes from.

@@ -17,6 +17,7 @@ use crate::drivers;
 use crate::enable::{self, Change, Scope};
 use crate::fault::Fault;
 use crate::gather::Gathered;
+use crate::identity::mail::Mailer;
 use crate::identity::{Org, first};
 use crate::overrides::Chains;
 use crate::platform::Platform;
@@ -37,6 +38,7 @@ pub(crate) async fn parts(platform: &Platform, options: &Options<'_>) -> Result<
     let HostPlan { version, plugins } = platform.plan()?;
     let limits = Arc::new(settings::limits(env)?);
     let proxies = Proxies::of(env)?;
+    let mailer = Mailer::of(env, &limits)?;
     let gathered = platform.gather(options.dev);
     let install = settings::install_dir(env)?;
     let web = Web::open(install.join("web"), options.dev)?;
@@ -72,6 +74,7 @@ pub(crate) async fn parts(platform: &Platform, options: &Options<'_>) -> Result<
         proxies,
         web,
         limits,
+        mailer,
     })
 }
 

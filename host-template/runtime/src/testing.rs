@@ -111,6 +111,7 @@ impl App {
                 proxies: Proxies::default(),
                 web: Web::Absent,
                 limits: std::sync::Arc::default(),
+                mailer: None,
             })
             .await
             .expect("the database in memory can be read");

@@ -2,6 +2,9 @@
 
 use std::ops::RangeInclusive;
 
+use hub_manifest::grammar::hidden_character;
+use unicode_normalization::UnicodeNormalization;
+
 use crate::problem::{FieldError, Problem, Result};
 
 /// Collects what is wrong with a request; [`Check::done`] gives the problem that names all of it.
@@ -49,6 +52,20 @@ impl Check {
         self.that(field, chars.contains(&count), message)
     }
 
+    /// A name or title that people read in one line, of so many characters: nothing in it that cannot be seen, that breaks
+    /// the line, or that turns the direction of the text round. [`tidy`] gives it as it is kept.
+    pub fn name(self, field: &str, text: &str, chars: RangeInclusive<usize>) -> Check {
+        let tidied = tidy(text);
+        if let Some(hidden) = hidden_character(&tidied) {
+            let message = format!("must not hold the invisible character U+{:04X}", u32::from(hidden));
+            return self.that(field, false, message);
+        }
+        if !tidied.is_empty() && !tidied.chars().any(is_seen) {
+            return self.that(field, false, "must hold something that can be seen");
+        }
+        self.text(field, &tidied, chars)
+    }
+
     /// A number in this range.
     pub fn range<N>(self, field: &str, number: N, range: RangeInclusive<N>) -> Check
     where
@@ -75,8 +92,20 @@ impl Check {
     }
 }
 
+/// A name as it is kept: without blanks at its ends, and its accents in the form in which they count the same (NFC).
+pub fn tidy(text: &str) -> String {
+    text.trim().nfc().collect()
+}
+
+/// Whether a character by itself leaves a mark: the joiners of scripts and emoji, and what only changes the one before,
+/// do not.
+fn is_seen(c: char) -> bool {
+    !c.is_whitespace()
+        && !matches!(c, '\u{200C}' | '\u{200D}' | '\u{FE00}'..='\u{FE0F}' | '\u{0300}'..='\u{036F}')
+}
+
 fn looks_like_email(address: &str) -> bool {
-    let plain = !address.contains(|c: char| c.is_whitespace() || c.is_control());
+    let plain = !address.contains(char::is_whitespace) && hidden_character(address).is_none();
     plain
         && address.len() <= 254
         && address.rsplit_once('@').is_some_and(|(local, domain)| {
@@ -87,6 +116,59 @@ fn looks_like_email(address: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    // S20
+    #[test]
+    fn s20_a_name_is_one_line_that_shows_as_what_it_is() {
+        let said = |text: &str| {
+            let problem = Check::new().name("name", text, 1..=20).done().err();
+            problem.map(|problem| problem.body().errors[0].message.clone())
+        };
+        for fine in [
+            "North",
+            " Ärzte & Söhne ",
+            "日本",
+            "فارسی\u{200C}ها",
+            "👩\u{200D}⚕\u{FE0F}",
+            "O'Neill \"x\" <b>",
+        ] {
+            assert_eq!(said(fine), None, "{fine}");
+        }
+        let hidden = [
+            "a\r\nb",
+            "a\nb",
+            "a\tb",
+            "a\u{1b}[31m",
+            "a\u{7f}",
+            "a\u{85}b",
+            "a\u{0}b",
+            "\u{202E}gnp.exe",
+            "a\u{2066}b\u{2069}",
+            "a\u{200B}b",
+            "a\u{2060}b",
+            "a\u{FEFF}b",
+            "a\u{2028}b",
+            "a\u{200E}b",
+            "a\u{061C}b",
+            "a\u{AD}b",
+            "a\u{180E}b",
+            "a\u{3164}b",
+            "a\u{115F}",
+            "a\u{E0041}b",
+            "a\u{034F}b",
+            "a\u{2800}",
+        ];
+        for wrong in hidden {
+            let message = said(wrong).unwrap_or_default();
+            assert!(message.starts_with("must not hold the invisible character U+"), "{wrong:?}: {message}");
+        }
+        assert_eq!(said("\u{200D}\u{200D}").as_deref(), Some("must hold something that can be seen"));
+        assert_eq!(said(" \u{a0} ").as_deref(), Some("must not be empty"));
+        // An accent counts once, however it is written.
+        assert_eq!(tidy(" e\u{301} "), "\u{e9}");
+        assert_eq!(said(&"e\u{301}".repeat(20)), None);
+        assert_eq!(said(&"e\u{301}".repeat(21)).as_deref(), Some("must have at most 20 characters"));
+    }
 
     #[test]
     fn every_field_is_named() {

@@ -5,7 +5,8 @@ import { entries, overrides } from "@platform/overrides";
 import { PluginHostProvider, Surface } from "@platform/plugin-host";
 import { ErrorState } from "@platform/plugin-host/ui";
 import { type ReactNode, useMemo } from "react";
-import { Route, Routes } from "react-router";
+import { Route, Routes, useLocation } from "react-router";
+import { AcceptPage } from "./account/AcceptPage.tsx";
 import { SignInPage } from "./account/SignInPage.tsx";
 import { Layout } from "./layout/Layout.tsx";
 import { lazyPage } from "./lazy-page.tsx";
@@ -30,9 +31,15 @@ const OverridesPage = lazyPage("The Overrides page", () => import("./pages/Overr
 export function App(): ReactNode {
   const source = useSessionSource();
   const { state, reload } = source;
+  const { pathname } = useLocation();
+  if (state.kind === "loading") {
+    return null;
+  }
+  // Whoever holds an invitation needs no session.
+  if (pathname === "/invitation") {
+    return <AcceptPage source={source} />;
+  }
   switch (state.kind) {
-    case "loading":
-      return null;
     case "signed-out":
       return <SignInPage ended={state.ended} onSignedIn={reload} />;
     case "failed":

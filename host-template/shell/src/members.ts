@@ -44,9 +44,16 @@ export function permissionOptions(known: readonly PermissionInfo[], held: readon
   ];
 }
 
-/** What somebody else's row may be changed by: only an admin changes or removes an admin. */
-export function mayChange(session: Pick<Session, "role" | "permissions">, member: Pick<Member, "role">): boolean {
-  return may(session, "members.manage") && (member.role === "member" || session.role === "admin");
+/** Whose rows the caller may change: only an admin changes an admin, and nobody else their own. */
+export function mayChange(
+  session: Pick<Session, "role" | "permissions"> & { readonly user?: { readonly id: string } },
+  member: Pick<Member, "role"> & { readonly user?: { readonly id: string } },
+): boolean {
+  if (session.role === "admin") {
+    return may(session, "members.manage");
+  }
+  const oneself = session.user !== undefined && session.user.id === member.user?.id;
+  return may(session, "members.manage") && member.role === "member" && !oneself;
 }
 
 /** The roles that the caller may give: nobody makes an admin without being one. */

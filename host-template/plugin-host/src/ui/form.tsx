@@ -56,12 +56,13 @@ interface Props {
   readonly submitLabel?: string;
   /** Sends the values; what it throws is shown at the fields. */
   readonly onSubmit: (values: FormValues) => Promise<void>;
-  readonly onCancel: () => void;
+  /** None where there is nothing to go back to. */
+  readonly onCancel?: () => void;
   /** Stands above the fields. */
   readonly children?: ReactNode;
 }
 
-/** The fields, one below the other, with "Cancel" and "Save". */
+/** The fields, one below the other, with "Cancel", where there is one, and "Save". */
 export function Form({ fields, submitLabel = "Save", onSubmit, onCancel, children }: Props): ReactNode {
   const [values, setValues] = useState<Readonly<Record<string, FormValue>>>(() =>
     Object.fromEntries(fields.map((field) => [field.name, field.initial ?? emptyValue(field)])),
@@ -103,9 +104,11 @@ export function Form({ fields, submitLabel = "Save", onSubmit, onCancel, childre
           </Alert>
         )}
         <Group justify="flex-end" gap="xs">
-          <Button variant="default" onClick={onCancel}>
-            Cancel
-          </Button>
+          {onCancel !== undefined && (
+            <Button variant="default" onClick={onCancel}>
+              Cancel
+            </Button>
+          )}
           <Button type="submit" loading={sending}>
             {submitLabel}
           </Button>

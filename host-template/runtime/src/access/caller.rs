@@ -10,7 +10,7 @@ use axum::http::request::Parts;
 
 use super::View;
 use crate::ctx::Ctx;
-use crate::identity::{Org, Role, Tenant, User};
+use crate::identity::{Org, Role, Tenant, Token, User};
 use crate::live::Snapshot;
 use crate::problem::Problem;
 
@@ -24,6 +24,7 @@ struct Inner {
     tenant: Option<Tenant>,
     role: Role,
     granted: BTreeSet<String>,
+    token: Token,
     session: String,
     view: Arc<View>,
     epoch: u64,
@@ -36,12 +37,23 @@ impl Caller {
         tenant: Option<Tenant>,
         role: Role,
         granted: Vec<String>,
-        session: String,
+        token: &Token,
         snapshot: &Arc<Snapshot>,
     ) -> Caller {
         let view = snapshot.view(&org.id, tenant.as_ref().map(|tenant| tenant.id.as_str()));
         let granted = granted.into_iter().collect();
-        Caller(Arc::new(Inner { user, org, tenant, role, granted, session, view, epoch: snapshot.epoch }))
+        let (token, session) = (token.clone(), token.id());
+        Caller(Arc::new(Inner {
+            user,
+            org,
+            tenant,
+            role,
+            granted,
+            token,
+            session,
+            view,
+            epoch: snapshot.epoch,
+        }))
     }
 
     /// The person.
@@ -96,6 +108,11 @@ impl Caller {
 
     pub(crate) fn view(&self) -> &View {
         &self.0.view
+    }
+
+    /// What the session is known by to its owner.
+    pub(crate) fn token(&self) -> &Token {
+        &self.0.token
     }
 
     /// The key of the session's row.

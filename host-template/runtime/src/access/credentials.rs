@@ -7,6 +7,26 @@ use crate::identity::Token;
 /// Name of the session cookie.
 pub(crate) const SESSION_COOKIE: &str = "hub_session";
 
+/// Name of the cookie that marks a device which an account has been signed in from.
+pub(crate) const DEVICE_COOKIE: &str = "hub_device";
+
+/// A cookie's text. `Lax` lets a link from a mail open a page signed in, and nothing else cross sites.
+pub(crate) fn cookie(name: &str, value: &str, seconds: i64, tls: bool) -> String {
+    let secure = if tls { "; Secure" } else { "" };
+    format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}")
+}
+
+/// The values that a browser sends under this name, in its order.
+pub(crate) fn cookie_values<'h>(headers: &'h HeaderMap, name: &'h str) -> impl Iterator<Item = &'h str> {
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .filter_map(move |(key, value)| (key == name).then_some(value))
+}
+
 /// A token, and how it came.
 pub(crate) enum Credentials {
     /// In the `Authorization` header: no other site can make a browser send it.
@@ -25,14 +45,7 @@ impl Credentials {
                 .then(|| Token::parse(token.trim()).map(Credentials::Bearer))
                 .flatten();
         }
-        headers
-            .get_all(header::COOKIE)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(';'))
-            .filter_map(|pair| pair.trim().split_once('='))
-            .find_map(|(name, value)| (name == SESSION_COOKIE).then(|| Token::parse(value)).flatten())
-            .map(Credentials::Cookie)
+        cookie_values(headers, SESSION_COOKIE).find_map(Token::parse).map(Credentials::Cookie)
     }
 
     /// The token.
@@ -73,6 +86,13 @@ mod tests {
             .iter()
             .map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_str(value).unwrap()))
             .collect()
+    }
+
+    #[test]
+    fn cookies() {
+        let text = "hub_session=abc; Path=/; HttpOnly; SameSite=Lax; Max-Age=60";
+        assert_eq!(cookie(SESSION_COOKIE, "abc", 60, false), text);
+        assert_eq!(cookie(SESSION_COOKIE, "abc", 60, true), format!("{text}; Secure"));
     }
 
     #[test]

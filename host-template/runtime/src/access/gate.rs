@@ -66,8 +66,7 @@ impl Handler<Guarded, Ctx> for Guard {
 }
 
 async fn read(hub: &Arc<Hub>, credentials: &Credentials) -> Result<Option<Caller>, Problem> {
-    let snapshot = hub.live.snapshot();
-    Ok(hub.sessions.read(&hub.db, credentials.token(), &snapshot).await?)
+    Ok(hub.sessions.read(hub, credentials.token()).await?)
 }
 
 impl Guard {

@@ -3,14 +3,18 @@
 mod caller;
 mod credentials;
 mod gate;
+mod grants;
 mod proxies;
 mod switches;
 mod view;
+mod watch;
 
-pub(crate) use caller::Admin;
+pub(crate) use caller::{Admin, not_signed_in};
 pub use caller::{Allowed, Caller, Permission};
-pub(crate) use credentials::{Credentials, SESSION_COOKIE, cross_site};
+pub(crate) use credentials::{Credentials, DEVICE_COOKIE, SESSION_COOKIE, cookie, cookie_values, cross_site};
 pub(crate) use gate::{Guard, Target};
+pub(crate) use grants::{Deed, Holding, Reach, decide};
 pub(crate) use proxies::Proxies;
 pub(crate) use switches::{OrgState, Switches, TenantState};
 pub(crate) use view::{View, Views};
+pub(crate) use watch::Watch;

@@ -9,13 +9,16 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::access::{Caller, Credentials, SESSION_COOKIE, cross_site};
+use crate::access::{Caller, Credentials, DEVICE_COOKIE, SESSION_COOKIE, cookie, cookie_values, cross_site};
 use crate::args;
 use crate::audit::{self, Actor, Event};
 use crate::ctx::Ctx;
+use crate::db::{Error, Tx};
 use crate::extract::Json;
 use crate::identity::store::{self, Account};
-use crate::identity::{MAX_PASSWORD, MIN_PASSWORD, Role, SESSION_DAYS, Token, User, Wait, sessions};
+use crate::identity::{
+    DEVICE_DAYS, Device, MAX_PASSWORD, MIN_PASSWORD, Org, Party, SESSION_DAYS, Token, User, Wait, sessions,
+};
 use crate::problem::{Problem, Result};
 use crate::router::Router;
 use crate::validate::Check;
@@ -57,12 +60,7 @@ struct SignedIn {
     responses((status = 200, body = SignedIn)),
 )]
 async fn login(ctx: Ctx, from: Sender, Json(login): Json<Login>) -> Result<Response> {
-    if from.cross_site {
-        return Err(Problem::new(StatusCode::FORBIDDEN)
-            .code("cross-site-request")
-            .detail("a page of another site sent this request"));
-    }
-    let hub = ctx.hub();
+    from.of_this_site()?;
     let email = store::canonical(&login.email);
     Check::new()
         .text("email", &email, 1..=254)
@@ -72,71 +70,132 @@ async fn login(ctx: Ctx, from: Sender, Json(login): Json<Login>) -> Result<Respo
             "must not be empty or very long",
         )
         .done()?;
-    hub.sign_in_limits.attempt(from.address, &email).map_err(too_many)?;
-    let account = store::account(&hub.db, &email).await?;
-    let known = account.as_ref().map(|account| account.password.clone());
-    let fits = hub.passwords.verify(login.password, known).await?;
-    match account {
-        Some(account) if fits => {
-            let token = begin(&ctx, &account).await?;
-            let expires_at = crate::at(time::OffsetDateTime::now_utc() + time::Duration::days(SESSION_DAYS));
-            let body = SignedIn { token: token.secret().to_owned(), expires_at, user: account.user() };
-            Ok(with_cookie(
-                Json(body).into_response(),
-                &cookie(token.secret(), SESSION_DAYS * 86_400, from.tls),
-            ))
-        }
-        account => {
-            tracing::info!(email, "sign-in refused");
-            if let Some(account) = account {
-                failed(&ctx, &account).await?;
-            }
-            Err(wrong_credentials())
-        }
-    }
-}
-
-/// A session in the organisation that the user joined first; a member starts in the first of its tenants.
-async fn begin(ctx: &Ctx, account: &Account) -> Result<Token> {
+    let account = prove(&ctx, &from, &email, login.password).await?.ok_or_else(wrong_credentials)?;
     let db = ctx.db();
     let org = store::first_org(db, &account.id).await?.ok_or_else(|| {
         Problem::new(StatusCode::FORBIDDEN)
             .code("no-organisation")
-            .detail("this account is in no organisation any more; an admin can add it again")
+            .detail("this account is in no organisation any more; an admin can invite it again")
     })?;
-    let role = store::role(db, &org.id, &account.id).await?;
-    let tenant = match role {
-        Some(Role::Member) => store::tenants_of(db, &org.id, &account.id).await?.into_iter().next(),
-        _ => None,
-    };
     let mut tx = db.begin().await?;
-    let token =
-        sessions::begin(&mut tx, &account.id, &org.id, tenant.as_ref().map(|t| t.id.as_str())).await?;
-    let actor = Actor::person(&account.id, &account.email);
-    audit::record(&mut tx, &org.id, &actor, Event::new("sign_in")).await?;
+    let token = enter(&mut tx, &account.id, &account.email, &org.id, &from).await?;
     tx.commit().await?;
+    let device = from.device_after(&account)?;
+    let body = SignedIn { token: token.secret().to_owned(), expires_at: expires_at(), user: account.user() };
+    Ok(from.keep(Json(body).into_response(), &token, &device))
+}
+
+/// The account of this address, where the password is its own. As much is computed where there is none. Counts the try,
+/// and holds it back where there were too many, or too many at once.
+pub(super) async fn prove(
+    ctx: &Ctx,
+    from: &Sender,
+    email: &str,
+    password: String,
+) -> Result<Option<Account>> {
+    let hub = ctx.hub();
+    // Only what has the form of a device's mark is worth a look before the try is counted.
+    let looked = match &from.device {
+        Some(_) => Some(store::account(&hub.db, email).await?),
+        None => None,
+    };
+    let device = from.device_of(looked.as_ref().and_then(Option::as_ref));
+    let party = device.as_ref().map_or(Party::Stranger, |device| Party::Known(device.number()));
+    let turn = hub.passwords.turn(device.is_some())?;
+    hub.attempts.sign_in(party, from.address, email).map_err(too_many)?;
+    let account = match looked {
+        Some(account) => account,
+        None => store::account(&hub.db, email).await?,
+    };
+    let known = account.as_ref().map(|account| account.password.clone());
+    if turn.verify(password, known).await? {
+        hub.attempts.signed_in(from.address, email);
+        return Ok(account);
+    }
+    tracing::info!(email, from = %from.address, "sign-in refused");
+    if let Some(account) = account
+        && hub.attempts.worth_telling(&account.id)
+    {
+        // Afterwards, so that the answer takes no longer than for an address without an account.
+        let (ctx, address) = (ctx.clone(), from.address);
+        tokio::spawn(async move {
+            if let Err(error) = failed(&ctx, &account, address).await {
+                tracing::error!(%error, "a refused sign-in is not in the audit log");
+            }
+        });
+    }
+    Ok(None)
+}
+
+/// Begins a session in an organisation, of which its audit log tells; a member starts in the first of its tenants.
+pub(super) async fn enter(tx: &mut Tx, user: &str, email: &str, org: &str, from: &Sender) -> Result<Token> {
+    let token = sessions::begin(tx, user, org, None).await?;
+    entered(tx, user, email, org, from).await?;
     Ok(token)
 }
 
-async fn failed(ctx: &Ctx, account: &Account) -> Result<()> {
-    let Some(org) = store::first_org(ctx.db(), &account.id).await? else { return Ok(()) };
-    let mut tx = ctx.db().begin().await?;
-    let actor = Actor::person(&account.id, &account.email);
-    audit::record(&mut tx, &org.id, &actor, Event::new("sign_in_failed")).await?;
-    Ok(tx.commit().await?)
+/// Tells an organisation that somebody has come in.
+pub(super) async fn entered(
+    tx: &mut Tx,
+    user: &str,
+    email: &str,
+    org: &str,
+    from: &Sender,
+) -> Result<(), Error> {
+    let event = Event::new("sign_in").with("address", from.address.to_string());
+    audit::record(tx, org, &Actor::person(user, email), event).await
 }
 
-fn wrong_credentials() -> Problem {
+/// Every organisation that the account opens hears of a refused try.
+async fn failed(ctx: &Ctx, account: &Account, address: IpAddr) -> Result<(), Error> {
+    tell_all(ctx, &account.id, &account.email, || {
+        Event::new("sign_in_failed").with("address", address.to_string())
+    })
+    .await
+}
+
+/// Writes an event about an account into the audit log of each organisation that it is in.
+async fn tell_all(
+    ctx: &Ctx,
+    user: &str,
+    email: &str,
+    event: impl Fn() -> Event<'static>,
+) -> Result<(), Error> {
+    let orgs = store::orgs_of(ctx.db(), user).await?;
+    let mut tx = ctx.db().begin().await?;
+    tell(&mut tx, &orgs, user, email, event).await?;
+    tx.commit().await
+}
+
+async fn tell(
+    tx: &mut Tx,
+    orgs: &[Org],
+    user: &str,
+    email: &str,
+    event: impl Fn() -> Event<'static>,
+) -> Result<(), Error> {
+    for org in orgs {
+        audit::record(tx, &org.id, &Actor::person(user, email), event()).await?;
+    }
+    Ok(())
+}
+
+/// When a session that begins now ends.
+pub(super) fn expires_at() -> String {
+    crate::at(time::OffsetDateTime::now_utc() + time::Duration::days(SESSION_DAYS))
+}
+
+pub(super) fn wrong_credentials() -> Problem {
     Problem::new(StatusCode::UNAUTHORIZED)
         .code("wrong-credentials")
         .detail("the e-mail address or the password is wrong")
 }
 
-fn too_many(Wait(wait): Wait) -> Problem {
+pub(super) fn too_many(Wait(wait): Wait) -> Problem {
     let seconds = wait.as_secs() + 1;
     Problem::new(StatusCode::TOO_MANY_REQUESTS)
         .code("too-many-attempts")
-        .detail(format!("too many attempts to sign in; try again in {seconds} seconds"))
+        .detail(format!("too many attempts; try again in {seconds} seconds"))
         .retry_after(seconds)
 }
 
@@ -152,7 +211,7 @@ async fn logout(ctx: Ctx, caller: Caller, from: Sender) -> Result<Response> {
         ctx.hub().sessions.forget(token);
     }
     ctx.hub().live.refresh(ctx.db()).await?;
-    Ok(with_cookie(StatusCode::NO_CONTENT.into_response(), &cookie("", 0, from.tls)))
+    Ok(from.forget(StatusCode::NO_CONTENT.into_response()))
 }
 
 /// A new password for oneself.
@@ -177,27 +236,33 @@ async fn password(
     caller: Caller,
     from: Sender,
     Json(asked): Json<NewPassword>,
-) -> Result<StatusCode> {
+) -> Result<Response> {
     let hub = ctx.hub();
     check_password("new", &asked.new).done()?;
-    hub.sign_in_limits.attempt(from.address, &caller.user().email).map_err(too_many)?;
-    let account = store::account(&hub.db, &caller.user().email).await?;
-    if !hub.passwords.verify(asked.current, account.map(|account| account.password)).await? {
+    let email = &caller.user().email;
+    // Counted by the session, so that nobody outside keeps its owner from a new password.
+    hub.attempts.sign_in(Party::Known(caller.session()), from.address, email).map_err(too_many)?;
+    let account = store::account(&hub.db, email).await?;
+    let known = account.map(|account| account.password);
+    if !hub.passwords.turn(true)?.verify(asked.current, known).await? {
         return Err(Problem::invalid_field("current", "is not your password"));
     }
-    let hashed = hub.passwords.hash(asked.new).await?;
+    let hashed = hub.passwords.turn(true)?.hash(asked.new).await?;
+    let orgs = store::orgs_of(&hub.db, &caller.user().id).await?;
     let mut tx = hub.db.begin().await?;
-    tx.execute("UPDATE hub_users SET password = $2 WHERE id = $1", args![&caller.user().id, hashed]).await?;
+    tx.execute("UPDATE hub_users SET password = $2 WHERE id = $1", args![&caller.user().id, &hashed]).await?;
     tx.execute(
         "DELETE FROM hub_sessions WHERE user_id = $1 AND id <> $2",
         args![&caller.user().id, caller.session()],
     )
     .await?;
-    audit::record(&mut tx, &caller.org().id, &Actor::from(&caller), Event::new("password_change")).await?;
+    tell(&mut tx, &orgs, &caller.user().id, email, || Event::new("password_change")).await?;
     tx.announce().await?;
     tx.commit().await?;
     hub.live.refresh(&hub.db).await?;
-    Ok(StatusCode::NO_CONTENT)
+    // The password has ended the marks of all devices; this one is in its owner's hands.
+    let device = Device::new(&caller.user().id, &hashed).map_err(Problem::internal)?;
+    Ok(from.mark(StatusCode::NO_CONTENT.into_response(), &device))
 }
 
 /// What a password has to be.
@@ -210,26 +275,64 @@ pub(super) fn check_password(field: &str, password: &str) -> Check {
     )
 }
 
-/// The cookie's text. `Lax` lets a link from a mail open a page signed in, and nothing else cross sites.
-fn cookie(token: &str, seconds: i64, tls: bool) -> String {
-    let secure = if tls { "; Secure" } else { "" };
-    format!("{SESSION_COOKIE}={token}; Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}")
-}
-
-fn with_cookie(mut response: Response, cookie: &str) -> Response {
-    if let Ok(value) = HeaderValue::from_str(cookie) {
-        response.headers_mut().insert(header::SET_COOKIE, value);
-    }
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
-}
-
 /// What a request says of the connection that it came over.
-struct Sender {
-    address: IpAddr,
+pub(super) struct Sender {
+    pub(super) address: IpAddr,
     tls: bool,
     cross_site: bool,
     token: Option<Token>,
+    /// What has the form of a device's mark.
+    device: Option<String>,
+}
+
+impl Sender {
+    /// A page of another site signs nobody in.
+    pub(super) fn of_this_site(&self) -> Result<()> {
+        if !self.cross_site {
+            return Ok(());
+        }
+        Err(Problem::new(StatusCode::FORBIDDEN)
+            .code("cross-site-request")
+            .detail("a page of another site sent this request"))
+    }
+
+    fn device_of(&self, account: Option<&Account>) -> Option<Device> {
+        let account = account?;
+        Device::of(self.device.as_deref()?, &account.id, &account.password)
+    }
+
+    /// The mark that the device has for this account, or gets now.
+    pub(super) fn device_after(&self, account: &Account) -> Result<Device> {
+        match self.device_of(Some(account)) {
+            Some(device) => Ok(device),
+            None => Device::new(&account.id, &account.password).map_err(Problem::internal),
+        }
+    }
+
+    /// The answer with the cookies of a session that has begun.
+    pub(super) fn keep(&self, mut response: Response, token: &Token, device: &Device) -> Response {
+        self.set(&mut response, SESSION_COOKIE, token.secret(), SESSION_DAYS * 86_400);
+        self.mark(response, device)
+    }
+
+    /// The answer with the device's mark.
+    fn mark(&self, mut response: Response, device: &Device) -> Response {
+        self.set(&mut response, DEVICE_COOKIE, device.secret(), DEVICE_DAYS * 86_400);
+        response
+    }
+
+    /// The answer that ends the session's cookie. The device stays known.
+    fn forget(&self, mut response: Response) -> Response {
+        self.set(&mut response, SESSION_COOKIE, "", 0);
+        response
+    }
+
+    fn set(&self, response: &mut Response, name: &str, value: &str, seconds: i64) {
+        if let Ok(value) = HeaderValue::from_str(&cookie(name, value, seconds, self.tls)) {
+            response.headers_mut().append(header::SET_COOKIE, value);
+        }
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
 }
 
 impl FromRequestParts<Ctx> for Sender {
@@ -238,25 +341,13 @@ impl FromRequestParts<Ctx> for Sender {
     async fn from_request_parts(parts: &mut Parts, ctx: &Ctx) -> Result<Sender, std::convert::Infallible> {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
         let peer = peer.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |info| info.0.ip());
+        let mut devices = cookie_values(&parts.headers, DEVICE_COOKIE);
         Ok(Sender {
             address: ctx.hub().proxies.caller(peer, &parts.headers),
             tls: parts.headers.get("x-forwarded-proto").is_some_and(|proto| proto == "https"),
             cross_site: cross_site(&parts.headers),
             token: Credentials::of(&parts.headers).map(|credentials| credentials.token().clone()),
+            device: devices.find(|text| Device::is_formed(text)).map(str::to_owned),
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cookies() {
-        assert_eq!(
-            cookie("abc", 60, true),
-            "hub_session=abc; Path=/; HttpOnly; SameSite=Lax; Max-Age=60; Secure"
-        );
-        assert!(!cookie("abc", 60, false).contains("Secure"));
     }
 }

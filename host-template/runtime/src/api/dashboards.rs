@@ -135,7 +135,7 @@ impl DashboardBody {
             |block: &str| block.strip_prefix("block:").is_some_and(|name| (1..=100).contains(&name.len()));
         let wrong = self.widgets.iter().position(|widget| !named(&widget.block));
         Check::new()
-            .text("title", &self.title, 1..=200)
+            .name("title", &self.title, 1..=200)
             .that(
                 "widgets",
                 self.widgets.len() <= MOST_WIDGETS,

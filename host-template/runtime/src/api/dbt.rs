@@ -12,7 +12,7 @@ use futures_util::stream;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::access::{Allowed, Caller};
+use crate::access::{Allowed, Caller, Permission, Watch};
 use crate::audit::{self, Actor, Event};
 use crate::ctx::Ctx;
 use crate::drivers;
@@ -344,18 +344,22 @@ struct Following {
 /// The run as a stream: `log` for each part of its log, `state` for each change, `end` when nothing follows.
 async fn events(ctx: Ctx, caller: Allowed<Read>, Path(id): Path<String>) -> Result<Response> {
     let run = find(&ctx, &caller, &id).await?;
+    let watch = Watch::new(&ctx, &caller, Some(<Read as Permission>::NAME));
     let following =
         Following { ctx, org: caller.org().id.clone(), id: run.id, seq: 0, state: None, pending: Vec::new() };
-    let stream = stream::unfold(Some(following), |following| async move {
-        let mut following = following?;
+    let stream = stream::unfold(Some((following, watch)), |state| async move {
+        let (mut following, mut watch) = state?;
         let mut news = following.ctx.hub().runs.news();
         let mut stage = following.ctx.hub().stage.watch();
         loop {
             if let Some(message) = following.pending.pop() {
-                return Some((Ok::<_, Infallible>(message), Some(following)));
+                return Some((Ok::<_, Infallible>(message), Some((following, watch))));
             }
             if following.state.is_some_and(State::is_final) {
                 return Some((Ok(Message::default().event("end").data("{}")), None));
+            }
+            if !watch.holds().await {
+                return None;
             }
             following.look().await;
             if following.pending.is_empty() {
@@ -363,6 +367,8 @@ async fn events(ctx: Ctx, caller: Allowed<Read>, Path(id): Path<String>) -> Resu
                     _ = news.changed() => {}
                     () = tokio::time::sleep(LOOK) => {}
                     () = stage.closing() => return None,
+                    // Whoever may not read it any more reads no further line.
+                    () = watch.ended() => return None,
                 }
             }
         }

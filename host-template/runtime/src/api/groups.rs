@@ -12,9 +12,11 @@ use crate::audit::{self, Actor, Event};
 use crate::ctx::Ctx;
 use crate::db::{Db, Error, Tx};
 use crate::extract::{Created, Json, Path};
+use crate::identity::membership::Granter;
+use crate::identity::store;
 use crate::problem::{FieldError, Problem, Result};
 use crate::router::Router;
-use crate::validate::Check;
+use crate::validate::{Check, tidy};
 
 pub(super) fn router() -> Router {
     Router::new()
@@ -89,7 +91,7 @@ struct GroupBody {
 impl GroupBody {
     /// A permission of a plugin that is off stays in a group that has it already: it counts again once the plugin is on.
     fn check(&self, caller: &Caller, kept: &[String]) -> Result<()> {
-        Check::new().text("name", &self.name, 1..=100).done()?;
+        Check::new().name("name", &self.name, 1..=100).done()?;
         let there = &caller.view().permissions;
         let wrong: Vec<FieldError> = self
             .permissions
@@ -104,9 +106,12 @@ impl GroupBody {
         if !wrong.is_empty() {
             return Err(Problem::invalid(wrong));
         }
-        // Whoever manages members must not give more than it holds itself.
-        let beyond = self.permissions.iter().find(|name| !kept.contains(name) && !caller.may(name));
-        beyond.map_or(Ok(()), |name| caller.need(name))
+        Ok(())
+    }
+
+    /// What it gives beyond what is kept.
+    fn added<'g>(&'g self, kept: &'g [String]) -> impl Iterator<Item = &'g String> {
+        self.permissions.iter().filter(|name| !kept.contains(name))
     }
 }
 
@@ -122,9 +127,10 @@ async fn add(ctx: Ctx, caller: Allowed<Manage>, Json(body): Json<GroupBody>) -> 
     body.check(&caller, &[])?;
     let id = crate::new_id();
     let mut tx = ctx.db().begin().await?;
+    Granter::caller(&mut tx, &caller.org().id, &caller.user().id).await?.may_define(body.added(&[]))?;
     tx.execute(
         "INSERT INTO hub_groups (id, org_id, name, created_at) VALUES ($1, $2, $3, $4)",
-        args![&id, &caller.org().id, body.name.trim(), crate::now()],
+        args![&id, &caller.org().id, tidy(&body.name), crate::now()],
     )
     .await
     .map_err(|error| taken(error, &body.name))?;
@@ -151,8 +157,13 @@ async fn change(
 ) -> Result<Json<Group>> {
     let group = find(ctx.db(), &caller.org().id, &id).await?;
     body.check(&caller, &group.permissions)?;
+    let org = &caller.org().id;
     let mut tx = ctx.db().begin().await?;
-    tx.execute("UPDATE hub_groups SET name = $2 WHERE id = $1", args![&id, body.name.trim()])
+    let granter = Granter::caller(&mut tx, org, &caller.user().id).await?;
+    // What it gives at this moment: another may have taken something out since.
+    let kept = store::given_by(&mut tx, org, &id).await?.unwrap_or_default();
+    granter.may_define(body.added(&kept))?;
+    tx.execute("UPDATE hub_groups SET name = $2 WHERE id = $1", args![&id, tidy(&body.name)])
         .await
         .map_err(|error| taken(error, &body.name))?;
     tx.execute("DELETE FROM hub_group_permissions WHERE group_id = $1", args![&id]).await?;
@@ -172,6 +183,7 @@ async fn change(
 async fn remove(ctx: Ctx, caller: Allowed<Manage>, Path(id): Path<String>) -> Result<StatusCode> {
     let Group { name, permissions, .. } = find(ctx.db(), &caller.org().id, &id).await?;
     let mut tx = ctx.db().begin().await?;
+    Granter::caller(&mut tx, &caller.org().id, &caller.user().id).await?.may_define([])?;
     for sql in [
         "DELETE FROM hub_group_permissions WHERE group_id = $1",
         "DELETE FROM hub_group_members WHERE group_id = $1",
@@ -215,7 +227,7 @@ async fn commit(
 ) -> Result<()> {
     let event = Event::new(event_type)
         .with("group", id)
-        .with("name", body.name.trim())
+        .with("name", tidy(&body.name))
         .with("permissions", body.permissions.clone());
     audit::record(&mut tx, &caller.org().id, &Actor::from(caller), event).await?;
     tx.announce().await?;

@@ -3,16 +3,18 @@
 use std::collections::BTreeMap;
 
 use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::auth::check_password;
+use super::invitations::{self, Invited, NewInvitation};
 use crate::access::{Allowed, Caller};
 use crate::args;
 use crate::audit::{self, Actor, Event};
 use crate::ctx::Ctx;
 use crate::db::{Db, Error, Tx};
-use crate::extract::{Created, Json, Path};
+use crate::extract::{Json, Path};
+use crate::identity::membership::{self, Granter, Place};
 use crate::identity::{Role, User, store};
 use crate::problem::{Problem, Result};
 use crate::router::Router;
@@ -38,9 +40,9 @@ struct Member {
 
 /// Something by its identifier, and the name that people know it by.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
-struct Named {
-    id: String,
-    name: String,
+pub(super) struct Named {
+    pub(super) id: String,
+    pub(super) name: String,
 }
 
 /// The members of the caller's organisation, by e-mail address.
@@ -103,93 +105,16 @@ async fn by_user(db: &Db, sql: &'static str, org: &str) -> Result<BTreeMap<Strin
     Ok(by_user)
 }
 
-/// Somebody to add.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct NewMember {
-    email: String,
-    /// Name shown, of an account that is new.
-    name: Option<String>,
-    /// First password of an account that is new: 10 to 200 characters.
-    password: Option<String>,
-    role: Role,
-    /// Identifiers of tenants.
-    #[serde(default)]
-    tenants: Vec<String>,
-    /// Identifiers of groups.
-    #[serde(default)]
-    groups: Vec<String>,
-}
-
-/// What somebody is in the organisation.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct Place {
-    role: Role,
-    /// Identifiers of tenants.
-    #[serde(default)]
-    tenants: Vec<String>,
-    /// Identifiers of groups.
-    #[serde(default)]
-    groups: Vec<String>,
-}
-
-/// Adds a member. Somebody who has an account on the platform keeps it and its password.
+/// Invites somebody: the same as `POST /api/invitations`. Membership begins when the owner of the address accepts.
 #[utoipa::path(
     post,
     path = "/members",
     operation_id = "members_add",
-    request_body = NewMember,
-    responses((status = 201, body = Member)),
+    request_body = NewInvitation,
+    responses((status = 202, body = Invited)),
 )]
-async fn add(ctx: Ctx, caller: Allowed<Manage>, Json(new): Json<NewMember>) -> Result<Created<Member>> {
-    let NewMember { email, name, password, role, tenants, groups } = new;
-    let place = Place { role, tenants, groups };
-    let email = store::canonical(&email);
-    let name = name.as_deref().unwrap_or_default().trim();
-    Check::new().email("email", &email).text("name", name, 0..=100).done()?;
-    may_grant(&caller, place.role)?;
-    let hub = ctx.hub();
-    let org = &caller.org().id;
-    let known = store::account(&hub.db, &email).await?;
-    // Whether an account exists elsewhere is not told: a password that is not needed is simply not used.
-    let hashed = match (&known, &password) {
-        (Some(_), _) => None,
-        (None, Some(password)) => {
-            check_password("password", password).done()?;
-            Some(hub.passwords.hash(password.clone()).await?)
-        }
-        (None, None) => return Err(Problem::invalid_field("password", "is required for a new account")),
-    };
-    let mut tx = hub.db.begin().await?;
-    let user = match (known, hashed) {
-        (Some(account), _) => account.user(),
-        (None, hashed) => {
-            let shown = if name.is_empty() { email.split('@').next().unwrap_or(&email) } else { name };
-            let added = store::add_user(&mut tx, &email, shown, &hashed.unwrap_or_default()).await;
-            added.map_err(|error| taken(error, &email))?
-        }
-    };
-    let sql = "SELECT count(*) FROM hub_members WHERE org_id = $1 AND user_id = $2";
-    let there: i64 = tx.value(sql, args![org, &user.id]).await?;
-    if there > 0 {
-        return Err(Problem::conflict(format!("{email} is a member already")).code("member-exists"));
-    }
-    put(&mut tx, org, &user.id, &place).await?;
-    record(&mut tx, &caller, "member_added", &user, Some(&place)).await?;
-    tx.announce().await?;
-    tx.commit().await?;
-    hub.live.refresh(&hub.db).await?;
-    let body = find(&hub.db, org, &user.id).await?;
-    Ok(Created { location: format!("/api/members/{}", user.id), body })
-}
-
-/// Two admins may add the same person at the same moment.
-fn taken(error: Error, email: &str) -> Problem {
-    if error.is_unique_violation() {
-        return Problem::conflict(format!("an account {email} has been made just now: try again"));
-    }
-    error.into()
+async fn add(ctx: Ctx, caller: Allowed<Manage>, Json(new): Json<NewInvitation>) -> Result<Response> {
+    Ok((StatusCode::ACCEPTED, Json(invitations::invite(&ctx, &caller, new).await?)).into_response())
 }
 
 /// Changes a member's role, tenants and groups.
@@ -210,11 +135,15 @@ async fn change(
     let hub = ctx.hub();
     let org = &caller.org().id;
     let member = find(&hub.db, org, &user).await?;
-    may_grant(&caller, place.role)?;
-    may_touch(&caller, &member)?;
+    check_place(&place).done()?;
     let mut tx = hub.db.begin().await?;
-    put(&mut tx, org, &user, &place).await?;
-    keep_an_admin(&mut tx, org).await?;
+    let granter = Granter::caller(&mut tx, org, &caller.user().id).await?;
+    granter.may_place(&mut tx, Some(&user), &place).await?;
+    if !store::is_member(&mut tx, org, &user).await? {
+        return Err(unknown(&user));
+    }
+    membership::put(&mut tx, org, &user, &place).await?;
+    membership::keep_an_admin(&mut tx, org).await?;
     record(&mut tx, &caller, "member_changed", &member.user, Some(&place)).await?;
     tx.announce().await?;
     tx.commit().await?;
@@ -234,16 +163,16 @@ async fn remove(ctx: Ctx, caller: Allowed<Manage>, Path(user): Path<String>) -> 
     let hub = ctx.hub();
     let org = &caller.org().id;
     let member = find(&hub.db, org, &user).await?;
-    may_touch(&caller, &member)?;
     let mut tx = hub.db.begin().await?;
-    leave(&mut tx, org, &user).await?;
+    Granter::caller(&mut tx, org, &caller.user().id).await?.may_remove(&mut tx, &user).await?;
+    membership::leave(&mut tx, org, &user).await?;
     for sql in [
         "DELETE FROM hub_sessions WHERE org_id = $1 AND user_id = $2",
         "DELETE FROM hub_members WHERE org_id = $1 AND user_id = $2",
     ] {
         tx.execute(sql, args![org, &user]).await?;
     }
-    keep_an_admin(&mut tx, org).await?;
+    membership::keep_an_admin(&mut tx, org).await?;
     record(&mut tx, &caller, "member_removed", &member.user, None).await?;
     tx.announce().await?;
     tx.commit().await?;
@@ -251,74 +180,26 @@ async fn remove(ctx: Ctx, caller: Allowed<Manage>, Path(user): Path<String>) -> 
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Entries of the lists of a place, at most.
+const MOST: usize = 200;
+
+/// What is looked at one by one must not be without end.
+pub(super) fn check_place(place: &Place) -> Check {
+    let message = format!("must have at most {MOST} entries");
+    Check::new().that("tenants", place.tenants.len() <= MOST, message.as_str()).that(
+        "groups",
+        place.groups.len() <= MOST,
+        message,
+    )
+}
+
 async fn find(db: &Db, org: &str, user: &str) -> Result<Member> {
     let found = members(db, org).await?.into_iter().find(|member| member.user.id == user);
-    found.ok_or_else(|| Problem::not_found(format!("there is no member `{user}` in this organisation")))
+    found.ok_or_else(|| unknown(user))
 }
 
-/// Nobody makes an admin without being one.
-fn may_grant(caller: &Caller, role: Role) -> Result<()> {
-    if role == Role::Member || caller.is_admin() {
-        return Ok(());
-    }
-    Err(admins_only("only an admin makes an admin"))
-}
-
-/// Nor does a member with `members.manage` unmake one.
-fn may_touch(caller: &Caller, member: &Member) -> Result<()> {
-    if member.role == Role::Member || caller.is_admin() {
-        return Ok(());
-    }
-    Err(admins_only("only an admin changes or removes an admin"))
-}
-
-fn admins_only(detail: &str) -> Problem {
-    Problem::new(StatusCode::FORBIDDEN).code("admins-only").detail(detail)
-}
-
-/// An organisation without an admin could never be managed again. The row of the organisation is held, so that two
-/// admins cannot remove each other at the same moment.
-async fn keep_an_admin(tx: &mut Tx, org: &str) -> Result<()> {
-    tx.execute("UPDATE hub_orgs SET revision = revision + 1 WHERE id = $1", args![org]).await?;
-    let sql = "SELECT count(*) FROM hub_members WHERE org_id = $1 AND role = 'admin'";
-    let admins: i64 = tx.value(sql, args![org]).await?;
-    if admins > 0 {
-        return Ok(());
-    }
-    Err(Problem::conflict("the organisation needs at least one admin").code("last-admin"))
-}
-
-/// Writes role, tenants and groups; what is not named is taken away.
-async fn put(tx: &mut Tx, org: &str, user: &str, place: &Place) -> Result<()> {
-    store::set_role(tx, org, user, place.role).await?;
-    leave(tx, org, user).await?;
-    let into_tenant = "INSERT INTO hub_tenant_members (user_id, tenant_id)
-        SELECT $1, id FROM hub_tenants WHERE org_id = $2 AND id = $3 ON CONFLICT DO NOTHING";
-    let into_group = "INSERT INTO hub_group_members (user_id, group_id)
-        SELECT $1, id FROM hub_groups WHERE org_id = $2 AND id = $3 ON CONFLICT DO NOTHING";
-    for (field, sql, ids) in [("tenants", into_tenant, &place.tenants), ("groups", into_group, &place.groups)]
-    {
-        for id in ids {
-            if tx.execute(sql, args![user, org, id]).await? != 1 {
-                let message = format!("`{id}` is not one of this organisation's {field}, or is named twice");
-                return Err(Problem::invalid_field(field, message));
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Takes somebody out of all tenants and groups of the organisation.
-async fn leave(tx: &mut Tx, org: &str, user: &str) -> Result<(), Error> {
-    for sql in [
-        "DELETE FROM hub_tenant_members WHERE user_id = $2
-         AND tenant_id IN (SELECT id FROM hub_tenants WHERE org_id = $1)",
-        "DELETE FROM hub_group_members WHERE user_id = $2
-         AND group_id IN (SELECT id FROM hub_groups WHERE org_id = $1)",
-    ] {
-        tx.execute(sql, args![org, user]).await?;
-    }
-    Ok(())
+fn unknown(user: &str) -> Problem {
+    Problem::not_found(format!("there is no member `{}` in this organisation", user.escape_debug()))
 }
 
 async fn record(

@@ -8,6 +8,7 @@ mod dbt;
 mod docs;
 mod groups;
 mod health;
+mod invitations;
 mod members;
 mod plugins;
 mod records;
@@ -30,6 +31,7 @@ pub(crate) fn router(dev: bool) -> Router {
         .merge(audit::router())
         .merge(tenants::router())
         .merge(members::router())
+        .merge(invitations::router())
         .merge(groups::router())
         .merge(dbt::router())
         .merge(dashboards::router())
@@ -47,7 +49,12 @@ pub(crate) fn router(dev: bool) -> Router {
 
 /// Whether one of the platform's own routes answers anonymous callers.
 pub(crate) fn is_public(path: &str) -> bool {
-    let public = |below: &str| below == "/health" || below == auth::LOGIN || docs::PATHS.contains(&below);
+    let public = |below: &str| {
+        below == "/health"
+            || below == auth::LOGIN
+            || invitations::PUBLIC.contains(&below)
+            || docs::PATHS.contains(&below)
+    };
     path.strip_prefix("/api").is_some_and(|below| public(below) || below.starts_with("/_dev/"))
 }
 
@@ -66,6 +73,7 @@ const MIGRATIONS: &[(&str, &str, [&str; 2])] = &[
     ),
     ("0005_records_of_orgs.sql", include_str!("../../migrations/0005_records_of_orgs.sql"), ["", ""]),
     ("0006_runs.sql", include_str!("../../migrations/0006_runs.sql"), ["", ""]),
+    ("0007_invitations.sql", include_str!("../../migrations/0007_invitations.sql"), ["", ""]),
     ("0013_runs_of_dbt.sql", include_str!("../../migrations/0013_runs_of_dbt.sql"), ["", ""]),
 ];
 

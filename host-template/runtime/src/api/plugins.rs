@@ -4,6 +4,7 @@ use hub_manifest::plan::Visibility;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::auth::too_many;
 use crate::access::{Admin, Caller, OrgState, Switches};
 use crate::audit::{self, Actor, Event};
 use crate::ctx::Ctx;
@@ -262,6 +263,8 @@ async fn turn(
 /// Looks for the customer's plugins in the data folder anew.
 #[utoipa::path(post, path = "/plugins/reload", operation_id = "plugins_reload", responses((status = 200, body = crate::registry::Counts)))]
 async fn reload(ctx: Ctx, Admin(caller): Admin) -> Result<Json<crate::registry::Counts>> {
+    // Reads the disk, and makes every session be read anew.
+    ctx.hub().attempts.reload(&caller.org().id).map_err(too_many)?;
     ctx.hub().reload().await?;
     let mut tx = ctx.db().begin().await?;
     audit::record(&mut tx, &caller.org().id, &Actor::from(&caller), Event::new("plugins_reload")).await?;

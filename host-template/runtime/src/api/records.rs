@@ -59,8 +59,8 @@ fn open() -> String {
 impl NewRecord {
     fn check(&self) -> Result<()> {
         Check::new()
-            .text("title", &self.title, 1..=200)
-            .text("subtitle", self.subtitle.as_deref().unwrap_or_default(), 0..=200)
+            .name("title", &self.title, 1..=200)
+            .name("subtitle", self.subtitle.as_deref().unwrap_or_default(), 0..=200)
             .one_of("status", &self.status, STATUSES)
             .that("fields", self.fields.len() <= 50, "must have at most 50 entries")
             .done()

@@ -11,7 +11,8 @@ use hub_manifest::plan::{NavItem, Visibility};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
-use crate::access::Caller;
+use super::auth::{Sender, entered};
+use crate::access::{Caller, Watch};
 use crate::ctx::Ctx;
 use crate::extract::Json;
 use crate::identity::{Org, Role, Tenant, User, sessions, store};
@@ -122,7 +123,12 @@ fn said<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Stri
     request_body = Place,
     responses((status = 204)),
 )]
-async fn switch(ctx: Ctx, caller: Caller, Json(place): Json<Place>) -> Result<axum::http::StatusCode> {
+async fn switch(
+    ctx: Ctx,
+    caller: Caller,
+    from: Sender,
+    Json(place): Json<Place>,
+) -> Result<axum::http::StatusCode> {
     let db = ctx.db();
     let user = &caller.user().id;
     let org = place.org.as_deref().unwrap_or(&caller.org().id);
@@ -142,6 +148,9 @@ async fn switch(ctx: Ctx, caller: Caller, Json(place): Json<Place>) -> Result<ax
         Some(None) | None => None,
     };
     let mut tx = db.begin().await?;
+    if org != caller.org().id {
+        entered(&mut tx, user, &caller.user().email, org, &from).await?;
+    }
     sessions::place(&mut tx, caller.session(), org, tenant.map(|tenant| tenant.id.as_str())).await?;
     tx.announce().await?;
     tx.commit().await?;
@@ -149,25 +158,23 @@ async fn switch(ctx: Ctx, caller: Caller, Json(place): Json<Place>) -> Result<ax
     Ok(axum::http::StatusCode::NO_CONTENT)
 }
 
-/// A stream that says `changed` whenever the page should read its session anew.
-async fn events(ctx: Ctx, _: Caller) -> Response {
-    let changes = ctx.hub().live.subscribe();
+/// A stream that says `changed` whenever the page should read its session anew. It ends with the session.
+async fn events(ctx: Ctx, caller: Caller) -> Response {
+    let watch = Watch::new(&ctx, &caller, None);
     let stage = ctx.hub().stage.watch();
-    let stream = stream::unfold((changes, stage, true), |(mut changes, mut stage, first)| async move {
+    let stream = stream::unfold((watch, stage, true), |(mut watch, mut stage, first)| async move {
         if first {
             // Something to say at once: what sits between would otherwise keep the answer back.
             let hello = Message::default().event("hello").data("1");
-            return Some((Ok::<_, Infallible>(hello), (changes, stage, false)));
+            return Some((Ok::<_, Infallible>(hello), (watch, stage, false)));
         }
-        let epoch = tokio::select! {
-            changed = changes.changed() => {
-                changed.ok()?;
-                *changes.borrow_and_update()
-            }
+        tokio::select! {
+            changed = watch.changed() => changed?,
             () = stage.closing() => return None,
-        };
-        let message = Message::default().event("changed").data(epoch.to_string());
-        Some((Ok(message), (changes, stage, false)))
+        }
+        // Not how often: what other organisations do is none of the reader's business.
+        let message = Message::default().event("changed").data("1");
+        Some((Ok(message), (watch, stage, false)))
     });
     let alive = KeepAlive::new().interval(Duration::from_secs(20));
     Sse::new(stream).keep_alive(alive).into_response()

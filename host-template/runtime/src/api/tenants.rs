@@ -10,7 +10,7 @@ use crate::extract::{Created, Json};
 use crate::identity::{Tenant, store};
 use crate::problem::{Problem, Result};
 use crate::router::Router;
-use crate::validate::Check;
+use crate::validate::{Check, tidy};
 
 pub(super) fn router() -> Router {
     Router::new().routes(crate::routes!(list, create))
@@ -39,15 +39,16 @@ struct NewTenant {
     responses((status = 201, body = Tenant)),
 )]
 async fn create(ctx: Ctx, Admin(caller): Admin, Json(new): Json<NewTenant>) -> Result<Created<Tenant>> {
-    let name = new.name.trim();
-    Check::new().text("name", name, 1..=100).done()?;
+    Check::new().name("name", &new.name, 1..=100).done()?;
+    let name = &tidy(&new.name);
     let mut tx = ctx.db().begin().await?;
     let (tenant, is_new) = store::ensure_tenant(&mut tx, &caller.org().id, name).await?;
     if !is_new {
         return Err(Problem::conflict(format!("there is a tenant `{name}` already")).code("name-taken"));
     }
     let event = Event { tenant: Some(&tenant.id), ..Event::new("tenant_created") };
-    audit::record(&mut tx, &caller.org().id, &Actor::from(&caller), event.with("name", name)).await?;
+    audit::record(&mut tx, &caller.org().id, &Actor::from(&caller), event.with("name", name.as_str()))
+        .await?;
     tx.announce().await?;
     tx.commit().await?;
     ctx.hub().live.refresh(ctx.db()).await?;

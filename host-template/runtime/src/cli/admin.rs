@@ -1,15 +1,19 @@
-//! `admin create-user`: people, made from the command line on the installation's own database.
+//! `admin`: people of this installation, looked after from the command line on its own database. The operator owns the
+//! machine, and so may do here what nobody may do over the API: set somebody's password.
 
 use std::io::{self, Read, Write};
 
 use clap::Args;
 
 use super::runtime;
+use crate::db::Db;
 use crate::fault::Fault;
+use crate::identity::accounts::{self, Ended, Listed};
 use crate::identity::first::{self, Made, NewUser};
 use crate::identity::{MAX_PASSWORD, MIN_PASSWORD, Role, store};
 use crate::settings::{self, process_env, reason};
 use crate::start;
+use crate::validate::{Check, tidy};
 
 /// Who is to be made.
 #[derive(Args)]
@@ -23,72 +27,178 @@ pub(super) struct CreateUser {
     /// Tenant of the organisation that the user works in, made where there is none of that name
     #[arg(long)]
     tenant: Option<String>,
-    /// What the user is in the organisation
-    #[arg(long, value_enum, default_value = "member")]
-    role: Role,
+    /// What the user is in the organisation [default: member; who is there already stays what it is]
+    #[arg(long, value_enum)]
+    role: Option<Role>,
     /// Name shown; what stands before the @ where none is given
     #[arg(long)]
     name: Option<String>,
+    /// Make an organisation although another one has nearly that name
+    #[arg(long)]
+    new_org: bool,
+}
+
+/// Whose password is to be another one.
+#[derive(Args)]
+pub(super) struct ResetPassword {
+    /// E-mail address of the account
+    #[arg(long)]
+    email: String,
+}
+
+/// How to list.
+#[derive(Args)]
+pub(super) struct ListUsers {
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Whose sessions are to end.
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+pub(super) struct EndSessions {
+    /// E-mail address of the account
+    #[arg(long)]
+    email: Option<String>,
+    /// Of everybody
+    #[arg(long)]
+    all: bool,
+}
+
+/// Opens the installation's database, does it there, and says which one it was.
+fn on_database<T>(work: impl AsyncFnOnce(&Db) -> Result<T, Fault>) -> Result<T, Fault> {
+    runtime()?.block_on(async {
+        let (data, _) = settings::data_dir(&process_env)?;
+        let url = process_env("DATABASE_URL");
+        let named = match settings::database(url.as_deref(), &data)? {
+            settings::Database::Sqlite(file) => file.display().to_string(),
+            settings::Database::Postgres(url) => settings::without_password(&url),
+        };
+        let db = start::database(&process_env, &data).await?;
+        let done = work(&db).await;
+        db.close().await;
+        // To standard error: what a program reads stays as it is.
+        let _ = writeln!(io::stderr(), "data folder {}, database {named}", data.display());
+        done
+    })
+}
+
+fn say(text: &str) {
+    // A reader that is gone has read what it wanted.
+    let _ = writeln!(io::stdout(), "{text}");
 }
 
 /// Reads the password, opens the database, and adds the user.
 pub(super) fn create_user(new: &CreateUser) -> Result<(), Fault> {
-    let email = store::canonical(&new.email);
-    check(
-        "--email",
-        &email,
-        email.contains('@') && !email.contains(char::is_whitespace) && email.len() <= 254,
-    )?;
-    check("--org", &new.org, is_name(&new.org))?;
-    if let Some(tenant) = &new.tenant {
-        check("--tenant", tenant, is_name(tenant))?;
-    }
+    let email = email(&new.email)?;
+    let org = name("--org", &new.org)?;
+    let tenant = new.tenant.as_deref().map(|tenant| name("--tenant", tenant)).transpose()?;
+    let shown = new.name.as_deref().map(|text| name("--name", text)).transpose()?;
     let password = password(io::stdin())?;
-    let made = runtime()?.block_on(async {
-        let (data, _) = settings::data_dir(&process_env)?;
-        let db = start::database(&process_env, &data).await?;
-        let made = first::create_user(
-            &db,
-            NewUser {
-                email: &email,
-                name: new.name.as_deref(),
-                password: &password,
-                org: new.org.trim(),
-                tenant: new.tenant.as_deref().map(str::trim),
-                role: new.role,
-            },
-        )
-        .await;
-        db.close().await;
-        made
+    let made = on_database(async |db: &Db| {
+        let new = NewUser {
+            email: &email,
+            name: shown.as_deref(),
+            password: &password,
+            org: &org,
+            tenant: tenant.as_deref(),
+            role: new.role,
+            new_org: new.new_org,
+        };
+        first::create_user(db, new).await
     })?;
-    let Made { user, org, tenant, known } = made;
+    let Made { user, org, org_is_new, tenant, known, role, ended } = made;
     let done = if known { "changed" } else { "created" };
     let place = match tenant {
         Some(tenant) => format!("{} ({}), tenant {} ({})", org.name, org.id, tenant.name, tenant.id),
         None => format!("{} ({})", org.name, org.id),
     };
-    let role = new.role.as_str();
-    let _ = writeln!(io::stdout(), "{done} user {} ({}): {role} of {place}", user.email, user.id);
+    say(&format!("{done} user {} ({}): {} of {place}", user.email, user.id, role.as_str()));
+    if org_is_new {
+        say(&format!("made the organisation {}", org.name));
+    }
+    if known {
+        say(&format!("set the password, and ended {}", sessions(ended)));
+    }
     Ok(())
 }
 
-fn is_name(text: &str) -> bool {
-    (1..=100).contains(&text.trim().chars().count()) && !text.contains(char::is_control)
+/// Reads the password, and gives it to an account that there is.
+pub(super) fn reset_password(of: &ResetPassword) -> Result<(), Fault> {
+    let email = email(&of.email)?;
+    let password = password(io::stdin())?;
+    let Ended { user, sessions: ended } =
+        on_database(async |db: &Db| accounts::reset_password(db, &email, &password).await)?;
+    say(&format!("set the password of {} ({}), and ended {}", user.email, user.id, sessions(ended)));
+    Ok(())
 }
 
-fn check(option: &str, value: &str, ok: bool) -> Result<(), Fault> {
-    if ok {
+/// Prints all accounts.
+pub(super) fn list_users(how: &ListUsers) -> Result<(), Fault> {
+    let all = on_database(async |db: &Db| accounts::list(db).await)?;
+    if how.json {
+        say(&serde_json::to_string(&all).unwrap_or_default());
         return Ok(());
     }
-    let want = match option {
-        "--email" => "an e-mail address, like ann@example.com",
-        _ => "a name of 1 to 100 characters",
-    };
-    Err(Fault::usage(
+    for Listed { user, orgs, sessions: open, created_at } in &all {
+        let places: Vec<String> = orgs.iter().map(|org| org.to_string()).collect();
+        let places = if places.is_empty() { "in no organisation".to_owned() } else { places.join(", ") };
+        say(&format!(
+            "{} ({}): {places}; {}, since {}",
+            user.email,
+            user.name,
+            sessions(*open),
+            created_at.get(..10).unwrap_or(created_at)
+        ));
+    }
+    Ok(())
+}
+
+/// Ends sessions.
+pub(super) fn end_sessions(of: &EndSessions) -> Result<(), Fault> {
+    match &of.email {
+        Some(text) => {
+            let email = email(text)?;
+            let Ended { user, sessions: ended } =
+                on_database(async |db: &Db| accounts::end_sessions(db, &email).await)?;
+            say(&format!("ended {} of {}", sessions(ended), user.email));
+        }
+        None => {
+            let ended = on_database(async |db: &Db| accounts::end_all_sessions(db).await)?;
+            say(&format!("ended {} of everybody", sessions(ended)));
+        }
+    }
+    Ok(())
+}
+
+fn sessions(count: u64) -> String {
+    if count == 1 { "1 session".to_owned() } else { format!("{count} sessions") }
+}
+
+fn email(text: &str) -> Result<String, Fault> {
+    let email = store::canonical(text);
+    // An address of the machine itself, such as admin@localhost, will do here.
+    let named = Check::new().name("email", &email, 1..=254).done().is_ok();
+    let whole = email.split_once('@').is_some_and(|(before, after)| !before.is_empty() && !after.is_empty());
+    if named && whole && !email.contains(char::is_whitespace) && email.len() <= 254 {
+        return Ok(email);
+    }
+    Err(unfit("--email", text, "an e-mail address, like ann@example.com"))
+}
+
+fn name(option: &str, text: &str) -> Result<String, Fault> {
+    match Check::new().name("name", text, 1..=100).done() {
+        Ok(()) => Ok(tidy(text)),
+        Err(_) => Err(unfit(option, text, "a name of 1 to 100 characters that can all be seen")),
+    }
+}
+
+fn unfit(option: &str, value: &str, want: &str) -> Fault {
+    Fault::usage(
         format!("{option} `{}` is not {want}", value.escape_debug()),
         format!("write {option} with {want}"),
-    ))
+    )
 }
 
 /// The first line of standard input.

@@ -1,6 +1,6 @@
 //! Making people: the first admin of a new installation, and those that the operator adds from the command line.
 
-use super::{Org, Role, Tenant, User, password, store};
+use super::{Org, Role, Tenant, User, near, password, sessions, store};
 use crate::audit::{self, Actor, Event};
 use crate::db::{Db, Error, Tx};
 use crate::fault::Fault;
@@ -12,7 +12,7 @@ const FIRST_ORG: &str = "Default";
 const FIRST_EMAIL: &str = "admin@localhost";
 
 /// The group that every member of a new organisation is in: it may look at things.
-const MEMBERS: &str = "Members";
+pub(super) const MEMBERS: &str = "Members";
 const MEMBERS_MAY: &[&str] =
     &["connectors.read", "dashboards.read", "datasets.read", "dbt.read", "records.read"];
 
@@ -23,7 +23,10 @@ pub(crate) struct NewUser<'a> {
     pub(crate) password: &'a str,
     pub(crate) org: &'a str,
     pub(crate) tenant: Option<&'a str>,
-    pub(crate) role: Role,
+    /// None leaves somebody who is there already what it is, and makes anybody else a member.
+    pub(crate) role: Option<Role>,
+    /// Whether an organisation may be made that nearly has another one's name.
+    pub(crate) new_org: bool,
 }
 
 /// Who was made, and where.
@@ -31,9 +34,13 @@ pub(crate) struct NewUser<'a> {
 pub(crate) struct Made {
     pub(crate) user: User,
     pub(crate) org: Org,
+    pub(crate) org_is_new: bool,
     pub(crate) tenant: Option<Tenant>,
     /// Whether there was such a user already, who has now another password and place.
     pub(crate) known: bool,
+    pub(crate) role: Role,
+    /// Sessions that have ended with the password before.
+    pub(crate) ended: u64,
 }
 
 /// Makes an admin where there is nobody at all; `HUB_ADMIN_EMAIL` and `HUB_ADMIN_PASSWORD` may say who. The password that
@@ -63,8 +70,15 @@ pub(crate) async fn ensure_somebody(db: &Db, env: Env<'_>) -> Result<(), Fault> 
     let org = env("HUB_CUSTOMER_NAME").unwrap_or_else(|| FIRST_ORG.to_owned());
     let email = store::canonical(&env("HUB_ADMIN_EMAIL").unwrap_or_else(|| FIRST_EMAIL.to_owned()));
     let hashed = hash(&password)?;
-    let new =
-        NewUser { email: &email, name: None, password: &hashed, org: &org, tenant: None, role: Role::Admin };
+    let new = NewUser {
+        email: &email,
+        name: None,
+        password: &hashed,
+        org: &org,
+        tenant: None,
+        role: Some(Role::Admin),
+        new_org: true,
+    };
     add(&mut tx, &new).await.map_err(fault)?;
     tx.commit().await.map_err(fault)?;
     match given {
@@ -87,9 +101,41 @@ pub(crate) async fn create_user(db: &Db, new: NewUser<'_>) -> Result<Made, Fault
         )
     };
     let mut tx = db.begin().await.map_err(fault)?;
+    if !new.new_org {
+        not_mistyped(&mut tx, &new).await?;
+    }
     let made = add(&mut tx, &new).await.map_err(fault)?;
     tx.commit().await.map_err(fault)?;
     Ok(made)
+}
+
+/// An organisation is made where it is missing; one whose name is nearly that of another, or a tenant of which that is so,
+/// is rather a slip of the hand.
+async fn not_mistyped(tx: &mut Tx, new: &NewUser<'_>) -> Result<(), Fault> {
+    let fault = |e: Error| {
+        Fault::machine(format!("cannot read the organisations: {e}"), "see that the database can be read")
+    };
+    let rows: Vec<(String,)> = tx.all("SELECT name FROM hub_orgs", crate::args![]).await.map_err(fault)?;
+    let slip = |names: &[(String,)], name: &str| {
+        let there = names.iter().any(|(other,)| other == name);
+        names.iter().find(|(other,)| !there && near::is_slip(name, other)).map(|(other,)| other.clone())
+    };
+    let refused = |what: &str, name: &str, near: &str| {
+        Fault::usage(
+            format!("there is no {what} `{}`: did you mean `{}`?", name.escape_debug(), near.escape_debug()),
+            "write that name, or pass --new-org to make another one",
+        )
+    };
+    if let Some(near) = slip(&rows, new.org) {
+        return Err(refused("organisation", new.org, &near));
+    }
+    let Some(tenant) = new.tenant else { return Ok(()) };
+    let sql = "SELECT t.name FROM hub_tenants t JOIN hub_orgs o ON o.id = t.org_id WHERE o.name = $1";
+    let rows: Vec<(String,)> = tx.all(sql, crate::args![new.org]).await.map_err(fault)?;
+    match slip(&rows, tenant) {
+        Some(near) => Err(refused("tenant", tenant, &near)),
+        None => Ok(()),
+    }
 }
 
 fn hash(password: &str) -> Result<String, Fault> {
@@ -128,10 +174,12 @@ async fn add(tx: &mut Tx, new: &NewUser<'_>) -> Result<Made, Error> {
     let known: Option<User> =
         tx.one("SELECT id, email, name FROM hub_users WHERE email = $1", crate::args![new.email]).await?;
     let is_known = known.is_some();
+    let mut ended = 0;
     let user = match known {
         Some(user) => {
             let sql = "UPDATE hub_users SET password = $2 WHERE id = $1";
             tx.execute(sql, crate::args![&user.id, new.password]).await?;
+            ended = sessions::end_all(tx, &user.id).await?;
             user
         }
         None => {
@@ -139,17 +187,22 @@ async fn add(tx: &mut Tx, new: &NewUser<'_>) -> Result<Made, Error> {
             store::add_user(tx, new.email, new.name.unwrap_or(before_at), new.password).await?
         }
     };
-    store::set_role(tx, &org.id, &user.id, new.role).await?;
+    let now = store::holding(tx, &org.id, &user.id).await?.map(|holding| holding.role);
+    let role = new.role.or(now).unwrap_or(Role::Member);
+    store::set_role(tx, &org.id, &user.id, role).await?;
     if let Some(tenant) = &tenant {
         store::join_tenant(tx, &tenant.id, &user.id).await?;
     }
-    join_members(tx, &org.id, &user.id).await?;
+    // Who is a member already has the groups that somebody has given it since.
+    if now.is_none() {
+        join_members(tx, &org.id, &user.id).await?;
+    }
     let event = Event::new(if is_known { "user_changed" } else { "user_created" })
         .with("email", user.email.as_str())
-        .with("role", new.role.as_str());
+        .with("role", role.as_str());
     audit::record(tx, &org.id, &actor, event).await?;
     tx.announce().await?;
-    Ok(Made { user, org, tenant, known: is_known })
+    Ok(Made { user, org, org_is_new, tenant, known: is_known, role, ended })
 }
 
 /// The group that lets members look at things; an admin may change or delete it.

@@ -1,7 +1,13 @@
 //! Who is asking: users, organisations, tenants, sessions, and what the database knows of them.
 
+pub(crate) mod accounts;
+mod device;
 pub(crate) mod first;
+pub(crate) mod invitations;
 mod limit;
+pub(crate) mod mail;
+pub(crate) mod membership;
+mod near;
 mod password;
 pub(crate) mod sessions;
 pub(crate) mod store;
@@ -10,10 +16,14 @@ mod token;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub(crate) use limit::{Limits, Wait};
+pub(crate) use device::{DEVICE_DAYS, Device};
+pub(crate) use limit::{Attempts, Party, Wait};
 pub(crate) use password::{MAX_CHARS as MAX_PASSWORD, MIN_CHARS as MIN_PASSWORD, Passwords};
 pub(crate) use sessions::{SESSION_DAYS, Sessions};
 pub(crate) use token::Token;
+
+/// The permission to invite, change and remove members.
+pub(crate) const MANAGE: &str = "members.manage";
 
 /// A person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

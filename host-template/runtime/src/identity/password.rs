@@ -1,11 +1,11 @@
-//! Passwords: hashed with argon2id, off the threads that answer requests.
-
-use std::sync::LazyLock;
+//! Passwords: hashed with argon2id, off the threads that answer requests, a few at a time and few that wait.
 
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
-use tokio::sync::Semaphore;
+use axum::http::StatusCode;
+use hub_manifest::limits::{Limit, Limits};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::problem::Problem;
 
@@ -14,35 +14,75 @@ pub(crate) const MIN_CHARS: usize = 10;
 /// Longest one, so that hashing it stays cheap.
 pub(crate) const MAX_CHARS: usize = 200;
 
-/// Hashes that are computed at the same time: each takes 19 MiB.
-const AT_ONCE: usize = 2;
+/// What a password is held against where there is no such account: as costly as any other, and fits none. The hash is of
+/// bytes that nobody has kept.
+const NOBODYS: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$BDpxh3TFcr2KJa2+sb/NXA$PSqbglZ5msbFsqtHvshjvy/22lEpnhxITiPTfhsOYGQ";
 
 /// Hashes and checks passwords.
-pub(crate) struct Passwords(Semaphore);
+pub(crate) struct Passwords {
+    strangers: Lane,
+    known: Lane,
+}
 
-impl Default for Passwords {
-    fn default() -> Passwords {
-        Passwords(Semaphore::new(AT_ONCE))
+/// Those who wait for each other. A known device never waits for strangers.
+struct Lane {
+    /// Those that are computed, and those that wait.
+    all: Semaphore,
+    running: Semaphore,
+}
+
+/// A place among those who wait. Whoever has one is answered.
+pub(crate) struct Turn<'p> {
+    lane: &'p Lane,
+    _place: SemaphorePermit<'p>,
+}
+
+impl Lane {
+    fn new(running: usize, waiting: usize) -> Lane {
+        Lane { all: Semaphore::new(running + waiting), running: Semaphore::new(running) }
     }
 }
 
 impl Passwords {
+    pub(crate) fn new(limits: &Limits) -> Passwords {
+        let waiting = limits.size(Limit::SignInsWaiting);
+        Passwords {
+            strangers: Lane::new(limits.size(Limit::SignInsAtOnce), waiting),
+            known: Lane::new(1, waiting),
+        }
+    }
+
+    /// A place in the queue; 503 where it is full.
+    pub(crate) fn turn(&self, known_device: bool) -> Result<Turn<'_>, Problem> {
+        let lane = if known_device { &self.known } else { &self.strangers };
+        let place = lane.all.try_acquire().map_err(|_| {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE)
+                .code("sign-in-busy")
+                .detail("too many people sign in just now; try again in a moment")
+                .retry_after(2)
+        })?;
+        Ok(Turn { lane, _place: place })
+    }
+}
+
+impl Turn<'_> {
     /// The PHC string to keep.
-    pub(crate) async fn hash(&self, password: String) -> Result<String, Problem> {
+    pub(crate) async fn hash(self, password: String) -> Result<String, Problem> {
         self.aside(move || hash(&password)).await?.map_err(Problem::internal)
     }
 
     /// Whether the password is the one that was hashed. Without a hash, there being no such user, as much is computed:
     /// how long the answer takes tells nobody who has an account.
-    pub(crate) async fn verify(&self, password: String, known: Option<String>) -> Result<bool, Problem> {
+    pub(crate) async fn verify(self, password: String, known: Option<String>) -> Result<bool, Problem> {
         self.aside(move || verify(&password, known.as_deref())).await
     }
 
     async fn aside<T: Send + 'static>(
-        &self,
+        self,
         compute: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Problem> {
-        let _turn = self.0.acquire().await.map_err(Problem::internal)?;
+        let _running = self.lane.running.acquire().await.map_err(Problem::internal)?;
         tokio::task::spawn_blocking(compute).await.map_err(Problem::internal)
     }
 }
@@ -56,14 +96,17 @@ pub(crate) fn hash(password: &str) -> Result<String, String> {
 }
 
 fn verify(password: &str, known: Option<&str>) -> bool {
-    static NOBODYS: LazyLock<String> = LazyLock::new(|| hash("nobody's").unwrap_or_default());
-    let text = known.unwrap_or(&NOBODYS);
-    let Ok(parsed) = PasswordHash::new(text) else { return false };
-    Argon2::default().verify_password(password.as_bytes(), &parsed).is_ok() && known.is_some()
+    // A hash that cannot be read costs as much as one that does not fit.
+    let parsed = known.and_then(|text| PasswordHash::new(text).ok());
+    let is_known = parsed.is_some();
+    let Some(parsed) = parsed.or_else(|| PasswordHash::new(NOBODYS).ok()) else { return false };
+    Argon2::default().verify_password(password.as_bytes(), &parsed).is_ok() && is_known
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
 
     #[test]
@@ -75,5 +118,47 @@ mod tests {
         assert!(!verify("correct horses", Some(&hashed)));
         assert!(!verify("nobody's", None));
         assert!(!verify("x", Some("no hash at all")));
+        assert!(!verify("", Some("!")));
+    }
+
+    // S11
+    #[test]
+    fn s11_an_unknown_account_costs_what_a_known_one_costs() {
+        let real = hash("correct horse").unwrap();
+        let costs = |text: &str| text.split('$').nth(3).map(str::to_owned);
+        assert_eq!(costs(NOBODYS), costs(&real));
+        let parsed = PasswordHash::new(NOBODYS).unwrap();
+        let lengths = |hash: &PasswordHash| hash.hash.map(|hash| hash.as_bytes().len());
+        assert_eq!(lengths(&parsed), lengths(&PasswordHash::new(&real).unwrap()));
+        let median = |known: Option<&str>| {
+            let mut all: Vec<_> = (0..9)
+                .map(|_| {
+                    let begun = Instant::now();
+                    assert!(!verify("a wrong password", known));
+                    begun.elapsed()
+                })
+                .collect();
+            all.sort();
+            all[4]
+        };
+        let (known, unknown) = (median(Some(&real)), median(None));
+        let ratio = known.as_secs_f64() / unknown.as_secs_f64();
+        assert!((0.5..2.0).contains(&ratio), "{known:?} {unknown:?}");
+        // The unreadable hash is no shortcut either.
+        let unreadable = median(Some("no hash at all"));
+        assert!((0.5..2.0).contains(&(unreadable.as_secs_f64() / unknown.as_secs_f64())), "{unreadable:?}");
+    }
+
+    // S11
+    #[test]
+    fn s11_the_queue_is_bounded_and_a_known_device_has_its_own() {
+        let limits = Limits::default().with(Limit::SignInsAtOnce, 1).with(Limit::SignInsWaiting, 3);
+        let passwords = Passwords::new(&limits);
+        let turns: Vec<_> = (0..4).map(|_| passwords.turn(false).unwrap()).collect();
+        let refused = passwords.turn(false).err().unwrap();
+        assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert!(passwords.turn(true).is_ok());
+        drop(turns);
+        assert!(passwords.turn(false).is_ok());
     }
 }

@@ -13,6 +13,7 @@ use crate::access::Caller;
 use crate::args;
 use crate::db::{Db, Error, Tx};
 use crate::live::Snapshot;
+use crate::registry::Hub;
 
 /// Days that a session lasts.
 pub(crate) const SESSION_DAYS: i64 = 14;
@@ -40,14 +41,18 @@ impl Sessions {
         (found.caller.epoch() == epoch && found.read.elapsed() < BELIEVED).then(|| found.caller.clone())
     }
 
+    /// The caller as it is now, read where that is not known.
+    pub(crate) async fn current(&self, hub: &Hub, token: &Token) -> Result<Option<Caller>, Error> {
+        match self.known(token, hub.live.epoch()) {
+            Some(caller) => Ok(Some(caller)),
+            None => self.read(hub, token).await,
+        }
+    }
+
     /// Reads who the caller is; none where the session has ended or never was.
-    pub(crate) async fn read(
-        &self,
-        db: &Db,
-        token: &Token,
-        snapshot: &Arc<Snapshot>,
-    ) -> Result<Option<Caller>, Error> {
-        let Some(caller) = load(db, token, snapshot).await? else {
+    pub(crate) async fn read(&self, hub: &Hub, token: &Token) -> Result<Option<Caller>, Error> {
+        let snapshot = hub.live.snapshot();
+        let Some(caller) = load(&hub.db, token, &snapshot).await? else {
             self.forget(token);
             return Ok(None);
         };
@@ -78,7 +83,6 @@ struct Row {
 }
 
 async fn load(db: &Db, token: &Token, snapshot: &Arc<Snapshot>) -> Result<Option<Caller>, Error> {
-    let id = token.id();
     let row: Option<Row> = db
         .one(
             "SELECT u.id AS user_id, u.email, u.name AS user_name, o.id AS org_id, o.name AS org_name,
@@ -87,22 +91,32 @@ async fn load(db: &Db, token: &Token, snapshot: &Arc<Snapshot>) -> Result<Option
              JOIN hub_users u ON u.id = s.user_id
              JOIN hub_orgs o ON o.id = s.org_id
              JOIN hub_members m ON m.user_id = s.user_id AND m.org_id = s.org_id
-             LEFT JOIN hub_tenants t ON t.id = s.tenant_id
-             WHERE s.id = $1 AND s.expires_at > $2
-               AND (s.tenant_id IS NULL OR m.role = 'admin' OR EXISTS (
-                   SELECT 1 FROM hub_tenant_members x WHERE x.user_id = s.user_id AND x.tenant_id = s.tenant_id))",
-            args![&id, crate::now()],
+             LEFT JOIN hub_tenants t ON t.id = s.tenant_id AND t.org_id = s.org_id
+             WHERE s.id = $1 AND s.expires_at > $2",
+            args![token.id(), crate::now()],
         )
         .await?;
     let Some(row) = row else { return Ok(None) };
-    let granted = match row.role {
-        Role::Admin => Vec::new(),
-        Role::Member => store::granted(db, &row.org_id, &row.user_id).await?,
+    let asked = row.tenant_id.zip(row.tenant_name).map(|(id, name)| Tenant { id, name });
+    let (granted, tenant) = match row.role {
+        Role::Admin => (Vec::new(), asked),
+        Role::Member => {
+            let own = store::tenants_of(db, &row.org_id, &row.user_id).await?;
+            (store::granted(db, &row.org_id, &row.user_id).await?, placed(asked, own))
+        }
     };
-    let tenant = row.tenant_id.zip(row.tenant_name).map(|(id, name)| Tenant { id, name });
     let user = User { id: row.user_id, email: row.email, name: row.user_name };
     let org = Org { id: row.org_id, name: row.org_name };
-    Ok(Some(Caller::new(user, org, tenant, row.role, granted, id, snapshot)))
+    Ok(Some(Caller::new(user, org, tenant, row.role, granted, token, snapshot)))
+}
+
+/// Where a member works that asked for a place once: in its own tenants and nowhere else, whatever was so when the session
+/// began. A member of none works in the organisation at large.
+pub(crate) fn placed(asked: Option<Tenant>, own: Vec<Tenant>) -> Option<Tenant> {
+    match asked {
+        Some(asked) if own.contains(&asked) => Some(asked),
+        _ => own.into_iter().next(),
+    }
 }
 
 /// Begins a session in an organisation; those that have run out are cleared away on the occasion.
@@ -138,7 +152,32 @@ pub(crate) async fn place(tx: &mut Tx, id: &str, org: &str, tenant: Option<&str>
         .map(drop)
 }
 
+/// Ends all sessions of somebody; gives how many there were.
+pub(crate) async fn end_all(tx: &mut Tx, user: &str) -> Result<u64, Error> {
+    tx.execute("DELETE FROM hub_sessions WHERE user_id = $1", args![user]).await
+}
+
 /// Ends a session.
 pub(crate) async fn end(tx: &mut Tx, id: &str) -> Result<(), Error> {
     tx.execute("DELETE FROM hub_sessions WHERE id = $1", args![id]).await.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // S8
+    #[test]
+    fn s8_a_session_works_where_its_member_may_work_now() {
+        let tenant = |name: &str| Tenant { id: name.to_owned(), name: name.to_owned() };
+        let placed = |asked: Option<&str>, own: &[&str]| {
+            let placed = placed(asked.map(tenant), own.iter().map(|name| tenant(name)).collect());
+            placed.map(|tenant| tenant.name)
+        };
+        assert_eq!(placed(None, &[]), None);
+        assert_eq!(placed(Some("a"), &["a", "b"]).as_deref(), Some("a"));
+        assert_eq!(placed(None, &["a", "b"]).as_deref(), Some("a"), "limited to tenants afterwards");
+        assert_eq!(placed(Some("c"), &["a", "b"]).as_deref(), Some("a"), "taken out of one");
+        assert_eq!(placed(Some("c"), &[]), None, "in the organisation at large afterwards");
+    }
 }

@@ -1,8 +1,11 @@
 //! What the database keeps of users, organisations and tenants: one function a question.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 
 use super::{Org, Role, Tenant, User};
+use crate::access::{Holding, Reach};
 use crate::args;
 use crate::db::{Db, Error, Tx};
 
@@ -104,6 +107,74 @@ pub(crate) async fn granted(db: &Db, org: &str, user: &str) -> Result<Vec<String
         )
         .await?;
     Ok(rows.into_iter().map(|(permission,)| permission).collect())
+}
+
+/// What somebody holds in an organisation; none where it is no member.
+pub(crate) async fn holding(tx: &mut Tx, org: &str, user: &str) -> Result<Option<Holding>, Error> {
+    #[derive(Deserialize)]
+    struct Member {
+        role: Role,
+    }
+    let sql = "SELECT role FROM hub_members WHERE org_id = $1 AND user_id = $2";
+    let Some(Member { role }) = tx.one(sql, args![org, user]).await? else { return Ok(None) };
+    let tenants: Vec<(String,)> = tx
+        .all(
+            "SELECT t.id FROM hub_tenant_members m JOIN hub_tenants t ON t.id = m.tenant_id
+             WHERE t.org_id = $1 AND m.user_id = $2",
+            args![org, user],
+        )
+        .await?;
+    let permissions: Vec<(String,)> = tx
+        .all(
+            "SELECT DISTINCT p.permission FROM hub_group_members m
+             JOIN hub_groups g ON g.id = m.group_id
+             JOIN hub_group_permissions p ON p.group_id = g.id
+             WHERE g.org_id = $1 AND m.user_id = $2",
+            args![org, user],
+        )
+        .await?;
+    let names = |rows: Vec<(String,)>| rows.into_iter().map(|(name,)| name);
+    Ok(Some(Holding {
+        role,
+        permissions: names(permissions).collect(),
+        reach: Reach::of(role, names(tenants)),
+    }))
+}
+
+/// Whether somebody is a member.
+pub(crate) async fn is_member(tx: &mut Tx, org: &str, user: &str) -> Result<bool, Error> {
+    let sql = "SELECT count(*) FROM hub_members WHERE org_id = $1 AND user_id = $2";
+    let count: i64 = tx.value(sql, args![org, user]).await?;
+    Ok(count > 0)
+}
+
+/// Holds the organisation's row until the end: who may do what there is decided and changed by one at a time.
+pub(crate) async fn hold_org(tx: &mut Tx, org: &str) -> Result<(), Error> {
+    tx.execute("UPDATE hub_orgs SET revision = revision + 1 WHERE id = $1", args![org]).await.map(drop)
+}
+
+/// The groups of an organisation that somebody is in, by identifier.
+pub(crate) async fn groups_of(tx: &mut Tx, org: &str, user: &str) -> Result<BTreeSet<String>, Error> {
+    let rows: Vec<(String,)> = tx
+        .all(
+            "SELECT g.id FROM hub_group_members m JOIN hub_groups g ON g.id = m.group_id
+             WHERE g.org_id = $1 AND m.user_id = $2",
+            args![org, user],
+        )
+        .await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+/// What a group of the organisation gives; none where there is no such group.
+pub(crate) async fn given_by(tx: &mut Tx, org: &str, group: &str) -> Result<Option<Vec<String>>, Error> {
+    let sql = "SELECT count(*) FROM hub_groups WHERE org_id = $1 AND id = $2";
+    let there: i64 = tx.value(sql, args![org, group]).await?;
+    if there == 0 {
+        return Ok(None);
+    }
+    let sql = "SELECT permission FROM hub_group_permissions WHERE group_id = $1";
+    let rows: Vec<(String,)> = tx.all(sql, args![group]).await?;
+    Ok(Some(rows.into_iter().map(|(name,)| name).collect()))
 }
 
 /// The organisation of this name, made where it is missing.

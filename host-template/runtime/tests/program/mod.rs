@@ -273,6 +273,16 @@ impl Host {
         Events(BufReader::new(stream))
     }
 
+    /// The same for whoever has this token.
+    pub fn stream_as(&self, path: &str, token: &str) -> Events {
+        let mut stream = self.connect();
+        let bearer = format!("Bearer {token}");
+        stream
+            .write_all(request_head("GET", path, &[("authorization", bearer.as_str())], 0).as_bytes())
+            .unwrap();
+        Events(BufReader::new(stream))
+    }
+
     pub fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(&self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -352,6 +362,12 @@ impl Answer {
     /// The header's value; empty where there is none.
     pub fn header(&self, name: &str) -> &str {
         self.headers.iter().find(|(other, _)| other == name).map_or("", |(_, value)| value)
+    }
+
+    /// All values of a header.
+    pub fn all(&self, name: &str) -> Vec<String> {
+        let values = self.headers.iter().filter(|(other, _)| other == name);
+        values.map(|(_, value)| value.clone()).collect()
     }
 
     pub fn json(&self) -> Value {

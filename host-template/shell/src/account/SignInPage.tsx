@@ -47,7 +47,7 @@ export function SignInPage({ ended, onSignedIn }: Props): ReactNode {
           </Stack>
         </Paper>
         <Text size="xs" c="dimmed" className={styles.hint}>
-          No account, or the password is lost? An admin of your organisation can help.
+          No account? An admin of your organisation can invite you. A lost password is replaced by who runs this platform.
         </Text>
       </main>
     </div>

@@ -1,4 +1,4 @@
-/** The members: a table, and dialogs to add, change and remove one. */
+/** The members: a table, and dialogs to invite, change and remove one. */
 
 import { Badge, Button, Group, Stack, Text } from "@mantine/core";
 import { apiDelete, apiPost, apiPut } from "@platform/plugin-host";
@@ -14,6 +14,7 @@ import {
 } from "@platform/plugin-host/ui";
 import UserPlus from "lucide-react/icons/user-plus";
 import { type ReactNode, useState } from "react";
+import type { Invited } from "../invitations.ts";
 import { asChoices, countOf, firstGroups, type Member, type MemberGroup, mayChange, rolesFor, searched } from "../members.ts";
 import { may, type Named, type Session, useSession } from "../session.ts";
 import { RowMenu } from "./RowMenu.tsx";
@@ -23,6 +24,8 @@ interface Props {
   readonly groups: readonly MemberGroup[];
   readonly tenants: readonly Named[];
   readonly onChanged: () => void;
+  /** Somebody has been invited: the link is shown this once. */
+  readonly onInvited: (invited: Invited) => void;
 }
 
 /** Which dialog is open, and on whom. A dialog that closes still shows whom it was about. */
@@ -32,7 +35,7 @@ interface Open {
 }
 
 /** Who may only look sees the table alone. */
-export function MemberList({ members, groups, tenants, onChanged }: Props): ReactNode {
+export function MemberList({ members, groups, tenants, onChanged, onInvited }: Props): ReactNode {
   const session = useSession();
   const [search, setSearch] = useState("");
   const [open, setOpen] = useState<Open>({ dialog: undefined });
@@ -46,7 +49,7 @@ export function MemberList({ members, groups, tenants, onChanged }: Props): Reac
         <SearchField label="Search members" placeholder="Search by name, address or group" value={search} onChange={setSearch} />
         {may(session, "members.manage") && (
           <Button leftSection={<UserPlus size={16} aria-hidden="true" />} onClick={() => setOpen({ dialog: "add" })}>
-            Add member
+            Invite member
           </Button>
         )}
       </Group>
@@ -61,13 +64,13 @@ export function MemberList({ members, groups, tenants, onChanged }: Props): Reac
         />
       )}
       <FormDialog
-        title="Add member"
-        submitLabel="Add"
+        title="Invite member"
+        submitLabel="Invite"
         opened={dialog === "add"}
         onClose={close}
-        fields={[...ACCOUNT_FIELDS, ...places]}
+        fields={[...INVITATION_FIELDS, ...places]}
         onSubmit={async (values) => {
-          await apiPost("/api/members", values);
+          onInvited(await apiPost<Invited>("/api/invitations", values));
           onChanged();
         }}
       />
@@ -97,23 +100,24 @@ export function MemberList({ members, groups, tenants, onChanged }: Props): Reac
       >
         <Text size="sm">
           {member?.user.email} leaves {session.org.name} with all tenants and groups, and
-          is signed out of it at once. The account itself stays and can be added again.
+          is signed out of it at once. The account itself stays its owner's and can be invited again.
         </Text>
       </ConfirmDialog>
     </Stack>
   );
 }
 
-const ACCOUNT_FIELDS: readonly FormField[] = [
-  { name: "email", label: "E-mail address", kind: "email", required: true, placeholder: "ada@example.com", autoComplete: "off" },
-  { name: "name", label: "Name", placeholder: "Ada Brandt", autoComplete: "off" },
+const INVITATION_FIELDS: readonly FormField[] = [
   {
-    name: "password",
-    label: "First password",
-    kind: "password",
-    autoComplete: "new-password",
-    description: "For a new account: 10 to 200 characters. Somebody who has an account keeps the password.",
+    name: "email",
+    label: "E-mail address",
+    kind: "email",
+    required: true,
+    placeholder: "ada@example.com",
+    autoComplete: "off",
+    description: "Whoever owns it accepts by a link, with a password of their own.",
   },
+  { name: "name", label: "Name", placeholder: "Ada Brandt", autoComplete: "off" },
 ];
 
 /** Role, tenants and groups; of a member where there is one. */

@@ -3,30 +3,36 @@
 import { Badge, Tabs } from "@mantine/core";
 import { useResource } from "@platform/plugin-host";
 import { Page, ResourceView } from "@platform/plugin-host/ui";
-import type { ReactNode } from "react";
+import { type ReactNode, useState } from "react";
 import { useSearchParams } from "react-router";
+import type { Invitation, Invited } from "../invitations.ts";
 import { knownTenants, type Member, type MemberGroup, type PermissionInfo } from "../members.ts";
 import { useReloadOnNews, useSession } from "../session.ts";
 import { GroupList } from "./GroupList.tsx";
+import { InvitationList, InvitedDialog } from "./InvitationList.tsx";
 import { MemberList } from "./MemberList.tsx";
 import { TenantList } from "./TenantList.tsx";
 
-const TABS = ["members", "groups", "tenants"] as const;
+const TABS = ["members", "invitations", "groups", "tenants"] as const;
 
-/** Three lists, of which the address names the one that is shown. */
+/** Four lists, of which the address names the one that is shown. */
 export default function MembersPage(): ReactNode {
   const session = useSession();
   const members = useResource<readonly Member[]>("/api/members");
   const groups = useResource<readonly MemberGroup[]>("/api/groups");
   const permissions = useResource<readonly PermissionInfo[]>("/api/permissions");
+  const invitations = useResource<readonly Invitation[]>("/api/invitations");
+  const [invited, setInvited] = useState<Invited | undefined>();
   const [params, setParams] = useSearchParams();
   const tab = TABS.find((name) => name === params.get("tab")) ?? "members";
   const reload = () => {
     members.reload();
     groups.reload();
+    invitations.reload();
   };
   useReloadOnNews(members.reload);
   useReloadOnNews(groups.reload);
+  useReloadOnNews(invitations.reload);
   useReloadOnNews(permissions.reload);
 
   const tenants = knownTenants(session.tenants, members.data ?? []);
@@ -47,6 +53,9 @@ export default function MembersPage(): ReactNode {
           <Tabs.Tab value="members" rightSection={count(members.data?.length)}>
             Members
           </Tabs.Tab>
+          <Tabs.Tab value="invitations" rightSection={count(invitations.data?.length)}>
+            Invitations
+          </Tabs.Tab>
           <Tabs.Tab value="groups" rightSection={count(groups.data?.length)}>
             Groups
           </Tabs.Tab>
@@ -56,7 +65,20 @@ export default function MembersPage(): ReactNode {
         </Tabs.List>
         <Tabs.Panel value="members">
           <ResourceView resource={members} what="the members">
-            {(all) => <MemberList members={all} groups={groups.data ?? []} tenants={tenants} onChanged={reload} />}
+            {(all) => (
+              <MemberList
+                members={all}
+                groups={groups.data ?? []}
+                tenants={tenants}
+                onChanged={reload}
+                onInvited={setInvited}
+              />
+            )}
+          </ResourceView>
+        </Tabs.Panel>
+        <Tabs.Panel value="invitations">
+          <ResourceView resource={invitations} what="the invitations">
+            {(all) => <InvitationList invitations={all} onChanged={reload} onInvited={setInvited} />}
           </ResourceView>
         </Tabs.Panel>
         <Tabs.Panel value="groups">
@@ -70,6 +92,7 @@ export default function MembersPage(): ReactNode {
           </ResourceView>
         </Tabs.Panel>
       </Tabs>
+      <InvitedDialog invited={invited} onClose={() => setInvited(undefined)} />
     </Page>
   );
 }

@@ -1,0 +1,546 @@
+//! `/api/invitations`: memberships that the organisation offers, and how the owner of an address takes one up.
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use hub_manifest::limits::Limit;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::auth::{Sender, check_password, enter, entered, expires_at, prove, too_many, wrong_credentials};
+use super::members::{Manage, Named, Read, check_place};
+use crate::access::{Allowed, Caller};
+use crate::args;
+use crate::audit::{self, Actor, Event};
+use crate::ctx::Ctx;
+use crate::db::Tx;
+use crate::extract::{Created, Json, Path};
+use crate::identity::invitations::{self, Invitation, Mail, Offer};
+use crate::identity::membership::{self, Granter, Place};
+use crate::identity::store::Account;
+use crate::identity::{Org, Party, Role, Token, User, sessions, store};
+use crate::problem::{Problem, Result};
+use crate::router::Router;
+use crate::validate::tidy;
+
+/// Who holds a link needs no session.
+pub(super) const PUBLIC: [&str; 2] = ["/invitations/look", "/invitations/accept"];
+
+pub(super) fn router() -> Router {
+    Router::new()
+        .routes(crate::routes!(list, add))
+        .routes(crate::routes!(revoke))
+        .routes(crate::routes!(resend))
+        .routes(crate::routes!(look))
+        .routes(crate::routes!(accept))
+}
+
+/// An invitation that nobody has taken up yet.
+#[derive(Serialize, ToSchema)]
+struct InvitationView {
+    id: String,
+    email: String,
+    /// Name that is proposed for a new account.
+    name: String,
+    role: Role,
+    tenants: Vec<Named>,
+    groups: Vec<Named>,
+    /// E-mail address of who answers for it.
+    invited_by: String,
+    /// RFC 3339, in UTC.
+    created_at: String,
+    /// RFC 3339, in UTC.
+    expires_at: String,
+    /// Whether the link no longer works; it can be sent again.
+    expired: bool,
+    mail: Mail,
+}
+
+/// Somebody to invite.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewInvitation {
+    email: String,
+    /// Name that is proposed for a new account.
+    name: Option<String>,
+    #[serde(default = "member")]
+    role: Role,
+    /// Identifiers of tenants; none means the organisation at large.
+    #[serde(default)]
+    tenants: Vec<String>,
+    /// Identifiers of groups; the group `Members` where nothing is said.
+    groups: Option<Vec<String>>,
+    /// Refused: passwords are their owners'.
+    #[schema(ignore)]
+    password: Option<serde_json::Value>,
+}
+
+fn member() -> Role {
+    Role::Member
+}
+
+/// An invitation that has just been made. The answer is the same whether the address has an account or not.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Invited {
+    id: String,
+    email: String,
+    role: Role,
+    expires_at: String,
+    mail: Mail,
+    /// Path of the page that opens it, to be passed on by hand: shown this once. None where it went by mail.
+    link: Option<String>,
+    /// What the link carries, for `POST /api/invitations/accept`.
+    token: Option<String>,
+}
+
+/// The invitations of the caller's organisation, by address.
+#[utoipa::path(
+    get,
+    path = "/invitations",
+    operation_id = "invitations_list",
+    responses((status = 200, body = Vec<InvitationView>)),
+)]
+async fn list(ctx: Ctx, caller: Allowed<Read>) -> Result<Json<Vec<InvitationView>>> {
+    let (db, org) = (ctx.db(), &caller.org().id);
+    let tenants = store::tenants(db, org).await?;
+    let tenants: Vec<Named> = tenants.into_iter().map(|t| Named { id: t.id, name: t.name }).collect();
+    let sql = "SELECT id, name FROM hub_groups WHERE org_id = $1 ORDER BY name";
+    let groups: Vec<Named> = db.all(sql, args![org]).await?;
+    let now = crate::now();
+    let named = |all: &[Named], ids: &[String]| {
+        all.iter().filter(|one| ids.contains(&one.id)).cloned().collect::<Vec<Named>>()
+    };
+    let view = |invitation: Invitation| {
+        let place = invitation.place();
+        InvitationView {
+            tenants: named(&tenants, &place.tenants),
+            groups: named(&groups, &place.groups),
+            role: place.role,
+            expired: invitation.expires_at <= now,
+            id: invitation.id,
+            email: invitation.email,
+            name: invitation.name,
+            invited_by: invitation.inviter_email,
+            created_at: invitation.created_at,
+            expires_at: invitation.expires_at,
+            mail: invitation.mail,
+        }
+    };
+    Ok(Json(invitations::of_org(db, org).await?.into_iter().map(view).collect()))
+}
+
+/// Invites somebody by e-mail address. An earlier invitation to that address ends.
+#[utoipa::path(
+    post,
+    path = "/invitations",
+    operation_id = "invitations_add",
+    request_body = NewInvitation,
+    responses((status = 201, body = Invited)),
+)]
+async fn add(ctx: Ctx, caller: Allowed<Manage>, Json(new): Json<NewInvitation>) -> Result<Created<Invited>> {
+    let body = invite(&ctx, &caller, new).await?;
+    Ok(Created { location: format!("/api/invitations/{}", body.id), body })
+}
+
+/// The same for `POST /api/members`, as it was called once.
+pub(super) async fn invite(ctx: &Ctx, caller: &Caller, new: NewInvitation) -> Result<Invited> {
+    let NewInvitation { email, name, role, tenants, groups, password } = new;
+    let email = store::canonical(&email);
+    let name = tidy(name.as_deref().unwrap_or_default());
+    let mut place = Place { role, tenants, groups: groups.clone().unwrap_or_default() };
+    check_place(&place)
+        .email("email", &email)
+        .name("name", &name, 0..=100)
+        .that(
+            "password",
+            password.is_none(),
+            "is for the owner to choose: pass on the link of the invitation",
+        )
+        .done()?;
+    let (hub, org) = (ctx.hub(), &caller.org().id);
+    hub.attempts.invitation(org).map_err(too_many)?;
+    let mut tx = hub.db.begin().await?;
+    let granter = Granter::caller(&mut tx, org, &caller.user().id).await?;
+    if groups.is_none() {
+        place.groups = membership::first_groups(&mut tx, org).await?;
+        // Whoever may not give what that group gives invites into none.
+        if granter.may_place(&mut tx, None, &place).await.is_err() {
+            place.groups.clear();
+        }
+    }
+    granter.may_place(&mut tx, None, &place).await?;
+    let sql = "SELECT count(*) FROM hub_members m JOIN hub_users u ON u.id = m.user_id
+               WHERE m.org_id = $1 AND u.email = $2";
+    let there: i64 = tx.value(sql, args![org, &email]).await?;
+    if there > 0 {
+        return Err(Problem::conflict(format!("{email} is a member already")).code("member-exists"));
+    }
+    match invitations::to(&mut tx, org, &email).await? {
+        Some(earlier) => granter.may_take_back(&earlier.place())?,
+        None if invitations::count(&mut tx, org).await? >= hub.limits.get(Limit::InvitationsPending) => {
+            return Err(Problem::conflict(format!(
+                "{} invitations wait to be accepted: take some back first",
+                hub.limits.get(Limit::InvitationsPending)
+            ))
+            .code("too-many-invitations"));
+        }
+        None => {}
+    }
+    offer(ctx, caller, tx, &email, &name, &place, "member_invited").await
+}
+
+/// Writes the invitation, and sends its link or gives it to whoever asked.
+async fn offer(
+    ctx: &Ctx,
+    caller: &Caller,
+    mut tx: Tx,
+    email: &str,
+    name: &str,
+    place: &Place,
+    event_type: &'static str,
+) -> Result<Invited> {
+    let hub = ctx.hub();
+    let token = Token::random().map_err(Problem::internal)?;
+    let lasts = hub.limits.time(Limit::InvitationSeconds);
+    let (org, by) = (&caller.org().id, &caller.user().id);
+    let id = invitations::write(&mut tx, &Offer { org, email, name, place, by, lasts }, &token).await?;
+    let event = Event::new(event_type)
+        .with("email", email)
+        .with("role", place.role.as_str())
+        .with("tenants", place.tenants.clone())
+        .with("groups", place.groups.clone());
+    audit::record(&mut tx, org, &Actor::from(caller), event).await?;
+    let written = invitations::find(&mut tx, org, &id).await?;
+    let written = written.ok_or_else(|| Problem::internal("an invitation is gone that was just written"))?;
+    tx.announce().await?;
+    tx.commit().await?;
+    hub.live.refresh(&hub.db).await?;
+    // From here on the invitation is there, whatever the mail server does.
+    let path = format!("/invitation#{}", token.secret());
+    let mail = match &hub.mailer {
+        None => Mail::Unsent,
+        Some(mailer) => {
+            let text = letter(&written, &mailer.link(&path));
+            match mailer.send(email, &format!("Invitation to {}", written.org_name), text).await {
+                Ok(()) => Mail::Sent,
+                Err(why) => {
+                    tracing::warn!(email, "an invitation was not sent: {why}");
+                    Mail::Failed
+                }
+            }
+        }
+    };
+    if mail != Mail::Unsent {
+        invitations::mailed(&hub.db, &id, mail).await?;
+    }
+    // A link that went by mail proves that its reader owns the address. So nobody else sees it.
+    let shown = mail != Mail::Sent;
+    Ok(Invited {
+        id,
+        email: email.to_owned(),
+        role: place.role,
+        expires_at: written.expires_at,
+        mail,
+        link: shown.then_some(path),
+        token: shown.then(|| token.secret().to_owned()),
+    })
+}
+
+fn letter(invitation: &Invitation, link: &str) -> String {
+    let Invitation { inviter_name, inviter_email, org_name, expires_at, .. } = invitation;
+    let day = expires_at.get(..10).unwrap_or(expires_at);
+    format!(
+        "{inviter_name} ({inviter_email}) invites you to work in {org_name}.\n\n\
+         Open this link to accept:\n{link}\n\n\
+         The link is for you alone. It works once, until {day}.\n\
+         If you did not expect it, you need not do anything.\n"
+    )
+}
+
+async fn find(tx: &mut Tx, org: &str, id: &str) -> Result<Invitation> {
+    let found = invitations::find(tx, org, id).await?;
+    found.ok_or_else(|| {
+        Problem::not_found(format!("there is no invitation `{}` in this organisation", id.escape_debug()))
+    })
+}
+
+/// Takes an invitation back: its link no longer works.
+#[utoipa::path(
+    delete,
+    path = "/invitations/{id}",
+    operation_id = "invitations_revoke",
+    params(("id" = String, Path)),
+    responses((status = 204)),
+)]
+async fn revoke(ctx: Ctx, caller: Allowed<Manage>, Path(id): Path<String>) -> Result<StatusCode> {
+    let (hub, org) = (ctx.hub(), &caller.org().id);
+    let mut tx = hub.db.begin().await?;
+    let granter = Granter::caller(&mut tx, org, &caller.user().id).await?;
+    let invitation = find(&mut tx, org, &id).await?;
+    granter.may_take_back(&invitation.place())?;
+    invitations::take(&mut tx, &id).await?;
+    let event = Event::new("invitation_revoked").with("email", invitation.email.as_str());
+    audit::record(&mut tx, org, &Actor::from(&*caller), event).await?;
+    tx.announce().await?;
+    tx.commit().await?;
+    hub.live.refresh(&hub.db).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Makes a new link for an invitation and sends it; the old one no longer works. Whoever asks answers for it from now on.
+#[utoipa::path(
+    post,
+    path = "/invitations/{id}/resend",
+    operation_id = "invitations_resend",
+    params(("id" = String, Path)),
+    responses((status = 200, body = Invited)),
+)]
+async fn resend(ctx: Ctx, caller: Allowed<Manage>, Path(id): Path<String>) -> Result<Json<Invited>> {
+    let (hub, org) = (ctx.hub(), &caller.org().id);
+    hub.attempts.invitation(org).map_err(too_many)?;
+    let mut tx = hub.db.begin().await?;
+    let granter = Granter::caller(&mut tx, org, &caller.user().id).await?;
+    let invitation = find(&mut tx, org, &id).await?;
+    let place = still_there(&mut tx, org, invitation.place()).await?;
+    let Invitation { email, name, .. } = &invitation;
+    granter.may_place(&mut tx, None, &place).await?;
+    offer(&ctx, &caller, tx, email, name, &place, "invitation_resent").await.map(Json)
+}
+
+/// The place without the groups that have been removed since. A place in tenants of which none is left is no place:
+/// without tenants it would be the whole organisation.
+async fn still_there(tx: &mut Tx, org: &str, mut place: Place) -> Result<Place> {
+    let mut groups = Vec::new();
+    for id in place.groups {
+        if store::given_by(tx, org, &id).await?.is_some() {
+            groups.push(id);
+        }
+    }
+    place.groups = groups;
+    let mut tenants = Vec::new();
+    for id in &place.tenants {
+        let sql = "SELECT count(*) FROM hub_tenants WHERE org_id = $1 AND id = $2";
+        let there: i64 = tx.value(sql, args![org, id]).await?;
+        if there > 0 {
+            tenants.push(id.clone());
+        }
+    }
+    if tenants.is_empty() && !place.tenants.is_empty() {
+        return Err(void());
+    }
+    place.tenants = tenants;
+    Ok(place)
+}
+
+/// The token of a link.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Link {
+    token: String,
+}
+
+/// What the holder of a link is offered.
+#[derive(Serialize, ToSchema)]
+struct Offered {
+    /// The address that it is for.
+    email: String,
+    /// Name that is proposed for a new account.
+    name: String,
+    org: String,
+    role: Role,
+    invited_by: String,
+    expires_at: String,
+}
+
+/// What a link offers. Says nothing of whether the address has an account.
+#[utoipa::path(
+    post,
+    path = "/invitations/look",
+    operation_id = "invitations_look",
+    request_body = Link,
+    responses((status = 200, body = Offered)),
+)]
+async fn look(ctx: Ctx, Json(link): Json<Link>) -> Result<Json<Offered>> {
+    let invitation = opened(&ctx, &link.token).await?;
+    let role = invitation.place().role;
+    Ok(Json(Offered {
+        email: invitation.email,
+        name: invitation.name,
+        org: invitation.org_name,
+        role,
+        invited_by: invitation.inviter_name,
+        expires_at: invitation.expires_at,
+    }))
+}
+
+async fn opened(ctx: &Ctx, token: &str) -> Result<Invitation> {
+    let found = match Token::parse(token.trim()) {
+        Some(token) => invitations::opened(ctx.db(), &token).await?,
+        None => None,
+    };
+    found.ok_or_else(gone)
+}
+
+fn gone() -> Problem {
+    Problem::not_found(
+        "this invitation has been used, taken back or replaced, or its time is over; ask for a new one",
+    )
+    .code("invitation-unknown")
+}
+
+fn void() -> Problem {
+    Problem::new(StatusCode::GONE)
+        .code("invitation-void")
+        .detail("who invited you may no longer give this place; ask for a new invitation")
+}
+
+/// How the owner of an address takes an invitation up.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Acceptance {
+    token: String,
+    /// Name of a new account; none where the address has an account.
+    name: Option<String>,
+    /// The password of the account, or that of a new one; none where its owner is signed in.
+    password: Option<String>,
+}
+
+/// A membership that has begun.
+#[derive(Serialize, ToSchema)]
+struct Accepted {
+    /// For `Authorization: Bearer`; none where the caller was signed in.
+    token: Option<String>,
+    expires_at: Option<String>,
+    user: User,
+    org: Org,
+}
+
+/// Accepts an invitation: as a new account with `name` and `password`, as an account that there is with its `password`, or
+/// in the session of that account.
+#[utoipa::path(
+    post,
+    path = "/invitations/accept",
+    operation_id = "invitations_accept",
+    request_body = Acceptance,
+    responses((status = 200, body = Accepted)),
+)]
+async fn accept(
+    ctx: Ctx,
+    caller: Option<Caller>,
+    from: Sender,
+    Json(asked): Json<Acceptance>,
+) -> Result<Response> {
+    from.of_this_site()?;
+    let hub = ctx.hub();
+    let invitation = opened(&ctx, &asked.token).await?;
+    let who = match (asked.password, asked.name) {
+        (None, _) => signed_in(caller, &invitation)?,
+        (Some(password), None) => {
+            let account = prove(&ctx, &from, &invitation.email, password).await?;
+            Who::Account(account.ok_or_else(wrong_credentials)?)
+        }
+        (Some(password), Some(name)) => {
+            let name = tidy(&name);
+            check_password("password", &password).name("name", &name, 1..=100).done()?;
+            // As costly as signing in, so counted and queued like it.
+            hub.attempts.sign_in(Party::Stranger, from.address, &invitation.email).map_err(too_many)?;
+            let hashed = hub.passwords.turn(false)?.hash(password).await?;
+            Who::New { name, hashed }
+        }
+    };
+    let mut tx = hub.db.begin().await?;
+    let org = &invitation.org_id;
+    let (account, session) = match who {
+        Who::New { name, hashed } => {
+            let email = &invitation.email;
+            let added = store::add_user(&mut tx, email, &name, &hashed).await;
+            let user = added
+                .map_err(|error| if error.is_unique_violation() { taken(email) } else { error.into() })?;
+            (Account { id: user.id, email: user.email, name: user.name, password: hashed }, None)
+        }
+        Who::Account(account) => (account, None),
+        Who::Caller(caller) => {
+            let User { id, email, name } = caller.user().clone();
+            (Account { id, email, name, password: String::new() }, Some(caller))
+        }
+    };
+    join(&mut tx, &invitation, &account).await?;
+    let body = |token: Option<&Token>, user: User| Accepted {
+        token: token.map(|token| token.secret().to_owned()),
+        expires_at: token.map(|_| expires_at()),
+        user,
+        org: Org { id: org.clone(), name: invitation.org_name.clone() },
+    };
+    let answer = match session {
+        Some(caller) => {
+            entered(&mut tx, &account.id, &account.email, org, &from).await?;
+            sessions::place(&mut tx, caller.session(), org, None).await?;
+            Json(body(None, account.user())).into_response()
+        }
+        None => {
+            let token = enter(&mut tx, &account.id, &account.email, org, &from).await?;
+            let device = from.device_after(&account)?;
+            let answer = Json(body(Some(&token), account.user())).into_response();
+            from.keep(answer, &token, &device)
+        }
+    };
+    tx.announce().await?;
+    tx.commit().await?;
+    hub.live.refresh(&hub.db).await?;
+    Ok(answer)
+}
+
+/// Who takes it up.
+enum Who {
+    New { name: String, hashed: String },
+    Account(Account),
+    Caller(Caller),
+}
+
+/// The caller, where the invitation is for its address.
+fn signed_in(caller: Option<Caller>, invitation: &Invitation) -> Result<Who> {
+    match caller {
+        Some(caller) if caller.user().email == invitation.email => Ok(Who::Caller(caller)),
+        Some(caller) => {
+            Err(Problem::new(StatusCode::FORBIDDEN).code("invitation-for-another").detail(format!(
+                "you are signed in as {}, and this invitation is for {}: sign out first",
+                caller.user().email,
+                invitation.email
+            )))
+        }
+        None => Err(Problem::invalid_field("password", "must not be empty")),
+    }
+}
+
+fn taken(email: &str) -> Problem {
+    Problem::conflict(format!("{email} has an account already: accept with its password"))
+        .code("account-exists")
+}
+
+/// Makes the account a member as it was offered, where whoever offered it may do so still.
+async fn join(tx: &mut Tx, invitation: &Invitation, account: &Account) -> Result<()> {
+    let org = &invitation.org_id;
+    // Holds the organisation, so that of two who come with one link the second finds it gone.
+    let granter = Granter::read(tx, org, &invitation.invited_by).await?;
+    if !invitations::take(tx, &invitation.id).await? {
+        return Err(gone());
+    }
+    let granter = granter.ok_or_else(void)?;
+    let place = still_there(tx, org, invitation.place()).await?;
+    granter
+        .may_place(tx, None, &place)
+        .await
+        .map_err(|problem| if problem.status() == StatusCode::FORBIDDEN { void() } else { problem })?;
+    let actor = Actor::person(&account.id, &account.email);
+    // Whom the operator has added since stays as it is.
+    if store::is_member(tx, org, &account.id).await? {
+        return Ok(());
+    }
+    membership::put(tx, org, &account.id, &place).await?;
+    let event = Event::new("member_joined")
+        .with("email", account.email.as_str())
+        .with("invited_by", invitation.inviter_email.as_str())
+        .with("role", place.role.as_str())
+        .with("tenants", place.tenants.clone())
+        .with("groups", place.groups.clone());
+    Ok(audit::record(tx, org, &actor, event).await?)
+}

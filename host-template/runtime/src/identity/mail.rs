@@ -1,0 +1,238 @@
+//! Mail: invitations by SMTP, where `HUB_SMTP_URL` names a server.
+
+use std::time::Duration;
+
+use hub_manifest::limits::{Limit, Limits};
+use lettre::message::Mailbox;
+use lettre::message::header::ContentType;
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::client::{Tls, TlsParameters};
+use lettre::transport::smtp::extension::ClientId;
+use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+use url::Url;
+
+use crate::fault::Fault;
+use crate::settings::{self, Env};
+
+const SERVER: &str = "HUB_SMTP_URL";
+const FROM: &str = "HUB_MAIL_FROM";
+const PUBLIC: &str = "HUB_PUBLIC_URL";
+
+/// A mail server, and in whose name mails are sent.
+pub(crate) struct Mailer {
+    transport: AsyncSmtpTransport<Tokio1Executor>,
+    from: Mailbox,
+    /// Longest wait for one mail.
+    patience: Duration,
+    /// Where links begin.
+    base: String,
+}
+
+/// Where people reach the platform, as the operator says it; without a slash at its end.
+fn public_url(env: Env<'_>) -> Result<Option<String>, Fault> {
+    let Some(text) = env(PUBLIC) else { return Ok(None) };
+    let sound = Url::parse(&text).is_ok_and(|url| {
+        matches!(url.scheme(), "http" | "https") && url.query().is_none() && url.fragment().is_none()
+    });
+    if sound {
+        return Ok(Some(text.trim_end_matches('/').to_owned()));
+    }
+    Err(Fault::machine(
+        format!("{PUBLIC} is `{}`, which is not the address of a page", text.escape_debug()),
+        "write it as a browser shows it, such as https://hub.example.com",
+    ))
+}
+
+impl Mailer {
+    /// The one that the environment names.
+    pub(crate) fn of(env: Env<'_>, limits: &Limits) -> Result<Option<Mailer>, Fault> {
+        let Some(text) = env(SERVER) else { return Ok(None) };
+        let from = env(FROM).ok_or_else(|| {
+            Fault::machine(
+                format!("{SERVER} is set, and {FROM} is not"),
+                format!("set {FROM} to the address that mails come from, such as `Hub <hub@example.com>`"),
+            )
+        })?;
+        let from: Mailbox = from.parse().map_err(|e| {
+            Fault::machine(
+                format!("{FROM} is `{}`, which is no address: {e}", from.escape_debug()),
+                format!("write {FROM} as hub@example.com or `Hub <hub@example.com>`"),
+            )
+        })?;
+        let server = Server::parse(&text).map_err(|why| {
+            // The text may hold a password.
+            Fault::machine(
+                format!("{SERVER} is not the address of a mail server: {why}"),
+                "write it as smtp://user:password@mail.example.com:587 or smtps://…",
+            )
+        })?;
+        let patience = limits.time(Limit::MailSeconds);
+        let transport = server.transport(from.email.domain(), patience).map_err(|why| {
+            Fault::machine(format!("cannot speak TLS with the mail server: {why}"), "look at HUB_SMTP_URL")
+        })?;
+        Ok(Some(Mailer { transport, from, patience, base: base(env)? }))
+    }
+
+    /// The address of a path of the platform, for people outside.
+    pub(crate) fn link(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    /// Sends a mail of plain text; the error says why it could not.
+    pub(crate) async fn send(&self, to: &str, subject: &str, text: String) -> Result<(), String> {
+        let to: Address = to.parse().map_err(|e| format!("`{to}` cannot be written to: {e}"))?;
+        let message = Message::builder()
+            .from(self.from.clone())
+            .to(Mailbox::new(None, to))
+            .subject(subject)
+            .header(ContentType::TEXT_PLAIN)
+            .body(text)
+            .map_err(|e| e.to_string())?;
+        match tokio::time::timeout(self.patience, self.transport.send(message)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err(format!("the mail server did not take it within {} s", self.patience.as_secs())),
+        }
+    }
+}
+
+/// What `HUB_SMTP_URL` says.
+#[derive(Debug, PartialEq, Eq)]
+struct Server {
+    host: String,
+    port: u16,
+    credentials: Option<(String, String)>,
+    safety: Safety,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Safety {
+    /// TLS from the first byte.
+    Wrapped,
+    /// STARTTLS, or nothing is sent.
+    Required,
+    /// STARTTLS where the server offers it.
+    Offered,
+    None,
+}
+
+impl Server {
+    fn parse(text: &str) -> Result<Server, String> {
+        let url = Url::parse(text).map_err(|e| e.to_string())?;
+        let host = url.host_str().filter(|host| !host.is_empty()).ok_or("it names no host")?.to_owned();
+        let decoded = |text: &str| {
+            percent(text).ok_or_else(|| "user and password have to be percent-encoded UTF-8".to_owned())
+        };
+        let credentials = match (url.username(), url.password()) {
+            ("", _) => None,
+            (user, password) => Some((decoded(user)?, decoded(password.unwrap_or_default())?)),
+        };
+        let here = matches!(host.as_str(), "localhost" | "127.0.0.1" | "[::1]");
+        let safety = match (url.scheme(), url.query()) {
+            ("smtps", None) => Safety::Wrapped,
+            ("smtp", Some("tls=required")) => Safety::Required,
+            ("smtp", Some("tls=none")) => Safety::None,
+            // A password is not sent in clear over a network.
+            ("smtp", None) if credentials.is_some() && !here => Safety::Required,
+            ("smtp", None | Some("tls=opportunistic")) => Safety::Offered,
+            ("smtp" | "smtps", _) => {
+                return Err(
+                    "what stands behind `?` can be tls=required, tls=opportunistic or tls=none".to_owned()
+                );
+            }
+            (other, _) => return Err(format!("`{other}` is neither smtp nor smtps")),
+        };
+        let port = url.port().unwrap_or(match (safety, &credentials) {
+            (Safety::Wrapped, _) => 465,
+            (_, Some(_)) => 587,
+            (_, None) => 25,
+        });
+        Ok(Server { host, port, credentials, safety })
+    }
+
+    fn transport(self, name: &str, patience: Duration) -> Result<AsyncSmtpTransport<Tokio1Executor>, String> {
+        let Server { host, port, credentials, safety } = self;
+        let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let parameters = || TlsParameters::new(bare.clone()).map_err(|e| e.to_string());
+        let tls = match safety {
+            Safety::Wrapped => Tls::Wrapper(parameters()?),
+            Safety::Required => Tls::Required(parameters()?),
+            Safety::Offered => Tls::Opportunistic(parameters()?),
+            Safety::None => Tls::None,
+        };
+        let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(bare.clone())
+            .port(port)
+            .tls(tls)
+            .hello_name(ClientId::Domain(name.to_owned()))
+            .timeout(Some(patience));
+        if let Some((user, password)) = credentials {
+            builder = builder.credentials(Credentials::new(user, password));
+        }
+        Ok(builder.build())
+    }
+}
+
+/// Undoes percent-encoding.
+fn percent(text: &str) -> Option<String> {
+    // These are themselves in this part of a URL.
+    let text = text.replace('+', "%2B").replace('&', "%26").replace('=', "%3D");
+    let pairs: Vec<_> = url::form_urlencoded::parse(text.as_bytes()).collect();
+    let decoded = pairs.first().map(|(name, _)| name.clone().into_owned()).unwrap_or_default();
+    (!decoded.contains('\u{fffd}')).then_some(decoded)
+}
+
+/// Where links of mails begin: what the operator says, else the address that the host listens on.
+fn base(env: Env<'_>) -> Result<String, Fault> {
+    if let Some(url) = public_url(env)? {
+        return Ok(url);
+    }
+    let (ip, port) = settings::LISTEN;
+    let listen = env("LISTEN").unwrap_or_else(|| std::net::SocketAddr::from((ip, port)).to_string());
+    Ok(format!("http://{listen}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> (String, u16, bool, Safety) {
+        let server = Server::parse(text).unwrap();
+        (server.host, server.port, server.credentials.is_some(), server.safety)
+    }
+
+    #[test]
+    fn what_names_a_server() {
+        assert_eq!(parsed("smtp://127.0.0.1:2525"), ("127.0.0.1".into(), 2525, false, Safety::Offered));
+        assert_eq!(
+            parsed("smtp://a:b@mail.example.com"),
+            ("mail.example.com".into(), 587, true, Safety::Required)
+        );
+        assert_eq!(
+            parsed("smtps://a:b@mail.example.com"),
+            ("mail.example.com".into(), 465, true, Safety::Wrapped)
+        );
+        assert_eq!(parsed("smtp://mail?tls=none"), ("mail".into(), 25, false, Safety::None));
+        let server = Server::parse("smtp://a%40b.c:p%2Fq+r%3D%26@mail").unwrap();
+        assert_eq!(server.credentials, Some(("a@b.c".into(), "p/q+r=&".into())));
+        for wrong in
+            ["mail.example.com", "http://mail", "smtp://", "smtp://mail?tls=maybe", "smtps://mail?x=1"]
+        {
+            assert!(Server::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_server_that_is_half_configured_is_said_at_the_start() {
+        let limits = Limits::default();
+        let said = |pairs: &[(&str, &str)]| {
+            let env = |name: &str| pairs.iter().find(|(key, _)| *key == name).map(|(_, v)| (*v).to_owned());
+            Mailer::of(&env, &limits).err().map(|fault| fault.to_string())
+        };
+        assert_eq!(said(&[]), None);
+        assert_eq!(said(&[(SERVER, "smtp://mail"), (FROM, "Hub <hub@example.com>")]), None);
+        assert!(said(&[(SERVER, "smtp://mail")]).unwrap().contains("HUB_MAIL_FROM is not"));
+        let secret = said(&[(SERVER, "smtpx://u:secret@mail"), (FROM, "hub@example.com")]).unwrap();
+        assert!(secret.contains("neither smtp nor smtps") && !secret.contains("secret"), "{secret}");
+        assert!(said(&[(SERVER, "smtp://mail"), (FROM, "nobody")]).unwrap().contains("no address"));
+    }
+}
