@@ -6,17 +6,20 @@ mod messages;
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use hub_manifest::dbt_packages::INSTALL_PATH;
 use hub_manifest::diagnostic::{self, Diagnostic};
 use hub_manifest::plan::{DbtWorkspace, Plan};
 use serde_json::json;
 
 use crate::failure::Machine;
 use crate::load::LoadedPlugin;
+use crate::projects::join;
 use crate::write::write_if_changed;
 
 /// What is installed, relative to the checkout: dbt's parser, pinned.
@@ -111,7 +114,9 @@ impl Dbt {
         command.arg("--target-path").arg(output.join("target"));
         command.arg("--log-path").arg(output.join("logs"));
         command.env("DBT_SEND_ANONYMOUS_USAGE_STATS", "false").env("RUST_BACKTRACE", "0");
-        command.current_dir(project.plugin.folder.root.join(&workspace.project_dir));
+        let stage = output.join("plugin");
+        stage_project(project, &stage).map_err(|e| Machine::io("copy the project to", &stage, &e))?;
+        command.current_dir(stage.join(&workspace.project_dir));
         let ran =
             command.stdin(Stdio::null()).output().map_err(|e| Machine::io("start", &self.program, &e))?;
         let errors = messages::errors(&String::from_utf8_lossy(&ran.stdout));
@@ -126,6 +131,48 @@ impl Dbt {
             .map(|error| messages::diagnostic(error, project.plugin, &workspace.project_dir, &known))
             .collect())
     }
+}
+
+/// Copies a project, with its local packages where dbt looks for them: dbt's parser writes beside what it reads, and
+/// nothing is written into a plugin.
+fn stage_project(project: &Project<'_>, stage: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(stage) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+        _ => {}
+    }
+    let Project { plugin, workspace } = project;
+    let copy = |file: &str, to: &str| -> io::Result<()> {
+        let to = stage.join(to);
+        if let Some(parent) = to.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        // The bytes alone: a file that may not be written to is written to here.
+        fs::write(to, fs::read(plugin.folder.root.join(file))?)
+    };
+    let inside = |folder: &str, file: &'_ str| -> Option<String> {
+        if folder == "." {
+            Some(file.to_owned())
+        } else {
+            file.strip_prefix(folder)?.strip_prefix('/').map(str::to_owned)
+        }
+    };
+    let install =
+        plugin.projects.get(&workspace.project_dir).map(|project| &project.project.packages_install_path);
+    let install = join(&workspace.project_dir, install.map_or(INSTALL_PATH, String::as_str));
+    for file in &plugin.folder.files {
+        if let Some(inner) = inside(&workspace.project_dir, file)
+            && !["target/", "logs/"].iter().any(|written| inner.starts_with(written))
+        {
+            copy(file, file)?;
+        }
+        for package in &workspace.packages {
+            if let Some(inner) = inside(package, file) {
+                copy(file, &format!("{install}/{}/{inner}", package.replace('/', "_")))?;
+            }
+        }
+    }
+    // A project of no files but its own is a folder all the same.
+    fs::create_dir_all(stage.join(&workspace.project_dir))
 }
 
 /// Runs one step of the installation.

@@ -13,7 +13,7 @@ use crate::scan::PluginFolder;
 use crate::stamp::{Stamp, now};
 
 /// Folders that are never part of a plugin: what tools put beside the author's files.
-const SKIPPED: &[&str] = &["node_modules", "target", "dbt_packages", "__pycache__"];
+const SKIPPED: &[&str] = &["node_modules", "target", "__pycache__"];
 /// Most folders that are entered through links: links to folders of links multiply.
 const MOST_FOLDERS: usize = 1000;
 

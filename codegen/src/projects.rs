@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
+use hub_manifest::dbt_packages::{self, DbtPackage, Origin};
 use hub_manifest::dbt_project::{self, DbtProject};
 use hub_manifest::diagnostic::{Diagnostic, Span};
 use hub_manifest::source::Source;
@@ -21,6 +22,8 @@ pub struct Project {
     pub project: DbtProject,
     /// Name and file of each model, sorted; the file is relative to the plugin's root.
     pub models: BTreeSet<(String, String)>,
+    /// Folders of its local packages, and theirs, relative to the plugin's root.
+    pub packages: BTreeSet<String>,
     /// Whether models may be switched off, so that only dbt knows which ones of a name remain.
     pub switched: bool,
 }
@@ -51,9 +54,97 @@ pub fn projects(plugin: &LoadedPlugin, diagnostics: &mut Vec<Diagnostic>) -> BTr
         let models = models(plugin, folder, &project);
         let names: BTreeSet<&String> = models.iter().map(|(name, _)| name).collect();
         let switched = names.len() < models.len() && may_switch(plugin, folder, &project, &source);
-        out.insert(folder.clone(), Project { source, project, models, switched });
+        let packages = packages(plugin, folder, &project, diagnostics);
+        out.insert(folder.clone(), Project { source, project, models, packages, switched });
     }
     out
+}
+
+/// The folders of all local packages of a project; what is missing, or lies elsewhere, is told.
+fn packages(
+    plugin: &LoadedPlugin,
+    project_dir: &str,
+    project: &DbtProject,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut open = vec![project_dir.to_string()];
+    let mut fetched: Vec<(Source, DbtPackage)> = Vec::new();
+    while let Some(folder) = open.pop() {
+        for name in dbt_packages::FILES {
+            let file = join(&folder, name);
+            if !plugin.folder.files.contains(&file) {
+                continue;
+            }
+            let before = diagnostics.len();
+            let Some(source) = read_source(plugin, &file, diagnostics) else {
+                // An empty file names no package.
+                if diagnostics.len() > before
+                    && diagnostics.last().is_some_and(|found| found.code == "HUB002")
+                {
+                    diagnostics.pop();
+                }
+                continue;
+            };
+            let (packages, wrong) = dbt_packages::parse(&source, plugin.slug());
+            diagnostics.extend(wrong);
+            for package in packages {
+                if package.origin == Origin::Fetched {
+                    fetched.push((source.clone(), package));
+                    continue;
+                }
+                let place = dbt_packages::folder_of(&folder, &package.name.value)
+                    .filter(|place| plugin.folder.files.contains(&join(place, "dbt_project.yml")));
+                match place {
+                    Some(place) if place == project_dir => {}
+                    Some(place) => {
+                        if found.insert(place.clone()) {
+                            open.push(place);
+                        }
+                    }
+                    None => diagnostics.push(
+                        Diagnostic::error(
+                            "HUB107",
+                            format!("`{}` is no dbt package of this plugin", package.name.value.escape_debug()),
+                        )
+                        .plugin(plugin.slug())
+                        .at(&source.file, source.span(&package.name.range))
+                        .help("copy the package into the plugin, and name its folder from here, such as `../common`"),
+                    ),
+                }
+            }
+        }
+    }
+    let vendored = vendored(plugin, project_dir, project);
+    if let Some((source, first)) = fetched.first()
+        && fetched.len() > vendored
+    {
+        let install = &project.packages_install_path;
+        let count = fetched.len();
+        let message = match count {
+            1 => format!("the dbt package `{}` is not in {install}", first.name.value.escape_debug()),
+            _ => format!("{count} dbt packages are to be downloaded, and {install} holds {vendored}"),
+        };
+        diagnostics.push(
+            Diagnostic::error("HUB108", message)
+                .plugin(plugin.slug())
+                .at(&source.file, source.span(&first.name.range))
+                .help(format!(
+                    "run `dbt deps` in {project_dir} and commit {install}: it ships with the plugin, and nothing is downloaded \
+                     when a release runs"
+                )),
+        );
+    }
+    found
+}
+
+/// How many packages lie where `dbt deps` puts them.
+fn vendored(plugin: &LoadedPlugin, project_dir: &str, project: &DbtProject) -> usize {
+    let install = join(project_dir, &project.packages_install_path);
+    below(plugin, &install)
+        .filter_map(|file| file.strip_prefix(&install)?.strip_prefix('/')?.strip_suffix("/dbt_project.yml"))
+        .filter(|name| !name.contains('/'))
+        .count()
 }
 
 /// A path below a folder of the plugin; `.` is the plugin's root.

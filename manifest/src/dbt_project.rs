@@ -2,6 +2,7 @@
 //!
 //! dbt puts the workspaces of all plugins together as packages, told apart by their projects' names.
 
+use crate::dbt_packages::INSTALL_PATH;
 use crate::diagnostic::Diagnostic;
 use crate::node::{Entry, Value};
 use crate::reader::{Reader, get};
@@ -15,6 +16,8 @@ pub struct DbtProject {
     pub name: Option<Spanned<String>>,
     /// Folders of its models, relative to the project's.
     pub model_paths: Vec<String>,
+    /// Folder in which `dbt deps` puts packages, relative to the project's.
+    pub packages_install_path: String,
 }
 
 /// Reads one `dbt_project.yml` of the plugin `plugin`.
@@ -46,6 +49,12 @@ fn read(reader: &mut Reader<'_>, entries: &[Entry], out: &mut DbtProject) {
         }
         Some(node) => out.name = reader.checked(node, "HUB012", "the project's name", project_name),
     }
+    out.packages_install_path = match get(entries, "packages-install-path") {
+        None => INSTALL_PATH.to_string(),
+        Some(node) => reader
+            .checked(node, "HUB018", "the path in `packages-install-path`", grammar::inner_path)
+            .map_or_else(|| INSTALL_PATH.to_string(), |path| path.value),
+    };
     out.model_paths = match get(entries, "model-paths") {
         None => vec!["models".to_string()],
         Some(node) => {

@@ -6,6 +6,7 @@
 
 pub mod codes;
 mod contributions;
+pub mod dbt_packages;
 pub mod dbt_project;
 pub mod diagnostic;
 pub mod grammar;

@@ -142,6 +142,9 @@ pub struct DbtWorkspace {
     /// Names of its models, sorted; empty where nobody has looked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub models: Vec<String>,
+    /// Folders of its local dbt packages, relative to the plugin's root, sorted; they ship with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub packages: Vec<String>,
 }
 
 /// A script that runs like a dbt run.

@@ -66,6 +66,7 @@ impl HostPlugin {
                     project_dir: workspace.project_dir.value.clone(),
                     project: String::new(),
                     models: Vec::new(),
+                    packages: Vec::new(),
                 })
                 .collect(),
             known_scripts: manifest

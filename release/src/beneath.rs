@@ -12,7 +12,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, CWD, Dir, FileType, Mode, OFlags, fchmod, fchown, mkdirat, openat, renameat, unlinkat,
+    AtFlags, CWD, Dir, FileType, Mode, OFlags, fchmod, fchown, mkdirat, openat, readlinkat, renameat,
+    symlinkat, unlinkat,
 };
 use rustix::process::{Gid, Uid};
 
@@ -111,6 +112,30 @@ impl Beneath {
         })?;
         rustix::fs::fsync(&above.folder)?;
         Ok(())
+    }
+
+    /// Puts a link in place of what has its name. What it leads to need not be there.
+    pub fn link(&self, name: impl AsRef<OsStr>, target: &Path) -> io::Result<()> {
+        let name = name.as_ref();
+        let mut hidden = OsString::from(".");
+        hidden.push(name);
+        hidden.push(format!(".{}", std::process::id()));
+        self.forget(&hidden)?;
+        symlinkat(target, &self.folder, &hidden)?;
+        renameat(&self.folder, &hidden, &self.folder, name).inspect_err(|_| {
+            // The error that led here is the one to tell.
+            let _ = self.forget(&hidden);
+        })?;
+        Ok(())
+    }
+
+    /// What a link in the folder leads to; none where the entry is no link.
+    pub fn target(&self, name: impl AsRef<OsStr>) -> io::Result<Option<PathBuf>> {
+        match readlinkat(&self.folder, name.as_ref(), Vec::new()) {
+            Ok(target) => Ok(Some(PathBuf::from(OsStr::from_bytes(target.as_bytes())))),
+            Err(rustix::io::Errno::INVAL) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Removes a file or a link; one that is not there is no error.

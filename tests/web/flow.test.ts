@@ -13,13 +13,16 @@ import {
   type Model,
   modelsMatching,
   nameOfRun,
+  optionsOf,
   type Run,
   secondsOf,
   summaryOf,
+  toldOfBuilds,
   verdictOfModel,
   verdictOfRun,
   withChunks,
   withParam,
+  wordsOfOptions,
   type Workspace,
 } from "../../host-template/shell/src/flow.ts";
 import { arrowsOf, heightOf, neighbourOf, placesOf, sizeOf, viewportOf } from "../../host-template/shell/src/lineage-layout.ts";
@@ -220,4 +223,41 @@ test("models are found by name, kind, outcome and failed test", () => {
   assert.deepEqual(found("seed loaded"), ["people"]);
   assert.deepEqual(found("unique_"), ["orders"]);
   assert.deepEqual(found(""), ["orders", "people"]);
+});
+
+test("D9: the last good build is told from the last try", () => {
+  const time = (text: string) => text.slice(0, 10);
+  const nodes = [model("a", [], { status: "success" }), model("board", ["a"], { kind: "exposure" })];
+  const good = run({ id: "1", created_at: "2026-01-01T00:00:00Z" });
+  const bad = run({ id: "2", created_at: "2026-01-02T00:00:00Z", state: "failed" });
+  const told = (more: object) => toldOfBuilds({ run: "1", nodes, last_good: good, last_try: good, ...more }, time);
+  assert.equal(told({}), "As of the last build: 1 built, 1 exposure.");
+  assert.equal(
+    told({ last_try: bad }),
+    "The last try, 2026-01-02: failed. Shown is what was there before it: 1 built, 1 exposure. The last good build was 2026-01-01.",
+  );
+  assert.equal(
+    told({ run: "2", last_good: null, last_try: bad }),
+    "The last try, 2026-01-02: failed. What it came to: 1 built, 1 exposure. No build has succeeded yet.",
+  );
+  assert.equal(told({ run: null, nodes: [], last_good: null, last_try: null }), "Not built yet.");
+});
+
+test("D9: the form's options, and options in words", () => {
+  assert.deepEqual(optionsOf({ select: " a+ ", exclude: "", vars: '{"n": 1}', target: "prod", flags: ["full_refresh", "seed_first"] }), {
+    select: "a+",
+    vars: { n: 1 },
+    target: "prod",
+    full_refresh: true,
+    seed_first: true,
+  });
+  assert.deepEqual(optionsOf({}), {});
+  for (const vars of ["x", "[1]", "1", "null"]) {
+    assert.equal(typeof optionsOf({ vars }), "string", vars);
+  }
+  assert.equal(
+    wordsOfOptions({ select: "a", vars: { n: 1 }, full_refresh: true, target: "prod" }),
+    "select a · vars n=1 · full refresh · target prod",
+  );
+  assert.equal(wordsOfOptions(null), "");
 });

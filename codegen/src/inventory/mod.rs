@@ -29,7 +29,7 @@ use crate::stage::Locked;
 pub use diff::{Change, Group, Kind, diff};
 
 /// What dbt writes into a project's folder when it runs there.
-const DBT_OUTPUT: [&str; 3] = ["target", "logs", "dbt_packages"];
+const DBT_OUTPUT: [&str; 2] = ["target", "logs"];
 
 /// Everything that a release is made of, but for its files.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -14,7 +14,7 @@ use crate::pack::{File, Files as Release};
 use crate::write::Source;
 
 /// What is in a dbt project's folder because dbt ran there.
-const DBT_OUTPUT: &[&str] = &["target", "logs", "dbt_packages"];
+const DBT_OUTPUT: &[&str] = &["target", "logs"];
 
 /// The pieces of a release.
 pub struct Pieces<'a> {
@@ -72,8 +72,10 @@ pub fn release(pieces: &Pieces<'_>) -> io::Result<Release> {
 fn is_shipped(plugin: &HostPlugin, file: &str) -> bool {
     let below =
         |folder: &str| folder == "." || file.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
-    let in_dbt = plugin.dbt_workspaces.iter().any(|workspace| {
-        let folder = workspace.project_dir.as_str();
+    let folders = plugin.dbt_workspaces.iter().flat_map(|workspace| {
+        std::iter::once(&workspace.project_dir).chain(&workspace.packages).map(String::as_str)
+    });
+    let in_dbt = { folders }.any(|folder| {
         let inner = if folder == "." {
             Some(file)
         } else {

@@ -43,6 +43,7 @@ pub fn settle(context: &mut Context<'_>, host: &mut [HostPlugin]) {
                 project.project.name.as_ref().map_or_else(String::new, |name| name.value.clone());
             workspace.models = project.models.iter().map(|(name, _)| name.clone()).collect();
             workspace.models.dedup();
+            workspace.packages = project.packages.iter().cloned().collect();
         }
         for (folder, project) in &plugin.projects {
             warn_of_repeats(context, plugin, project);

@@ -128,7 +128,8 @@ enum PluginsCommand {
 enum DriversCommand {
     /// Install drivers with pip: all that are named, or none
     Install {
-        /// Aliases from `drivers list`, or `dbt`; commas may stand between them
+        /// Aliases from `drivers list`, `dbt`, or pip packages to lie beside dbt (`dbt-snowflake`, `pandas==3.0.0`); commas
+        /// may stand between them
         #[arg(required = true, value_delimiter = ',', value_name = "ALIAS")]
         names: Vec<String>,
     },

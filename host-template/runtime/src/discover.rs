@@ -27,6 +27,10 @@ pub(crate) fn customer_plugins(data_dir: &Path, of_build: &[Arc<Plugin>]) -> Vec
     names.sort();
     let mut found: Vec<Plugin> = Vec::new();
     for name in names {
+        // What `drivers install` lists here is no vertical plugin, whatever is in it.
+        if fs::read_link(folder.join(&name)).is_ok_and(|target| crate::drivers::is_ours(&target)) {
+            continue;
+        }
         let Some(mut plugin) = one(&folder.join(&name), &name.to_string_lossy()) else { continue };
         if of_build.iter().any(|other| other.name() == plugin.name()) {
             plugin.shadowed = true;

@@ -235,8 +235,36 @@ fn dbt_has_an_environment_of_its_own() {
     let (status, _, stderr) = run(without_index(drivers(&folder, &["install", "dbt"])));
     assert_eq!(status, Some(3), "{stderr}");
     assert!(before == tree(&folder.path("data/dbt")));
+    // D11: what lies beside dbt is pinned to what dbt needs, stays through other installs, and is listed.
+    assert_eq!(install(&folder, "iniconfig==2.1.0"), "installed iniconfig 2.1.0\n");
+    let before = tree(&folder.path("data/dbt"));
+    let (status, _, stderr) = run(drivers(&folder, &["install", "typing-extensions==4.1.0"]));
+    assert_eq!(status, Some(3), "{stderr}");
+    assert!(stderr.contains("pip could not install these packages beside this version of dbt"), "{stderr}");
+    assert!(before == tree(&folder.path("data/dbt")), "nothing was changed");
+    install(&folder, "dbt");
+    assert_eq!(versions(&folder)["iniconfig"].as_deref(), Some("2.1.0"), "it outlives an install of dbt");
+    let import =
+        Command::new(folder.path("data/dbt/venv/bin/python3")).args(["-c", "import iniconfig"]).status();
+    assert!(import.unwrap().success());
     // Its Python is the one that drivers are installed for and imported by.
+    folder.write("data/plugins/pyyaml/plugin.yaml", "name: pyyaml\nversion: 1.0.0\ndisplay_name: Ours\n");
     install(&folder, "mysql");
+    // O11: one entry for each package, beside the customer's own plugins, which they are not taken for.
+    assert_eq!(names(&folder.path("data/plugins")), ["iniconfig", "pymysql", "pyyaml"]);
+    for name in ["iniconfig", "pymysql"] {
+        assert!(folder.path(&format!("data/plugins/{name}/METADATA")).is_file(), "{name}");
+    }
+    let (status, listed, stderr) = run({
+        let mut list = command(&folder);
+        list.args(["plugins", "list", "--json"]);
+        list
+    });
+    assert_eq!(status, Some(0), "{stderr}");
+    let listed: Value = serde_json::from_str(&listed).unwrap();
+    let of_data: Vec<&Value> =
+        listed.as_array().unwrap().iter().filter(|plugin| plugin["source"] == "data").collect();
+    assert_eq!(of_data.iter().map(|plugin| &plugin["name"]).collect::<Vec<_>>(), ["pyyaml"]);
     let host = Host::start_as_admin(&folder, |command| {
         command.env("PATH", folder.path("data"));
     });

@@ -18,6 +18,20 @@ export interface Run {
   readonly started_at: string | null;
   readonly finished_at: string | null;
   readonly error: string | null;
+  /** What it was asked to do beyond a plain build. */
+  readonly options?: BuildOptions | null;
+  /** What it waits for, where that is more than its turn. */
+  readonly waiting?: string | null;
+}
+
+/** What a build may be asked to do. */
+export interface BuildOptions {
+  readonly select?: string;
+  readonly exclude?: string;
+  readonly vars?: Readonly<Record<string, unknown>>;
+  readonly full_refresh?: boolean;
+  readonly seed_first?: boolean;
+  readonly target?: string;
 }
 
 /** A dbt workspace. */
@@ -37,7 +51,7 @@ export interface Workspaces {
   readonly workspaces: readonly Workspace[];
 }
 
-/** A model, seed, snapshot or source of a workspace. */
+/** A model, seed, snapshot, source or exposure of a workspace. */
 export interface Model {
   readonly id: string;
   readonly name: string;
@@ -49,6 +63,8 @@ export interface Model {
   readonly seconds: number | null;
   readonly message: string | null;
   readonly failed_tests: readonly string[];
+  /** The earlier run that the outcome is of, where the last one did not touch it. */
+  readonly of_run?: string;
 }
 
 /** What `GET /api/dbt/workspaces/{slug}/lineage` answers. */
@@ -56,6 +72,10 @@ export interface Lineage {
   /** The run that told it; none before the first. */
   readonly run: string | null;
   readonly nodes: readonly Model[];
+  /** The newest build that succeeded. */
+  readonly last_good?: Run | null;
+  /** The newest build that has ended, well or not. */
+  readonly last_try?: Run | null;
 }
 
 /** A script that a plugin brings. */
@@ -117,7 +137,7 @@ export function verdictOfModel({ status, failed_tests, kind }: Pick<Model, "stat
     case "partial success":
       return { tone: "warned", word: "With warnings" };
     case null:
-      return { tone: "idle", word: kind === "source" ? "Source" : "Not built" };
+      return { tone: "idle", word: kind === "source" ? "Source" : kind === "exposure" ? "Exposure" : "Not built" };
     default:
       return { tone: "idle", word: status };
   }
@@ -130,6 +150,73 @@ export function nameOfRun(run: Pick<Run, "kind" | "slug" | "plugin">, scripts: r
   }
   const known = scripts.find((script) => script.slug === run.slug && script.plugin === run.plugin);
   return known?.display_name ?? run.slug;
+}
+
+/** What a build was asked to do, in words: "select stg_orders+ · full refresh"; empty where it was a plain one. */
+export function wordsOfOptions(options: BuildOptions | null | undefined): string {
+  if (options === null || options === undefined) {
+    return "";
+  }
+  const { select, exclude, vars, full_refresh, seed_first, target } = options;
+  const names = Object.keys(vars ?? {});
+  return [
+    select === undefined ? "" : `select ${select}`,
+    exclude === undefined ? "" : `exclude ${exclude}`,
+    names.length === 0 ? "" : `vars ${names.map((name) => `${name}=${JSON.stringify(vars?.[name])}`).join(", ")}`,
+    full_refresh === true ? "full refresh" : "",
+    seed_first === true ? "seeds first" : "",
+    target === undefined ? "" : `target ${target}`,
+  ]
+    .filter(Boolean)
+    .join(" · ");
+}
+
+/** The options that a form holds; variables that are no JSON object give a sentence instead. */
+export function optionsOf(values: Readonly<Record<string, unknown>>): BuildOptions | string {
+  const text = (name: string) => (typeof values[name] === "string" ? (values[name] as string).trim() : "");
+  const flags = Array.isArray(values["flags"]) ? (values["flags"] as readonly unknown[]) : [];
+  let vars: unknown = {};
+  if (text("vars") !== "") {
+    try {
+      vars = JSON.parse(text("vars"));
+    } catch {
+      return 'must be JSON, such as {"day": "2026-01-31"}';
+    }
+    if (typeof vars !== "object" || vars === null || Array.isArray(vars)) {
+      return 'must be a JSON object, such as {"day": "2026-01-31"}';
+    }
+  }
+  return {
+    ...(text("select") === "" ? {} : { select: text("select") }),
+    ...(text("exclude") === "" ? {} : { exclude: text("exclude") }),
+    ...(text("target") === "" ? {} : { target: text("target") }),
+    ...(Object.keys(vars as object).length === 0 ? {} : { vars: vars as Readonly<Record<string, unknown>> }),
+    ...(flags.includes("full_refresh") ? { full_refresh: true } : {}),
+    ...(flags.includes("seed_first") ? { seed_first: true } : {}),
+  };
+}
+
+/** What there is to say of the builds behind the models that are shown: the last good one told from the last try. */
+export function toldOfBuilds(lineage: Lineage, time: (text: string) => string): string {
+  const { run, nodes, last_good: good, last_try: tried } = lineage;
+  if (nodes.length === 0) {
+    return tried === null || tried === undefined || tried.state === "succeeded" ? "Not built yet." : failedTry(tried, time);
+  }
+  const count = nodes.length === 1 ? "1 model" : `${nodes.length} models`;
+  if (run === null) {
+    const never = `${count}, not built yet: the first build tells what each is made of.`;
+    return tried === null || tried === undefined ? never : `${never} ${failedTry(tried, time)}`;
+  }
+  if (tried === null || tried === undefined || tried.state === "succeeded") {
+    return `As of the last build: ${summaryOf(nodes)}.`;
+  }
+  const before = good === null || good === undefined ? "No build has succeeded yet." : `The last good build was ${time(good.created_at)}.`;
+  const shown = run === tried.id ? `What it came to: ${summaryOf(nodes)}.` : `Shown is what was there before it: ${summaryOf(nodes)}.`;
+  return `${failedTry(tried, time)} ${shown} ${before}`;
+}
+
+function failedTry(tried: Run, time: (text: string) => string): string {
+  return `The last try, ${time(tried.created_at)}: ${verdictOfRun(tried).word.toLowerCase()}.`;
 }
 
 /** The workspace to show: the one that the address names, else the one built last, else a plugin's, else the first. */

@@ -16,4 +16,12 @@ pub(super) const CODES: &[Code] = &[
         .cause("With `--dbt`, two models, or a model and a seed, have files of the same name.")
         .cure("Rename one of the two files and what refers to it.")
         .why("An error: dbt cannot tell which of them a `ref` means."),
+    Code::error("HUB107", "a local dbt package lies outside of the plugin")
+        .cause("`packages.yml` or `dependencies.yml` names a `local` package that is no folder of the same plugin, or none with a `dbt_project.yml`.")
+        .cure("Copy the package into the plugin, and name it by its path from the project, such as `../common`.")
+        .why("An error: a release holds the plugins' own files alone, so the project would not build anywhere."),
+    Code::error("HUB108", "a dbt package is not there")
+        .cause("`packages.yml` or `dependencies.yml` names packages that `dbt deps` downloads, and the folder for them holds fewer.")
+        .cure("Run `dbt deps` in the project, and commit the folder that it fills (`dbt_packages`): it ships with the plugin.")
+        .why("An error: nothing is downloaded when a release runs, and dbt refuses a project whose packages are missing."),
 ];

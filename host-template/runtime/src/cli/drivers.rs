@@ -63,16 +63,36 @@ fn aliases(release: &Path) -> Result<Vec<Alias>, Fault> {
 
 /// What these names stand for.
 fn wanted<'a>(names: &[String], aliases: &'a [Alias]) -> Result<Wanted<'a>, Fault> {
-    let mut wanted = Wanted { dbt: false, drivers: Vec::new() };
+    let mut wanted = Wanted { dbt: false, drivers: Vec::new(), beside: Vec::new() };
     for name in names.iter().map(|name| name.trim()).filter(|name| !name.is_empty()) {
         match aliases.iter().find(|alias| alias.name == name) {
             Some(alias) if !wanted.drivers.contains(&alias) => wanted.drivers.push(alias),
             Some(_) => {}
             None if name == DBT => wanted.dbt = true,
+            None if is_beside(name, aliases) => {
+                if !wanted.beside.iter().any(|other| other == name) {
+                    wanted.beside.push(name.to_owned());
+                }
+            }
             None => return Err(unknown(name, aliases)),
         }
     }
     Ok(wanted)
+}
+
+/// Whether this is a package to lie beside dbt: an adapter, or what a Python model imports. A name that is nearly a
+/// driver's is most likely a mistake, and whoever means it writes the version.
+fn is_beside(name: &str, aliases: &[Alias]) -> bool {
+    let own = ["dbt-core", "dbt-duckdb", "dbt-postgres", "pip", "setuptools"];
+    let meant = name.contains("==") || near(name, aliases).is_empty();
+    drivers::is_exact(name)
+        && !BUILT_IN.contains(&name)
+        && !own.contains(&drivers::plain(name).as_str())
+        && meant
+}
+
+fn near<'a>(name: &str, aliases: &'a [Alias]) -> Vec<&'a str> {
+    nearest(name, aliases.iter().map(|alias| alias.name.as_str()).chain([DBT]))
 }
 
 fn unknown(name: &str, aliases: &[Alias]) -> Fault {
@@ -82,11 +102,21 @@ fn unknown(name: &str, aliases: &[Alias]) -> Fault {
             "leave it out; its connector works as it is",
         );
     }
-    let near = nearest(name, aliases.iter().map(|alias| alias.name.as_str()).chain([DBT]));
-    let near: Vec<String> = near.iter().map(|near| format!("`{near}`")).collect();
+    if !drivers::is_exact(name) {
+        return Fault::usage(
+            format!("`{}` is neither a driver nor the name of a pip package", name.escape_debug()),
+            "write a name such as pandas, or name==version such as dbt-snowflake==1.11.0: options, addresses and files are \
+             not taken",
+        );
+    }
+    let near: Vec<String> = near(name, aliases).iter().map(|near| format!("`{near}`")).collect();
     let how = match near.as_slice() {
-        [] => "hub-platform drivers list shows all drivers".to_owned(),
-        near => format!("did you mean {}? hub-platform drivers list shows all drivers", near.join(" or ")),
+        [] => "`drivers install dbt` brings it at the version that fits".to_owned(),
+        near => format!(
+            "did you mean {}? hub-platform drivers list shows all drivers; a package of this very name is written with its \
+             version, {name}==…",
+            near.join(" or ")
+        ),
     };
     Fault::usage(format!("there is no driver `{}`", name.escape_debug()), how)
 }
@@ -113,6 +143,12 @@ pub(super) fn list(json: bool) -> Result<(), Fault> {
         package: "dbt-core, dbt-duckdb, dbt-postgres".to_owned(),
         version: data.as_ref().and_then(|data| drivers::dbt_version(data)),
     });
+    let beside = data.as_ref().map(|data| drivers::beside_dbt(data)).unwrap_or_default();
+    rows.extend(beside.into_iter().map(|(package, version)| Row {
+        alias: drivers::plain(&package),
+        package: format!("{package} (beside dbt)"),
+        version,
+    }));
     if json {
         print_json(&rows);
         return Ok(());
@@ -125,6 +161,30 @@ pub(super) fn list(json: bool) -> Result<(), Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    // D11
+    #[test]
+    fn d11_other_packages_lie_beside_dbt() {
+        let aliases = [Alias { name: "oracle".to_owned(), package: "oracledb".to_owned() }];
+        let of = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            let found =
+                wanted(&names, &aliases).map(|wanted| (wanted.dbt, wanted.drivers.len(), wanted.beside));
+            found.map_err(|fault| fault.to_string())
+        };
+        let list = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        assert_eq!(
+            of(&["oracle", "dbt-snowflake", "pandas==3.0.0", "pandas==3.0.0"]),
+            Ok((false, 1, list(&["dbt-snowflake", "pandas==3.0.0"])))
+        );
+        assert_eq!(of(&["oracel==1.0"]), Ok((false, 0, list(&["oracel==1.0"]))));
+        for wrong in
+            ["oracel", "dbt-core", "dbt_core==1.0", "postgres", "--pre", "https://x/y.whl", "../x", "a>=1"]
+        {
+            assert!(of(&[wrong]).is_err(), "{wrong}");
+        }
+        assert!(of(&["git+https://x"]).unwrap_err().contains("options, addresses and files are not taken"));
+    }
 
     fn check(names: &str) -> Result<(bool, Vec<String>), String> {
         let alias = |name: &str, package: &str| Alias { name: name.to_owned(), package: package.to_owned() };
@@ -146,7 +206,7 @@ mod tests {
         assert_eq!(
             check("oracel").unwrap_err(),
             "error: there is no driver `oracel`\n  help: did you mean `oracle`? hub-platform drivers list \
-             shows all drivers"
+             shows all drivers; a package of this very name is written with its version, oracel==…"
         );
         assert_eq!(
             check("postgres").unwrap_err(),

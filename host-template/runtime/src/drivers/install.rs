@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::aliases::{Alias, plain};
+use super::packages;
 use super::python_program;
 use super::slot::{Fresh, Slot};
 use crate::fault::Fault;
@@ -25,10 +26,14 @@ const NO_PYTHON: &str = "install Python 3.10 or newer with pip and venv (Debian:
 const PIP_FAILED: &str = "pip says above what is wrong; see that this machine reaches PyPI, or set PIP_INDEX_URL to a mirror, and run \
                           the command again; nothing was changed";
 
+const BESIDE_FAILED: &str = "pip could not install these packages beside this version of dbt";
+
 /// What is asked for.
 pub(crate) struct Wanted<'a> {
     pub(crate) dbt: bool,
     pub(crate) drivers: Vec<&'a Alias>,
+    /// Adapters and other packages that are to lie beside dbt.
+    pub(crate) beside: Vec<String>,
 }
 
 /// Installs; gives what is there now: name and version.
@@ -36,9 +41,14 @@ pub(crate) fn install(data: &Path, wanted: &Wanted<'_>) -> Result<Vec<(String, S
     let data = data.canonicalize().map_err(|e| cannot(data, &e))?;
     let lock = lock(&data)?;
     let mut done = Vec::new();
-    if wanted.dbt {
-        install_dbt(&data, &lock)?;
-        done.extend(dbt_version(&data).map(|version| (DBT.to_owned(), version)));
+    if wanted.dbt || !wanted.beside.is_empty() {
+        install_dbt(&data, &lock, &wanted.beside)?;
+        if wanted.dbt {
+            done.extend(dbt_version(&data).map(|version| (DBT.to_owned(), version)));
+        }
+        for package in &wanted.beside {
+            done.push((plain(package), version_beside(&data, package).unwrap_or_default()));
+        }
     }
     if !wanted.drivers.is_empty() {
         install_drivers(&data, &lock, &wanted.drivers)?;
@@ -46,6 +56,19 @@ pub(crate) fn install(data: &Path, wanted: &Wanted<'_>) -> Result<Vec<(String, S
             let version = version(&data, &alias.package).unwrap_or_default();
             done.push((alias.name.clone(), version));
         }
+    }
+    let taken = packages::show(&data).map_err(|e| {
+        Fault::machine(
+            format!(
+                "the packages are installed, but {} cannot list them: {}",
+                data.join("plugins").display(),
+                reason(&e)
+            ),
+            "make the folder writable for this user, and run the command again",
+        )
+    })?;
+    for name in taken {
+        let _ = writeln!(io::stderr(), "plugins/{name} is not a driver's entry, and is left as it is");
     }
     Ok(done)
 }
@@ -80,19 +103,37 @@ fn lock(data: &Path) -> Result<File, Fault> {
     Ok(file)
 }
 
-fn install_dbt(data: &Path, lock: &File) -> Result<(), Fault> {
+/// dbt at its versions, with what lay beside it before and what is asked for now; all in one call of pip, so that nothing
+/// beside it moves what dbt itself is made of.
+fn install_dbt(data: &Path, lock: &File, beside: &[String]) -> Result<(), Fault> {
     let slot = Slot::dbt(data);
     let python = PathBuf::from("python3");
+    let before = slot.current().map(|folder| packages_of(&folder)).unwrap_or_default();
+    let kept =
+        before.into_iter().filter(|package| !beside.iter().any(|other| plain(other) == plain(package)));
+    let kept: Vec<(String, Option<String>)> =
+        kept.map(|package| (package.clone(), version_beside(data, &package))).collect();
     let fresh = fresh(&slot)?;
     let mut venv = Command::new(&python);
     venv.args(["-m", "venv"]).arg(&fresh.path);
     run(venv, &python, lock, "Python cannot make a virtual environment", NO_PYTHON)?;
     let requirements = fresh.path.join("requirements.txt");
     fs::write(&requirements, DBT_REQUIREMENTS).map_err(|e| cannot(&requirements, &e))?;
+    let mut listed: Vec<&String> = kept.iter().map(|(package, _)| package).chain(beside).collect();
+    listed.sort();
+    listed.dedup();
+    let list = fresh.path.join(PACKAGES);
+    fs::write(&list, serde_json::to_string(&listed).unwrap_or_default()).map_err(|e| cannot(&list, &e))?;
     let own = fresh.path.join("bin/python3");
     let mut pip = pip(&own);
-    pip.arg("-r").arg(&requirements);
-    run(pip, &own, lock, "pip could not install dbt", PIP_FAILED)?;
+    pip.arg("-r").arg(&requirements).arg("--");
+    pip.args(kept.iter().map(|(package, version)| match version {
+        Some(version) if !package.contains("==") => format!("{package}=={version}"),
+        _ => package.clone(),
+    }));
+    pip.args(beside);
+    let what = if listed.is_empty() { "pip could not install dbt" } else { BESIDE_FAILED };
+    run(pip, &own, lock, what, PIP_FAILED)?;
     switch(fresh)
 }
 
@@ -103,7 +144,7 @@ fn install_drivers(data: &Path, lock: &File, wanted: &[&Alias]) -> Result<(), Fa
     see_pip(&python)?;
     let slot = Slot::drivers(data);
     let asked: Vec<String> = wanted.iter().map(|alias| alias.package.clone()).collect();
-    let before = slot.current().map(|folder| (packages(&folder), folder));
+    let before = slot.current().map(|folder| (packages_of(&folder), folder));
     let kept: Vec<(String, String)> = before
         .iter()
         .flat_map(|(packages, folder)| packages.iter().map(move |package| (package, folder)))
@@ -180,7 +221,7 @@ fn run(mut command: Command, program: &Path, lock: &File, what: &str, how: &str)
 }
 
 /// The packages that were asked for in a set.
-fn packages(folder: &Path) -> Vec<String> {
+pub(super) fn packages_of(folder: &Path) -> Vec<String> {
     let text = fs::read(folder.join(PACKAGES)).unwrap_or_default();
     serde_json::from_slice(&text).unwrap_or_default()
 }
@@ -192,8 +233,24 @@ pub(crate) fn version(data: &Path, package: &str) -> Option<String> {
 
 /// The version of dbt that is installed.
 pub(crate) fn dbt_version(data: &Path) -> Option<String> {
-    let libraries = fs::read_dir(Slot::dbt(data).current()?.join("lib")).ok()?;
-    libraries.flatten().find_map(|python| version_in(&python.path().join("site-packages"), "dbt-core"))
+    version_beside(data, "dbt-core")
+}
+
+/// The packages that were asked for beside dbt, with the versions that are installed.
+pub(crate) fn beside_dbt(data: &Path) -> Vec<(String, Option<String>)> {
+    let listed = Slot::dbt(data).current().map(|folder| packages_of(&folder)).unwrap_or_default();
+    listed.into_iter().map(|package| (package.clone(), version_beside(data, &package))).collect()
+}
+
+/// The version of a package of dbt's environment.
+fn version_beside(data: &Path, package: &str) -> Option<String> {
+    beside(&Slot::dbt(data).current()?).iter().find_map(|libraries| version_in(libraries, package))
+}
+
+/// Where an environment keeps its packages.
+pub(super) fn beside(venv: &Path) -> Vec<PathBuf> {
+    let libraries = fs::read_dir(venv.join("lib")).into_iter().flatten().flatten();
+    libraries.map(|python| python.path().join("site-packages")).filter(|folder| folder.is_dir()).collect()
 }
 
 /// The version of a package in a folder that pip filled.

@@ -6,6 +6,7 @@
 mod aliases;
 mod importable;
 mod install;
+mod packages;
 mod python;
 mod slot;
 
@@ -13,7 +14,8 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use aliases::{Alias, plain, read};
 pub(crate) use importable::{Import, Importable, no_python, one_line};
-pub(crate) use install::{DBT, Wanted, dbt_version, install, version};
+pub(crate) use install::{DBT, Wanted, beside_dbt, dbt_version, install, version};
+pub(crate) use packages::{is_exact, is_ours};
 pub(crate) use python::ask;
 
 /// The `dbt` to run: the data folder's own, else the one on `PATH`.

@@ -8,6 +8,7 @@ use std::process::Command;
 use super::Kind;
 use super::home::{FILES, Warehouse};
 use super::options::Options;
+use super::packages;
 use super::profile::{self, Apart, Asked, Profile};
 use super::recipe::Recipe;
 use crate::drivers;
@@ -146,6 +147,7 @@ fn dbt(asking: &Asking<'_>, place: &Place) -> Result<Planned, String> {
     if !recipe.path.join("dbt_project.yml").is_file() {
         return Err(format!("{} is missing", recipe.path.join("dbt_project.yml").display()));
     }
+    let project = packages::staged(work, &recipe.root, &recipe.path)?;
     // What an earlier run left would be taken for this run's result.
     for left in ["run_results.json", "manifest.json"] {
         let left = target(work).join(left);
@@ -184,7 +186,7 @@ fn dbt(asking: &Asking<'_>, place: &Place) -> Result<Planned, String> {
     notes.push(format!("HUB_ORG={} HUB_TENANT={} HUB_SCHEMA={}", place.org, place.tenant, place.schema));
     let step = |name: &str, arguments: Vec<String>| {
         let mut command = Command::new(&program);
-        command.args(["--no-use-colors", name]).arg("--project-dir").arg(&recipe.path);
+        command.args(["--no-use-colors", name]).arg("--project-dir").arg(&project);
         command.arg("--profiles-dir").arg(profile.file.parent().unwrap_or(work));
         command.arg("--profile").arg(&profile.name);
         if let Some(target) = &profile.target {

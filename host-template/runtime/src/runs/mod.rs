@@ -5,6 +5,7 @@ pub(crate) mod home;
 mod jinja;
 mod lineage;
 pub(crate) mod options;
+mod packages;
 mod place;
 mod process;
 mod profile;

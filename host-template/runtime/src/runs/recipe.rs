@@ -21,6 +21,8 @@ pub(crate) struct Recipe {
     pub(crate) workspace: String,
     /// Folder of the dbt project, or the script.
     pub(crate) path: PathBuf,
+    /// Folder of the plugin, which holds all that belongs to it.
+    pub(crate) root: PathBuf,
     /// dbt profile, or the database schema that the script writes to.
     pub(crate) target: String,
     /// Names of the models, as far as the build knows them.
@@ -49,6 +51,7 @@ fn all(hub: &Hub, registry: &Registry, on: &dyn Fn(usize) -> bool) -> Vec<Recipe
         plugin: None,
         workspace: PLATFORM_WORKSPACE.to_owned(),
         path: hub.install.join("dbt").join(PLATFORM_WORKSPACE),
+        root: hub.install.join("dbt").join(PLATFORM_WORKSPACE),
         target: PLATFORM_WORKSPACE.to_owned(),
         models: Vec::new(),
     };
@@ -62,6 +65,7 @@ fn all(hub: &Hub, registry: &Registry, on: &dyn Fn(usize) -> bool) -> Vec<Recipe
             plugin: Some(about.name.clone()),
             workspace: workspace.slug.clone(),
             path: plugin.root.join(&workspace.project_dir),
+            root: plugin.root.clone(),
             target: workspace.profile.clone(),
             models: workspace.models.clone(),
         }));
@@ -74,6 +78,7 @@ fn all(hub: &Hub, registry: &Registry, on: &dyn Fn(usize) -> bool) -> Vec<Recipe
             plugin: Some(about.name.clone()),
             workspace: shared.clone().unwrap_or_else(|| format!("scripts of {}", about.name)),
             path: plugin.root.join(&script.script_path),
+            root: plugin.root.clone(),
             target: script.output_schema.clone(),
             models: Vec::new(),
         }));

@@ -6,6 +6,7 @@ import { EmptyState, Page, ResourceView, sentence, Ticked } from "@platform/plug
 import Hammer from "lucide-react/icons/hammer";
 import PackageX from "lucide-react/icons/package-x";
 import RotateCw from "lucide-react/icons/rotate-cw";
+import SlidersHorizontal from "lucide-react/icons/sliders-horizontal";
 import { type ReactNode, useCallback, useEffect, useState } from "react";
 import { Link, useSearchParams } from "react-router";
 import { CopyCommand } from "../../copy-command.tsx";
@@ -21,6 +22,7 @@ import {
 } from "../../flow.ts";
 import { may, useReloadOnNews, useSession } from "../../session.ts";
 import { useCursorList } from "../../use-cursor-list.ts";
+import { BuildOptionsDialog } from "./BuildOptions.tsx";
 import styles from "./flow.module.css";
 import { Models } from "./Models.tsx";
 import { Recipes } from "./Recipes.tsx";
@@ -150,16 +152,18 @@ function Build({ workspace, installed }: { readonly workspace: Workspace; readon
   const [, setParams] = useSearchParams();
   const [sending, setSending] = useState(false);
   const [error, setError] = useState<ApiError>();
+  const [choosing, setChoosing] = useState(false);
   if (!may(session, "dbt.run")) {
     return null;
   }
   const waiting = isUnderWay(workspace.last_run);
+  const show = (run: Run) => setParams((last) => withParam(withParam(last, "workspace", workspace.slug), "run", run.id));
   const build = async () => {
     setSending(true);
     setError(undefined);
     try {
       const run = await apiPost<Run>(`/api/dbt/workspaces/${encodeURIComponent(workspace.slug)}/build`, {});
-      setParams((last) => withParam(withParam(last, "workspace", workspace.slug), "run", run.id));
+      show(run);
     } catch (caught) {
       setError(asApiError(caught));
     } finally {
@@ -180,6 +184,22 @@ function Build({ workspace, installed }: { readonly workspace: Workspace; readon
           {!waiting ? "Build" : workspace.last_run?.kind === "script" ? "Running" : "Building"}
         </Button>
       </Tooltip>
+      {installed && (
+        <Tooltip label="Build with options">
+          <ActionIcon variant="default" size="lg" aria-label="Build with options" onClick={() => setChoosing(true)}>
+            <SlidersHorizontal size={16} aria-hidden="true" />
+          </ActionIcon>
+        </Tooltip>
+      )}
+      <BuildOptionsDialog
+        workspace={workspace}
+        opened={choosing}
+        onClose={() => setChoosing(false)}
+        onStarted={(run) => {
+          setChoosing(false);
+          show(run);
+        }}
+      />
       {error !== undefined && (
         <Text size="xs" c="var(--mantine-color-red-text)" role="alert" className={styles.refusal}>
           <Ticked text={sentence(error.message)} />

@@ -2,11 +2,11 @@
 
 import { ActionIcon, Group, Paper, SegmentedControl, Select, Skeleton, Text, Title } from "@mantine/core";
 import type { Resource } from "@platform/plugin-host";
-import { EmptyState, ResourceView } from "@platform/plugin-host/ui";
+import { EmptyState, formatTime, ResourceView } from "@platform/plugin-host/ui";
 import Search from "lucide-react/icons/search";
 import X from "lucide-react/icons/x";
 import { lazy, type ReactNode, Suspense, useState } from "react";
-import { type Lineage, type Model, summaryOf, type Workspace } from "../../flow.ts";
+import { type Lineage, type Model, toldOfBuilds, type Workspace } from "../../flow.ts";
 import { PageBoundary } from "../../page-boundary.tsx";
 import styles from "./flow.module.css";
 import { ModelFacts } from "./ModelFacts.tsx";
@@ -39,7 +39,7 @@ export function Models({ workspace, lineage, view, onView }: Props): ReactNode {
             Models
           </Title>
           <Text size="sm" c="dimmed" data-lineage-run={data?.run ?? undefined}>
-            {data === undefined ? "\u00a0" : told(data)}
+            {data === undefined ? "\u00a0" : toldOfBuilds(data, formatTime)}
           </Text>
         </div>
         <SegmentedControl
@@ -69,16 +69,6 @@ export function Models({ workspace, lineage, view, onView }: Props): ReactNode {
       </ResourceView>
     </section>
   );
-}
-
-function told({ run, nodes }: Lineage): string {
-  if (nodes.length === 0) {
-    return "Not built yet.";
-  }
-  const count = nodes.length === 1 ? "1 model" : `${nodes.length} models`;
-  return run === null
-    ? `${count}, not built yet: the first build tells what each is made of.`
-    : `As of the last build: ${summaryOf(nodes)}.`;
 }
 
 const intoView = (node: HTMLElement | null) => node?.scrollIntoView({ block: "nearest" });

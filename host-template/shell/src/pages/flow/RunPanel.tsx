@@ -6,7 +6,7 @@ import { ErrorState, formatTime, sentence, Ticked } from "@platform/plugin-host/
 import Ban from "lucide-react/icons/ban";
 import X from "lucide-react/icons/x";
 import { type ReactNode, useEffect, useRef, useState } from "react";
-import { formatSeconds, isUnderWay, type Log, nameOfRun, type Run, type Script, secondsOf, verdictOfRun } from "../../flow.ts";
+import { formatSeconds, isUnderWay, type Log, nameOfRun, type Run, type Script, secondsOf, verdictOfRun, wordsOfOptions } from "../../flow.ts";
 import { may, useSession } from "../../session.ts";
 import styles from "./flow.module.css";
 import { useRun } from "./use-run.ts";
@@ -50,6 +50,16 @@ export function RunPanel({ id, scripts, onState, onClose }: Props): ReactNode {
       {run !== undefined && run.error !== null && (
         <Text size="sm" c="var(--mantine-color-red-text)" className={styles.runError} role="alert">
           <Ticked text={sentence(run.error)} />
+        </Text>
+      )}
+      {run !== undefined && wordsOfOptions(run.options) !== "" && (
+        <Text size="xs" c="dimmed" className={styles.runError} data-run-options>
+          {wordsOfOptions(run.options)}
+        </Text>
+      )}
+      {run?.state === "queued" && typeof run.waiting === "string" && (
+        <Text size="sm" className={styles.runError} role="status">
+          <Ticked text={sentence(run.waiting)} />
         </Text>
       )}
       <LogView log={log} run={run} />
