@@ -12,7 +12,7 @@ use crate::bench_check_tree as tree;
 use crate::bench_check_watch as watch;
 
 /// Number of plugins that the targets speak of.
-const TARGET_SIZE: usize = 1000;
+pub const TARGET_SIZE: usize = 1000;
 /// Number of plugins of the tree that growth is measured with.
 const LARGE: usize = 10_000;
 
@@ -43,12 +43,13 @@ struct Cost {
     memory: f64,
 }
 
-/// Measures trees of `sizes` plugins, `rounds` rounds each, and writes the table to `report`. `repo` is the repository,
-/// `xtask` the built program.
+/// Measures trees of `sizes` plugins, `rounds` rounds each, and writes the table to `report`. The one of `with_peers` plugins
+/// is built with other tools too. `repo` is the repository, `xtask` the built program.
 pub fn run(
     repo: &Path,
     xtask: &Path,
     sizes: &[usize],
+    with_peers: usize,
     rounds: usize,
     report: &mut dyn Write,
 ) -> io::Result<Vec<Figure>> {
@@ -65,7 +66,7 @@ pub fn run(
     let mut cold_at = Vec::new();
     for &size in sizes {
         let folder = repo.join(format!("target/bench/check-{size}"));
-        let peers = size == TARGET_SIZE;
+        let peers = size == with_peers;
         tree::write(&folder, size, peers.then_some(&modules))?;
         let target = folder.join("target");
         let check = |cold: bool| {
@@ -110,7 +111,7 @@ pub fn run(
         let (name, none) = ("hub check --watch, edit", "");
         let watch::Watched { edit, memory } = watched;
         writeln!(report, "{size:>7}  {name:<23} {edit:>7.3} {none:>8} {memory:>8.1}")?;
-        if peers {
+        if size == TARGET_SIZE {
             let figure = |what: &str, value, most| Figure { what: what.to_string(), value, most };
             figures.push(figure("seconds at 1000 plugins, cache cold", cold.wall, 0.5));
             figures.push(figure("seconds at 1000 plugins, nothing changed", medians[1].wall, 0.1));

@@ -351,14 +351,16 @@ mod tests {
 const ITEMS: &str = r#"//! Items of %SLUG%: listed, read and made.
 
 use hub::prelude::*;
+use serde::{Deserialize, Serialize};
 
-use crate::Page;
+permission!(Read = "%SLUG%.read", Write = "%SLUG%.write");
+permission!(Archive = "%SLUG%.archive");
 
 /// One item.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Item {
-    /// Number of the item.
-    pub id: i64,
+    /// Identifier of the item.
+    pub id: String,
     /// Name shown.
     pub name: String,
     /// What it comes to.
@@ -367,6 +369,7 @@ pub struct Item {
 
 /// What a new item needs.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct NewItem {
     /// Name shown.
     pub name: String,
@@ -374,35 +377,38 @@ pub struct NewItem {
     pub amount: i64,
 }
 
+const LIST: &str = "SELECT id, name, amount FROM plugin_%SLUG%_items ORDER BY id LIMIT $1 OFFSET $2";
+const COUNT: &str = "SELECT count(*) FROM plugin_%SLUG%_items";
+const CREATE: &str = "INSERT INTO plugin_%SLUG%_items (id, name, amount) VALUES ($1, $2, $3)";
+const ARCHIVE: &str = "DELETE FROM plugin_%SLUG%_items WHERE id = $1";
+
 /// Gives some items.
-#[hub::get("/items", permission = "%SLUG%.read")]
-async fn list(database: Database, page: Query<Page>) -> Result<Json<Vec<Item>>, Problem> {
-    let items = database
-        .query("select id, name, amount from plugin_%SLUG%_items order by id limit $1 offset $2")
-        .bind(page.limit)
-        .bind(page.offset)
-        .all()
-        .await?;
-    Ok(Json(items))
+#[utoipa::path(get, path = "/items", params(Page), responses((status = 200, body = Paged<Item>)))]
+async fn list(ctx: Ctx, _: Allowed<Read>, page: Page) -> Result<Json<Paged<Item>>> {
+    let items = ctx.db().all(LIST, args![page.limit, page.offset]).await?;
+    let total = ctx.db().value(COUNT, args![]).await?;
+    Ok(Json(page.of(items, total)))
 }
 
 /// Makes an item.
-#[hub::post("/items", permission = "%SLUG%.write")]
-async fn create(database: Database, item: Json<NewItem>) -> Result<Json<Item>, Problem> {
-    if item.name.trim().is_empty() {
-        return Err(Problem::invalid("name", "write a name"));
-    }
-    let made = database
-        .query("insert into plugin_%SLUG%_items (name, amount) values ($1, $2) returning id, name, amount")
-        .bind(&item.name)
-        .bind(item.amount)
-        .one()
-        .await?;
-    Ok(Json(made))
+#[utoipa::path(post, path = "/items", request_body = NewItem, responses((status = 201, body = Item)))]
+async fn create(ctx: Ctx, _: Allowed<Write>, Json(new): Json<NewItem>) -> Result<Created<Item>> {
+    Check::new().text("name", &new.name, 1..=200).done()?;
+    let item = Item { id: hub::new_id(), name: new.name.trim().to_owned(), amount: new.amount };
+    ctx.db().execute(CREATE, args![&item.id, &item.name, item.amount]).await?;
+    let location = format!("/api/%SLUG%/items/{}", item.id);
+    Ok(Created { location, body: item })
+}
+
+/// Archives an item.
+#[utoipa::path(delete, path = "/items/{id}", params(("id" = String, Path)), responses((status = 204)))]
+async fn archive(ctx: Ctx, _: Allowed<Archive>, Path(id): Path<String>) -> Result<()> {
+    ctx.db().execute(ARCHIVE, args![&id]).await?;
+    Ok(())
 }
 
 /// Answers anybody.
-#[hub::get("/ping")]
+#[utoipa::path(get, path = "/ping", responses((status = 200)))]
 async fn ping() -> &'static str {
     "%SLUG%"
 }
@@ -410,6 +416,6 @@ async fn ping() -> &'static str {
 /// The routes of this module.
 #[hub::router]
 pub fn router() -> Router {
-    Router::new().routes(routes![list, create]).routes(routes![ping])
+    Router::new().routes(routes!(list, create)).routes(routes!(archive)).routes(routes!(ping))
 }
 "#;

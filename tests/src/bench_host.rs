@@ -2,9 +2,9 @@
 //! request. And how long the host takes from its start to the first answer.
 
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -12,8 +12,6 @@ use crate::host::{ADMIN, Host, PASSWORD, command, free_port};
 
 /// Connections that the load is spread over.
 const CONNECTIONS: &str = "32";
-/// How long one measurement takes.
-const SECONDS: u64 = 5;
 /// Clock ticks a second in `/proc/<pid>/stat`: fixed on Linux, whatever the kernel's own clock.
 const TICKS: f64 = 100.0;
 
@@ -31,6 +29,17 @@ struct Target {
     port: u16,
 }
 
+/// How much is measured.
+#[derive(Debug, Clone, Copy)]
+pub struct Effort {
+    /// Rounds of each comparison.
+    pub rounds: usize,
+    /// Seconds that one measurement takes.
+    pub seconds: u64,
+    /// Starts, of which the median is told.
+    pub starts: usize,
+}
+
 /// A server that is ended when dropped.
 struct Server {
     child: Child,
@@ -45,11 +54,38 @@ impl Drop for Server {
 }
 
 impl Server {
+    /// Starts a server and waits for its first answer. What one says that gives none is part of the error.
     fn start(mut command: Command, port: u16) -> io::Result<Server> {
-        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
-        let server = Server { child, port };
-        wait_for_answer(port, "/api/health", Duration::from_secs(20))?;
+        // A file, not a pipe: nobody reads while it serves.
+        let mut said = tempfile::tempfile()?;
+        let child =
+            command.stdin(Stdio::null()).stdout(said.try_clone()?).stderr(said.try_clone()?).spawn()?;
+        let mut server = Server { child, port };
+        server.wait_for_answer("/api/health", Duration::from_secs(60)).map_err(|why| {
+            let mut text = String::new();
+            let read = said.rewind().and_then(|()| said.read_to_string(&mut text));
+            let text = read.map_or_else(|error| error.to_string(), |_| text);
+            io::Error::other(format!("{:?}: {why}; it said:\n{text}", command.get_program()))
+        })?;
         Ok(server)
+    }
+
+    /// Polls as fast as it can: what is measured is the server, not the pause between two questions.
+    fn wait_for_answer(&mut self, path: &str, patience: Duration) -> io::Result<()> {
+        let begun = Instant::now();
+        loop {
+            // Until it listens, no question is answered.
+            if answers(self.port, path).unwrap_or(false) {
+                return Ok(());
+            }
+            if let Some(status) = self.child.try_wait()? {
+                return Err(io::Error::other(format!("it ended with {status}")));
+            }
+            if begun.elapsed() > patience {
+                return Err(io::Error::other(format!("no answer on port {}", self.port)));
+            }
+            std::thread::sleep(Duration::from_micros(300));
+        }
     }
 
     fn target(&self) -> Target {
@@ -76,11 +112,11 @@ impl Target {
         Ok(kilobytes.unwrap_or_default() / 1024.0)
     }
 
-    /// Asks for a path as often as it can, with these headers.
-    fn load(self, path: &str, headers: &[String]) -> io::Result<Load> {
+    /// Asks for a path as often as it can for some seconds, with these headers.
+    fn load(self, seconds: u64, path: &str, headers: &[String]) -> io::Result<Load> {
         let before = self.cpu()?;
         let output = Command::new("wrk")
-            .args(["-t1", "-c", CONNECTIONS, "-d", &format!("{SECONDS}s")])
+            .args(["-t1", "-c", CONNECTIONS, "-d", &format!("{seconds}s")])
             .args(headers.iter().flat_map(|header| ["-H", header.as_str()]))
             .arg(format!("http://127.0.0.1:{}{path}", self.port))
             .output()?;
@@ -100,20 +136,6 @@ impl Target {
     }
 }
 
-/// Polls as fast as it can: what is measured is the server, not the pause between two questions.
-fn wait_for_answer(port: u16, path: &str, patience: Duration) -> io::Result<()> {
-    let begun = Instant::now();
-    loop {
-        if answers(port, path).unwrap_or(false) {
-            return Ok(());
-        }
-        if begun.elapsed() > patience {
-            return Err(io::Error::other(format!("no answer on port {port}")));
-        }
-        std::thread::sleep(Duration::from_micros(300));
-    }
-}
-
 fn answers(port: u16, path: &str) -> io::Result<bool> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
@@ -129,36 +151,43 @@ fn host(release: &Path, data: &Path, port: u16) -> Command {
 }
 
 /// Runs the comparison over an unpacked release; `peer` is the built program of `tests/bench/peer`.
-pub fn run(release: &Path, peer: &Path, rounds: usize, report: &mut dyn Write) -> io::Result<()> {
+pub fn run(release: &Path, peer: &Path, effort: Effort, report: &mut dyn Write) -> io::Result<()> {
+    let Effort { rounds, seconds, starts } = effort;
     let ours = Host::start(release);
     let port = ours.url.rsplit(':').next().and_then(|port| port.parse().ok()).unwrap_or_default();
     let us = Target { id: ours.id(), port };
     let token = [format!("Authorization: {}", ours.bearer())];
-    let data = tempfile::tempdir()?;
+    let customer = customer(&ours)?;
     let peer_port = free_port();
     let mut by_hand = Command::new(peer);
-    by_hand.arg(format!("127.0.0.1:{peer_port}")).arg(data.path().join("hub.db"));
+    // Both read the same rows.
+    by_hand.arg(format!("127.0.0.1:{peer_port}")).arg(ours.data().join("hub.db"));
     let by_hand = Server::start(by_hand, peer_port)?;
     let them = by_hand.target();
 
     writeln!(
         report,
-        "host against hand-written axum: {CONNECTIONS} connections, medians of {rounds} rounds of {SECONDS} s"
+        "host against hand-written axum: {CONNECTIONS} connections, medians of {rounds} rounds of {seconds} s"
     )?;
     writeln!(
         report,
         "{:<26} {:>10} {:>10} {:>7}   {:>9} {:>9} {:>7}",
         "route", "host/s", "hand/s", "ratio", "host µs", "hand µs", "ratio"
     )?;
-    for path in ["/api/_demo/ping", "/api/crm/customers/cus-1", "/api/crm/customers?limit=2"] {
+    let one = format!("/api/crm/customers/{customer}");
+    for (name, path) in [
+        ("/api/_demo/ping", "/api/_demo/ping"),
+        ("/api/crm/customers/{id}", one.as_str()),
+        ("/api/crm/customers?limit=2", "/api/crm/customers?limit=2"),
+    ] {
         let mut pairs = Vec::new();
         for _ in 0..rounds {
-            pairs.push((us.load(path, &token)?, them.load(path, &[])?));
+            pairs.push((us.load(seconds, path, &token)?, them.load(seconds, path, &[])?));
         }
         let of = |f: &dyn Fn(&(Load, Load)) -> f64| median(pairs.iter().map(f).collect());
         writeln!(
             report,
-            "{path:<26} {:>10.0} {:>10.0} {:>7.3}   {:>9.1} {:>9.1} {:>7.3}",
+            "{name:<26} {:>10.0} {:>10.0} {:>7.3}   {:>9.1} {:>9.1} {:>7.3}",
             of(&|pair| pair.0.per_second),
             of(&|pair| pair.1.per_second),
             of(&|pair| pair.0.per_second / pair.1.per_second),
@@ -174,8 +203,8 @@ pub fn run(release: &Path, peer: &Path, rounds: usize, report: &mut dyn Write) -
     let padding = [token[0].replacen("Authorization", "X-No-Meaning1", 1)];
     let mut pairs = Vec::new();
     for _ in 0..rounds {
-        let behind = us.load("/api/_demo/signed-in-ping", &token)?;
-        pairs.push((behind, us.load("/api/_demo/ping", &padding)?));
+        let behind = us.load(seconds, "/api/_demo/signed-in-ping", &token)?;
+        pairs.push((behind, us.load(seconds, "/api/_demo/ping", &padding)?));
     }
     writeln!(
         report,
@@ -183,7 +212,7 @@ pub fn run(release: &Path, peer: &Path, rounds: usize, report: &mut dyn Write) -
         median(pairs.iter().map(|pair| pair.0.per_second / pair.1.per_second).collect()),
         median(pairs.iter().map(|pair| pair.0.cpu_micros / pair.1.cpu_micros).collect()),
     )?;
-    let session = us.load("/api/session", &token)?;
+    let session = us.load(seconds, "/api/session", &token)?;
     writeln!(
         report,
         "GET /api/session: {:.0} requests/s, {:.1} µs CPU each",
@@ -191,25 +220,36 @@ pub fn run(release: &Path, peer: &Path, rounds: usize, report: &mut dyn Write) -
     )?;
     drop(ours);
 
-    let mut starts = Vec::new();
-    for _ in 0..20 {
+    let data = tempfile::tempdir()?;
+    let start = || -> io::Result<f64> {
         let port = free_port();
         let begun = Instant::now();
         let server = Server::start(host(release, data.path(), port), port)?;
-        starts.push(begun.elapsed().as_secs_f64() * 1e3);
+        let took = begun.elapsed().as_secs_f64() * 1e3;
         drop(server);
-    }
+        Ok(took)
+    };
+    // The first one makes the database.
+    start()?;
+    let times = (0..starts).map(|_| start()).collect::<io::Result<Vec<_>>>()?;
     writeln!(
         report,
-        "start to first answer: {:.1} ms (median of 20, the database is there already)",
-        median(starts)
+        "start to first answer: {:.1} ms (median of {starts}, the database is there already)",
+        median(times)
     )?;
     let size = fs::metadata(release.join("bin/hub-platform"))?.len();
     writeln!(report, "the host, stripped: {:.1} MB", size as f64 / 1e6)
 }
 
 /// 200 plugins on this host and in FastAPI: start, memory, and the last route's requests a second.
-pub fn many(host: &Path, python: &Path, app: &Path, report: &mut dyn Write) -> io::Result<()> {
+pub fn many(
+    host: &Path,
+    python: &Path,
+    app: &Path,
+    effort: Effort,
+    report: &mut dyn Write,
+) -> io::Result<()> {
+    let Effort { seconds, starts, .. } = effort;
     let folder = tempfile::tempdir()?;
     let (release, data) = (folder.path().join("release"), folder.path().join("data"));
     fs::create_dir_all(release.join("web"))?;
@@ -243,7 +283,7 @@ pub fn many(host: &Path, python: &Path, app: &Path, report: &mut dyn Write) -> i
         }
         Ok(median(starts))
     };
-    let (start_us, start_them) = (start(&ours, 10)?, start(&theirs, 3)?);
+    let (start_us, start_them) = (start(&ours, starts.min(10))?, start(&theirs, starts.min(3))?);
 
     let port = free_port();
     let host = Server::start(ours(port), port)?;
@@ -260,13 +300,13 @@ pub fn many(host: &Path, python: &Path, app: &Path, report: &mut dyn Write) -> i
         toggles.push(begun.elapsed().as_secs_f64() * 1e3);
     }
     let header = [format!("Authorization: Bearer {}", client.token)];
-    let last = host.target().load("/api/plugin-199/items/7", &header)?;
-    let session = host.target().load("/api/session", &header)?;
+    let last = host.target().load(seconds, "/api/plugin-199/items/7", &header)?;
+    let session = host.target().load(seconds, "/api/session", &header)?;
     let memory = host.target().resident()?;
     drop(host);
     let port = free_port();
     let peer = Server::start(theirs(port), port)?;
-    let their_last = peer.target().load("/api/plugin-199/items/7", &[])?;
+    let their_last = peer.target().load(seconds, "/api/plugin-199/items/7", &[])?;
     let their_memory = peer.target().resident()?;
     drop(peer);
 
@@ -280,6 +320,19 @@ pub fn many(host: &Path, python: &Path, app: &Path, report: &mut dyn Write) -> i
     row("last route, CPU each", last.cpu_micros, their_last.cpu_micros, "µs")?;
     writeln!(report, "GET /api/session with 200 plugins on: {:.1} µs CPU each", session.cpu_micros)?;
     writeln!(report, "a switch, from request to answer: {:.1} ms (median of 200)", median(toggles))
+}
+
+/// The identifier of a customer that both servers are asked for.
+fn customer(host: &Host) -> io::Result<String> {
+    let made = |path: &str, body: serde_json::Value| {
+        let answer = host.post(path, &body);
+        let id = answer.json()["id"].as_str().map(str::to_owned);
+        id.ok_or_else(|| io::Error::other(format!("{path}: {} {}", answer.status, answer.text())))
+    };
+    let account = serde_json::json!({"name": "Bench", "industry": "retail", "owner": "Ada Brandt"});
+    let account = made("/api/crm/accounts", account)?;
+    let person = serde_json::json!({"name": "Ada", "email": "ada@bench.example", "account_id": account});
+    made("/api/crm/customers", person)
 }
 
 /// Somebody who is signed in.
@@ -310,45 +363,4 @@ impl Client {
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(0.0)
-}
-
-/// Builds the host with 200 plugins.
-pub fn build_many(repo: &Path, target: &Path) -> io::Result<PathBuf> {
-    let folder = target.join("bench/many");
-    let status = Command::new("cargo")
-        .args([
-            "build",
-            "--quiet",
-            "--release",
-            "--package",
-            "hub-host",
-            "--example",
-            "many_host",
-            "--target-dir",
-        ])
-        .arg(&folder)
-        .current_dir(repo)
-        .status()?;
-    if !status.success() {
-        return Err(io::Error::other("the host with 200 plugins does not build"));
-    }
-    Ok(folder.join("release/examples/many_host"))
-}
-
-/// Builds the peer as the host is built: statically linked, in the same profile.
-pub fn build_peer(repo: &Path, target: &Path) -> io::Result<PathBuf> {
-    const TARGET: &str = "x86_64-unknown-linux-gnu";
-    let folder = target.join("bench/peer");
-    let status = Command::new("cargo")
-        .args(["build", "--quiet", "--release", "--target", TARGET, "--manifest-path"])
-        .arg(repo.join("tests/bench/peer/Cargo.toml"))
-        .arg("--target-dir")
-        .arg(&folder)
-        .env("RUSTFLAGS", "-Ctarget-feature=+crt-static")
-        .env_remove("CARGO_ENCODED_RUSTFLAGS")
-        .status()?;
-    if !status.success() {
-        return Err(io::Error::other("the peer does not build"));
-    }
-    Ok(folder.join(TARGET).join("release/bench-peer"))
 }

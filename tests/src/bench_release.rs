@@ -15,11 +15,10 @@ use crate::xtask::{run, xtask};
 const LARGE: usize = 60 * 1024 * 1024;
 /// How long callers ask while something happens to the host.
 const LOAD: u32 = 4;
-/// How often each of the three is done.
-const ROUNDS: usize = 3;
 
-/// Runs all of it; gives how many figures are within their targets, and how many there are.
-pub fn measure(rounds: usize, out: &mut dyn Write) -> io::Result<(usize, usize)> {
+/// Runs all of it; gives how many figures are within their targets, and how many there are. Callers are disturbed `restarts`
+/// times in each way.
+pub fn measure(rounds: usize, restarts: usize, out: &mut dyn Write) -> io::Result<(usize, usize)> {
     let built = Built::shared();
     let mut held = Vec::new();
     held.push(pack(built, rounds, out)?);
@@ -27,7 +26,7 @@ pub fn measure(rounds: usize, out: &mut dyn Write) -> io::Result<(usize, usize)>
     writeln!(out, "tarball of this repository's plugins: {size:.1} MiB (target 15)")?;
     held.push(size <= 15.0);
     held.push(upgrade(built, rounds, out)?);
-    held.extend(lost(built, out)?);
+    held.extend(lost(built, restarts, out)?);
     Ok((held.iter().filter(|held| **held).count(), held.len()))
 }
 
@@ -85,6 +84,7 @@ fn upgrade(built: &Built, rounds: usize, out: &mut dyn Write) -> io::Result<bool
     let large = large(built, &release, &at.file(""))?;
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
+        // There is none in the first round.
         let _ = std::fs::remove_dir_all(at.root().join("releases/9.0.0"));
         let old = release.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let _ = std::fs::remove_file(at.root().join("current"));
@@ -120,7 +120,7 @@ fn large(built: &Built, release: &Path, to: &Path) -> io::Result<PathBuf> {
 }
 
 /// Requests lost by callers: in a plain stop and start, in an upgrade, in an upgrade that hands over.
-fn lost(built: &Built, out: &mut dyn Write) -> io::Result<Vec<bool>> {
+fn lost(built: &Built, restarts: usize, out: &mut dyn Write) -> io::Result<Vec<bool>> {
     let mut at = Installation::new();
     unpack_into(&built.tarball, &at.root());
     let version =
@@ -128,7 +128,7 @@ fn lost(built: &Built, out: &mut dyn Write) -> io::Result<Vec<bool>> {
     at.setup(&version.to_string_lossy(), &[]).expect(0);
     at.start();
     let (mut plain, mut restarted, mut graceful) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
+    for _ in 0..restarts {
         let mut shell = Command::new("sh");
         shell.args(["-c", &at.restart()]);
         plain.push(load(&at, move || run(shell).expect(0))? as f64);
@@ -136,7 +136,7 @@ fn lost(built: &Built, out: &mut dyn Write) -> io::Result<Vec<bool>> {
         restarted.push(load(&at, move || run(upgrade).expect(0))? as f64);
     }
     // Last, as the loop that restarts the service does not know the successor.
-    for _ in 0..ROUNDS {
+    for _ in 0..restarts {
         let upgrade = at.command(&["upgrade", "--graceful"]);
         graceful.push(load(&at, move || run(upgrade).expect(0))? as f64);
     }

@@ -1,6 +1,8 @@
 //! Runs the real `cargo xtask` of this checkout.
 
 use std::ffi::OsStr;
+use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -82,16 +84,35 @@ pub fn run(mut command: Command) -> Ran {
 pub fn prepared(variable: &str) -> Option<PathBuf> {
     let named = std::env::var_os(variable).map(PathBuf::from);
     if named.is_none() {
-        eprintln!("skipped: {variable} is not set; `cargo xtask test` prepares what this test needs");
+        skip(&format!("{variable} is not set; `cargo xtask test` prepares what this test needs"));
     }
     named
 }
 
-/// Whether tests that take minutes are wanted. Where they are not, the caller skips its test, and it is said.
-pub fn long(test: &str) -> bool {
-    let wanted = std::env::var_os("HUB_LONG").is_some_and(|value| !value.is_empty());
+/// Says that the calling test, or a part of it, is skipped. `cargo xtask test` repeats it in its closing lines, and fails with
+/// `--require-all`.
+pub fn skip(why: &str) {
+    let thread = std::thread::current();
+    tell("lack", thread.name().unwrap_or("a test"), why);
+}
+
+/// Whether a test that takes minutes is wanted. Where it is not, the caller skips it, and it is said. `name` is one of those
+/// that `cargo xtask test --long=NAME` takes.
+pub fn long(name: &str, what: &str) -> bool {
+    let named = std::env::var("HUB_LONG").unwrap_or_default();
+    let wanted = named.split(',').any(|wanted| wanted == name || wanted == "all");
     if !wanted {
-        eprintln!("skipped: {test} takes long; `cargo xtask test --long` runs it");
+        tell("long", name, what);
     }
     wanted
+}
+
+/// Adds a line to the file that the test command reads in the end: what a test prints that passes, nobody sees.
+fn tell(kind: &str, name: &str, why: &str) {
+    eprintln!("skipped: {name}: {why}");
+    if let Some(file) = std::env::var_os("HUB_SKIPPED") {
+        let opened = File::options().append(true).create(true).open(&file);
+        let told = opened.and_then(|mut file| file.write_all(format!("{kind}\t{name}\t{why}\n").as_bytes()));
+        told.unwrap_or_else(|error| panic!("cannot tell what was skipped: {error}"));
+    }
 }

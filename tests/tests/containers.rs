@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use hub_tests::host::free_port;
 use hub_tests::release::Built;
-use hub_tests::xtask::{prepared, run};
+use hub_tests::xtask::{prepared, run, skip};
 use serde_json::Value;
 
 /// The user of the image.
@@ -39,7 +39,7 @@ fn output(program: &str, arguments: &[&str]) -> String {
 fn there(program: &str) -> bool {
     let found = Command::new(program).arg("--version").stdout(Stdio::null()).status().is_ok();
     if !found {
-        eprintln!("skipped: {program} is not installed");
+        skip(&format!("{program} is not installed"));
     }
     found
 }
@@ -47,7 +47,7 @@ fn there(program: &str) -> bool {
 fn root() -> bool {
     let root = output("id", &["-u"]).trim() == "0";
     if !root {
-        eprintln!("skipped: only root may unpack an image and run it as another user");
+        skip("only root may unpack an image and run it as another user");
     }
     root
 }

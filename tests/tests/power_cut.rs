@@ -9,7 +9,7 @@ use std::process::Command;
 use hub_tests::forge::forge;
 use hub_tests::installation::Installation;
 use hub_tests::release::Built;
-use hub_tests::xtask::{Ran, prepared, run};
+use hub_tests::xtask::{Ran, long, prepared, run};
 
 const OLD: &str = "0.1.0";
 const NEW: &str = "0.2.0";
@@ -115,9 +115,9 @@ impl Bench {
     }
 }
 
-/// All points where long tests are wanted, else some of each kind.
+/// All points where that is wanted, else some of each kind.
 fn sample(points: Vec<(&'static str, usize)>) -> Vec<(&'static str, usize)> {
-    if std::env::var_os("HUB_LONG").is_some_and(|value| !value.is_empty()) {
+    if long("power-cut", "an upgrade that is cut off at every one of its system calls, not only at some") {
         return points;
     }
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();

@@ -1,5 +1,6 @@
 //! The same sources give the same bytes, whatever the folder, the user, the umask, the clock, its zone and the language of the
-//! machine, the number of jobs, and the times and order of the files. Everything is compiled again for that, so it takes long.
+//! machine, the number of jobs, and the times and order of the files. Everything is compiled again for that, so it takes long;
+//! without a network, as `fetch` has brought what it needs.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -24,7 +25,7 @@ umask 077
 cd "$1"
 export USER=somebody LOGNAME=somebody FAKETIME=+400d NO_FAKE_STAT=1 LD_PRELOAD="$2"
 shift 2
-exec unshare --user --map-user=1000 --map-group=1000 "$@"
+exec unshare --user --net --map-user=1000 --map-group=1000 "$@"
 "#;
 
 /// What sets the clock of the programs that are started with it (Debian: faketime).
@@ -39,7 +40,10 @@ fn clock() -> PathBuf {
 
 #[test]
 fn the_same_sources_elsewhere_give_the_same_bytes() {
-    if !long("a second build from nothing") {
+    if !long(
+        "reproducible",
+        "a second build from nothing, in another folder, by another user, at another time",
+    ) {
         return;
     }
     let one = Built::new(&["--locked"]);
@@ -51,7 +55,8 @@ fn the_same_sources_elsewhere_give_the_same_bytes() {
     run(copy).expect(0);
 
     let out = folder.path().join("out");
-    let program = xtask(["build-platform", "--locked", "--out"]);
+    run(xtask(["fetch"])).expect(0);
+    let program = xtask(["build-platform", "--locked", "--offline", "--out"]);
     let mut build = Command::new("bash");
     build
         .args(["-c", BUILD, "build"])
@@ -64,8 +69,10 @@ fn the_same_sources_elsewhere_give_the_same_bytes() {
     build
         .env("CARGO_MANIFEST_DIR", sources.join("xtask"))
         .env("CARGO_TARGET_DIR", folder.path().join("target"));
+    // Another number of jobs than the first build had.
+    let jobs = std::thread::available_parallelism().map_or(1, usize::from) + 1;
     build
-        .env("CARGO_BUILD_JOBS", "1")
+        .env("CARGO_BUILD_JOBS", jobs.to_string())
         .env("TZ", "Pacific/Auckland")
         .env("LC_ALL", "C")
         .env("LANG", "de_DE.UTF-8");

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use hub_tests::release::Built;
-use hub_tests::xtask::{long, run};
+use hub_tests::xtask::{long, run, skip};
 
 /// Boots over the machine's own files, with what is written kept in memory, and goes with all that it mounted.
 const BOOT: &str = r#"
@@ -65,12 +65,12 @@ stop: inactive success
 
 #[test]
 fn an_installation_lives_under_systemd() {
-    if !long("an installation under a real systemd") {
+    if !long("systemd", "an installation under a real systemd") {
         return;
     }
     for program in ["systemd-nspawn", "curl"] {
         if Command::new(program).arg("--version").stdout(Stdio::null()).status().is_err() {
-            eprintln!("skipped: {program} is not installed (Debian: systemd-container, curl)");
+            skip(&format!("{program} is not installed (Debian: systemd-container, curl)"));
             return;
         }
     }

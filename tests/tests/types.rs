@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use hub_tests::xtask::{repo, run, xtask};
+use hub_tests::xtask::{repo, run, skip, xtask};
 use tempfile::TempDir;
 
 /// A plugin with one claim on the surface `records.card`, whose component is the given text.
@@ -24,7 +24,7 @@ fn plugin(card: &str) -> TempDir {
 /// Code, line and message of each finding; none where the packages are not installed, and the test is skipped.
 fn findings(card: &str, code: i32) -> Option<Vec<(String, u64, String)>> {
     if !repo().join("node_modules/typescript").is_dir() {
-        eprintln!("skipped: the npm packages are not installed; `cargo xtask test` installs them");
+        skip("the npm packages are not installed; `cargo xtask test` installs them");
         return None;
     }
     let folder = plugin(card);

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use hub_release::unit::Unit;
 use hub_tests::release::Built;
-use hub_tests::xtask::{Ran, run};
+use hub_tests::xtask::{Ran, run, skip};
 
 /// Highest exposure that systemd may find, in tenths.
 const EXPOSURE: &str = "20";
@@ -15,7 +15,7 @@ const EXPOSURE: &str = "20";
 /// `systemd-analyze` on a unit of this text; none where it is not installed.
 fn analyze(folder: &Path, text: &str, arguments: &[&str]) -> Option<Ran> {
     if Command::new("systemd-analyze").arg("--version").stdout(Stdio::null()).status().is_err() {
-        eprintln!("skipped: systemd-analyze is not installed");
+        skip("systemd-analyze is not installed (Debian: systemd)");
         return None;
     }
     let file = folder.join("hub-platform.service");

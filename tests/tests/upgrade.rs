@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use hub_tests::forge::forge;
 use hub_tests::installation::Installation;
 use hub_tests::release::{Built, unpack_into};
-use hub_tests::xtask::{prepared, run, xtask};
+use hub_tests::xtask::{prepared, run, skip, xtask};
 use tempfile::TempDir;
 
 /// Two releases of this checkout, signed with one key.
@@ -168,7 +168,7 @@ fn an_upgrade_that_hands_over_loses_no_request() {
     let mut wrk = Command::new("wrk");
     wrk.args(["-t2", "-c32", "-d8s"]).arg(format!("{}/api/health", at.url()));
     let Ok(wrk) = wrk.stdout(std::process::Stdio::piped()).spawn() else {
-        eprintln!("skipped: wrk is not installed");
+        skip("wrk is not installed (Debian: wrk)");
         return;
     };
     std::thread::sleep(std::time::Duration::from_secs(1));

@@ -13,6 +13,7 @@ use crate::Outcome;
 use crate::build::stopped;
 use crate::check::plan;
 use crate::cli::{AuditArgs, CheckArgs};
+use crate::crates;
 use crate::report::Report;
 
 /// The one version of cargo-deny that `deny.toml` is written for.
@@ -32,6 +33,14 @@ pub fn run(args: &AuditArgs) -> Outcome {
         Ok(folder) => folder,
         Err(outcome) => return outcome,
     };
+    if !args.offline {
+        eprintln!("crates of the repository and of the generated host");
+        for folder in [&repo.root, &generated] {
+            if let Err(lack) = crates::fetch(folder, &["--locked"]) {
+                return report.machine(&lack);
+            }
+        }
+    }
     let audit = Audit { repo: &repo, deny: &deny, offline: args.offline };
     let mut worst = Outcome::Done;
     for (name, folder) in [("the repository", &repo.root), ("the generated host", &generated)] {
@@ -80,7 +89,7 @@ impl Audit<'_> {
             "--log-level",
             "error",
         ]);
-        // Everything but the database of advisories is on this machine: cargo resolved both workspaces already.
+        // Everything but the database of advisories is on this machine: the crates of both locks were fetched.
         deny.args((self.offline || !advisories).then_some("--offline"));
         deny.args(["check", "--hide-inclusion-graph", "--allow", "duplicate"]).args(which);
         deny.args(self.offline.then_some("--disable-fetch").filter(|_| advisories));
@@ -106,7 +115,7 @@ fn no_database(said: &str) -> bool {
 }
 
 /// cargo-deny, compiled once below the target folder.
-pub fn cargo_deny(repo: &Repo) -> Result<PathBuf, Machine> {
+fn cargo_deny(repo: &Repo) -> Result<PathBuf, Machine> {
     let root = repo.target.join("test/cargo-deny").join(VERSION);
     let program = root.join("bin/cargo-deny");
     if program.is_file() {

@@ -206,9 +206,41 @@ pub struct TestArgs {
     /// Fail, rather than skip, where the machine lacks something that a test needs
     #[arg(long)]
     pub require_all: bool,
-    /// Run the tests that take long too: whole builds, thousands of failures
-    #[arg(long)]
-    pub long: bool,
+    /// Run tests that take long too: all, or those named (`--long=offline,systemd`)
+    #[arg(long, value_name = "TEST", value_enum, num_args = 0.., require_equals = true)]
+    #[arg(value_delimiter = ',', default_missing_value = "all")]
+    pub long: Vec<Long>,
+    /// Run the test programs this many times, all of them each time, and name the tests that fail now and then
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub repeat: Option<u32>,
+    /// With --repeat: keep the machine busy meanwhile, with this many threads
+    #[arg(long, value_name = "THREADS", default_value_t = 0, requires = "repeat")]
+    pub load: usize,
+}
+
+/// Tests that take minutes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Long {
+    /// All of them
+    All,
+    /// An upgrade that is cut off at every one of its system calls
+    PowerCut,
+    /// A second build from nothing, without a network, by another user at another time, gives the same bytes
+    Reproducible,
+    /// An installation under a real systemd
+    Systemd,
+}
+
+impl Long {
+    /// As it is typed, and as tests are told.
+    pub fn name(self) -> &'static str {
+        match self {
+            Long::All => "all",
+            Long::PowerCut => "power-cut",
+            Long::Reproducible => "reproducible",
+            Long::Systemd => "systemd",
+        }
+    }
 }
 
 #[derive(Debug, Clone, Default, Args)]
@@ -242,6 +274,9 @@ pub struct BenchArgs {
     /// Which benchmarks to run
     #[arg(value_enum, default_values_t = [Bench::Bundle, Bench::Check, Bench::Host, Bench::Release])]
     pub which: Vec<Bench>,
+    /// On little and once, to see that they run: 10 plugins, one round
+    #[arg(long)]
+    pub small: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]

@@ -1,10 +1,6 @@
 //! `cargo xtask fetch`: everything that `build-platform --offline` needs, brought to this machine by cargo and npm themselves.
 
-use std::path::Path;
-
-use hub_codegen::cargo::{self, Call};
 use hub_codegen::compile::TARGET;
-use hub_codegen::failure::Machine;
 use hub_codegen::npm;
 use hub_codegen::pipeline::Repo;
 
@@ -12,6 +8,7 @@ use crate::Outcome;
 use crate::audit::generated;
 use crate::build::stopped;
 use crate::cli::CheckArgs;
+use crate::crates;
 use crate::report::Report;
 
 /// Runs `fetch`.
@@ -19,7 +16,7 @@ pub fn run() -> Outcome {
     let repo = Repo::find();
     let report = Report::new(&CheckArgs::default());
     eprintln!("crates of the build tools");
-    if let Err(lack) = crates(&repo.root, &["--locked"]) {
+    if let Err(lack) = crates::fetch(&repo.root, &["--locked"]) {
         return report.machine(&lack);
     }
     eprintln!("crates of the host and the plugins");
@@ -27,7 +24,7 @@ pub fn run() -> Outcome {
         Ok(staged) => staged,
         Err(outcome) => return outcome,
     };
-    if let Err(lack) = crates(&staged, &["--target", TARGET]) {
+    if let Err(lack) = crates::fetch(&staged, &["--target", TARGET]) {
         return report.machine(&lack);
     }
     eprintln!("npm packages");
@@ -35,16 +32,4 @@ pub fn run() -> Outcome {
         Ok(_) => report.finish("everything is here: `cargo xtask build-platform --offline` needs no network"),
         Err(failure) => stopped(report, failure),
     }
-}
-
-/// Downloads the crates that a workspace's lock names.
-fn crates(folder: &Path, further: &[&str]) -> Result<(), Machine> {
-    let args = ["fetch"].iter().chain(further).map(Into::into).collect();
-    let outcome = cargo::run_plain(&Call { folder: folder.to_path_buf(), args, ..Call::default() })?;
-    if outcome.success {
-        return Ok(());
-    }
-    let said = cargo::complaint(&outcome.stderr);
-    let lack = cargo::machine_lack(&said);
-    Err(lack.unwrap_or_else(|| Machine::new("cargo cannot fetch the crates", "").details(said)))
 }

@@ -176,13 +176,12 @@ pub fn rustflags(staged: &Path, target_dir: &Path) -> OsString {
         .map(PathBuf::from)
         .or_else(|| std::env::home_dir().map(|home| home.join(".cargo")))
         .and_then(|home| std::path::absolute(home).ok());
-    let folders = [
-        home.map(|home| (home, "/cargo")),
-        Some((target_dir.to_path_buf(), "/target")),
-        Some((staged.to_path_buf(), "/hub")),
-    ];
+    let mut folders: Vec<(PathBuf, &str)> = home.map(|home| (home, "/cargo")).into_iter().collect();
+    folders.extend([(target_dir.to_path_buf(), "/target"), (staged.to_path_buf(), "/hub")]);
+    // A folder in another one comes after it, cargo's own below the target folder too.
+    folders.sort_by_key(|(folder, _)| folder.components().count());
     let mut flags = OsString::from("-Ctarget-feature=+crt-static");
-    for (from, to) in folders.into_iter().flatten() {
+    for (from, to) in folders {
         flags.push("\u{1f}--remap-path-prefix=");
         flags.push(from);
         flags.push("=");

@@ -47,7 +47,7 @@ fn pypi() -> bool {
         let reached = output.is_ok_and(|output| output.status.success());
         assert!(reached || std::env::var_os("HUB_REQUIRE_PYPI").is_none(), "pip does not reach PyPI");
         if !reached {
-            eprintln!("skipped: python3 -m pip does not reach PyPI (Debian: python3-pip)");
+            program::skip("python3 -m pip does not reach PyPI (Debian: python3-pip)");
         }
         reached
     });

@@ -87,7 +87,7 @@ fn wrk(host: &Host, seconds: u32) -> Option<std::process::Child> {
     match command.spawn() {
         Ok(child) => Some(child),
         Err(_) => {
-            println!("skipped: the load of wrk, which is not installed");
+            program::skip("the load of wrk, which is not installed (Debian: wrk)");
             None
         }
     }

@@ -1,37 +1,69 @@
-//! The benchmarks behind `cargo xtask bench`: `hub-bench [bundle] [check] [host] [release]`. Ratios against peers in the same run.
+//! The benchmarks behind `cargo xtask bench`: `hub-bench [--small] [bundle] [check] [host] [release]`. Ratios against peers in the same run.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 
+use hub_tests::bench_host::Effort;
 use hub_tests::release::Built;
 use hub_tests::xtask::{repo, target};
 use hub_tests::{bench_bundle, bench_check, bench_host, bench_release};
 
-/// Rounds of each measurement; medians are reported.
-const ROUNDS: usize = 5;
+/// How much is done.
+struct Size {
+    /// Rounds of each measurement; medians are reported.
+    rounds: usize,
+    /// Overrides of the apps that are bundled.
+    overrides: &'static [usize],
+    /// Plugins of the trees that are checked.
+    plugins: &'static [usize],
+    /// The tree that other tools build too.
+    with_peers: usize,
+    host: Effort,
+    /// How often a host is restarted under load, in each of three ways.
+    restarts: usize,
+}
+
+/// What is measured against the targets. Larger trees come last: what they push out of memory slows nothing after them.
+const FULL: Size = Size {
+    rounds: 5,
+    overrides: &[10, 100, 1000],
+    plugins: &[10, 100, 1000, 10_000],
+    with_peers: bench_check::TARGET_SIZE,
+    host: Effort { rounds: 5, seconds: 5, starts: 20 },
+    restarts: 3,
+};
+/// What proves that all of it still runs.
+const SMALL: Size = Size {
+    rounds: 1,
+    overrides: &[10],
+    plugins: &[10],
+    with_peers: 10,
+    host: Effort { rounds: 1, seconds: 1, starts: 1 },
+    restarts: 1,
+};
 
 fn main() -> ExitCode {
     let mut out = io::stdout();
-    for which in std::env::args().skip(1) {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let small = arguments.iter().any(|argument| argument == "--small");
+    let size = if small { &SMALL } else { &FULL };
+    for which in arguments.iter().filter(|argument| *argument != "--small") {
+        let needs: &[&str] = match which.as_str() {
+            "host" => &["wrk"],
+            "release" => &["wrk", "pigz"],
+            _ => &[],
+        };
+        if let Some(how) = needs.iter().copied().find_map(missing) {
+            eprintln!("error: {how}");
+            return ExitCode::from(3);
+        }
         let done = match which.as_str() {
-            "bundle" => bundle(&mut out),
-            "check" => check(&mut out),
-            "host" => match missing("wrk") {
-                Some(how) => {
-                    eprintln!("error: {how}");
-                    return ExitCode::from(3);
-                }
-                None => host(&mut out),
-            },
-            "release" => match ["wrk", "pigz"].into_iter().find_map(missing) {
-                Some(how) => {
-                    eprintln!("error: {how}");
-                    return ExitCode::from(3);
-                }
-                None => release(&mut out),
-            },
-            _ => Err(io::Error::other(format!("there is no benchmark `{which}`"))),
+            "bundle" => bundle(size, &mut out),
+            "check" => check(size, &mut out),
+            "host" => host(size, &mut out),
+            "release" => release(size, &mut out),
+            _ => Err(io::Error::other("there is no such benchmark")),
         };
         if let Err(error) = done {
             eprintln!("error: {which}: {error}");
@@ -41,35 +73,40 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn bundle(out: &mut dyn Write) -> io::Result<()> {
-    let status =
-        Command::new("cargo").args(["build", "--quiet", "-p", "hub-bundle"]).current_dir(repo()).status()?;
-    if !status.success() {
+fn bundle(size: &Size, out: &mut dyn Write) -> io::Result<()> {
+    let mut cargo = Command::new("cargo");
+    cargo.args(["build", "--quiet", "--locked", "-p", "hub-bundle"]).current_dir(repo());
+    if !cargo.status()?.success() {
         return Err(io::Error::other("the bundler does not build"));
     }
-    let rows = bench_bundle::run(&repo(), &target().join("debug/hub-bundle"), &[10, 100, 1000], ROUNDS, out)?;
+    let bundler = target().join("debug/hub-bundle");
+    let rows = bench_bundle::run(&repo(), &bundler, size.overrides, size.rounds, out)?;
     let held = rows.iter().filter(|row| row.holds()).count();
     writeln!(out, "{held} of {} comparisons within their targets", rows.len())
 }
 
-fn check(out: &mut dyn Write) -> io::Result<()> {
+fn check(size: &Size, out: &mut dyn Write) -> io::Result<()> {
     let program = std::env::var_os("HUB_XTASK").map_or_else(|| target().join("debug/xtask"), Into::into);
-    // Larger trees come last: what they push out of memory slows nothing that is measured after them.
-    let figures = bench_check::run(&repo(), &program, &[10, 100, 1000, 10_000], ROUNDS, out)?;
+    let figures = bench_check::run(&repo(), &program, size.plugins, size.with_peers, size.rounds, out)?;
     let held = figures.iter().filter(|figure| figure.holds()).count();
     writeln!(out, "{held} of {} figures within their targets", figures.len())
 }
 
-fn host(out: &mut dyn Write) -> io::Result<()> {
+fn host(size: &Size, out: &mut dyn Write) -> io::Result<()> {
     let installed = Built::shared().unpack();
-    let peer = bench_host::build_peer(&repo(), &target())?;
-    bench_host::run(&installed.release(), &peer, ROUNDS, out)?;
-    let (host, python) = (bench_host::build_many(&repo(), &target())?, fastapi()?);
-    bench_host::many(&host, &python, &repo().join("tests/bench/fastapi.py"), out)
+    bench_host::run(&installed.release(), &built("HUB_BENCH_PEER")?, size.host, out)?;
+    let (host, python, app) = (built("HUB_BENCH_MANY")?, fastapi()?, repo().join("tests/bench/fastapi.py"));
+    bench_host::many(&host, &python, &app, size.host, out)
 }
 
-fn release(out: &mut dyn Write) -> io::Result<()> {
-    let (held, all) = bench_release::measure(ROUNDS, out)?;
+/// A program that `cargo xtask bench` has built.
+fn built(variable: &str) -> io::Result<PathBuf> {
+    let program = std::env::var_os(variable).map(PathBuf::from);
+    program.ok_or_else(|| io::Error::other(format!("{variable} is not set: run `cargo xtask bench`")))
+}
+
+fn release(size: &Size, out: &mut dyn Write) -> io::Result<()> {
+    let (held, all) = bench_release::measure(size.rounds, size.restarts, out)?;
     writeln!(out, "{held} of {all} figures within their targets")
 }
 

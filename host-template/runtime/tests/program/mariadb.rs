@@ -29,7 +29,7 @@ impl MariaDb {
 fn start() -> Option<MariaDb> {
     let (Some(make), Some(serve)) = (program("mariadb-install-db"), program("mariadbd")) else {
         assert!(std::env::var_os("HUB_REQUIRE_MARIADB").is_none(), "MariaDB's mariadbd is not installed");
-        eprintln!("skipped on MariaDB: mariadbd is not installed (Debian: mariadb-server)");
+        super::skip("on MariaDB: mariadbd is not installed (Debian: mariadb-server)");
         return None;
     };
     let folder = std::env::temp_dir().join(format!("hub-mariadb-{}", std::process::id()));

@@ -48,7 +48,7 @@ impl Server {
 fn start() -> Option<Server> {
     let Some(bin) = programs() else {
         assert!(std::env::var_os("HUB_REQUIRE_POSTGRES").is_none(), "PostgreSQL's initdb is not installed");
-        eprintln!("skipped on PostgreSQL: initdb is not installed (Debian: postgresql)");
+        super::skip("on PostgreSQL: initdb is not installed (Debian: postgresql)");
         return None;
     };
     let folder = std::env::temp_dir().join(format!("hub-postgres-{}", std::process::id()));

@@ -5,10 +5,11 @@ use std::io::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
 use axum::Router;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::serve::ListenerExt;
 use serde::{Deserialize, Serialize};
@@ -72,6 +73,18 @@ async fn main() -> Result<(), Error> {
     axum::serve(listener, hub::middleware::wrap(router)).await
 }
 
+/// A value as JSON, as axum's own does it.
+struct Json<T>(T);
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        match serde_json::to_vec(&self.0) {
+            Ok(body) => ([(CONTENT_TYPE, "application/json")], body).into_response(),
+            Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        }
+    }
+}
+
 async fn ping() -> Json<&'static str> {
     Json("pong")
 }
@@ -129,7 +142,9 @@ struct Customers {
     offset: u32,
 }
 
-async fn customers(State(app): State<App>, Query(page): Query<Page>) -> Result<Json<Customers>, StatusCode> {
+async fn customers(State(app): State<App>, RawQuery(query): RawQuery) -> Result<Json<Customers>, StatusCode> {
+    let page: Page = serde_urlencoded::from_str(query.as_deref().unwrap_or_default())
+        .map_err(|_| StatusCode::BAD_REQUEST)?;
     let failed = |_| StatusCode::INTERNAL_SERVER_ERROR;
     let (limit, offset) = (page.limit.unwrap_or(50), page.offset.unwrap_or(0));
     let rows = sqlx::query(
