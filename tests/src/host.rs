@@ -4,12 +4,13 @@ use std::fs::File;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
 /// Longest time from start to the first answer before a test gives up.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A host and its data folder.
 pub struct Host {
@@ -27,9 +28,20 @@ pub const ADMIN: &str = "admin@example.com";
 /// Its password.
 pub const PASSWORD: &str = "correct horse battery";
 
-/// A port that nothing listens on.
+/// A port that nothing listens on, and that stays free until the caller takes it: not one of those that the kernel gives to
+/// connections of other programs, nor one that this process or another one of these tests was given just before.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
+    const FIRST: u32 = 10_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
+    let given = range.split_whitespace().next().and_then(|low| low.parse().ok()).unwrap_or(32_768);
+    let count = u32::max(given, FIRST + 1000) - FIRST;
+    // Processes begin at places of their own.
+    let begin = std::process::id().wrapping_mul(97);
+    let ports = std::iter::repeat_with(|| NEXT.fetch_add(1, Ordering::Relaxed)).take(count as usize);
+    let mut ports = ports.map(|number| FIRST + begin.wrapping_add(number) % count);
+    let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    ports.by_ref().filter_map(|port| u16::try_from(port).ok()).find(free).expect("a free port")
 }
 
 /// `hub-platform` of a release, with an environment that says nothing about it.

@@ -13,7 +13,7 @@ use crate::release::unpack_into;
 use crate::xtask::{Ran, run};
 
 /// Longest time that a test waits for a host.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An installation.
 pub struct Installation {

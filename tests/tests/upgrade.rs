@@ -219,7 +219,7 @@ fn unpacking_and_a_restart_are_an_upgrade_too() {
         run(command).expect(0);
         let begun = std::time::Instant::now();
         while at.serving().as_deref() != Some(want) {
-            assert!(begun.elapsed().as_secs() < 30, "{want} does not serve:\n{}", at.log());
+            assert!(begun.elapsed().as_secs() < 60, "{want} does not serve:\n{}", at.log());
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
     };

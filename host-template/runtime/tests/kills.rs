@@ -66,7 +66,7 @@ fn killed_again_and_again(url: Option<String>) {
             // not matter, since the wait is measured in changes.
             let (begun, before) = (Instant::now(), turned.load(Ordering::Relaxed));
             while turned.load(Ordering::Relaxed) == before {
-                assert!(begun.elapsed() < Duration::from_secs(30), "no change is answered");
+                assert!(begun.elapsed() < Duration::from_secs(60), "no change is answered");
                 std::thread::sleep(Duration::from_micros(200));
             }
             let one_change = begun.elapsed().as_secs_f64();

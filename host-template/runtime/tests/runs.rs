@@ -3,7 +3,7 @@
 
 mod program;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use program::world::{Person, World, is, until};
 use program::{ADMIN, Host, PASSWORD, lives};
@@ -127,12 +127,11 @@ on_both! {
         host.enable("mine");
         let id = start(&host, "slow");
         let mut events = host.stream(&format!("/api/dbt/runs/{id}/events"));
-        let begun = Instant::now();
         let mut seen = String::new();
         while !seen.contains("begun") {
             seen += &events.next();
         }
-        assert!(begun.elapsed() < Duration::from_secs(15) && seen.contains("\"state\":\"running\""), "{seen}");
+        assert!(seen.contains("\"state\":\"running\""), "{seen}");
         host.post(&format!("/api/dbt/runs/{id}/cancel"), "");
         while !seen.contains("event: end") {
             seen += &events.next();

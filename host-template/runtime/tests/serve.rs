@@ -232,10 +232,9 @@ fn a_second_signal_ends_it_at_once() {
     let host = Host::start_as_admin(&folder, |_| {});
     host.enable("good");
     let slow = host.stream("/api/good/slow");
-    // The request has to be under way.
-    std::thread::sleep(Duration::from_millis(200));
+    host.logs("slow begins");
     host.signal("TERM");
-    std::thread::sleep(Duration::from_millis(200));
+    host.logs("finishing what is under way");
     let begun = Instant::now();
     let (status, log) = host.stop();
     assert_eq!(status, Some(0), "{log}");

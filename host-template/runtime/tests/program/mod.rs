@@ -32,6 +32,8 @@ impl Folder {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("hub-serve-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let folder = Folder(std::env::temp_dir().join(name));
+        // What a killed test left whose process had the same number.
+        let _ = fs::remove_dir_all(&folder.0);
         fs::create_dir_all(folder.path("data")).unwrap();
         folder.write("web/index.html", "<!doctype html><body>page</body>");
         folder.write("web/assets/app-1a2b.js", "let app = 1;");
@@ -178,6 +180,15 @@ impl Host {
     /// What it has logged so far.
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// Waits until it has logged this.
+    pub fn logs(&self, text: &str) {
+        let begun = Instant::now();
+        while !self.log().contains(text) {
+            assert!(begun.elapsed() < PATIENCE, "it does not log `{text}`: {}", self.log());
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// The process that serves.
