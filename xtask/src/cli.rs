@@ -206,7 +206,7 @@ pub struct TestArgs {
     /// Fail, rather than skip, where the machine lacks something that a test needs
     #[arg(long)]
     pub require_all: bool,
-    /// Run tests that take long too: all, or those named (`--long=offline,systemd`)
+    /// Run tests that take long too: all, or those named (`--long=power-cut,systemd`)
     #[arg(long, value_name = "TEST", value_enum, num_args = 0.., require_equals = true)]
     #[arg(value_delimiter = ',', default_missing_value = "all")]
     pub long: Vec<Long>,

@@ -1,5 +1,6 @@
 //! What this machine has beyond Rust, by the one table of it: `.ci/machine`, which `.ci/run` installs from.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -36,11 +37,9 @@ impl Need {
         if let Some(named) = named {
             return Some(named.into());
         }
-        let one = |names: &str| names.split('/').find_map(|name| program(folders, name));
+        let one = |names: &str| names.split(',').find_map(|name| program(folders, name));
         let found: Option<Vec<PathBuf>> = self.programs.split_whitespace().map(one).collect();
-        let first = found?.into_iter().next();
-        // Debian's Python comes without the modules that make an environment.
-        first.filter(|_| self.name != "python" || answers("python3", &["-c", "import venv, ensurepip"]))
+        found?.into_iter().next()
     }
 
     fn variable(&self, prefix: &str) -> String {
@@ -104,11 +103,15 @@ fn folders() -> Vec<PathBuf> {
     folders
 }
 
+/// `name`, or `python:module` for a Python that has a module. An absolute path is looked for there alone.
 fn program(folders: &[PathBuf], name: &str) -> Option<PathBuf> {
-    folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file())
+    let (name, module) = name.split_once(':').unwrap_or((name, ""));
+    let path = folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file())?;
+    let import = format!("import {module}");
+    (module.is_empty() || answers(&path, &["-c", import.as_str()])).then_some(path)
 }
 
-fn answers(program: &str, arguments: &[&str]) -> bool {
+fn answers(program: impl AsRef<OsStr>, arguments: &[&str]) -> bool {
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
@@ -136,7 +139,7 @@ mod tests {
         let told = ("x".to_owned(), "install sh no-such-program (Debian: none-at-all)".to_owned());
         assert_eq!(machine.missing(), [told]);
         assert!(!machine.has("none"));
-        let either = Need { programs: "no-such-program/sh", ..need };
+        let either = Need { programs: "no-such-program,sh", ..need };
         assert!(either.found(&folders()).is_some());
     }
 }

@@ -286,6 +286,10 @@ impl<'a> Tester<'a> {
     fn tell(&self, command: &mut Command) {
         self.machine.tell(command);
         self.skips.tell(command);
+        match self.args.require_all {
+            true => command.env("HUB_REQUIRE_ALL", "1"),
+            false => command.env_remove("HUB_REQUIRE_ALL"),
+        };
         for python in python::ALL {
             match self.machine.has("python") {
                 true => command.env(python.variable, python.program(self.repo)),
