@@ -24,6 +24,7 @@ use crate::gather::gather;
 use crate::logs;
 use crate::mount::PLATFORM;
 use crate::platform::{Mount, Platform};
+use crate::process;
 use crate::registry::Plugin;
 use crate::serve;
 use crate::settings::{self, address, process_env};
@@ -143,6 +144,11 @@ enum DriversCommand {
 
 /// Runs the command that the process was started with.
 pub(crate) fn run(platform: &Platform) -> ExitCode {
+    // Before anything else is looked at: it has one thread, and an environment that is empty on purpose.
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next().is_some_and(|name| name == process::COMMAND) {
+        return process::supervisor::run(arguments.next().is_some_and(|option| option == process::TRY));
+    }
     let version = platform.plan().map(|plan| plan.version).unwrap_or_default();
     let matches = Cli::command().version(version).try_get_matches();
     let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {

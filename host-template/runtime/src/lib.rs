@@ -52,6 +52,7 @@ mod page;
 mod platform;
 mod preflight;
 mod problem;
+mod process;
 mod registry;
 mod router;
 mod runs;

@@ -1,0 +1,310 @@
+//! What a foreign program sees of the machine, and may change.
+//!
+//! Three fences, each as far as the system allows; a program stands behind all that there are:
+//!
+//! 1. **Namespaces** (user, mount, process, IPC): the whole file system is read-only, but for the work folder and temporary
+//!    files of its own; the hidden folders are empty; no other process is there to be looked at or signalled. The network
+//!    stays: programs are here to talk to databases.
+//! 2. **Landlock**: the same for files as rules of the kernel, where there are no namespaces (the service's own unit forbids
+//!    them, as do many containers), and in either case no signals to, and no looking into, processes outside.
+//! 3. **Always**: no privileges to be gained, limits on memory, files and processes, an environment of its own.
+//!
+//! Nothing here is optional for the program; for a system that has neither of the first two, `doctor` and the log say so.
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use landlock::{
+    ABI, Access, AccessFs, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr,
+    RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
+};
+use rustix::fs::{CWD, FileType};
+use rustix::mount::{
+    MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, mount, mount_bind, mount_change,
+    mount_remount, move_mount, open_tree,
+};
+use rustix::thread::{UnshareFlags, unshare_unsafe};
+
+use super::Job;
+
+/// The kernel's interface whose rules are asked for; an older kernel holds those that it knows.
+const LANDLOCK: ABI = ABI::V6;
+
+/// Most bytes of temporary files, which are in memory.
+const TEMPORARY_BYTES: &str = "size=1g,mode=0700";
+
+/// The fences that this machine has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Held {
+    pub(crate) namespaces: bool,
+    pub(crate) landlock: bool,
+}
+
+impl Held {
+    /// What runs can do here that they should not, in one sentence; none where they cannot.
+    pub(crate) fn lack(self) -> Option<&'static str> {
+        match self {
+            Held { namespaces: true, .. } | Held { landlock: true, .. } => None,
+            _ => Some(
+                "runs and scripts can read what the host's user can read, the database too: this system has neither user \
+                 namespaces nor Landlock",
+            ),
+        }
+    }
+}
+
+/// Looks which fences there are, in a process of its own.
+pub(crate) fn held() -> io::Result<Held> {
+    let landlock = Ruleset::default()
+        .set_compatibility(CompatLevel::HardRequirement)
+        .handle_access(AccessFs::from_all(ABI::V1))
+        .and_then(Ruleset::create)
+        .is_ok();
+    // `unshare` is of one process: somebody else tries it.
+    let tried = std::process::Command::new("/proc/self/exe").arg(super::COMMAND).arg(super::TRY).output()?;
+    Ok(Held { namespaces: tried.status.success(), landlock })
+}
+
+/// What [`confine`] settled for the program.
+pub(super) struct Confined {
+    /// The folder of its temporary files.
+    pub(super) temporary: PathBuf,
+}
+
+/// Goes into namespaces of this process's own, of which its next child is the first process. False where the system does not
+/// let it.
+#[allow(unsafe_code)]
+pub(super) fn namespaces() -> bool {
+    // Which user this is has to be asked before: inside it is nobody until the map is written.
+    let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    let all = UnshareFlags::NEWUSER | UnshareFlags::NEWNS | UnshareFlags::NEWPID | UnshareFlags::NEWIPC;
+    // SAFETY: no descriptor table is shared or left, which is what could go wrong.
+    if unsafe { unshare_unsafe(all) }.is_err() {
+        return false;
+    }
+    let write = |name: &str, text: &str| fs::write(format!("/proc/self/{name}"), text);
+    // Everybody stays who they are.
+    let mapped = write("setgroups", "deny")
+        .and_then(|()| write("uid_map", &format!("{uid} {uid} 1")))
+        .and_then(|()| write("gid_map", &format!("{gid} {gid} 1")));
+    mapped.is_ok() && rustix::process::geteuid().as_raw() == uid
+}
+
+/// Puts this process, the program's first, behind the fences.
+pub(super) fn confine(job: &Job, namespace: bool) -> io::Result<Confined> {
+    let mounted = namespace && mounts(job).is_ok();
+    let temporary = match (&job.work, mounted) {
+        (Some(work), false) => {
+            let folder = work.join(".tmp");
+            fs::create_dir_all(&folder)?;
+            fs::set_permissions(&folder, fs::Permissions::from_mode(0o700))?;
+            folder
+        }
+        _ => PathBuf::from("/tmp"),
+    };
+    if namespace {
+        give_up_capabilities()?;
+    }
+    landlock(job, mounted).map_err(|error| io::Error::other(format!("cannot be confined: {error}")))?;
+    Ok(Confined { temporary })
+}
+
+/// Makes the file system that the program sees. Where it fails half-way, Landlock holds what it can.
+pub(super) fn mounts(job: &Job) -> io::Result<()> {
+    mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
+    // Taken hold of before anything is covered.
+    let mut kept: Vec<(PathBuf, OwnedFd)> = Vec::new();
+    for folder in job.work.iter().chain(&job.read) {
+        let flags =
+            OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_RECURSIVE;
+        kept.push((folder.clone(), open_tree(CWD, folder, flags)?));
+    }
+    let resolver = job.host.as_ref().map(|(name, address)| hosts(name, address)).transpose()?;
+    read_only(Path::new("/"), true)?;
+    let own = MountFlags::NOSUID | MountFlags::NODEV;
+    let options = c"size=1g,mode=0700";
+    debug_assert_eq!(options.to_bytes(), TEMPORARY_BYTES.as_bytes());
+    let hidden = job.hide.iter().map(PathBuf::as_path).filter(|folder| folder.is_dir());
+    let covered =
+        ["/tmp", "/var/tmp", "/dev/shm"].map(Path::new).into_iter().filter(|folder| folder.is_dir());
+    for folder in covered.chain(hidden) {
+        // What lies below one that is covered already is gone.
+        if folder.is_dir() {
+            mount("tmpfs", folder, "tmpfs", own, Some(options))?;
+        }
+    }
+    for file in job.hide.iter().filter(|path| path.is_file()) {
+        mount_bind("/dev/null", file)?;
+    }
+    for (folder, tree) in kept {
+        // There again where it was, if it was covered.
+        if fs::symlink_metadata(&folder).is_err() {
+            if rustix::fs::fstat(&tree).is_ok_and(|about| FileType::from_raw_mode(about.st_mode).is_dir()) {
+                fs::create_dir_all(&folder)?;
+            } else {
+                folder.parent().map_or(Ok(()), fs::create_dir_all)?;
+                fs::write(&folder, "")?;
+            }
+        }
+        move_mount(tree.as_fd(), "", CWD, &folder, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
+        if Some(&folder) != job.work.as_ref() {
+            read_only(&folder, true)?;
+        }
+    }
+    if let Some(file) = resolver {
+        let path = Path::new("/tmp/.hosts");
+        fs::write(path, file)?;
+        mount_bind(path, "/etc/hosts")?;
+    }
+    // A container may not let it: the old one stays then, with the processes of others, into which Landlock lets nobody look.
+    let _ = mount("proc", "/proc", "proc", own | MountFlags::NOEXEC, None::<&std::ffi::CStr>);
+    Ok(())
+}
+
+/// `/etc/hosts` with one more line in front.
+fn hosts(name: &str, address: &std::net::IpAddr) -> io::Result<String> {
+    let rest = match hub_release::beneath::read(Path::new("/etc/hosts"), 1 << 20) {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(error),
+    };
+    let others = rest
+        .lines()
+        .filter(|line| !line.split_whitespace().skip(1).any(|word| word.eq_ignore_ascii_case(name)));
+    Ok(std::iter::once(format!("{address} {name}"))
+        .chain(others.map(str::to_owned))
+        .map(|line| line + "\n")
+        .collect())
+}
+
+/// Nothing below can be written to any more. Flags that are set already stay as they are.
+#[allow(unsafe_code)]
+fn read_only(folder: &Path, recursive: bool) -> io::Result<()> {
+    use std::os::unix::ffi::OsStrExt;
+    let path = std::ffi::CString::new(folder.as_os_str().as_bytes()).map_err(io::Error::other)?;
+    let attributes = libc::mount_attr {
+        attr_set: libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID,
+        attr_clr: 0,
+        propagation: 0,
+        userns_fd: 0,
+    };
+    let flags = if recursive { libc::AT_RECURSIVE } else { 0 };
+    // SAFETY: path and attributes live through the call, and the size is the attributes' own.
+    let done = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            libc::AT_FDCWD,
+            path.as_ptr(),
+            flags,
+            &raw const attributes,
+            size_of::<libc::mount_attr>(),
+        )
+    };
+    if done == 0 {
+        return Ok(());
+    }
+    let error = io::Error::last_os_error();
+    // Linux before 5.12 knows mounts one by one only.
+    if error.raw_os_error() == Some(libc::ENOSYS) && folder != Path::new("/") {
+        return Ok(mount_remount(folder, MountFlags::BIND | MountFlags::RDONLY | MountFlags::NOSUID, c"")?);
+    }
+    Err(error)
+}
+
+/// Inside its user namespace this process could undo what it has just done; the program cannot.
+#[allow(unsafe_code)]
+fn give_up_capabilities() -> io::Result<()> {
+    for capability in 0..64 {
+        // SAFETY: numbers in, a number out.
+        if unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) } != 0 {
+            let error = io::Error::last_os_error();
+            // Past the last one that the kernel knows.
+            if error.raw_os_error() == Some(libc::EINVAL) {
+                break;
+            }
+            return Err(error);
+        }
+    }
+    let none = rustix::thread::CapabilitySets {
+        effective: rustix::thread::CapabilitySet::empty(),
+        permitted: rustix::thread::CapabilitySet::empty(),
+        inheritable: rustix::thread::CapabilitySet::empty(),
+    };
+    Ok(rustix::thread::set_capabilities(None, none)?)
+}
+
+/// The rules for files where the mounts do not hold them, and in either case those for other processes.
+fn landlock(job: &Job, mounted: bool) -> Result<RulesetStatus, RulesetError> {
+    let all = AccessFs::from_all(LANDLOCK);
+    let mut rules = Ruleset::default()
+        .set_compatibility(CompatLevel::BestEffort)
+        .handle_access(if mounted { AccessFs::MakeBlock.into() } else { all })?
+        .scope(Scope::from_all(LANDLOCK))?
+        .create()?;
+    if !mounted {
+        let read = AccessFs::from_read(LANDLOCK);
+        let device = AccessFs::WriteFile | AccessFs::ReadFile | AccessFs::IoctlDev;
+        let not_hidden = except(Path::new("/"), &job.hide);
+        let rule = |path: &PathBuf, access| PathFd::new(path).ok().map(|open| PathBeneath::new(open, access));
+        let reading = not_hidden.iter().chain(&job.read).map(|path| (path.clone(), read));
+        let shared =
+            [("/dev/shm", all), ("/dev", device | read)].map(|(path, access)| (PathBuf::from(path), access));
+        let writing = job.work.iter().map(|path| (path.clone(), all));
+        // A work folder is where temporary files are, too; who has none gets the machine's.
+        let temporary = job.work.is_none().then(|| (PathBuf::from("/tmp"), all));
+        for (path, access) in reading.chain(shared).chain(writing).chain(temporary) {
+            // A file takes fewer rights than a folder; one that is gone needs none.
+            let access = if path.is_dir() { access } else { access & AccessFs::from_file(LANDLOCK) };
+            if let Some(rule) = rule(&path, access) {
+                rules = rules.add_rule(rule)?;
+            }
+        }
+    }
+    Ok(rules.restrict_self()?.ruleset)
+}
+
+/// All that lies below a folder, but for what is hidden: the folder itself where nothing below it is, else its entries, each
+/// in the same way.
+fn except(folder: &Path, hide: &[PathBuf]) -> Vec<PathBuf> {
+    if hide.iter().any(|hidden| folder.starts_with(hidden)) {
+        return Vec::new();
+    }
+    if !hide.iter().any(|hidden| hidden.starts_with(folder)) {
+        return vec![folder.to_path_buf()];
+    }
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.flat_map(|entry| except(&entry.path(), hide)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_but_what_is_hidden() {
+        let root = std::env::temp_dir().join(format!("hub-confine-{}", std::process::id()));
+        for folder in ["a/b/c", "a/d", "e"] {
+            fs::create_dir_all(root.join(folder)).unwrap();
+        }
+        let check = |hide: &[&str], want: &[&str]| {
+            let hide: Vec<PathBuf> = hide.iter().map(|path| root.join(path)).collect();
+            let mut got = except(&root, &hide);
+            got.sort();
+            assert_eq!(got, want.iter().map(|path| root.join(path)).collect::<Vec<_>>());
+        };
+        check(&["nothing/here"], &["a", "e"]);
+        check(&["a/b"], &["a/d", "e"]);
+        check(&["a", "e"], &[]);
+        check(&["a/b/c"], &["a/d", "e"]);
+        fs::remove_dir_all(&root).unwrap();
+    }
+
+    #[test]
+    fn a_name_is_held_to_an_address() {
+        let text = hosts("Db.example", &"192.0.2.7".parse().unwrap()).unwrap();
+        assert!(text.starts_with("192.0.2.7 Db.example\n"), "{text}");
+    }
+}

@@ -1,0 +1,327 @@
+//! The process between the host and a foreign program: it confines itself, starts the program, and outlives both.
+//!
+//! It listens to the host on its standard input, a socket: first a [`Job`], then single bytes, [`ALIVE`] and [`END`]. The socket
+//! closes when the host ends, however it ends; a host that is frozen says nothing. In either case, and when it is asked to, the
+//! supervisor ends the program with all that it started, and only then ends itself:
+//!
+//! - Where the system gives it a process namespace, the program's first process is that namespace's init. When init is
+//!   killed, the kernel kills everything in it, daemons too, before anybody hears of init's end.
+//! - Elsewhere the supervisor is the subreaper of everything below it: what loses its parent becomes its child. It kills its
+//!   children until none is left.
+//!
+//! There is one thread and no runtime: everything here happens between `fork` and `exec`, in three processes.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::process::{Pid, PidfdFlags, Resource, Rlimit, Signal, kill_process, pidfd_open, setrlimit};
+
+use super::{Ended, GRACE, Job, confine, last_word};
+
+/// The host lives.
+pub(super) const ALIVE: u8 = b'.';
+/// The program is to end.
+pub(super) const END: u8 = b'e';
+
+/// Longest job that is read.
+const LONGEST: u32 = 16 << 20;
+
+/// Runs `supervise`. The exit code tells nothing: the host hears how it went on the socket.
+pub(crate) fn run(only_try: bool) -> ExitCode {
+    if only_try {
+        return ExitCode::from(u8::from(!tried().unwrap_or(false)));
+    }
+    match prepared() {
+        Ok((control, job)) => {
+            let ended = supervise(&control, &job).unwrap_or_else(|error| not_started(&error));
+            // Without a host nobody wants to know.
+            let _ = last_word(&control, &ended);
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            let _ = writeln!(
+                io::stderr(),
+                "error: this command is for the host, which speaks to it on its standard input ({error})"
+            );
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Whether a program would have namespaces and a file system of its own.
+fn tried() -> io::Result<bool> {
+    if !confine::namespaces() {
+        return Ok(false);
+    }
+    match fork()? {
+        None => std::process::exit(i32::from(!confine::mounts(&Job::new("true")).is_ok())),
+        Some(child) => {
+            let mut status = 0;
+            // SAFETY: the pointer is to a number of this function.
+            #[allow(unsafe_code)]
+            let got = unsafe { libc::waitpid(child.as_raw_nonzero().get(), &raw mut status, 0) };
+            Ok(got > 0 && status == 0)
+        }
+    }
+}
+
+fn not_started(error: &io::Error) -> Ended {
+    Ended::NotStarted(error.to_string(), error.raw_os_error())
+}
+
+/// The socket and what is to be done.
+fn prepared() -> io::Result<(UnixStream, Job)> {
+    let stdin = io::stdin();
+    let mut control = UnixStream::from(rustix::io::fcntl_dupfd_cloexec(&stdin, 10)?);
+    control.peer_addr()?;
+    // A job is written at once; whoever does not is no host.
+    control.set_read_timeout(Some(Duration::from_secs(10)))?;
+    let mut length = [0; 4];
+    control.read_exact(&mut length)?;
+    let length = u32::from_be_bytes(length);
+    if length > LONGEST {
+        return Err(io::Error::other("the job is too long"));
+    }
+    let mut text = vec![0; length as usize];
+    control.read_exact(&mut text)?;
+    let job = serde_json::from_slice(&text).map_err(io::Error::other)?;
+    let nothing = File::options().read(true).write(true).open("/dev/null")?;
+    rustix::stdio::dup2_stdin(&nothing)?;
+    Ok((control, job))
+}
+
+fn supervise(control: &UnixStream, job: &Job) -> io::Result<Ended> {
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+    rustix::thread::set_no_new_privs(true)?;
+    block_signals()?;
+    let namespace = confine::namespaces();
+    let (status, tell) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+    let Some(first) = fork()? else {
+        drop(status);
+        first(job, namespace, File::from(tell))
+    };
+    drop(tell);
+    // The outputs are the program's alone from here: they end with it.
+    let nothing = File::options().write(true).open("/dev/null")?;
+    rustix::stdio::dup2_stdout(&nothing)?;
+    rustix::stdio::dup2_stderr(&nothing)?;
+    let watched = watch(control, first, Duration::from_secs(job.lease));
+    // Whatever went wrong, nothing is left behind.
+    end_all(first, namespace);
+    watched?;
+    let mut said = String::new();
+    File::from(status).take(64 * 1024).read_to_string(&mut said)?;
+    // One that was killed has said nothing.
+    Ok(serde_json::from_str(&said).unwrap_or(Ended::Signal(Signal::KILL.as_raw())))
+}
+
+/// Until the first process has ended, or has to.
+fn watch(control: &UnixStream, first: Pid, lease: Duration) -> io::Result<()> {
+    let ended = pidfd_open(first, PidfdFlags::empty())?;
+    let mut heard = Instant::now();
+    let mut asked: Option<Instant> = None;
+    let mut buffer = [0; 256];
+    loop {
+        let late = heard + lease;
+        let until = asked.map_or(late, |asked| late.min(asked + GRACE));
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(());
+        }
+        let mut fds = [PollFd::new(control, PollFlags::IN), PollFd::new(&ended, PollFlags::IN)];
+        let pause =
+            Timespec { tv_sec: left.as_secs().min(3600) as i64, tv_nsec: i64::from(left.subsec_nanos()) };
+        match poll(&mut fds, Some(&pause)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let [said, over] = fds.map(|fd| !fd.revents().is_empty());
+        if over {
+            return Ok(());
+        }
+        if said {
+            match (&mut &*control).read(&mut buffer) {
+                Ok(0) => return Ok(()),
+                Ok(count) => {
+                    heard = Instant::now();
+                    if buffer[..count].contains(&END) && asked.is_none() {
+                        asked = Some(heard);
+                        // It may have ended this very moment.
+                        let _ = kill_process(first, Signal::TERM);
+                    }
+                }
+                Err(error)
+                    if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {}
+                Err(_) => return Ok(()),
+            }
+        }
+    }
+}
+
+/// Ends what is left of the program, and returns when it is gone.
+fn end_all(first: Pid, namespace: bool) {
+    let _ = kill_process(first, Signal::KILL);
+    if namespace {
+        // It is reaped only after everything in its namespace.
+        reap(Some(first));
+        return;
+    }
+    // What a process starts while it is being killed is a child in the next round.
+    while reap(None) {
+        for child in children() {
+            let _ = kill_process(child, Signal::KILL);
+        }
+    }
+}
+
+/// Reaps the child, or, where none is named, those that have ended; false where there are no children. Waits a moment where
+/// none has ended.
+fn reap(child: Option<Pid>) -> bool {
+    let (which, flags) = child.map_or((-1, libc::WNOHANG), |child| (child.as_raw_nonzero().get(), 0));
+    loop {
+        // SAFETY: a null pointer says that the status is not wanted.
+        #[allow(unsafe_code)]
+        let got = unsafe { libc::waitpid(which, std::ptr::null_mut(), flags) };
+        match got {
+            0 => {
+                std::thread::sleep(Duration::from_millis(5));
+                return true;
+            }
+            -1 if io::Error::last_os_error().kind() == io::ErrorKind::Interrupted => {}
+            -1 => return false,
+            _ if child.is_some() => return true,
+            _ => {}
+        }
+    }
+}
+
+/// The processes whose parent is this one.
+fn children() -> Vec<Pid> {
+    let own = std::process::id();
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok())
+        // One that is gone meanwhile needs no killing.
+        .filter(|process| super::parent(*process).is_ok_and(|parent| parent == Some(own)))
+        .filter_map(|process| Pid::from_raw(i32::try_from(process).ok()?))
+        .collect()
+}
+
+/// The first process of the program: confines itself, starts it, passes on that it is to end, and reaps what loses its
+/// parent. It ends with the program.
+fn first(job: &Job, namespace: bool, mut tell: File) -> ! {
+    let ended = started(job, namespace).unwrap_or_else(|error| not_started(&error));
+    let text = serde_json::to_vec(&ended).unwrap_or_default();
+    let _ = tell.write_all(&text);
+    drop(tell);
+    std::process::exit(0)
+}
+
+fn started(job: &Job, namespace: bool) -> io::Result<Ended> {
+    let confined = confine::confine(job, namespace)?;
+    let limit =
+        |resource, most: u64| setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) });
+    limit(Resource::Core, 0)?;
+    limit(Resource::Data, job.memory)?;
+    limit(Resource::Fsize, job.file)?;
+    if namespace {
+        // Elsewhere all processes of the same user count, the host's too.
+        limit(Resource::Nproc, job.processes)?;
+    }
+    let mut command = Command::new(&job.program);
+    command.args(&job.arguments).env_clear().envs(&job.environment);
+    let work = job.work.as_deref();
+    let temporary = confined.temporary.as_path();
+    command.env("HOME", work.unwrap_or(temporary)).env("TMPDIR", temporary);
+    command.current_dir(work.unwrap_or(temporary));
+    let mut input = File::from(memfd_create("input", MemfdFlags::CLOEXEC)?);
+    input.write_all(job.input.as_bytes())?;
+    input.rewind()?;
+    command.stdin(Stdio::from(input)).process_group(0);
+    let child = command.spawn()?;
+    let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    loop {
+        match next_signal()? {
+            libc::SIGTERM => {
+                if let Some(group) = group {
+                    let _ = rustix::process::kill_process_group(group, Signal::TERM);
+                }
+            }
+            _ => {
+                if let Some(status) = reaped(child.id()) {
+                    return Ok(match (status.code(), status.signal()) {
+                        (Some(code), _) => Ended::Exit(code),
+                        (None, signal) => Ended::Signal(signal.unwrap_or_default()),
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// Reaps all that has ended; the status of this one, where it is among them.
+fn reaped(wanted: u32) -> Option<std::process::ExitStatus> {
+    let mut found = None;
+    loop {
+        let mut status = 0;
+        // SAFETY: the pointer is to a number of this function.
+        #[allow(unsafe_code)]
+        let got = unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG) };
+        match u32::try_from(got) {
+            Ok(0) | Err(_) => return found,
+            Ok(process) if process == wanted => found = Some(std::process::ExitStatus::from_raw(status)),
+            Ok(_) => {}
+        }
+    }
+}
+
+/// The signals that are waited for instead of being delivered.
+#[allow(unsafe_code)]
+fn waited_for() -> libc::sigset_t {
+    // SAFETY: `sigemptyset` makes a set of what may be anything.
+    unsafe {
+        let mut set = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        libc::sigaddset(&raw mut set, libc::SIGTERM);
+        libc::sigaddset(&raw mut set, libc::SIGCHLD);
+        set
+    }
+}
+
+fn block_signals() -> io::Result<()> {
+    // SAFETY: the set is a set; the old one is not wanted. The program starts with an empty mask: `Command` sees to it.
+    #[allow(unsafe_code)]
+    match unsafe { libc::sigprocmask(libc::SIG_BLOCK, &waited_for(), std::ptr::null_mut()) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+fn next_signal() -> io::Result<i32> {
+    loop {
+        // SAFETY: the set is a set; more about the signal is not wanted.
+        #[allow(unsafe_code)]
+        let signal = unsafe { libc::sigwaitinfo(&waited_for(), std::ptr::null_mut()) };
+        match io::Error::last_os_error() {
+            _ if signal > 0 => return Ok(signal),
+            error if error.kind() == io::ErrorKind::Interrupted => {}
+            error => return Err(error),
+        }
+    }
+}
+
+/// None in the child.
+fn fork() -> io::Result<Option<Pid>> {
+    // SAFETY: the process has one thread: `supervise` is run before any other is made.
+    #[allow(unsafe_code)]
+    match unsafe { libc::fork() } {
+        -1 => Err(io::Error::last_os_error()),
+        child => Ok(Pid::from_raw(child)),
+    }
+}
