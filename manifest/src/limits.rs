@@ -111,6 +111,16 @@ limits! {
     CensusSeconds, "HUB_MIGRATION_COUNT_SECONDS", Seconds, 30, 1..=3_600, "time for counting rows before and after a migration that may remove some; tables that are left then are estimated";
     RunsAtOnce, "HUB_RUNS_AT_ONCE", Count, 2, 1..=64, "dbt and script runs of one host under way at the same time; further ones wait in the queue";
     RunSeconds, "HUB_RUN_TIMEOUT", Seconds, 3600, 1..=7 * DAY, "time that a run may take; then it and all that it started are ended";
+    RunsWaiting, "HUB_RUNS_WAITING", Count, 100, 1..=100_000, "runs of one organisation that wait in the queue; a further one is refused with 429";
+    RunMemory, "HUB_RUN_MEMORY", Bytes, 4 * GIB, 67_108_864..=1024 * GIB, "memory that one process of a run may take; what it asks for beyond that it does not get";
+    RunFileBytes, "HUB_RUN_FILE_BYTES", Bytes, 64 * GIB, 1_048_576..=1024 * GIB, "size of a file that a run writes; a longer one ends the program that writes it";
+    RunProcesses, "HUB_RUN_PROCESSES", Count, 512, 16..=65_536, "processes and threads of a run at once, where the system counts them by run (user namespaces)";
+    RunLease, "HUB_RUN_LEASE", Seconds, 40, 10..=3600, "silence of a host after which its runs are ended by their supervisors; 20 s later others count them as lost";
+    ConnectorTestsAtOnce, "HUB_CONNECTOR_TESTS_AT_ONCE", Count, 4, 1..=64, "tests of connections under way at the same time";
+    ConnectorTestsWaiting, "HUB_CONNECTOR_TESTS_WAITING", Count, 16, 0..=1000, "tests of connections that wait for their turn; a further one is refused with 503";
+    ConnectorTestsOfUser, "HUB_CONNECTOR_TESTS_OF_USER", PerMinute, 30, 1..=10_000, "tests of connections that one person may start; a further one is refused with 429";
+    ConnectorTestsOfOrg, "HUB_CONNECTOR_TESTS_OF_ORG", PerMinute, 60, 1..=10_000, "tests of connections that one organisation may start; a further one is refused with 429";
+    ConnectorMemory, "HUB_CONNECTOR_MEMORY", Bytes, 512 * MIB, 67_108_864..=64 * GIB, "memory that a test of a connection may take";
     RunLogBytes, "HUB_RUN_LOG_BYTES", Bytes, 8 * MIB, 65_536..=GIB, "log of a run that is kept: its head and its tail, with a line between them that tells what was left out";
     DbtManifestBytes, "HUB_DBT_MANIFEST_BYTES", Bytes, 64 * MIB, 65_536..=GIB, "size of dbt's manifest.json and run_results.json that are read after a run; of larger ones no lineage is shown";
     SignInsAtOnce, "HUB_SIGN_INS_AT_ONCE", Count, 2, 1..=64, "passwords that one host computes at the same time, 19 MiB each; devices that have signed in before have one more for themselves";

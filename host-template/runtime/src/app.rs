@@ -8,6 +8,7 @@ use axum::extract::Request;
 use hub_manifest::limits::Limits;
 
 use crate::access::Proxies;
+use crate::connectors::{Reach, Tests};
 use crate::ctx::{Config, Ctx};
 use crate::db::{Db, Error};
 use crate::drivers::{Alias, Importable};
@@ -35,12 +36,27 @@ pub(crate) struct Parts {
     pub(crate) web: Web,
     pub(crate) limits: Arc<Limits>,
     pub(crate) mailer: Option<Mailer>,
+    /// Where tests of connections may go.
+    pub(crate) reach: Reach,
 }
 
 /// Puts it together: what all requests share, and the router that answers them.
 pub(crate) async fn assemble(parts: Parts) -> Result<(Arc<Hub>, axum::Router), Error> {
-    let Parts { version, registry, routes, db, install, aliases, data, runs, proxies, web, limits, mailer } =
-        parts;
+    let Parts {
+        version,
+        registry,
+        routes,
+        db,
+        install,
+        aliases,
+        data,
+        runs,
+        proxies,
+        web,
+        limits,
+        mailer,
+        reach,
+    } = parts;
     let web_folder: Option<PathBuf> = match &web {
         Web::Disk(folder) => Some(folder.clone()),
         Web::Loaded(_) | Web::Absent => None,
@@ -55,6 +71,7 @@ pub(crate) async fn assemble(parts: Parts) -> Result<(Arc<Hub>, axum::Router), E
         mailer,
         proxies,
         passwords: Passwords::new(&limits),
+        connector_tests: Tests::new(reach, &limits),
         limits,
         install,
         aliases,

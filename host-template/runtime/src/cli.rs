@@ -18,6 +18,7 @@ use serde::Serialize;
 
 use self::admin::{CreateUser, EndSessions, ListUsers, ResetPassword};
 use crate::api::plugin_views;
+use crate::connectors::probe;
 use crate::discover::customer_plugins;
 use crate::fault::Fault;
 use crate::gather::gather;
@@ -149,6 +150,9 @@ pub(crate) fn run(platform: &Platform) -> ExitCode {
     if arguments.next().is_some_and(|name| name == process::COMMAND) {
         return process::supervisor::run(arguments.next().is_some_and(|option| option == process::TRY));
     }
+    if std::env::args_os().nth(1).is_some_and(|name| name == probe::COMMAND) {
+        return probe::run();
+    }
     let version = platform.plan().map(|plan| plan.version).unwrap_or_default();
     let matches = Cli::command().version(version).try_get_matches();
     let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
@@ -196,12 +200,27 @@ fn serve(platform: &Platform, listen: SocketAddr, dev: bool) -> Result<(), Fault
     #[allow(unsafe_code)]
     let inherited = unsafe { serve::take() }?;
     logs::start(&process_env);
+    fence();
     let runtime = runtime()?;
     let dev = dev || process_env("HUB_DEV").is_some_and(|value| value == "1");
     let options = Options { env: &process_env, dev };
     let result = runtime.block_on(serve::run(platform, listen, &options, inherited));
     runtime.shutdown_timeout(Duration::from_millis(500));
     result
+}
+
+/// Keeps programs that run as the same user out of this process, and says what else cannot be kept from them here.
+fn fence() {
+    if let Err(error) = process::keep_to_itself() {
+        tracing::warn!(%error, "other programs of this user can read the host's memory");
+    }
+    match process::held().map(process::Held::lack) {
+        Ok(None) => {}
+        Ok(Some(lack)) => tracing::warn!("{lack}"),
+        Err(error) => {
+            tracing::warn!(%error, "it is not known what runs and scripts can read on this machine")
+        }
+    }
 }
 
 /// Asks the host that runs on the data folder.

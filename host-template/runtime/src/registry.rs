@@ -13,6 +13,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::access::Proxies;
+use crate::connectors::Tests;
 use crate::ctx::Config;
 use crate::db::Db;
 use crate::discover::customer_plugins;
@@ -39,6 +40,7 @@ pub(crate) struct Hub {
     pub(crate) mailer: Option<Mailer>,
     /// What holds callers and runs back.
     pub(crate) limits: Arc<Limits>,
+    pub(crate) connector_tests: Tests,
     /// Whom to believe about where a request comes from.
     pub(crate) proxies: Proxies,
     pub(crate) passwords: Passwords,

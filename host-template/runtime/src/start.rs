@@ -11,6 +11,7 @@ use crate::api;
 use crate::app::Parts;
 use crate::audit::Actor;
 use crate::config;
+use crate::connectors::Reach;
 use crate::db::migrate::{self, Owner};
 use crate::db::{Db, Error, Patience};
 use crate::drivers;
@@ -39,6 +40,7 @@ pub(crate) async fn parts(platform: &Platform, options: &Options<'_>) -> Result<
     let limits = Arc::new(settings::limits(env)?);
     let proxies = Proxies::of(env)?;
     let mailer = Mailer::of(env, &limits)?;
+    let reach = Reach::of(env)?;
     let gathered = platform.gather(options.dev);
     let install = settings::install_dir(env)?;
     let web = Web::open(install.join("web"), options.dev)?;
@@ -75,6 +77,7 @@ pub(crate) async fn parts(platform: &Platform, options: &Options<'_>) -> Result<
         web,
         limits,
         mailer,
+        reach,
     })
 }
 

@@ -112,6 +112,7 @@ impl App {
                 web: Web::Absent,
                 limits: std::sync::Arc::default(),
                 mailer: None,
+                reach: Default::default(),
             })
             .await
             .expect("the database in memory can be read");

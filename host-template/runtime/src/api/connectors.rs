@@ -107,19 +107,21 @@ async fn catalog(ctx: Ctx, _: Allowed<Read>) -> Json<Vec<Connector>> {
 )]
 async fn test(
     ctx: Ctx,
-    _: Allowed<Test>,
+    caller: Allowed<Test>,
     Path(name): Path<String>,
     Json(parameters): Json<Parameters>,
 ) -> Result<Json<Tested>> {
     let kind = Kind::find(&name).ok_or_else(|| unknown(&name))?;
     let parameters = parameters.check(kind)?;
     let hub = ctx.hub();
+    hub.connector_tests.count(&caller.user().id, &caller.org().id)?;
     if (!kind.built_in || parameters.text("through") == Some("driver"))
         && let Some(message) = missing(hub, kind).await
     {
         return Ok(Json(Tested { ok: false, message, millis: 0 }));
     }
-    Ok(Json(connectors::test(kind, &hub.data, parameters).await))
+    let place = connectors::Place { data: &hub.data, limits: &hub.limits, tests: &hub.connector_tests };
+    Ok(Json(connectors::test(kind, &place, parameters).await?))
 }
 
 /// Why the driver cannot be used, and what to do.

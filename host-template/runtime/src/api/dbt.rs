@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 use axum::response::sse::{Event as Message, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
+use hub_manifest::limits::Limit;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -153,6 +154,12 @@ async fn start(ctx: &Ctx, caller: &Caller, recipe: Recipe, options: &Options) ->
         org_id: caller.org().id.clone(),
     };
     let mut tx = ctx.db().begin().await?;
+    let most = ctx.hub().limits.get(Limit::RunsWaiting);
+    if store::waiting(&mut tx, &run.org_id).await? >= most {
+        return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS).code("too-many-runs").detail(format!(
+            "{most} runs of your organisation wait already: cancel some of them, or wait until they have run"
+        )));
+    }
     store::enqueue(&mut tx, &run).await?;
     record(&mut tx, caller, "run_requested", &run).await?;
     tx.commit().await?;

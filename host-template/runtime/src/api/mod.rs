@@ -74,6 +74,7 @@ const MIGRATIONS: &[(&str, &str, [&str; 2])] = &[
     ("0005_records_of_orgs.sql", include_str!("../../migrations/0005_records_of_orgs.sql"), ["", ""]),
     ("0006_runs.sql", include_str!("../../migrations/0006_runs.sql"), ["", ""]),
     ("0007_invitations.sql", include_str!("../../migrations/0007_invitations.sql"), ["", ""]),
+    ("0010_runs_of_many.sql", include_str!("../../migrations/0010_runs_of_many.sql"), ["", ""]),
     ("0013_runs_of_dbt.sql", include_str!("../../migrations/0013_runs_of_dbt.sql"), ["", ""]),
 ];
 

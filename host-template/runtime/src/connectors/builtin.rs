@@ -1,29 +1,32 @@
 //! Databases that the host talks to by itself: PostgreSQL, MySQL and MariaDB.
 
+use std::net::IpAddr;
+
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlSslMode};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{Connection, Error, Row};
 
 use super::{Kind, Parameters};
-use crate::settings;
 
 /// Connects, asks for the version, and hangs up: what the server is, or why not.
-pub(super) async fn connect(kind: &Kind, parameters: &Parameters) -> Result<String, String> {
+///
+/// It goes to this address, which was found to be allowed. Only a certificate has to be held against the name: then the name is
+/// what is connected to, which leads to that address and no other where runs have a file system of their own.
+pub(super) async fn connect(kind: &Kind, parameters: &Parameters, address: IpAddr) -> Result<String, String> {
+    let host = parameters.text("host").unwrap_or_default();
+    let to = if parameters.text("tls") == Some("verify") { host.to_owned() } else { address.to_string() };
     let asked = match kind.name {
-        "postgresql" => postgresql(kind, parameters).await,
-        _ => mysql(kind, parameters).await,
+        "postgresql" => postgresql(kind, parameters, &to).await,
+        _ => mysql(kind, parameters, &to).await,
     };
-    asked.map_err(|error| {
-        let host = parameters.text("host").unwrap_or_default();
-        explain(&error, &format!("{host} port {}", parameters.port(kind)))
-    })
+    asked.map_err(|error| explain(&error, kind, &format!("{host} port {}", parameters.port(kind))))
 }
 
-async fn postgresql(kind: &Kind, parameters: &Parameters) -> Result<String, Error> {
+async fn postgresql(kind: &Kind, parameters: &Parameters, host: &str) -> Result<String, Error> {
     let given = |name| parameters.text(name).unwrap_or_default();
     // Everything is said here: the host's own environment must not lend its login to others.
     let options = PgConnectOptions::new_without_pgpass()
-        .host(given("host"))
+        .host(host)
         .port(parameters.port(kind))
         .database(given("database"))
         .username(given("user"))
@@ -42,18 +45,17 @@ async fn postgresql(kind: &Kind, parameters: &Parameters) -> Result<String, Erro
     Ok(format!("PostgreSQL {version}"))
 }
 
-async fn mysql(kind: &Kind, parameters: &Parameters) -> Result<String, Error> {
+async fn mysql(kind: &Kind, parameters: &Parameters, host: &str) -> Result<String, Error> {
     let given = |name| parameters.text(name).unwrap_or_default();
-    let mut options = MySqlConnectOptions::new()
-        .host(given("host"))
-        .port(parameters.port(kind))
-        .username(given("user"))
-        .ssl_mode(match parameters.text("tls") {
-            Some("disable") => MySqlSslMode::Disabled,
-            Some("require") => MySqlSslMode::Required,
-            Some("verify") => MySqlSslMode::VerifyIdentity,
-            _ => MySqlSslMode::Preferred,
-        });
+    let mut options =
+        MySqlConnectOptions::new().host(host).port(parameters.port(kind)).username(given("user")).ssl_mode(
+            match parameters.text("tls") {
+                Some("disable") => MySqlSslMode::Disabled,
+                Some("require") => MySqlSslMode::Required,
+                Some("verify") => MySqlSslMode::VerifyIdentity,
+                _ => MySqlSslMode::Preferred,
+            },
+        );
     if let Some(password) = parameters.text("password") {
         options = options.password(password);
     }
@@ -69,14 +71,15 @@ async fn mysql(kind: &Kind, parameters: &Parameters) -> Result<String, Error> {
     Ok(format!("{name} {version}"))
 }
 
-fn explain(error: &Error, place: &str) -> String {
+/// What a server says is passed on. Where no server of this kind answers, it is not told why: whether a port is closed,
+/// filtered or somebody else's is nothing that a test of a connection has to find out.
+fn explain(error: &Error, kind: &Kind, place: &str) -> String {
     match error {
         Error::Database(error) => error.message().to_owned(),
-        Error::Io(error) => format!("cannot connect to {place}: {}", settings::reason(error)),
-        Error::Tls(error) => format!("no encrypted connection to {place}: {}", error),
+        Error::Tls(error) => format!("no encrypted connection to {place}: {error}"),
         Error::Configuration(error) if error.to_string().starts_with("RSA") => {
             "the server takes this password over an encrypted connection only: set tls to require".to_owned()
         }
-        error => error.to_string(),
+        _ => format!("no {} server answers at {place}", kind.display_name),
     }
 }

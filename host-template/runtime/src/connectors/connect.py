@@ -6,6 +6,38 @@ import sys
 
 # The current folder is nobody's place for modules.
 sys.path[:] = [folder for folder in sys.path if folder]
+
+
+def guard(allow, deny):
+    """Python's own sockets go to allowed addresses only: a driver may ask for more names than it was given."""
+    import ipaddress
+
+    allow, deny = ([ipaddress.ip_network(text) for text in texts] for texts in (allow, deny))
+
+    def plain(address):
+        if address.version == 6:
+            inner = address.ipv4_mapped or address.sixtofour
+            if inner is None and address in ipaddress.ip_network("64:ff9b::/96"):
+                inner = ipaddress.ip_address(int(address) & 0xFFFFFFFF)
+            return inner or address
+        return address
+
+    def look(event, arguments):
+        if event != "socket.connect" or not isinstance(arguments[1], tuple):
+            return
+        try:
+            address = plain(ipaddress.ip_address(arguments[1][0].split("%")[0]))
+        except ValueError:
+            return
+        # The drivers' name servers are asked over the machine's own ways.
+        if arguments[1][1] == 53:
+            return
+        if any(address in net for net in deny) or allow and not any(address in net for net in allow):
+            raise PermissionError("this place is not among those that connections may be tested to")
+
+    sys.addaudithook(look)
+
+
 # What a driver prints is no answer.
 answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
 os.dup2(2, 1)
@@ -213,6 +245,7 @@ KINDS = {
 }
 
 question = json.load(sys.stdin)
+guard(question["allow"], question["deny"])
 try:
     what = KINDS[question["kind"]](question["parameters"], question["port"], question["timeout"])
     answer = {"ok": True, "message": what}

@@ -1,12 +1,14 @@
 //! Places that the host talks to through a driver: Python connects, with what it has to know on its standard input.
 
-use std::path::Path;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::test::{Place, job};
 use super::{Kind, Parameters, Value};
-use crate::drivers::{ask, no_python, python_program};
+use crate::drivers::{MOST, no_python, python, python_program};
 
 const SCRIPT: &str = include_str!("connect.py");
 
@@ -17,6 +19,10 @@ struct Question<'a> {
     timeout: u64,
     port: u16,
     parameters: &'a Parameters,
+    /// Networks outside of which the driver reaches nothing; none for all.
+    allow: Vec<String>,
+    /// Networks that the driver does not reach.
+    deny: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -28,18 +34,29 @@ struct Answer {
 /// Connects: what is there, or why not. None when the time was over.
 pub(super) async fn connect(
     kind: &Kind,
-    data: &Path,
+    place: &Place<'_>,
     mut parameters: Parameters,
+    pinned: Option<(String, IpAddr)>,
     limit: Duration,
 ) -> (Parameters, Option<Result<String, String>>) {
-    if let Err(why) = find_paths(kind, data, &mut parameters) {
-        return (parameters, Some(Err(why)));
-    }
+    let data = place.data;
+    let files = match find_paths(kind, data, &mut parameters) {
+        Ok(files) => files,
+        Err(why) => return (parameters, Some(Err(why))),
+    };
+    let (allow, deny) = place.tests.reach.lists();
     let timeout = limit.as_secs().saturating_sub(2).max(1);
-    let question =
-        Question { kind: kind.name, timeout, port: parameters.port(kind), parameters: &parameters };
+    let question = Question {
+        kind: kind.name,
+        timeout,
+        port: parameters.port(kind),
+        parameters: &parameters,
+        allow,
+        deny,
+    };
     let input = serde_json::to_string(&question).unwrap_or_default();
-    let heard = match ask(data, SCRIPT, &input, limit).await {
+    let job = python(job(place, python_program(data), pinned, files), data, SCRIPT, input);
+    let heard = match job.ask(MOST, limit).await {
         Ok(heard) => heard,
         Err(e) => return (parameters, Some(Err(no_python(&python_program(data), &e)))),
     };
@@ -56,8 +73,9 @@ pub(super) async fn connect(
     (parameters, told)
 }
 
-/// Paths below the data folder become whole ones. Links do not lead out of it.
-fn find_paths(kind: &Kind, data: &Path, parameters: &mut Parameters) -> Result<(), String> {
+/// Paths below the data folder become whole ones, which the driver gets to see. Links do not lead out of it.
+fn find_paths(kind: &Kind, data: &Path, parameters: &mut Parameters) -> Result<Vec<PathBuf>, String> {
+    let mut found = Vec::new();
     for field in kind.fields.iter().filter(|field| field.value == Value::Path) {
         let Some(below) = parameters.text(field.name) else { continue };
         let nothing = || format!("there is no {} `{below}` in the data folder", field.name);
@@ -68,8 +86,8 @@ fn find_paths(kind: &Kind, data: &Path, parameters: &mut Parameters) -> Result<(
         if kind.name == "chroma" && !path.join("chroma.sqlite3").is_file() {
             return Err(format!("the folder `{below}` holds no Chroma store (no chroma.sqlite3)"));
         }
-        let path = path.display().to_string();
-        parameters.set(field.name, path);
+        parameters.set(field.name, path.display().to_string());
+        found.push(path);
     }
-    Ok(())
+    Ok(found)
 }

@@ -3,6 +3,8 @@
 mod builtin;
 mod driver;
 mod parameters;
+pub(crate) mod probe;
+mod reach;
 mod test;
 
 use std::collections::BTreeMap;
@@ -10,7 +12,8 @@ use std::collections::BTreeMap;
 use crate::drivers::{Alias, Import};
 
 pub(crate) use parameters::Parameters;
-pub(crate) use test::{Tested, test};
+pub(crate) use reach::Reach;
+pub(crate) use test::{Place, Tested, Tests, test};
 
 /// A kind of place.
 #[derive(Debug)]

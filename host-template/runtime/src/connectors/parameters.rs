@@ -16,7 +16,7 @@ const MAX_TEXT: usize = 1000;
 const MAX_SECRET: usize = 16 * 1024;
 
 /// The values by field name; which ones there are depends on the connector: `GET /api/connectors/catalog` says it.
-#[derive(Deserialize, Serialize, ToSchema)]
+#[derive(Clone, Deserialize, Serialize, ToSchema)]
 #[serde(transparent)]
 #[schema(value_type = BTreeMap<String, Json>)]
 pub(crate) struct Parameters(BTreeMap<String, Json>);
@@ -57,6 +57,11 @@ impl Parameters {
     /// The value of a field.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.0.get(name).and_then(Json::as_str)
+    }
+
+    /// Whether a flag is set.
+    pub(crate) fn flag(&self, name: &str) -> bool {
+        self.0.get(name).and_then(Json::as_bool).unwrap_or_default()
     }
 
     /// The port, or the usual one.

@@ -1,20 +1,104 @@
-//! Testing a connection: a real one, within a time limit, and what came of it in one line.
+//! Testing a connection: a real one, in a process of its own, within limits, and what came of it in one line.
 
-use std::path::Path;
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use axum::http::StatusCode;
+use governor::clock::{Clock, DefaultClock};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use hub_manifest::limits::{Limit, Limits};
 use serde::Serialize;
 use tokio::sync::Semaphore;
 use utoipa::ToSchema;
 
-use super::{Kind, Parameters, builtin, driver};
+use super::probe::{self, Answer, Question};
+use super::reach::Reach;
+use super::{Kind, Parameters, driver};
 use crate::drivers::one_line;
+use crate::problem::{Problem, Result};
+use crate::process::{self, Job};
+use crate::runs::fences;
+use crate::settings::reason;
 
 /// How long a test may take.
 const LIMIT: Duration = Duration::from_secs(10);
+/// How long the process that connects is waited for beyond that, so that the last word is its own.
+const MARGIN: Duration = Duration::from_secs(2);
+/// Most bytes of an answer.
+const LONGEST: usize = 64 * 1024;
 
-/// Each driver is a Python process of its own: no more than this at a time.
-static TURNS: Semaphore = Semaphore::const_new(4);
+/// Who may test where, how often, and how many at once.
+pub(crate) struct Tests {
+    pub(crate) reach: Reach,
+    turns: Semaphore,
+    waiting: AtomicUsize,
+    most: usize,
+    of_user: DefaultKeyedRateLimiter<String>,
+    of_org: DefaultKeyedRateLimiter<String>,
+}
+
+/// Keys that are remembered before old ones are let go of.
+const MANY: usize = 10_000;
+
+impl Tests {
+    pub(crate) fn new(reach: Reach, limits: &Limits) -> Tests {
+        let a_minute = |limit| {
+            let number = u32::try_from(limits.get(limit)).ok().and_then(NonZeroU32::new);
+            RateLimiter::keyed(Quota::per_minute(number.unwrap_or(NonZeroU32::MAX)))
+        };
+        Tests {
+            reach,
+            turns: Semaphore::new(limits.size(Limit::ConnectorTestsAtOnce)),
+            waiting: AtomicUsize::new(0),
+            most: limits.size(Limit::ConnectorTestsWaiting),
+            of_user: a_minute(Limit::ConnectorTestsOfUser),
+            of_org: a_minute(Limit::ConnectorTestsOfOrg),
+        }
+    }
+
+    /// Counts a test; 429 where somebody has started too many.
+    pub(crate) fn count(&self, user: &str, org: &str) -> Result<()> {
+        let clock = DefaultClock::default();
+        for (limiter, key) in [(&self.of_user, user), (&self.of_org, org)] {
+            if limiter.len() > MANY {
+                limiter.retain_recent();
+            }
+            limiter.check_key(&key.to_owned()).map_err(|not_until| {
+                let wait = not_until.wait_time_from(clock.now()).as_secs() + 1;
+                Problem::new(StatusCode::TOO_MANY_REQUESTS)
+                    .code("too-many-tests")
+                    .retry_after(wait)
+                    .detail(format!("too many connections were tested: try again in {wait} seconds"))
+            })?;
+        }
+        Ok(())
+    }
+
+    async fn take(&self) -> Result<tokio::sync::SemaphorePermit<'_>> {
+        if let Ok(turn) = self.turns.try_acquire() {
+            return Ok(turn);
+        }
+        let busy = || {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE)
+                .code("too-many-tests")
+                .retry_after(LIMIT.as_secs())
+                .detail("too many connections are being tested: try again in some seconds")
+        };
+        if self.waiting.fetch_add(1, Ordering::AcqRel) >= self.most {
+            self.waiting.fetch_sub(1, Ordering::AcqRel);
+            return Err(busy());
+        }
+        let turn = tokio::time::timeout(LIMIT, self.turns.acquire()).await;
+        self.waiting.fetch_sub(1, Ordering::AcqRel);
+        match turn {
+            Ok(Ok(turn)) => Ok(turn),
+            _ => Err(busy()),
+        }
+    }
+}
 
 /// What came of a test.
 #[derive(Debug, Serialize, ToSchema)]
@@ -26,20 +110,18 @@ pub(crate) struct Tested {
     pub(crate) millis: u64,
 }
 
+/// What every test goes by.
+pub(crate) struct Place<'a> {
+    pub(crate) data: &'a Path,
+    pub(crate) limits: &'a Limits,
+    pub(crate) tests: &'a Tests,
+}
+
 /// Opens a connection and closes it again.
-pub(crate) async fn test(kind: &Kind, data: &Path, parameters: Parameters) -> Tested {
+pub(crate) async fn test(kind: &Kind, place: &Place<'_>, parameters: Parameters) -> Result<Tested> {
+    let _turn = place.tests.take().await?;
     let begun = Instant::now();
-    let through_driver = !kind.built_in || parameters.text("through") == Some("driver");
-    let (parameters, told) = if through_driver {
-        match tokio::time::timeout(LIMIT, TURNS.acquire()).await {
-            Ok(_turn) => driver::connect(kind, data, parameters, LIMIT.saturating_sub(begun.elapsed())).await,
-            Err(_) => (parameters, Some(Err("too many connections are being tested: try again".to_owned()))),
-        }
-    } else {
-        let told = tokio::time::timeout(LIMIT, builtin::connect(kind, &parameters)).await.ok();
-        (parameters, told)
-    };
-    let told = told.unwrap_or_else(|| Err(format!("no answer within {} seconds", LIMIT.as_secs())));
+    let (parameters, told) = connect(kind, place, parameters, begun).await;
     let (ok, message) = match told {
         Ok(what) => (true, format!("connected to {what}")),
         Err(why) => (false, why),
@@ -49,5 +131,111 @@ pub(crate) async fn test(kind: &Kind, data: &Path, parameters: Parameters) -> Te
     let message = one_line(&parameters.without_secrets(kind, &message));
     // Neither place nor login: they may be secrets too.
     tracing::info!(connector = kind.name, ok, millis, "tested a connection");
-    Tested { ok, message, millis }
+    Ok(Tested { ok, message, millis })
+}
+
+async fn connect(
+    kind: &Kind,
+    place: &Place<'_>,
+    parameters: Parameters,
+    begun: Instant,
+) -> (Parameters, Result<String, String>) {
+    let pinned = match pinned(place, &parameters).await {
+        Ok(pinned) => pinned,
+        Err(why) => return (parameters, Err(why)),
+    };
+    let left = LIMIT.saturating_sub(begun.elapsed());
+    let late = || format!("no answer within {} seconds", LIMIT.as_secs());
+    if !kind.built_in || parameters.text("through") == Some("driver") {
+        let (parameters, told) = driver::connect(kind, place, parameters, pinned, left).await;
+        return (parameters, told.unwrap_or_else(|| Err(late())));
+    }
+    let Some((_, address)) = pinned.clone() else { return (parameters, Err("`host` is missing".to_owned())) };
+    let question = Question::Connect {
+        kind: kind.name.to_owned(),
+        parameters: parameters.clone(),
+        address,
+        limit: left.as_secs().max(1),
+    };
+    let told = match ask(place, &question, pinned, left + MARGIN).await {
+        Ok(Some(Answer::Connected(what))) => Ok(what),
+        Ok(Some(Answer::Not(why))) => Err(why),
+        Ok(Some(Answer::Addresses(_)) | None) => Err(late()),
+        Err(why) => Err(why),
+    };
+    (parameters, told)
+}
+
+/// The name that the test goes to, with the one address that it then stands for. The error is for people.
+async fn pinned(place: &Place<'_>, parameters: &Parameters) -> Result<Option<(String, IpAddr)>, String> {
+    // Other fields of this kind are names of accounts, for which the driver knows the vendor's machines.
+    let Some(name) = ["host", "endpoint"].iter().find_map(|field| parameters.text(field)) else {
+        return Ok(None);
+    };
+    // With `srv` the name is none of a machine: the driver asks for those behind it, and looks at each.
+    if parameters.flag("srv") {
+        return Ok(None);
+    }
+    let bare = name.trim_start_matches('[').trim_end_matches(']');
+    let addresses = match bare.parse::<IpAddr>() {
+        Ok(address) => vec![address],
+        Err(_) => {
+            match ask(place, &Question::Resolve(name.to_owned()), None, Duration::from_secs(7)).await? {
+                Some(Answer::Addresses(found)) => found,
+                Some(Answer::Not(why)) => return Err(why),
+                _ => return Err("no name server answers".to_owned()),
+            }
+        }
+    };
+    if addresses.is_empty() {
+        return Err(format!("there is no machine `{name}`"));
+    }
+    // All of them: a name with one address of each kind is asked for until the other one comes first.
+    if !addresses.iter().all(|address| place.tests.reach.allows(*address)) {
+        return Err(format!(
+            "`{name}` is not among the places that connections may be tested to; the operator decides"
+        ));
+    }
+    Ok(addresses.first().map(|address| (name.to_owned(), *address)))
+}
+
+/// Asks the host's own binary in a process of its own; none when it said nothing in time.
+async fn ask(
+    place: &Place<'_>,
+    question: &Question,
+    pinned: Option<(String, IpAddr)>,
+    limit: Duration,
+) -> Result<Option<Answer>, String> {
+    let mut job = job(place, process::own_program(), pinned, Vec::new());
+    job.arguments.push(probe::COMMAND.to_owned());
+    job.input = serde_json::to_string(question).map_err(|error| error.to_string())?;
+    let heard =
+        job.ask(LONGEST, limit).await.map_err(|error| format!("cannot start a test: {}", reason(&error)))?;
+    match heard.out.lines().find_map(|line| serde_json::from_str(line).ok()) {
+        Some(answer) => Ok(Some(answer)),
+        None if heard.late => Ok(None),
+        None => {
+            tracing::warn!(said = one_line(&heard.err), "the test of a connection ended without an answer");
+            Err("what answers there says more than a test may hear".to_owned())
+        }
+    }
+}
+
+/// A program that may connect, and sees nothing of the data folder but what is named.
+pub(super) fn job(
+    place: &Place<'_>,
+    program: impl Into<PathBuf>,
+    pinned: Option<(String, IpAddr)>,
+    mut read: Vec<PathBuf>,
+) -> Job {
+    read.extend(fences::programs(place.data));
+    Job {
+        read,
+        hide: fences::hidden(place.data),
+        host: pinned,
+        memory: place.limits.get(Limit::ConnectorMemory),
+        file: 16 << 20,
+        processes: 64,
+        ..Job::new(program)
+    }
 }

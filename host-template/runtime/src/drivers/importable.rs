@@ -10,7 +10,9 @@ use serde::Deserialize;
 use tokio::sync::Mutex;
 
 use super::aliases::plain;
-use super::{ask, python_path, python_program};
+use super::{MOST, python, python_path, python_program};
+use crate::process::Job;
+use crate::runs::fences;
 use crate::settings::reason;
 
 const SCRIPT: &str = include_str!("importable.py");
@@ -117,7 +119,7 @@ async fn attempt(data: &Path, packages: Vec<String>) -> (BTreeMap<String, Import
         let input: Vec<(&str, Option<&str>)> =
             left.iter().map(|name| (name.as_str(), module(name))).collect();
         let input = serde_json::to_string(&input).unwrap_or_default();
-        let heard = match ask(data, SCRIPT, &input, LIMIT.saturating_sub(begun.elapsed())).await {
+        let heard = match tried(data, input).ask(MOST, LIMIT.saturating_sub(begun.elapsed())).await {
             Ok(heard) => heard,
             Err(e) => {
                 let why = no_python(&python_program(data), &e);
@@ -146,6 +148,17 @@ async fn attempt(data: &Path, packages: Vec<String>) -> (BTreeMap<String, Import
         }
     }
     (found, true)
+}
+
+/// The process that imports them. Some take gigabytes of addresses, little of which they use.
+fn tried(data: &Path, input: String) -> Job {
+    let job = Job {
+        read: fences::programs(data),
+        hide: fences::hidden(data),
+        memory: 8 << 30,
+        ..Job::new(python_program(data))
+    };
+    python(job, data, SCRIPT, input)
 }
 
 fn module(package: &str) -> Option<&'static str> {

@@ -16,7 +16,7 @@ pub(crate) use aliases::{Alias, plain, read};
 pub(crate) use importable::{Import, Importable, no_python, one_line};
 pub(crate) use install::{DBT, Wanted, beside_dbt, dbt_version, install, version};
 pub(crate) use packages::{is_exact, is_ours};
-pub(crate) use python::ask;
+pub(crate) use python::{MOST, python};
 
 /// The `dbt` to run: the data folder's own, else the one on `PATH`.
 pub(crate) fn dbt_program(data: &Path) -> Option<PathBuf> {

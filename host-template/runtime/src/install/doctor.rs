@@ -12,6 +12,7 @@ use super::{health, say, verify};
 use crate::fault::Fault;
 use crate::platform::Platform;
 use crate::preflight::{self, Asked};
+use crate::process;
 use crate::settings::{self, process_env};
 
 /// Runs `doctor`. Nothing is changed.
@@ -40,6 +41,7 @@ pub(crate) fn doctor(
     }
     report.errors.iter().for_each(|error| note(Err(Fault::refused(&error.what, &error.help))));
     note(limits(&place));
+    fences();
     let address = place.address()?;
     match runtime.block_on(health::version(address)) {
         Some(version) => say::done("serves", &format!("version {version} at http://{address}")),
@@ -48,6 +50,22 @@ pub(crate) fn doctor(
     match wrong.len() {
         0 => Ok(()),
         _ => Err(Fault::refused(wrong.join("\n       "), "mend these, and run `hub-platform doctor` again")),
+    }
+}
+
+/// What holds runs and scripts on this machine. The service may have less: its unit forbids namespaces.
+fn fences() {
+    match process::held() {
+        Ok(held) => match held.lack() {
+            Some(lack) => say::warn(lack),
+            None => {
+                let names = [(held.namespaces, "namespaces"), (held.landlock, "Landlock")];
+                let names: Vec<&str> =
+                    names.iter().filter(|(there, _)| *there).map(|(_, name)| *name).collect();
+                say::done("runs", &format!("are held by {}", names.join(" and ")));
+            }
+        },
+        Err(error) => say::warn(&format!("it is not known what holds runs and scripts here: {error}")),
     }
 }
 

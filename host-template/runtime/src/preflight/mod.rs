@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use self::trial::Tried;
 pub(crate) use self::trial::{Pending, Removed};
 use crate::access::Proxies;
+use crate::connectors::Reach;
 use crate::discover::customer_plugins;
 use crate::drivers::{self, Import, Importable, plain};
 use crate::env_file;
@@ -142,6 +143,7 @@ async fn look(platform: &Platform, asked: &Asked, outer: Env<'_>, report: &mut R
     };
     let limits = report.take(settings::limits(&env)).unwrap_or_default();
     report.take(Proxies::of(&env));
+    report.take(Reach::of(&env));
     if let Some((text, error)) = logs::unreadable(&env) {
         report.warnings.push(Finding::machine(
             format!("RUST_LOG is `{}`, which cannot be read: {error}", text.escape_debug()),

@@ -332,7 +332,7 @@ fn parent(process: u32) -> io::Result<Option<u32>> {
 }
 
 /// The host's own binary, also after an upgrade has removed its file.
-fn own_program() -> PathBuf {
+pub(crate) fn own_program() -> PathBuf {
     // The program of unit tests has no such command; the example beside it does.
     #[cfg(test)]
     if let Ok(test) = std::env::current_exe()

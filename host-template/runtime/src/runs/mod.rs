@@ -1,13 +1,14 @@
 //! Runs of dbt workspaces and known scripts: a queue in the database, one run a workspace at a time, logs as they come.
 
 pub(crate) mod dbt;
+pub(crate) mod fences;
 pub(crate) mod home;
 mod jinja;
 mod lineage;
+mod log;
 pub(crate) mod options;
 mod packages;
 mod place;
-mod process;
 mod profile;
 pub(crate) mod recipe;
 pub(crate) mod store;

@@ -84,6 +84,11 @@ pub(crate) async fn enqueue(tx: &mut Tx, run: &Run) -> Result<(), Error> {
     .map(drop)
 }
 
+/// How many runs of an organisation wait.
+pub(crate) async fn waiting(tx: &mut Tx, org: &str) -> Result<u64, Error> {
+    tx.value("SELECT count(*) FROM hub_runs WHERE state = 'queued' AND org_id = $1", args![org]).await
+}
+
 /// One run of an organisation.
 pub(crate) async fn find(db: &Db, org: &str, id: &str) -> Result<Option<Run>, Error> {
     let sql = format!("SELECT {COLUMNS} FROM hub_runs WHERE org_id = $1 AND id = $2");
@@ -114,7 +119,9 @@ pub(crate) async fn newest(
     db.all(AssertSqlSafe(sql), values).await
 }
 
-/// Takes the oldest run whose workspace is free and has its data here or on a server; none where there is nothing to do.
+/// Takes the next run whose workspace is free and has its data here or on a server; none where there is nothing to do. The
+/// next one is the oldest of the organisation that has the fewest runs under way and, among those, has waited longest for
+/// one to begin: whoever asks for eighty is not served eighty times before somebody else.
 pub(crate) async fn claim(db: &Db, host: &str) -> Result<Option<Run>, Error> {
     let next: Option<(String,)> = db
         .one(
@@ -124,7 +131,11 @@ pub(crate) async fn claim(db: &Db, host: &str) -> Result<Option<Run>, Error> {
                AND NOT EXISTS (
                  SELECT 1 FROM hub_warehouses w
                  WHERE w.org_id = q.org_id AND w.workspace = q.workspace AND w.host <> $1)
-             ORDER BY q.id LIMIT 1",
+             ORDER BY
+               (SELECT count(*) FROM hub_runs r WHERE r.state = 'running' AND r.org_id = q.org_id),
+               (SELECT coalesce(max(r.started_at), '') FROM hub_runs r WHERE r.org_id = q.org_id),
+               q.id
+             LIMIT 1",
             args![host],
         )
         .await?;
@@ -148,10 +159,29 @@ pub(crate) async fn claim(db: &Db, host: &str) -> Result<Option<Run>, Error> {
     }
 }
 
-/// Says that the run is still under way; gives whether somebody wants it to end.
-pub(crate) async fn alive(db: &Db, id: &str) -> Result<bool, Error> {
-    db.execute("UPDATE hub_runs SET seen_at = $2 WHERE id = $1", args![id, crate::now()]).await?;
-    db.value("SELECT cancel FROM hub_runs WHERE id = $1", args![id]).await
+/// What a run's host hears when it says that the run is still under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Beat {
+    GoOn,
+    /// Somebody wants it to end.
+    Cancel,
+    /// It is not this host's any more: the host was silent for so long that others count it as dead.
+    NotOurs,
+}
+
+/// Says that the run is still under way on this host.
+pub(crate) async fn alive(db: &Db, id: &str, host: &str) -> Result<Beat, Error> {
+    let ours = db
+        .execute(
+            "UPDATE hub_runs SET seen_at = $3 WHERE id = $1 AND host = $2 AND state = 'running'",
+            args![id, host, crate::now()],
+        )
+        .await?;
+    if ours == 0 {
+        return Ok(Beat::NotOurs);
+    }
+    let cancel: bool = db.value("SELECT cancel FROM hub_runs WHERE id = $1", args![id]).await?;
+    Ok(if cancel { Beat::Cancel } else { Beat::GoOn })
 }
 
 /// Writes how a run ended.

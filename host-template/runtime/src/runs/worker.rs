@@ -8,25 +8,32 @@ use std::time::{Duration, Instant};
 use hub_manifest::limits::Limit;
 use tokio::sync::{Notify, mpsc, watch};
 
+use super::fences::Fences;
+use super::log::Log;
 use super::options::Options;
-use super::process::{self, End};
 use super::recipe::{Recipe, find_for_run};
-use super::store::{self, Run};
+use super::store::{self, Beat, Run};
 use super::{Kind, Lineage, State, dbt, home, lineage};
-use crate::db::Error;
+use crate::db::{Db, Error};
 use crate::life::Life;
+use crate::process::{End, Job};
 use crate::registry::Hub;
+use crate::settings::reason;
 
 /// How often the queue is looked at when nobody has said that something is in it.
 const POLL: Duration = Duration::from_secs(1);
 /// How often a run says that it is still under way, and looks whether somebody wants it to end.
 const BEAT: Duration = Duration::from_secs(1);
-/// After how much silence a run's host counts as dead.
-const SILENCE: Duration = Duration::from_secs(60);
+/// A run's host counts as dead after its lease and this, so that the run has ended before another one of its workspace
+/// begins: its supervisor ends it when the lease is over.
+const MARGIN: Duration = Duration::from_secs(20);
 /// How often lines are written down.
 const FLUSH: Duration = Duration::from_millis(200);
-/// Bytes of a run's log that are kept.
-const LOG_BYTES: usize = 8 << 20;
+/// Bytes that are written to the log at once.
+const CHUNK: usize = 256 << 10;
+
+/// How often the end of a log is tried to be written before it is given up.
+const LAST_WORDS: u32 = 30;
 
 /// How often a host says that it is there.
 const TELL: Duration = Duration::from_secs(5);
@@ -100,7 +107,7 @@ pub(crate) async fn work(hub: Arc<Hub>, alone: bool) {
                 Err(error) => tracing::debug!(%error, "cannot say that this host is there"),
             }
         }
-        match store::lose(&hub.db, own, SILENCE).await {
+        match store::lose(&hub.db, own, hub.limits.time(Limit::RunLease) + MARGIN).await {
             Ok(0) => own = None,
             Ok(lost) => {
                 own = None;
@@ -155,6 +162,8 @@ async fn one(hub: &Arc<Hub>, run: Run) {
 /// Why a program was ended.
 enum Why {
     Cancelled,
+    /// Another host counts this one as dead, or may by now.
+    NotOurs,
     HostEnds,
     TooLong,
 }
@@ -164,6 +173,7 @@ async fn executed(hub: &Arc<Hub>, run: &Run) -> (State, Option<String>) {
     let Some(recipe) = find_for_run(hub, run.plugin.as_deref(), run.kind, &run.slug) else {
         return (State::Failed, Some(format!("there is no `{}` any more", run.slug)));
     };
+    let fences = Fences::new(hub, run, &recipe);
     let planned = match planned(hub, run, recipe).await {
         Ok(planned) => planned,
         Err(sentence) => return (State::Failed, Some(sentence)),
@@ -174,7 +184,7 @@ async fn executed(hub: &Arc<Hub>, run: &Run) -> (State, Option<String>) {
         let reason = wanted_end(hub, run).await;
         *why.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(reason);
     };
-    let (end, ()) = tokio::join!(steps(hub, planned, sender, stop), keep_log(hub, run, receiver));
+    let (end, ()) = tokio::join!(steps(hub, planned, &fences, sender, stop), keep_log(hub, run, receiver));
     let why = why.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     match (end, why) {
         (Ok(End::Exit(Some(0))), _) => (State::Succeeded, None),
@@ -185,6 +195,9 @@ async fn executed(hub: &Arc<Hub>, run: &Run) -> (State, Option<String>) {
         }
         (Ok(End::Stopped), Some(Why::HostEnds)) => {
             (State::Cancelled, Some("the host was stopped".to_owned()))
+        }
+        (Ok(End::Stopped), Some(Why::NotOurs)) => {
+            (State::Lost, Some("its host was cut off from the database for too long".to_owned()))
         }
         (Ok(End::Stopped), _) => (State::Cancelled, None),
         (Err(sentence), _) => (State::Failed, Some(sentence)),
@@ -235,6 +248,7 @@ async fn others(hub: &Arc<Hub>, run: &Run) -> Result<usize, Error> {
 async fn steps(
     hub: &Arc<Hub>,
     planned: dbt::Planned,
+    fences: &Fences,
     lines: mpsc::Sender<String>,
     stop: impl Future<Output = ()>,
 ) -> Result<End, String> {
@@ -246,9 +260,9 @@ async fn steps(
     let mut last = End::Exit(Some(0));
     for step in planned.steps {
         let program = step.command.get_program().to_string_lossy().into_owned();
-        last = process::run(step.command, lines.clone(), &mut stop)
-            .await
-            .map_err(|error| format!("cannot run {program}: {error}"))?;
+        let cannot = |error: std::io::Error| format!("cannot run {program}: {}", reason(&error));
+        let job = Job::of(&step.command).map_err(cannot)?;
+        last = fences.around(job).run(lines.clone(), &mut stop).await.map_err(cannot)?;
         if last != End::Exit(Some(0)) {
             break;
         }
@@ -286,67 +300,69 @@ async fn lineage_of(hub: &Arc<Hub>, run: &Run) -> Option<Lineage> {
 /// Returns when the run has to end, with the reason.
 async fn wanted_end(hub: &Arc<Hub>, run: &Run) -> Why {
     let mut stage = hub.stage.watch();
+    let lease = hub.limits.time(Limit::RunLease);
+    // One file has one host: nobody else can take the run over while it cannot be read.
+    let shared = matches!(hub.db, Db::Postgres(_));
     let beating = async {
+        let mut heard = Instant::now();
         loop {
-            // A database that is away ends no run.
-            if let Ok(true) = store::alive(&hub.db, &run.id).await {
-                return;
+            match store::alive(&hub.db, &run.id, &hub.runs.host).await {
+                Ok(Beat::GoOn) => heard = Instant::now(),
+                Ok(Beat::Cancel) => return Why::Cancelled,
+                Ok(Beat::NotOurs) => return Why::NotOurs,
+                // A database that is away for a moment ends no run.
+                Err(_) if shared && heard.elapsed() >= lease => return Why::NotOurs,
+                Err(_) => {}
             }
             tokio::time::sleep(BEAT).await;
         }
     };
     tokio::select! {
-        () = beating => Why::Cancelled,
+        why = beating => why,
         () = stage.ending() => Why::HostEnds,
         () = tokio::time::sleep(hub.runs.timeout) => Why::TooLong,
     }
 }
 
-/// Writes the lines down in chunks, as they come.
+/// Writes the lines down as they come. While the database is away, the program goes on: what waits is bounded.
 async fn keep_log(hub: &Arc<Hub>, run: &Run, mut lines: mpsc::Receiver<String>) {
+    let mut log = Log::new(hub.limits.size(Limit::RunLogBytes));
     let mut seq = 0;
-    let mut kept = 0;
-    let mut chunk = String::new();
+    let mut patience = LAST_WORDS;
     let mut open = true;
-    while open {
+    loop {
         let pause = tokio::time::sleep(FLUSH);
         tokio::pin!(pause);
-        loop {
+        while open {
             tokio::select! {
                 line = lines.recv() => match line {
-                    Some(_) if kept > LOG_BYTES => {}
-                    Some(line) => {
-                        kept += line.len() + 1;
-                        // PostgreSQL's text holds no NUL.
-                        chunk += &line.replace('\0', "\u{fffd}");
-                        chunk.push('\n');
-                        if kept > LOG_BYTES {
-                            chunk += "… the rest of the log is left out: it is too long\n";
-                        }
-                    }
+                    Some(line) => log.add(&line),
                     None => {
                         open = false;
-                        break;
+                        log.close();
                     }
                 },
                 () = &mut pause => break,
             }
         }
-        if chunk.is_empty() {
-            continue;
-        }
-        match write(hub, run, seq + 1, &chunk).await {
+        let Some(chunk) = log.next(CHUNK) else { if open { continue } else { return } };
+        let length = chunk.len();
+        match store::log(&hub.db, &run.id, seq + 1, chunk).await {
             Ok(()) => {
                 seq += 1;
-                chunk.clear();
+                log.written(length);
                 hub.runs.tell();
             }
-            // Kept for the next time, unless there is none.
-            Err(error) => tracing::error!(run = run.id, %error, "cannot write a run's log"),
+            // Kept for the next time. After the end there is not one for ever.
+            Err(error) if !open && patience == 0 => {
+                tracing::error!(run = run.id, %error, "the end of a run's log is lost");
+                return;
+            }
+            Err(error) => {
+                tracing::error!(run = run.id, %error, "cannot write a run's log");
+                patience -= u32::from(!open);
+                tokio::time::sleep(BEAT).await;
+            }
         }
     }
-}
-
-async fn write(hub: &Arc<Hub>, run: &Run, seq: u64, text: &str) -> Result<(), Error> {
-    store::log(&hub.db, &run.id, seq, text).await
 }

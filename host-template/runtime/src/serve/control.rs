@@ -17,6 +17,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 
 use crate::fault::Fault;
+use crate::process;
 use crate::settings::reason;
 
 const NAME: &str = "host.sock";
@@ -160,7 +161,7 @@ impl Control {
             // A program is started on its word: none but the host's own user, and root, has any.
             let own = rustix::process::geteuid().as_raw();
             match stream.peer_cred() {
-                Ok(who) if who.uid() == own || who.uid() == 0 => {}
+                Ok(who) if (who.uid() == own || who.uid() == 0) && !of_a_job(who.pid()) => {}
                 _ => continue,
             }
             let mut stream = tokio::io::BufReader::new(stream).take(8192);
@@ -176,6 +177,13 @@ impl Control {
             }
         }
     }
+}
+
+/// Whether one who asks is a run of this host's own user, or may be: what it may do is settled, and this is not part of it.
+fn of_a_job(process: Option<i32>) -> bool {
+    let Some(process) = process.and_then(|process| u32::try_from(process).ok()) else { return true };
+    // One that has no number here is in another namespace; one that is gone has nothing to ask.
+    process == 0 || process::is_of_a_job(process).unwrap_or(true)
 }
 
 impl Drop for Control {

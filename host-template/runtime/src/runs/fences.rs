@@ -1,0 +1,93 @@
+//! What a run sees and may cost: its own plugin, its own work folder, its own settings, and nothing of anybody else's.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use hub_manifest::limits::Limit;
+
+use super::recipe::Recipe;
+use super::store::Run;
+use crate::drivers;
+use crate::process::Job;
+use crate::registry::Hub;
+use crate::settings::{self, Database, process_env};
+
+/// The limits and the sight of one run, for each program that it starts.
+pub(super) struct Fences {
+    read: Vec<PathBuf>,
+    hide: Vec<PathBuf>,
+    settings: BTreeMap<String, String>,
+    memory: u64,
+    file: u64,
+    processes: u64,
+    lease: u64,
+}
+
+impl Fences {
+    pub(super) fn new(hub: &Hub, run: &Run, recipe: &Recipe) -> Fences {
+        let plugin = run.plugin.as_deref().and_then(|slug| hub.live.snapshot().registry.find(slug).cloned());
+        let mut read = vec![recipe.path.clone(), hub.data.join("dbt/profiles.yml")];
+        read.extend(plugin.as_ref().map(|plugin| plugin.root.clone()));
+        read.extend(programs(&hub.data));
+        // What the operator has set for this plugin. The host's own variables are no plugin's, whatever it calls them.
+        let wanted = plugin
+            .iter()
+            .flat_map(|plugin| plugin.about.config.values())
+            .filter_map(|field| field.env.clone());
+        let settings = wanted
+            .filter(|name| name != "DATABASE_URL" && !name.starts_with("HUB_"))
+            .filter_map(|name| Some((name.clone(), process_env(&name)?)))
+            .collect();
+        let get = |limit| hub.limits.get(limit);
+        Fences {
+            read,
+            hide: hidden(&hub.data),
+            settings,
+            memory: get(Limit::RunMemory),
+            file: get(Limit::RunFileBytes),
+            processes: get(Limit::RunProcesses),
+            lease: get(Limit::RunLease),
+        }
+    }
+
+    /// The job behind these fences. What the run itself sets stands above the plugin's settings.
+    pub(super) fn around(&self, mut job: Job) -> Job {
+        for (name, value) in &self.settings {
+            job.environment.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+        job.work = job.work.as_deref().map(whole);
+        job.read.extend(self.read.iter().map(|path| whole(path)).filter(|path| path.exists()));
+        job.hide.extend(self.hide.iter().cloned());
+        Job { memory: self.memory, file: self.file, processes: self.processes, lease: self.lease, ..job }
+    }
+}
+
+/// The folders of dbt and of the drivers, by the names that programs know them by.
+pub(crate) fn programs(data: &Path) -> Vec<PathBuf> {
+    let dbt = data.join("dbt/venv");
+    let whole_dbt = dbt.canonicalize().ok();
+    let drivers = drivers::python_path(data);
+    whole_dbt.into_iter().chain(dbt.exists().then_some(dbt)).chain(drivers).collect()
+}
+
+/// What nobody but the host sees: the data folder, and a database that lies elsewhere.
+pub(crate) fn hidden(data: &Path) -> Vec<PathBuf> {
+    let mut hidden = vec![data.canonicalize().unwrap_or_else(|_| whole(data))];
+    if let Ok(Database::Sqlite(file)) = settings::database(process_env("DATABASE_URL").as_deref(), data) {
+        let file = whole(&file);
+        for suffix in ["", "-wal", "-shm"] {
+            let mut name = file.clone().into_os_string();
+            name.push(suffix);
+            let path = PathBuf::from(name);
+            if !hidden.iter().any(|hidden| path.starts_with(hidden)) && path.exists() {
+                hidden.push(path);
+            }
+        }
+    }
+    hidden
+}
+
+/// A path that means the same in another folder.
+fn whole(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
+}
