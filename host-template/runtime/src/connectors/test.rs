@@ -1,14 +1,11 @@
 //! Testing a connection: a real one, in a process of its own, within limits, and what came of it in one line.
 
 use std::net::IpAddr;
-use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
-use governor::clock::{Clock, DefaultClock};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use hub_manifest::limits::{Limit, Limits};
 use serde::Serialize;
 use tokio::sync::Semaphore;
@@ -18,6 +15,7 @@ use super::probe::{self, Answer, Question};
 use super::reach::Reach;
 use super::{Kind, Parameters, driver};
 use crate::drivers::one_line;
+use crate::identity::{Buckets, Wait};
 use crate::problem::{Problem, Result};
 use crate::process::{self, Job};
 use crate::runs::fences;
@@ -36,19 +34,13 @@ pub(crate) struct Tests {
     turns: Semaphore,
     waiting: AtomicUsize,
     most: usize,
-    of_user: DefaultKeyedRateLimiter<String>,
-    of_org: DefaultKeyedRateLimiter<String>,
+    of_user: Buckets,
+    of_org: Buckets,
 }
-
-/// Keys that are remembered before old ones are let go of.
-const MANY: usize = 10_000;
 
 impl Tests {
     pub(crate) fn new(reach: Reach, limits: &Limits) -> Tests {
-        let a_minute = |limit| {
-            let number = u32::try_from(limits.get(limit)).ok().and_then(NonZeroU32::new);
-            RateLimiter::keyed(Quota::per_minute(number.unwrap_or(NonZeroU32::MAX)))
-        };
+        let a_minute = |limit| Buckets::new(limits.get(limit));
         Tests {
             reach,
             turns: Semaphore::new(limits.size(Limit::ConnectorTestsAtOnce)),
@@ -61,13 +53,9 @@ impl Tests {
 
     /// Counts a test; 429 where somebody has started too many.
     pub(crate) fn count(&self, user: &str, org: &str) -> Result<()> {
-        let clock = DefaultClock::default();
-        for (limiter, key) in [(&self.of_user, user), (&self.of_org, org)] {
-            if limiter.len() > MANY {
-                limiter.retain_recent();
-            }
-            limiter.check_key(&key.to_owned()).map_err(|not_until| {
-                let wait = not_until.wait_time_from(clock.now()).as_secs() + 1;
+        for (buckets, key) in [(&self.of_user, user), (&self.of_org, org)] {
+            buckets.attempt(key).map_err(|Wait(wait)| {
+                let wait = wait.as_secs() + 1;
                 Problem::new(StatusCode::TOO_MANY_REQUESTS)
                     .code("too-many-tests")
                     .retry_after(wait)

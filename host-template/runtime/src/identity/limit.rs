@@ -13,7 +13,7 @@ const MANY: usize = 50_000;
 
 /// So many at once, and so many more a minute, for each key. The key itself is not kept: a number made of it and of a
 /// secret of this process stands for it.
-struct Buckets {
+pub(crate) struct Buckets {
     secret: RandomState,
     /// What one attempt costs, and what may be owed at most.
     each: Duration,
@@ -24,7 +24,7 @@ struct Buckets {
 }
 
 impl Buckets {
-    fn new(minute: u64) -> Buckets {
+    pub(crate) fn new(minute: u64) -> Buckets {
         let minute = u32::try_from(minute).unwrap_or(u32::MAX).max(1);
         Buckets {
             secret: RandomState::new(),
@@ -36,7 +36,7 @@ impl Buckets {
     }
 
     /// Counts an attempt; says how long to wait where there were too many.
-    fn attempt(&self, key: impl Hash) -> Result<(), Wait> {
+    pub(crate) fn attempt(&self, key: impl Hash) -> Result<(), Wait> {
         self.attempt_at(key, self.begun.elapsed())
     }
 

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub(crate) use device::{DEVICE_DAYS, Device};
-pub(crate) use limit::{Attempts, Party, Wait};
+pub(crate) use limit::{Attempts, Buckets, Party, Wait};
 pub(crate) use password::{MAX_CHARS as MAX_PASSWORD, MIN_CHARS as MIN_PASSWORD, Passwords};
 pub(crate) use sessions::{SESSION_DAYS, Sessions};
 pub(crate) use token::Token;
