@@ -3,12 +3,15 @@
 //! It lies outside of all releases, so no tarball rewrites it. It becomes the host: the process stays the same one, with
 //! its arguments, environment and open sockets. `hub-launch select` starts nothing and only points `current` to the release
 //! that would be; `hub-launch which` only prints that release's folder.
+//!
+//! The install folder is the one that the program lies in, and nothing says otherwise: the unit runs it as root, with the
+//! service's own environment.
 
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-use hub_release::install::{Found, Install, Skipped};
+use hub_release::install::{Because, Found, Install, Skipped};
 use hub_release::manifest::HOST;
 
 /// For what the machine lacks, as everywhere else.
@@ -21,14 +24,18 @@ fn main() -> ExitCode {
         Err(why) => return failed(&why),
     };
     let only_select = arguments.first().is_some_and(|first| first == "select");
-    let chosen = install.choose(&mut |skipped| say(&told(&skipped)));
+    let mut passed = Vec::new();
+    let chosen = install.choose(&mut |skipped| {
+        say(&told(&skipped));
+        passed.push(skipped.because);
+    });
     let found = match chosen {
         Ok(Some((found, _))) => found,
         Ok(None) => {
             return failed(&format!(
-                "{} holds no release that can be started\n  help: unpack one there: tar xzf hub-platform-v….tar.gz -C {}",
+                "{} holds no release that can be started\n  help: {}",
                 install.root().join("releases").display(),
-                install.root().display()
+                cure(install.root(), &passed)
             ));
         }
         Err(problem) => return failed(&problem.to_string()),
@@ -46,17 +53,34 @@ fn main() -> ExitCode {
     failed(&format!("release {} cannot be started: {error}", found.version))
 }
 
-/// The install folder: `HUB_ROOT`, else the one that this program lies in, as `<root>/bin/hub-launch`.
+/// The install folder that this program lies in, as `<root>/bin/hub-launch`.
 fn root() -> Result<PathBuf, String> {
-    if let Some(root) = std::env::var_os("HUB_ROOT").filter(|root| !root.is_empty()) {
-        return Ok(PathBuf::from(root));
-    }
     let program =
         std::env::current_exe().map_err(|error| format!("cannot tell where this program lies: {error}"))?;
     match program.parent().and_then(Path::parent) {
         Some(root) => Ok(root.to_path_buf()),
         None => Err(format!("{} does not lie in an install folder", program.display())),
     }
+}
+
+/// What makes one startable again: it depends on why none is.
+fn cure(root: &Path, passed: &[Because]) -> String {
+    let root = root.display();
+    if passed.contains(&Because::Untrusted) {
+        return format!(
+            "{root}/trusted-keys/ says whose releases are started; `hub-platform setup --trust KEY.pub` of a release adds \
+             the key that signed it"
+        );
+    }
+    if passed.contains(&Because::Damaged) {
+        return format!(
+            "unpack its tarball again: rm -r {root}/releases/VERSION && tar xzf hub-platform-vVERSION.tar.gz -C {root}"
+        );
+    }
+    if passed.contains(&Because::Marked) {
+        return format!("remove the mark of the one to start, {root}/failed/VERSION.json, and start again");
+    }
+    format!("unpack one there: tar xzf hub-platform-v….tar.gz -C {root}")
 }
 
 /// Points `current` to the release that is started. The user that serves may not; old paths then lead to the release
@@ -75,8 +99,7 @@ fn follow(install: &Install, found: &Found, wanted: bool) {
 }
 
 fn told(skipped: &Skipped) -> String {
-    let state = if skipped.damaged { "is damaged and skipped" } else { "is skipped" };
-    format!("release {} {state}: {}", skipped.version, skipped.why)
+    format!("release {} {}: {}", skipped.version, skipped.because.told(), skipped.why)
 }
 
 fn say(text: &str) {

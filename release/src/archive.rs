@@ -9,10 +9,13 @@ use std::path::{Path, PathBuf};
 use flate2::bufread::GzDecoder;
 use tar::EntryType;
 
+use crate::beneath;
+use crate::bounds::{FREE, MAX_FILES, MAX_LIST, MAX_RATIO, MAX_RELEASE, MAX_SIGNATURE};
 use crate::difference::{of_file, of_lists, told};
 use crate::hash;
 use crate::keys::Trusted;
-use crate::manifest::{self, Listed, MAX_LIST, MAX_RELEASE, Manifest, RELEASE_JSON, SIGNATURE, is_plain};
+use crate::manifest::{self, Listed, Manifest, RELEASE_JSON, SIGNATURE, is_plain};
+use crate::members::{Bad, Members};
 use crate::problem::Problem;
 
 /// A tarball whose every byte was looked at and is as its list says.
@@ -35,11 +38,18 @@ type Reader<'a> = tar::Archive<GzDecoder<BufReader<&'a File>>>;
 /// of the tarball's bytes are behind it.
 pub fn check(path: &Path, trusted: &Trusted, progress: &mut dyn FnMut(u64)) -> Result<Checked, Problem> {
     let unreadable = |error: io::Error| Problem::io("read", path, &error);
-    let file = File::open(path).map_err(unreadable)?;
-    if file.metadata().map_err(unreadable)?.is_dir() {
-        return Err(refused(path, "it is a folder; name the tarball that `build-platform` wrote"));
+    if path.is_dir() {
+        return Err(no_tarball(path, "is a folder"));
     }
-    let found = read(path, &file, progress)?;
+    let file = beneath::open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidInput => no_tarball(path, "is no ordinary file"),
+        _ => unreadable(error),
+    })?;
+    let length = file.metadata().map_err(unreadable)?.len();
+    if length > MAX_RELEASE {
+        return Err(no_tarball(path, "has more bytes than any release"));
+    }
+    let found = read(path, &file, length, progress)?;
     let Some(text) = found.list else {
         return Err(refused(path, &format!("it holds no {RELEASE_JSON}")));
     };
@@ -68,6 +78,14 @@ pub fn check(path: &Path, trusted: &Trusted, progress: &mut dyn FnMut(u64)) -> R
     Ok(Checked { manifest, signature: found.signature, signed_by, path: path.to_path_buf(), file })
 }
 
+/// The refusal of something that cannot be meant as a tarball.
+fn no_tarball(path: &Path, why: &str) -> Problem {
+    Problem::refused(
+        format!("{} {why}, and no tarball of a release", path.display()),
+        "name the file that `build-platform` wrote: hub-platform-v….tar.gz",
+    )
+}
+
 fn refused(path: &Path, why: &str) -> Problem {
     Problem::refused(
         format!("{} is no whole release of the platform: {why}", path.display()),
@@ -84,70 +102,91 @@ struct Found {
 }
 
 /// Reads all of a tarball. Only folders and ordinary files below `releases/<version>/` may be in it, and the list is last.
-fn read(path: &Path, file: &File, progress: &mut dyn FnMut(u64)) -> Result<Found, Problem> {
-    let cut = |_: io::Error| refused(path, "it is cut off, or no gzipped tarball");
+fn read(path: &Path, file: &File, length: u64, progress: &mut dyn FnMut(u64)) -> Result<Found, Problem> {
+    let cut = |error: io::Error| unread(path, &error);
+    let stopped = |bad: Bad| match bad {
+        Bad::Read(error) => unread(path, &error),
+        Bad::What(what) => refused(path, &what),
+    };
     let bad = |what: &str, name: &str| refused(path, &format!("{what}: `{}`", name.escape_debug()));
+    let most = MAX_RELEASE.min(length.saturating_mul(MAX_RATIO).saturating_add(FREE));
     let mut archive = open(file).map_err(|error| Problem::io("read", path, &error))?;
     let mut found = Found { top: String::new(), files: BTreeMap::new(), list: None, signature: None };
     let mut folders = BTreeSet::new();
     let mut sum = 0u64;
-    for entry in archive.entries().map_err(cut)? {
-        let mut entry = entry.map_err(cut)?;
-        let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+    let mut members = Members::of(&mut archive).map_err(cut)?;
+    while let Some(mut member) = members.next().map_err(stopped)? {
+        let name = member.name.as_str();
         if found.list.is_some() {
-            return Err(bad("something follows its list", &name));
+            return Err(bad("something follows its list", name));
         }
-        let kind = entry.header().entry_type();
         let inner = match inside(&mut found.top, name.trim_end_matches('/')) {
             Some(inner) if inner.is_empty() || is_plain(inner) => inner.to_string(),
-            _ => return Err(bad("it holds a path outside of its release", &name)),
+            _ => return Err(bad("it holds a path outside of its release", name)),
         };
-        match kind {
-            EntryType::Directory => {
+        match member.kind {
+            EntryType::Directory if member.size == 0 => {
                 folders.insert(inner);
                 continue;
             }
             EntryType::Regular if !inner.is_empty() && !name.ends_with('/') => {}
-            _ => return Err(bad("it holds something that is neither a folder nor a file", &name)),
+            _ => return Err(bad("it holds something that is neither a folder nor a file", name)),
         }
-        let (size, mode) = (entry.size(), entry.header().mode().map_err(cut)? & 0o7777);
+        let (size, mode) = (member.size, member.body.header().mode().map_err(cut)? & 0o7777);
         sum = sum.saturating_add(size);
-        if sum > MAX_RELEASE {
-            return Err(refused(path, "its files have more bytes than any release"));
+        if sum > most {
+            return Err(refused(path, "more bytes would come out of it than out of any release"));
         }
-        if inner == RELEASE_JSON || inner == SIGNATURE {
-            if size > MAX_LIST {
-                return Err(bad("a list or signature of that size is none", &name));
+        let own = match inner.as_str() {
+            RELEASE_JSON => Some((MAX_LIST, &mut found.list)),
+            SIGNATURE => Some((MAX_SIGNATURE, &mut found.signature)),
+            _ => None,
+        };
+        if let Some((longest, place)) = own {
+            if size > longest {
+                return Err(bad("a list or signature of that size is none", name));
             }
             let mut text = Vec::new();
-            entry.read_to_end(&mut text).map_err(cut)?;
-            let place = if inner == RELEASE_JSON { &mut found.list } else { &mut found.signature };
+            member.body.read_to_end(&mut text).map_err(cut)?;
             if place.replace(text).is_some() {
-                return Err(bad("it holds a file twice", &name));
+                return Err(bad("it holds a file twice", name));
             }
             continue;
         }
-        let (read, sha256) = hash::copy(&mut entry, &mut io::sink()).map_err(cut)?;
+        let (read, sha256) = hash::copy(&mut member.body, &mut io::sink()).map_err(cut)?;
         if read != size {
             return Err(refused(path, "it is cut off"));
         }
         if found.files.insert(inner.clone(), Listed::new(&inner, size, mode, sha256)).is_some() {
-            return Err(bad("it holds a file twice", &name));
+            return Err(bad("it holds a file twice", name));
+        }
+        if found.files.len() > MAX_FILES {
+            return Err(refused(path, &format!("it has more than {MAX_FILES} files")));
         }
         let mut at = file;
+        // Of a position that the system does not tell, only the bar knows less.
         progress(at.stream_position().unwrap_or_default());
     }
+    drop(members);
     rest_is_empty(archive).map_err(|_| refused(path, "something follows its end, or its end is missing"))?;
-    let holds = |folder: &String| {
-        folder.is_empty()
-            || found
-                .files
-                .keys()
-                .any(|file| file.strip_prefix(folder.as_str()).is_some_and(|r| r.starts_with('/')))
-    };
-    match folders.iter().find(|folder| !holds(folder)) {
+    let mut filled = BTreeSet::from([""]);
+    for file in found.files.keys() {
+        filled.extend(file.match_indices('/').filter_map(|(slash, _)| file.get(..slash)));
+    }
+    match folders.iter().find(|folder| !filled.contains(folder.as_str())) {
         Some(empty) => Err(bad("it holds an empty folder", empty)),
         None => Ok(found),
+    }
+}
+
+/// A failure of the disk is not one of the tarball.
+fn unread(path: &Path, error: &io::Error) -> Problem {
+    use io::ErrorKind::{InvalidData, InvalidInput, Other, UnexpectedEof};
+    match error.kind() {
+        InvalidData | InvalidInput | Other | UnexpectedEof => {
+            refused(path, "it is cut off, or no gzipped tarball")
+        }
+        _ => Problem::io("read", path, error),
     }
 }
 
@@ -190,14 +229,17 @@ impl Checked {
         let mut archive = open(&self.file).map_err(unreadable)?;
         let mut made = Made::begin(into)?;
         let mut done = 0;
-        for entry in archive.entries().map_err(unreadable)? {
-            let mut entry = entry.map_err(unreadable)?;
-            let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-            let mut top = format!("releases/{}", self.manifest.version);
-            let Some(inner) = inside(&mut top, name.trim_end_matches('/')) else {
+        let mut members = Members::of(&mut archive).map_err(unreadable)?;
+        let stopped = |bad: Bad| match bad {
+            Bad::Read(error) => unread(&self.path, &error),
+            Bad::What(_) => self.changed(),
+        };
+        let mut top = format!("releases/{}", self.manifest.version);
+        while let Some(mut member) = members.next().map_err(stopped)? {
+            let Some(inner) = inside(&mut top, member.name.trim_end_matches('/')) else {
                 return Err(self.changed());
             };
-            if entry.header().entry_type() == EntryType::Directory {
+            if member.kind == EntryType::Directory {
                 continue;
             }
             // The two that no list names are known already.
@@ -211,7 +253,7 @@ impl Checked {
                 continue;
             }
             let listed = self.manifest.files.get(inner).ok_or_else(|| self.changed())?;
-            let (size, sha256) = made.file(inner, listed.mode_bits(), &mut entry)?;
+            let (size, sha256) = made.file(inner, listed.mode_bits(), &mut member.body)?;
             let found = Listed { size, sha256, ..listed.clone() };
             if of_file(listed, &found).is_some() {
                 return Err(self.changed());
@@ -237,7 +279,8 @@ impl Checked {
 struct Made<'a> {
     root: &'a Path,
     folders: BTreeSet<PathBuf>,
-    files: Vec<File>,
+    /// Below the folder. They are closed again: a process may have some thousand open.
+    files: Vec<String>,
 }
 
 impl Made<'_> {
@@ -272,19 +315,17 @@ impl Made<'_> {
         let written = hash::copy(from, &mut file).map_err(failed)?;
         file.set_permissions(fs::Permissions::from_mode(mode)).map_err(failed)?;
         file.flush().map_err(failed)?;
-        self.files.push(file);
+        self.files.push(inner.to_owned());
         Ok(written)
     }
 
     /// Waits until everything is on the disk. Done at the end: by then most of it is, and the system writes the rest in
     /// one go.
     fn settle(self) -> Result<(), Problem> {
-        let failed = |error: io::Error| Problem::io("write", self.root, &error);
-        for file in &self.files {
-            file.sync_all().map_err(failed)?;
-        }
-        for folder in &self.folders {
-            File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+        let files = self.files.iter().map(|inner| self.root.join(inner));
+        for path in files.chain(self.folders.iter().cloned()) {
+            let synced = File::open(&path).and_then(|file| file.sync_all());
+            synced.map_err(|error| Problem::io("write", &path, &error))?;
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, CWD, Dir, FileType, Mode, OFlags, fchmod, fchown, mkdirat, openat, readlinkat, renameat,
+    AtFlags, CWD, Dir, FileType, Mode, OFlags, chownat, fchmod, fchown, mkdirat, openat, readlinkat, renameat, statat,
     symlinkat, unlinkat,
 };
 use rustix::process::{Gid, Uid};
@@ -156,7 +156,7 @@ impl Beneath {
                 let kind = match entry.file_type() {
                     // Some file systems do not say it in the list.
                     FileType::Unknown => {
-                        let about = rustix::fs::statat(&self.folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
+                        let about = statat(&self.folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
                         FileType::from_raw_mode(about.st_mode)
                     }
                     kind => kind,
@@ -166,6 +166,30 @@ impl Beneath {
         }
         found.sort_by(|a, b| a.0.cmp(&b.0));
         Ok(found)
+    }
+
+    /// Gives what is root's in the folder, and then the folder itself, to a user. From the inside out: nobody else may
+    /// write to what is still to be given. A file with a second name elsewhere is an error, and no link is followed.
+    pub fn give_all(&self, uid: u32, gid: u32) -> io::Result<()> {
+        let (to, of) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
+        for (name, kind) in self.list()? {
+            if kind == FileType::Directory {
+                self.folder(&name)?.give_all(uid, gid)?;
+                continue;
+            }
+            let about = statat(&self.folder, &name, AtFlags::SYMLINK_NOFOLLOW)?;
+            if about.st_uid != 0 {
+                continue;
+            }
+            if kind == FileType::RegularFile && about.st_nlink > 1 {
+                let text =
+                    format!("`{}` has a second name somewhere, which would change with it", name.display());
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+            }
+            chownat(&self.folder, &name, to, of, AtFlags::SYMLINK_NOFOLLOW)?;
+        }
+        fchown(&self.folder, to, of)?;
+        Ok(())
     }
 
     fn open_at(&self, path: &Path, flags: OFlags, mode: Mode) -> io::Result<File> {
@@ -185,13 +209,17 @@ impl Beneath {
     }
 }
 
-/// All of a regular file at a path that nobody else can exchange, of at most so many bytes. A pipe or a device is an error
-/// at once, not a wait.
-pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+/// Opens a regular file at a path that nobody else can exchange. A pipe or a device is an error at once, not a wait.
+pub fn open(path: &Path) -> io::Result<File> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = File::from(openat(CWD, path, flags, Mode::empty())?);
     regular(&file)?;
-    whole(file, most)
+    Ok(file)
+}
+
+/// All of such a file, of at most so many bytes.
+pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    whole(open(path)?, most)
 }
 
 fn regular(file: &File) -> io::Result<()> {

@@ -5,6 +5,10 @@ use std::fmt;
 
 use crate::manifest::Listed;
 
+/// The folders of a release in which a file more has an effect: dbt reads its project's folder, Python looks beside a script,
+/// the host reads the page's files and a plugin's migrations.
+const READ_WHOLE: [&str; 3] = ["dbt", "plugins", "web"];
+
 /// One file that is not as it is listed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
@@ -39,11 +43,11 @@ impl Difference {
         Difference { path: path.to_string(), how }
     }
 
-    /// Whether a host that runs from there could behave differently: a file more, or a mode that still lets it be read,
-    /// changes nothing.
+    /// Whether what runs from there could behave differently. A mode that still lets a file be read changes nothing, nor
+    /// does a file more where nobody looks for files; where folders are read as they are, it does.
     pub fn is_damage(&self) -> bool {
         match &self.how {
-            How::Extra => false,
+            How::Extra => READ_WHOLE.contains(&self.path.split('/').next().unwrap_or_default()),
             How::Mode { listed, found } => owner(listed) != owner(found),
             _ => true,
         }

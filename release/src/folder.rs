@@ -1,6 +1,7 @@
 //! An unpacked release, held against its own list.
 
-use std::fs::{self, File};
+use std::fmt;
+use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -8,10 +9,12 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use crate::beneath;
+use crate::bounds::{MAX_LIST, MAX_SIGNATURE};
 use crate::difference::{Difference, How, of_file};
 use crate::hash;
 use crate::keys::Trusted;
-use crate::manifest::{Listed, MAX_LIST, Manifest, RELEASE_JSON, SIGNATURE};
+use crate::manifest::{Listed, Manifest, RELEASE_JSON, SIGNATURE};
 
 /// An unpacked release and what is wrong with it.
 #[derive(Debug)]
@@ -33,15 +36,32 @@ impl Looked {
     }
 }
 
-/// Reads all of a release's folder. The error says in one sentence why its list cannot be trusted.
-pub fn check(folder: &Path, trusted: &Trusted) -> Result<Looked, String> {
-    let manifest = manifest(folder)?;
-    let signature = match fs::read(folder.join(SIGNATURE)) {
+/// Why a release's files are not even looked at, in one sentence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unusable {
+    /// Its list is missing, or was changed: unpacking it again mends that.
+    Damaged(String),
+    /// It may be whole, and this machine does not trust who made it: unpacking it again changes nothing.
+    Untrusted(String),
+}
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Unusable::Damaged(why) | Unusable::Untrusted(why)) = self;
+        f.write_str(why)
+    }
+}
+
+/// Reads all of a release's folder.
+pub fn check(folder: &Path, trusted: &Trusted) -> Result<Looked, Unusable> {
+    let manifest = manifest(folder).map_err(Unusable::Damaged)?;
+    let signature = match beneath::read(&folder.join(SIGNATURE), MAX_SIGNATURE) {
         Ok(text) => Some(text),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => return Err(format!("{SIGNATURE} cannot be read: {error}")),
+        Err(error) => return Err(Unusable::Damaged(format!("{SIGNATURE} cannot be read: {error}"))),
     };
-    let signed_by = trusted.check(&manifest, signature.as_deref())?.map(str::to_owned);
+    let signed_by = trusted.check(&manifest, signature.as_deref()).map_err(Unusable::Untrusted)?;
+    let signed_by = signed_by.map(str::to_owned);
     let mut differences = files(folder, &manifest);
     differences.extend(extra(folder, &manifest));
     differences.sort_by(|a, b| a.path.cmp(&b.path));
@@ -50,14 +70,7 @@ pub fn check(folder: &Path, trusted: &Trusted) -> Result<Looked, String> {
 
 /// The list of a release's folder, checked by itself.
 pub fn manifest(folder: &Path) -> Result<Manifest, String> {
-    let path = folder.join(RELEASE_JSON);
-    let length = fs::metadata(&path).map(|meta| meta.len());
-    let text = match length {
-        Ok(length) if length > MAX_LIST => return Err(format!("{RELEASE_JSON} has {length} bytes")),
-        Ok(_) => fs::read(&path),
-        Err(error) => Err(error),
-    };
-    let text = text.map_err(|error| match error.kind() {
+    let text = beneath::read(&folder.join(RELEASE_JSON), MAX_LIST).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => format!("{RELEASE_JSON} is missing, so it was not unpacked to its end"),
         _ => format!("{RELEASE_JSON} cannot be read: {error}"),
     })?;
@@ -100,29 +113,44 @@ fn look(folder: &Path, listed: &Listed) -> Option<Difference> {
     if meta.len() != listed.size {
         return differs(How::Size { listed: listed.size, found: meta.len() });
     }
-    let hashed = File::open(&path).and_then(|mut file| hash::copy(&mut file, &mut io::sink()));
+    let hashed = beneath::open(&path).and_then(|mut file| hash::copy(&mut file, &mut io::sink()));
     match hashed {
         Ok((size, sha256)) => of_file(listed, &Listed::new(&listed.path, size, meta.mode() & 0o7777, sha256)),
         Err(error) => differs(How::Unreadable(error.to_string())),
     }
 }
 
-/// What lies in the folder and is not listed.
+/// What lies in the folder and is not listed. What cannot be listed could hold anything.
 fn extra(folder: &Path, manifest: &Manifest) -> Vec<Difference> {
     let mut found = Vec::new();
     let mut folders = vec![String::new()];
     while let Some(inner) = folders.pop() {
-        let Ok(entries) = fs::read_dir(folder.join(&inner)) else {
-            found.push(Difference::new(&inner, How::Unreadable("the folder cannot be listed".to_string())));
-            continue;
+        let entries = match fs::read_dir(folder.join(&inner)) {
+            Ok(entries) => entries,
+            Err(error) => {
+                found.push(Difference::new(&inner, How::Unreadable(error.to_string())));
+                continue;
+            }
         };
-        for entry in entries.flatten() {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let path = if inner.is_empty() { name } else { format!("{inner}/{name}") };
-            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                folders.push(path);
-            } else if !manifest.files.contains_key(&path) && path != RELEASE_JSON && path != SIGNATURE {
-                found.push(Difference::new(&path, How::Extra));
+        for entry in entries {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => {
+                    found.push(Difference::new(&inner, How::Unreadable(error.to_string())));
+                    break;
+                }
+            };
+            let name = entry.file_name();
+            // A name that is not UTF-8 is none of the list's, whatever it looks like.
+            let plain = name.to_str().is_some();
+            let name = name.to_string_lossy();
+            let path = if inner.is_empty() { name.into_owned() } else { format!("{inner}/{name}") };
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() && plain => folders.push(path),
+                Ok(_) if plain && manifest.files.contains_key(&path) => {}
+                Ok(_) if path == RELEASE_JSON || path == SIGNATURE => {}
+                Ok(_) => found.push(Difference::new(&path, How::Extra)),
+                Err(error) => found.push(Difference::new(&path, How::Unreadable(error.to_string()))),
             }
         }
     }

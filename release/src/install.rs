@@ -13,7 +13,8 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 
 use crate::archive::Checked;
-use crate::folder::{self, Looked};
+use crate::beneath;
+use crate::folder::{self, Looked, Unusable};
 use crate::keys::Trusted;
 use crate::problem::Problem;
 use crate::remove;
@@ -24,6 +25,8 @@ const RELEASES: &str = "releases";
 const FAILED: &str = "failed";
 /// Folder of the public keys.
 const KEYS: &str = "trusted-keys";
+/// Largest mark that is read, in bytes. One that is larger marks its release all the same.
+const MAX_MARK: u64 = 64 * 1024;
 /// The link to the current release.
 const CURRENT: &str = "current";
 
@@ -60,8 +63,30 @@ pub struct Skipped {
     pub version: Version,
     /// Why, in one sentence.
     pub why: String,
-    /// Whether it is damaged, as opposed to marked.
-    pub damaged: bool,
+    /// The same, for those who treat them differently.
+    pub because: Because,
+}
+
+/// What kind of reason that is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Because {
+    /// It is marked: somebody left it, or it did not serve.
+    Marked,
+    /// Its files are not as its list says.
+    Damaged,
+    /// It is signed by nobody who is trusted here.
+    Untrusted,
+}
+
+impl Because {
+    /// As it is told of a release.
+    pub fn told(self) -> &'static str {
+        match self {
+            Because::Marked => "is skipped",
+            Because::Damaged => "is damaged and skipped",
+            Because::Untrusted => "is not trusted here and skipped",
+        }
+    }
 }
 
 /// The install folder while no other command changes it.
@@ -138,7 +163,8 @@ impl Install {
         let of_entry = |entry: &DirEntry| {
             let version = Version::parse(entry.file_name().to_str()?.strip_suffix(".json")?).ok()?;
             let path = entry.path();
-            let read = fs::read(&path).ok().and_then(|text| serde_json::from_slice(&text).ok());
+            let read =
+                beneath::read(&path, MAX_MARK).ok().and_then(|text| serde_json::from_slice(&text).ok());
             let mark = read.unwrap_or_else(|| Mark {
                 version: version.clone(),
                 at: String::new(),
@@ -155,6 +181,12 @@ impl Install {
         self.choose_below(None, skipped)
     }
 
+    /// Whether this release would be started if nothing but marks kept it from that.
+    pub fn is_whole(&self, version: &Version) -> Result<bool, Problem> {
+        let found = Found { version: version.clone(), path: self.release(version) };
+        Ok(whole(&found, &self.trusted()?).is_ok())
+    }
+
     /// The same among the releases below `limit`.
     pub fn choose_below(
         &self,
@@ -166,14 +198,15 @@ impl Install {
             if limit.is_some_and(|limit| found.version >= *limit) {
                 continue;
             }
-            let mut skip = |damaged, why| skipped(Skipped { version: found.version.clone(), why, damaged });
+            let mut skip = |because, why| skipped(Skipped { version: found.version.clone(), why, because });
             if let Some(mark) = marks.get(&found.version) {
-                skip(false, format!("it is marked: {}", mark.why));
+                skip(Because::Marked, format!("it is marked: {}", mark.why));
                 continue;
             }
             match whole(&found, &trusted) {
                 Ok(looked) => return Ok(Some((found, looked))),
-                Err(why) => skip(true, why),
+                Err(Unusable::Damaged(why)) => skip(Because::Damaged, why),
+                Err(Unusable::Untrusted(why)) => skip(Because::Untrusted, why),
             }
         }
         Ok(None)
@@ -230,18 +263,18 @@ fn list(folder: &Path, doing: &str) -> Result<Vec<DirEntry>, Problem> {
     entries.map_err(|error| Problem::io(doing, folder, &error))
 }
 
-/// Whether a release is whole, and may be started here. The error is one sentence.
-fn whole(found: &Found, trusted: &Trusted) -> Result<Looked, String> {
+/// Whether a release is whole, and may be started here.
+fn whole(found: &Found, trusted: &Trusted) -> Result<Looked, Unusable> {
     let looked = folder::check(&found.path, trusted)?;
     if looked.manifest.version != found.version {
-        return Err(format!(
+        return Err(Unusable::Damaged(format!(
             "its folder is named {}, and its list says {}",
             found.version, looked.manifest.version
-        ));
+        )));
     }
     match looked.damage() {
         None => Ok(looked),
-        Some(damage) => Err(damage),
+        Some(damage) => Err(Unusable::Damaged(damage)),
     }
 }
 
@@ -258,7 +291,9 @@ impl Lock {
         for path in hidden(&self.install.releases_dir()) {
             remove::all(&path)?;
         }
-        for path in hidden(&self.install.root).into_iter().filter(|path| path.is_symlink()) {
+        let links = hidden(&self.install.root).into_iter().filter(|path| path.is_symlink());
+        for path in links.chain(hidden(&self.install.root.join(FAILED))) {
+            // What stays is in nobody's way: its name is hidden.
             let _ = fs::remove_file(path);
         }
         Ok(())
@@ -285,6 +320,30 @@ impl Lock {
         }
         fs::rename(folder, &place).map_err(|error| Problem::io("make", &place, &error))?;
         sync(&self.install.releases_dir())
+    }
+
+    /// Makes a whole release the one that is started: it bears no mark, and every higher one does, for the reason that `why`
+    /// gives. In this order: a kill in between leaves this release, or a higher one, to be started. Gives those that got a
+    /// mark.
+    pub fn prefer(
+        &self,
+        version: &Version,
+        at: &str,
+        why: &dyn Fn(&Version) -> String,
+    ) -> Result<Vec<Version>, Problem> {
+        self.unmark(version)?;
+        let marks = self.install.marks()?;
+        let mut marked = Vec::new();
+        // The highest last: until the last mark is made, a kill leaves the one that was started before, or this one.
+        for found in self.install.releases()?.into_iter().rev() {
+            if found.version > *version && !marks.contains_key(&found.version) {
+                let mark =
+                    Mark { version: found.version.clone(), at: at.to_owned(), why: why(&found.version) };
+                self.mark(&mark)?;
+                marked.push(found.version);
+            }
+        }
+        Ok(marked)
     }
 
     /// Marks a release: it is not started again.

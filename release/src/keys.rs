@@ -7,6 +7,8 @@ use std::path::Path;
 use minisign_verify::{Error, PublicKey, Signature};
 use semver::Version;
 
+use crate::beneath;
+use crate::bounds::MAX_SIGNATURE;
 use crate::manifest::{Manifest, SIGNATURE};
 use crate::problem::Problem;
 
@@ -58,9 +60,10 @@ impl Trusted {
 
     /// Trusts the key in a file too.
     pub fn add(&mut self, path: &Path) -> Result<(), Problem> {
-        let text =
-            fs::read_to_string(path).map_err(|error| Problem::io("read the public key", path, &error))?;
-        let key = PublicKey::decode(&text).map_err(|_| {
+        let text = beneath::read(path, MAX_SIGNATURE)
+            .map_err(|error| Problem::io("read the public key", path, &error))?;
+        let decoded = std::str::from_utf8(&text).ok().and_then(|text| PublicKey::decode(text).ok());
+        let key = decoded.ok_or_else(|| {
             Problem::refused(
                 format!("{} is no public key of minisign", path.display()),
                 "it has two lines: a comment, and 56 letters that begin with RW; `cargo xtask keygen` makes one",

@@ -6,6 +6,7 @@
 
 pub mod archive;
 pub mod beneath;
+pub mod bounds;
 pub mod changes;
 pub mod difference;
 pub mod folder;
@@ -13,6 +14,7 @@ pub mod hash;
 pub mod install;
 pub mod keys;
 pub mod manifest;
+mod members;
 mod problem;
 mod remove;
 pub mod unit;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
+use crate::bounds::{MAX_DEPTH, MAX_FILES, MAX_NAME, MAX_RELEASE};
 use crate::hash;
 use crate::problem::Problem;
 
@@ -16,11 +17,6 @@ pub const SIGNATURE: &str = "RELEASE.json.minisig";
 pub const HOST: &str = "bin/hub-platform";
 /// The launcher's program in a release.
 pub const LAUNCHER: &str = "bin/hub-launch";
-
-/// Largest list that is read, in bytes.
-pub const MAX_LIST: u64 = 64 * 1024 * 1024;
-/// Most bytes that the files of a release may have together.
-pub const MAX_RELEASE: u64 = 16 * 1024 * 1024 * 1024;
 
 /// Begins the last line but one, which holds the digest of everything before it.
 const SEAL: &str = ",\n  \"digest\": \"sha256:";
@@ -84,6 +80,9 @@ impl Manifest {
         let raw: Raw = serde_json::from_str(body).map_err(|error| error.to_string())?;
         let version = Version::parse(&raw.version)
             .map_err(|_| format!("`{}` is no version", raw.version.escape_debug()))?;
+        if raw.files.len() > MAX_FILES {
+            return Err(format!("it lists more than {MAX_FILES} files"));
+        }
         let mut files = BTreeMap::new();
         let mut sum = 0u64;
         for file in raw.files {
@@ -140,6 +139,10 @@ fn check(file: &Listed) -> Result<(), String> {
     let shown = file.path.escape_debug();
     if !is_plain(&file.path) || file.path == RELEASE_JSON || file.path == SIGNATURE {
         return Err(format!("`{shown}` cannot be the path of a file in a release"));
+    }
+    if file.path.len() > MAX_NAME || file.path.matches('/').count() > MAX_DEPTH {
+        let begin: String = file.path.chars().take(60).collect();
+        return Err(format!("`{}…` is too long a path, or too deep", begin.escape_debug()));
     }
     if file.mode != "0644" && file.mode != "0755" {
         return Err(format!("`{shown}` has the mode `{}`", file.mode.escape_debug()));

@@ -6,6 +6,7 @@ mod preflight;
 mod releases;
 mod warehouses;
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use rustix::fs::Mode;
+use rustix::process::umask;
 use serde::Serialize;
 
 use self::admin::{CreateUser, EndSessions, ListUsers, ResetPassword};
@@ -22,9 +25,11 @@ use crate::connectors::probe;
 use crate::discover::customer_plugins;
 use crate::fault::Fault;
 use crate::gather::gather;
+use crate::locate;
 use crate::logs;
 use crate::mount::PLATFORM;
 use crate::platform::{Mount, Platform};
+use crate::privilege;
 use crate::process;
 use crate::registry::Plugin;
 use crate::serve;
@@ -35,6 +40,9 @@ use crate::start::{self, Options};
 #[command(name = "hub-platform", about = "The hub platform: one host with all its vertical plugins")]
 #[command(subcommand_required = true, arg_required_else_help = true, disable_help_subcommand = true)]
 struct Cli {
+    /// Data folder [default: DATA_DIR, else the one that setup settled, else /data/honeyframe or the user's own]
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -43,9 +51,12 @@ struct Cli {
 enum Command {
     /// Serve the API and the web page
     Serve {
-        /// Address and port to listen on
-        #[arg(long, env = "LISTEN", default_value = "127.0.0.1:8001", value_parser = address)]
-        listen: SocketAddr,
+        /// Address and port to listen on [default: LISTEN of the environment or of .env, else 127.0.0.1:8001]
+        #[arg(long, env = "LISTEN", value_parser = address)]
+        listen: Option<SocketAddr>,
+        /// Show sample records to everybody
+        #[arg(long)]
+        demo: bool,
         /// Serve the page's files as they are on disk, and reload the page when they change
         #[arg(long, hide = true)]
         dev: bool,
@@ -162,12 +173,26 @@ pub(crate) fn run(platform: &Platform) -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    let done = match cli.command {
-        Command::Preflight(asked) => match preflight::run(platform, asked) {
-            Ok(code) => return code,
-            Err(fault) => Err(fault),
-        },
-        Command::Serve { listen, dev } => serve(platform, listen, dev),
+    match carry_out(platform, cli) {
+        Ok(code) => code,
+        Err(fault) => {
+            let _ = writeln!(io::stderr(), "{fault}");
+            ExitCode::from(fault.exit())
+        }
+    }
+}
+
+fn carry_out(platform: &Platform, cli: Cli) -> Result<ExitCode, Fault> {
+    umask(Mode::from_raw_mode(cli.command.umask()));
+    let named = cli.data_dir.as_deref();
+    if let Some(touch) = cli.command.touch()
+        && let Some(code) = installation(named, touch)?
+    {
+        return Ok(code);
+    }
+    match cli.command {
+        Command::Preflight(asked) => return preflight::run(platform, asked),
+        Command::Serve { listen, demo, dev } => serve(platform, listen, demo, dev),
         Command::HandOver { program, patience } => hand_over(program.as_deref(), patience),
         Command::Admin { command } => match command {
             AdminCommand::CreateUser(new) => admin::create_user(&new),
@@ -179,31 +204,99 @@ pub(crate) fn run(platform: &Platform) -> ExitCode {
         Command::Drivers { command: DriversCommand::Install { names } } => drivers::install(&names),
         Command::Drivers { command: DriversCommand::List { json } } => drivers::list(json),
         Command::Warehouses { command } => warehouses::run(&command),
-        Command::Setup(typed) => releases::setup(typed),
-        Command::Upgrade(typed) => releases::upgrade(typed),
-        Command::Rollback(typed) => releases::rollback(&typed),
+        Command::Setup(typed) => releases::setup(typed, cli.data_dir),
+        Command::Upgrade(typed) => releases::upgrade(typed, cli.data_dir),
+        Command::Rollback(typed) => releases::rollback(&typed, named),
         Command::Verify(typed) => releases::verify(&typed),
-        Command::Doctor(typed) => releases::doctor(platform, &typed),
+        Command::Doctor(typed) => releases::doctor(platform, &typed, named),
         Command::Routes { json, trace } => list_routes(platform, json, trace),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(fault) => {
-            let _ = writeln!(io::stderr(), "{fault}");
-            ExitCode::from(fault.exit())
+    }
+    .map(|()| ExitCode::SUCCESS)
+}
+
+/// What a command does with the data folder.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Touch {
+    /// It serves from it.
+    Serves,
+    /// It changes something there, or in the database.
+    Changes,
+    /// It only looks.
+    Looks,
+}
+
+impl Command {
+    /// None where it does not need the folder, or settles it by itself.
+    fn touch(&self) -> Option<Touch> {
+        match self {
+            Command::Serve { .. } => Some(Touch::Serves),
+            Command::Admin { command: AdminCommand::ListUsers(_) } => Some(Touch::Looks),
+            Command::Admin { .. } | Command::Warehouses { .. } => Some(Touch::Changes),
+            Command::Drivers { command: DriversCommand::Install { .. } } => Some(Touch::Changes),
+            Command::Drivers { .. } | Command::Plugins { .. } => Some(Touch::Looks),
+            Command::HandOver { .. } | Command::Doctor(_) => Some(Touch::Looks),
+            // It is told its folder by the upgrade that runs it.
+            Command::Preflight(_) => None,
+            Command::Setup(_) | Command::Upgrade(_) | Command::Rollback(_) => None,
+            Command::Verify(_) | Command::Routes { .. } => None,
+        }
+    }
+
+    /// What is made in the data folder is nobody else's to read; what is made in the install folder is for the service's
+    /// user to read, whatever root's own umask says.
+    fn umask(&self) -> u32 {
+        match self {
+            Command::Setup(_) | Command::Upgrade(_) | Command::Rollback(_) => 0o022,
+            _ => 0o077,
         }
     }
 }
 
-fn serve(platform: &Platform, listen: SocketAddr, dev: bool) -> Result<(), Fault> {
+/// Finds the installation, for this process and everything in it. Root goes on as the owner of the data folder: then there
+/// is an exit code already.
+fn installation(named: Option<&Path>, touch: Touch) -> Result<Option<ExitCode>, Fault> {
+    let (data, why) = locate::data_dir(named, &process_env)?;
+    if let Some(code) = privilege::carry_on(&data, why, touch == Touch::Serves)? {
+        return Ok(Some(code));
+    }
+    let variables = match locate::variables(&data) {
+        Ok(variables) => variables,
+        Err(e) if touch == Touch::Changes => return Err(locate::unreadable(&data, &e)),
+        // systemd reads it as root, and the service has the variables all the same.
+        Err(e) => {
+            let _ = writeln!(
+                io::stderr(),
+                "warning: {} is not read: {}",
+                data.join(".env").display(),
+                settings::reason(&e)
+            );
+            BTreeMap::new()
+        }
+    };
+    let found = locate::settle(data, why, variables);
+    if touch == Touch::Changes {
+        let _ = writeln!(io::stderr(), "{}", found.meant()?);
+    }
+    Ok(None)
+}
+
+fn serve(platform: &Platform, listen: Option<SocketAddr>, demo: bool, dev: bool) -> Result<(), Fault> {
     // SAFETY: the process has one thread: the others are made below.
     #[allow(unsafe_code)]
     let inherited = unsafe { serve::take() }?;
     logs::start(&process_env);
     fence();
     let runtime = runtime()?;
-    let dev = dev || process_env("HUB_DEV").is_some_and(|value| value == "1");
-    let options = Options { env: &process_env, dev };
+    let listen = match (listen, process_env("LISTEN")) {
+        (Some(listen), _) => listen,
+        (None, Some(text)) => address(&text).map_err(|how| {
+            Fault::machine(format!("LISTEN in .env of the data folder is `{}`", text.escape_debug()), how)
+        })?,
+        (None, None) => SocketAddr::from(settings::LISTEN),
+    };
+    let is_set = |name: &str| process_env(name).is_some_and(|value| value == "1" || value == "true");
+    let options =
+        Options { env: &process_env, dev: dev || is_set("HUB_DEV"), demo: demo || is_set("HUB_DEMO") };
     let result = runtime.block_on(serve::run(platform, listen, &options, inherited));
     runtime.shutdown_timeout(Duration::from_millis(500));
     result

@@ -1,21 +1,10 @@
 //! Variables in a file, as systemd's `EnvironmentFile=` reads them: the data folder's `.env`.
 
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::{fs, io};
-
-/// The variables of the file; none where there is no such file.
-pub(crate) fn read(file: &Path) -> io::Result<BTreeMap<String, String>> {
-    match fs::read_to_string(file) {
-        Ok(text) => Ok(parse(&text)),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(BTreeMap::new()),
-        Err(e) => Err(e),
-    }
-}
 
 /// `NAME=value` lines. A value may stand in quotes, and go on after a backslash at the end of a line; what is no
 /// assignment is passed over, as systemd does.
-fn parse(text: &str) -> BTreeMap<String, String> {
+pub(crate) fn parse(text: &str) -> BTreeMap<String, String> {
     let joined = text.replace("\\\r\n", " ").replace("\\\n", " ");
     let mut found = BTreeMap::new();
     for line in joined.lines().map(str::trim) {

@@ -3,11 +3,15 @@
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use hub_manifest::limits::{Limit, Limits, Unfit};
 
+use rustix::fs::Access;
+
 use crate::fault::Fault;
+use crate::locate;
 use crate::runs::Runs;
 
 /// The data folder that a set-up machine has.
@@ -21,9 +25,14 @@ pub(crate) const LISTEN: ([u8; 4], u16) = ([127, 0, 0, 1], 8001);
 /// Reads a variable; an empty one counts as not set.
 pub(crate) type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// The process's own environment.
+/// The settings of this process: its own environment, and then `.env` of the data folder that was found for it.
 pub(crate) fn process_env(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
+    let found = locate::found();
+    if let (Some(found), "DATA_DIR") = (found, name) {
+        return Some(found.data.display().to_string());
+    }
+    let own = std::env::var(name).ok().filter(|value| !value.is_empty());
+    own.or_else(|| found?.variable(name).map(str::to_owned))
 }
 
 /// The folder of the release: `INSTALL_DIR`, else the one that the program runs from.
@@ -38,6 +47,11 @@ pub(crate) fn install_dir(env: Env<'_>) -> Result<PathBuf, Fault> {
         }
         return Ok(dir);
     }
+    own_release()
+}
+
+/// The folder of the release that this very program lies in.
+pub(crate) fn own_release() -> Result<PathBuf, Fault> {
     let exe = std::env::current_exe().and_then(fs::canonicalize).map_err(|e| {
         Fault::machine(
             format!("cannot tell which folder this program runs from: {e}"),
@@ -49,36 +63,20 @@ pub(crate) fn install_dir(env: Env<'_>) -> Result<PathBuf, Fault> {
     Ok(release.unwrap_or(Path::new("/")).to_path_buf())
 }
 
-/// The folder of the customer's data, and why it is this one.
+/// The folder of the customer's data, and why it is this one. It is made where it is missing.
 pub(crate) fn data_dir(env: Env<'_>) -> Result<(PathBuf, &'static str), Fault> {
-    if let Some(dir) = env("DATA_DIR") {
-        let dir = PathBuf::from(dir);
-        return usable(&dir).map(|()| (dir, "DATA_DIR"));
-    }
-    let system = Path::new(SYSTEM_DATA);
-    if system.is_dir() && can_write(system).is_ok() {
-        return Ok((system.to_path_buf(), "exists and is writable"));
-    }
-    match user_data(env) {
-        Some(dir) => usable(&dir).map(|()| (dir, "the user's data folder")),
-        None => Err(Fault::machine(
-            format!("there is no data folder: {SYSTEM_DATA} is not there to write to, and HOME is not set"),
-            "set DATA_DIR to a folder that the host may write to",
-        )),
-    }
+    let (dir, why) = locate::data_dir(None, env)?;
+    let why = locate::found().filter(|found| found.data == dir).map_or(why, |found| found.why);
+    usable(&dir).map(|()| (dir, why.told()))
 }
 
 /// The data folder, where there is one already; nothing is made.
 pub(crate) fn existing_data_dir(env: Env<'_>) -> Option<PathBuf> {
-    let candidates = match env("DATA_DIR") {
-        Some(dir) => vec![PathBuf::from(dir)],
-        None => std::iter::once(PathBuf::from(SYSTEM_DATA)).chain(user_data(env)).collect(),
-    };
-    candidates.into_iter().find(|dir| dir.is_dir())
+    locate::data_dir(None, env).ok().map(|(dir, _)| dir).filter(|dir| dir.is_dir())
 }
 
 /// The user's own data folder for the host.
-fn user_data(env: Env<'_>) -> Option<PathBuf> {
+pub(crate) fn user_data(env: Env<'_>) -> Option<PathBuf> {
     env("XDG_DATA_HOME")
         .map(PathBuf::from)
         .filter(|dir| dir.is_absolute())
@@ -88,12 +86,18 @@ fn user_data(env: Env<'_>) -> Option<PathBuf> {
 
 /// Makes the folder where it is missing, and sees that files can be made in it.
 pub(crate) fn usable(dir: &Path) -> Result<(), Fault> {
-    fs::create_dir_all(dir).and_then(|()| can_write(dir)).map_err(|e| {
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    made.and_then(|()| can_write(dir)).map_err(|e| {
         Fault::machine(
             format!("cannot write to the data folder {}: {}", dir.display(), reason(&e)),
             "make it writable for the user that runs the host, or set DATA_DIR to another folder",
         )
     })
+}
+
+/// Whether this process may make files in a folder, as far as the system says without one being made.
+pub(crate) fn may_write(dir: &Path) -> bool {
+    rustix::fs::access(dir, Access::WRITE_OK | Access::EXEC_OK).is_ok()
 }
 
 fn can_write(dir: &Path) -> io::Result<()> {
@@ -166,6 +170,16 @@ pub(crate) enum Database {
     Sqlite(PathBuf),
     /// The address of a PostgreSQL server, password and all.
     Postgres(String),
+}
+
+impl Database {
+    /// As it may be shown: without a password.
+    pub(crate) fn shown(&self) -> String {
+        match self {
+            Database::Sqlite(file) => file.display().to_string(),
+            Database::Postgres(url) => without_password(url),
+        }
+    }
 }
 
 /// What `DATABASE_URL` says; without it, a file in the data folder.

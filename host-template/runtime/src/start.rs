@@ -31,6 +31,8 @@ pub(crate) struct Options<'a> {
     pub(crate) env: Env<'a>,
     /// Serve the page's files as they are on disk, and reload it when they change.
     pub(crate) dev: bool,
+    /// Show sample records to everybody.
+    pub(crate) demo: bool,
 }
 
 /// Gathers everything: folders, plugins, database with its migrations, page.

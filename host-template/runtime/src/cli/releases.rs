@@ -1,7 +1,7 @@
 //! The commands on releases, as typed: `setup`, `upgrade`, `rollback`, `verify`, `doctor`.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -17,9 +17,6 @@ pub(super) struct Folders {
     /// Install folder [default: the one that this program lies in]
     #[arg(long, value_name = "DIR")]
     install_dir: Option<PathBuf>,
-    /// Data folder [default: the one that setup settled, else DATA_DIR or /data/honeyframe]
-    #[arg(long, value_name = "DIR")]
-    data_dir: Option<PathBuf>,
 }
 
 /// How the host is restarted.
@@ -74,7 +71,17 @@ pub(super) struct Setup {
     #[arg(long)]
     allow_downgrade: bool,
     #[command(flatten)]
+    names: Names,
+    #[command(flatten)]
     wait: Wait,
+}
+
+/// What is to happen to names that both the release and the customer have.
+#[derive(Args)]
+pub(super) struct Names {
+    /// Let the release's vertical plugin take the place of the customer's of the same name; may repeat
+    #[arg(long, value_name = "SLUG", value_delimiter = ',')]
+    take_over: Vec<String>,
 }
 
 #[derive(Args)]
@@ -95,6 +102,8 @@ pub(super) struct Upgrade {
     /// A table, or a column as TABLE.COLUMN, whose data a migration of the new release may remove; may repeat
     #[arg(long, value_name = "TABLE")]
     accept_loss: Vec<String>,
+    #[command(flatten)]
+    names: Names,
     #[command(flatten)]
     restart: Restart,
 }
@@ -133,11 +142,11 @@ impl Wait {
     }
 }
 
-pub(super) fn setup(typed: Setup) -> Result<(), Fault> {
+pub(super) fn setup(typed: Setup, data_dir: Option<PathBuf>) -> Result<(), Fault> {
     install::setup(&install::Setup {
         install_conf: typed.install_conf,
         install_dir: typed.folders.install_dir,
-        data_dir: typed.folders.data_dir,
+        data_dir,
         plugins: typed.install_plugins,
         trust: typed.trust,
         listen: typed.listen,
@@ -146,15 +155,16 @@ pub(super) fn setup(typed: Setup) -> Result<(), Fault> {
         no_service: typed.no_service,
         restart: typed.restart,
         allow_downgrade: typed.allow_downgrade,
+        take_over: typed.names.take_over,
         limit: typed.wait.limit(),
     })
 }
 
-pub(super) fn upgrade(typed: Upgrade) -> Result<(), Fault> {
+pub(super) fn upgrade(typed: Upgrade, data_dir: Option<PathBuf>) -> Result<(), Fault> {
     install::upgrade(&install::Upgrade {
         tarball: typed.tarball,
         install_dir: typed.folders.install_dir,
-        data_dir: typed.folders.data_dir,
+        data_dir,
         dry_run: typed.dry_run,
         keep: usize::from(typed.keep),
         graceful: typed.restart.graceful,
@@ -162,14 +172,15 @@ pub(super) fn upgrade(typed: Upgrade) -> Result<(), Fault> {
         restart: typed.restart.restart,
         allow_downgrade: typed.allow_downgrade,
         accept_loss: typed.accept_loss,
+        take_over: typed.names.take_over,
     })
 }
 
-pub(super) fn rollback(typed: &Rollback) -> Result<(), Fault> {
+pub(super) fn rollback(typed: &Rollback, data_dir: Option<&Path>) -> Result<(), Fault> {
     let (folders, restart) = (&typed.folders, &typed.restart);
     install::rollback(
         folders.install_dir.as_deref(),
-        folders.data_dir.as_deref(),
+        data_dir,
         restart.graceful,
         restart.restart.as_deref(),
         restart.wait.limit(),
@@ -185,6 +196,6 @@ pub(super) fn verify(typed: &Verify) -> Result<(), Fault> {
     )
 }
 
-pub(super) fn doctor(platform: &Platform, typed: &Doctor) -> Result<(), Fault> {
-    install::doctor(platform, typed.folders.install_dir.as_deref(), typed.folders.data_dir.as_deref())
+pub(super) fn doctor(platform: &Platform, typed: &Doctor, data_dir: Option<&Path>) -> Result<(), Fault> {
+    install::doctor(platform, typed.folders.install_dir.as_deref(), data_dir)
 }

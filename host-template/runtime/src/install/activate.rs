@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use hub_release::folder::Looked;
-use hub_release::install::{Lock, Mark, write};
+use hub_release::install::{Lock, write};
 use hub_release::manifest::LAUNCHER;
 use semver::Version;
 
@@ -24,11 +24,12 @@ pub(super) struct Activation<'a> {
 }
 
 impl Activation<'_> {
-    /// Switches to a release and sees that it serves. One that does not is marked, and the release of before serves again.
-    pub(super) fn switch(&self, to: &Version, from: Option<&Version>) -> Result<(), Fault> {
+    /// Switches to a whole release and sees that it serves. Where it does not, the release of before serves again, and the
+    /// other is left marked if it would be started otherwise. At every moment there is a release to start.
+    pub(super) fn switch(&self, to: &Version, from: Option<&Version>, why: &str) -> Result<(), Fault> {
         let install = &self.place.install;
-        install.switch(to)?;
-        say::done("switched", &format!("{} → releases/{to}", install.root().join("current").display()));
+        self.prefer(to, &|_| format!("{why} release {to}"))?;
+        self.follow(to, "switched")?;
         let before = self.running()?;
         let renewed = self.service.renew(self.place, self.limit);
         let fault = match renewed.and_then(|()| self.healthy(to, before.as_deref())) {
@@ -45,31 +46,57 @@ impl Activation<'_> {
             Err(fault) => fault,
         };
         let why = fault.what().to_owned();
-        self.lock.mark(&Mark { version: to.clone(), at: crate::now(), why: why.clone() })?;
-        say::done("marked", &format!("release {to}: {why}"));
-        let Some(from) = from.filter(|from| *from != to) else {
-            return Err(Fault::refused(
-                format!("release {to} does not serve: {why}"),
-                "see the service's log (journalctl -u hub-platform), mend what it says, and run the command again",
-            ));
+        // The one of before, if it can be started. A release that is the only one stays: it may serve the next time, and
+        // without it there would be nothing to start.
+        let back = match from {
+            Some(from) if from != to && install.is_whole(from)? => from,
+            _ => {
+                return Err(Fault::refused(
+                    format!("release {to} does not serve: {why}"),
+                    format!(
+                        "{}; it stays the one that is started, as there is no other to go back to",
+                        see_log(&fault)
+                    ),
+                ));
+            }
         };
-        install.switch(from)?;
-        say::done("back", &format!("{} → releases/{from}", install.root().join("current").display()));
+        let left = |version: &Version| match version == to {
+            true => why.clone(),
+            false => format!("left for release {back}"),
+        };
+        self.prefer(back, &left)?;
+        self.follow(back, "back")?;
         // Whatever came of asking for it: a service that failed may be on its way up again by itself.
         let asked = self.service.renew(self.place, self.limit);
-        match self.healthy(from, None).map_err(|fault| asked.err().unwrap_or(fault)) {
+        match self.healthy(back, None).map_err(|fault| asked.err().unwrap_or(fault)) {
             Ok(_) => Err(Fault::refused(
-                format!("release {to} does not serve, and {from} serves again: {why}"),
-                "see the service's log (journalctl -u hub-platform) for what is wrong with the new release",
+                format!("release {to} does not serve, and {back} serves again: {why}"),
+                see_log(&fault),
             )),
             Err(second) => Err(Fault::machine(
                 format!(
-                    "release {to} does not serve ({why}), and release {from} does not either: {}",
+                    "release {to} does not serve ({why}), and release {back}, which is the current one again, does not \
+                     either: {}",
                     second.what()
                 ),
-                "see the service's log (journalctl -u hub-platform); `hub-platform doctor` looks at the rest",
+                format!("{}; `hub-platform doctor` looks at the rest", see_log(&fault)),
             )),
         }
+    }
+
+    /// Makes a release the one that the launcher starts, and says which others it does not start any more.
+    fn prefer(&self, version: &Version, why: &dyn Fn(&Version) -> String) -> Result<(), Fault> {
+        for marked in self.lock.prefer(version, &crate::now(), why)? {
+            say::done("marked", &format!("release {marked} is not started any more: {}", why(&marked)));
+        }
+        Ok(())
+    }
+
+    fn follow(&self, version: &Version, step: &str) -> Result<(), Fault> {
+        let install = &self.place.install;
+        install.switch(version)?;
+        say::done(step, &format!("{} → releases/{version}", install.root().join("current").display()));
+        Ok(())
     }
 
     /// Which run of the host answers before anything is restarted.
@@ -113,6 +140,14 @@ impl Activation<'_> {
         write(&to, &new, 0o755)?;
         say::done("launcher", &format!("{} is that of release {of}", to.display()));
         Ok(())
+    }
+}
+
+/// What to do about a release that does not serve. A command that could not be run has a cure of its own.
+fn see_log(fault: &Fault) -> String {
+    match fault.how() {
+        "" => "see the service's log for the reason (journalctl -u hub-platform)".to_owned(),
+        how => how.to_owned(),
     }
 }
 

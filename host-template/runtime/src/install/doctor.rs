@@ -30,7 +30,7 @@ pub(crate) fn doctor(
         }
     };
     say::done("install", &format!("{}", place.install.root().display()));
-    note(verify::installed(&place));
+    note(verify::installed(&place.install));
     note(links(&place));
     say::done("data", &format!("{}", place.data.display()));
     let asked =

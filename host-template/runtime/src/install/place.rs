@@ -1,32 +1,17 @@
 //! Where the commands on releases work: the install folder, the data folder, and what `setup` settled for them.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use hub_release::Install;
-use hub_release::install::write;
-use serde::{Deserialize, Serialize};
 
-use crate::env_file;
 use crate::fault::Fault;
+use crate::locate::{self, Settled, Why, absolute};
+use crate::privilege::{self, Owner};
 use crate::serve;
-use crate::settings::{self, process_env, reason};
-
-/// The file of an install folder that says what `setup` settled.
-const FILE: &str = "install.json";
-
-/// What `setup` settled.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub(super) struct Settled {
-    /// The customer's data.
-    pub(super) data_dir: Option<PathBuf>,
-    /// The command that restarts the service, with its arguments.
-    pub(super) restart: Vec<String>,
-}
+use crate::settings::{self, process_env};
 
 /// An installation.
 #[derive(Debug, Clone)]
@@ -35,39 +20,63 @@ pub(super) struct Place {
     /// The release that this program belongs to.
     pub(super) release: PathBuf,
     pub(super) data: PathBuf,
+    why: Why,
+    /// Whom root becomes for all that is done in the data folder.
+    pub(super) owner: Option<Owner>,
     pub(super) settled: Settled,
     /// The environment that the service is started with.
     pub(super) env: BTreeMap<String, String>,
 }
 
+/// The release that this program belongs to, and the install folder: the one that is named, or that it lies in.
+pub(super) fn releases(install_dir: Option<&Path>) -> Result<(PathBuf, Install), Fault> {
+    let release = settings::own_release()?;
+    let install = match install_dir {
+        Some(root) => Install::at(absolute(root)?),
+        None => Install::of_release(&release).ok_or_else(|| {
+            Fault::usage(
+                format!("this program does not lie in an install folder, but in {}", release.display()),
+                "name the install folder: --install-dir /opt/honeyframe",
+            )
+        })?,
+    };
+    Ok((release, install))
+}
+
 impl Place {
     /// The installation that this program belongs to, or the one named. The data folder need not be there yet.
     pub(super) fn find(install_dir: Option<&Path>, data_dir: Option<&Path>) -> Result<Place, Fault> {
-        let release = settings::install_dir(&|name| process_env(name).filter(|_| name != "INSTALL_DIR"))?;
-        let install = match install_dir {
-            Some(root) => Install::at(absolute(root)?),
-            None => Install::of_release(&release).ok_or_else(|| {
-                Fault::usage(
-                    format!("this program does not lie in an install folder, but in {}", release.display()),
-                    "name the install folder: --install-dir /opt/honeyframe",
-                )
-            })?,
-        };
-        let settled = read(install.root())?;
-        let data = match (data_dir, &settled.data_dir) {
-            (Some(data), _) => absolute(data)?,
-            (None, Some(data)) => data.clone(),
-            (None, None) => settings::existing_data_dir(&process_env)
-                .unwrap_or_else(|| PathBuf::from(settings::SYSTEM_DATA)),
-        };
-        let file = data.join(".env");
-        let env = env_file::read(&file).map_err(|e| {
-            Fault::machine(
-                format!("cannot read {}: {}", file.display(), reason(&e)),
-                "run the command as root, or as the user that the host runs as",
-            )
+        let (release, install) = releases(install_dir)?;
+        let settled = Settled::read(install.root())?;
+        let (data, why) = locate::data_dir_of(data_dir, &settled, &|name| match locate::found() {
+            // The command line has found it already: `DATA_DIR` then stands for what it found.
+            Some(_) => std::env::var(name).ok().filter(|value| !value.is_empty()),
+            None => process_env(name),
         })?;
-        Ok(Place { install, release, data, settled, env })
+        // What nobody has named yet is set up where such machines have it.
+        let (data, why) = match why {
+            Why::User if !data.is_dir() => (PathBuf::from(settings::SYSTEM_DATA), Why::System),
+            why => (data, why),
+        };
+        let owner = privilege::owner(&data)?;
+        let env = locate::variables(&data).map_err(|e| locate::unreadable(&data, &e))?;
+        Ok(Place { install, release, data, why, owner, settled, env })
+    }
+
+    /// Says on standard error which installation a command changes.
+    pub(super) fn tell(&self) -> Result<(), Fault> {
+        let url = self.env.get("DATABASE_URL").map(String::as_str).filter(|url| !url.is_empty());
+        let database = settings::database(url, &self.data)?;
+        // A reader that has seen enough is no error.
+        let _ = writeln!(
+            io::stderr(),
+            "install folder {}, data folder {} ({}), database {}",
+            self.install.root().display(),
+            self.data.display(),
+            self.why.told(),
+            database.shown()
+        );
+        Ok(())
     }
 
     /// Where the service listens, as somebody on this machine reaches it.
@@ -89,23 +98,6 @@ impl Place {
 
     /// Notes what was settled.
     pub(super) fn settle(&self) -> Result<(), Fault> {
-        let text = serde_json::to_string_pretty(&self.settled).unwrap_or_default() + "\n";
-        Ok(write(&self.install.root().join(FILE), text.as_bytes(), 0o644)?)
+        Ok(self.settled.write(self.install.root())?)
     }
-}
-
-fn read(root: &Path) -> Result<Settled, Fault> {
-    let file = root.join(FILE);
-    let help = "run `hub-platform setup` again";
-    match fs::read(&file) {
-        Ok(text) => serde_json::from_slice(&text)
-            .map_err(|e| Fault::machine(format!("{} cannot be understood: {e}", file.display()), help)),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Settled::default()),
-        Err(e) => Err(Fault::machine(format!("cannot read {}: {}", file.display(), reason(&e)), help)),
-    }
-}
-
-pub(super) fn absolute(path: &Path) -> Result<PathBuf, Fault> {
-    std::path::absolute(path)
-        .map_err(|e| Fault::usage(format!("`{}` is no path: {e}", path.display()), "name a folder"))
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::activate::{Activation, signed};
 use super::place::Place;
+use super::say;
 use super::service::Service;
-use super::{say, upgrade};
 use crate::fault::Fault;
 
 /// Runs `rollback`.
@@ -19,6 +19,7 @@ pub(crate) fn rollback(
 ) -> Result<(), Fault> {
     let place = Place::find(install_dir, data_dir)?;
     let lock = place.install.lock()?;
+    place.tell()?;
     lock.sweep()?;
     let Some(current) = place.install.current() else {
         return Err(Fault::refused(
@@ -27,18 +28,16 @@ pub(crate) fn rollback(
         ));
     };
     let before = place.install.choose_below(Some(&current), &mut |skipped| {
-        say::warn(&format!("release {} is passed over: {}", skipped.version, skipped.why));
+        say::warn(&format!("release {} {}: {}", skipped.version, skipped.because.told(), skipped.why));
     })?;
     let Some((before, looked)) = before else {
         return Err(Fault::refused(
             format!("there is no whole release before {current} to go back to"),
-            "unpack an older one: hub-platform upgrade --allow-downgrade hub-platform-v….tar.gz",
+            "install an older one: hub-platform upgrade --allow-downgrade hub-platform-v….tar.gz",
         ));
     };
     say::done("verified", &format!("release {}, {}", before.version, signed(&looked)));
-    // Marked first: whatever happens after this, the launcher starts the one before.
-    upgrade::leave_higher(&place, &lock, &before.version, "rolled back to")?;
     let service = Service::choose(&place, graceful, restart);
     let activation = Activation { place: &place, lock: &lock, service: &service, limit };
-    activation.switch(&before.version, None)
+    activation.switch(&before.version, Some(&current), "rolled back to")
 }

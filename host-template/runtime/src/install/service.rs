@@ -76,7 +76,10 @@ pub(super) fn run(line: &[String]) -> Result<(), Fault> {
     let shown = shown(line);
     let Some((program, arguments)) = line.split_first() else { return Ok(()) };
     let failed = |why: String| {
-        Fault::machine(format!("`{shown}` failed: {why}"), "run that command by hand, and see what it says")
+        Fault::machine(
+            format!("`{shown}` failed: {why}"),
+            "run that command by hand, and see what it says; --restart names another",
+        )
     };
     let output = Command::new(program).args(arguments).stdin(Stdio::null()).output();
     let output = output.map_err(|e| failed(reason(&e)))?;

@@ -4,23 +4,35 @@
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, lchown};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use hub_release::Trusted;
+use hub_release::beneath::{self, Beneath};
+use hub_release::bounds::MAX_SIGNATURE;
+use hub_release::folder::{self, Unusable};
 use hub_release::install::{Lock, write};
+use hub_release::manifest::HOST;
 use hub_release::unit::Unit;
-use hub_release::{Trusted, folder};
 use semver::Version;
+use serde::Deserialize;
 
 use super::activate::{Activation, signed};
 use super::conf::Conf;
-use super::place::{Place, absolute};
+use super::place::Place;
 use super::service::{self, Service, UNIT};
 use super::{say, upgrade};
 use crate::cli::drivers as wanted;
 use crate::fault::Fault;
+use crate::locate::{Settled, absolute};
+use crate::preflight;
+use crate::privilege;
+use crate::settings::reason;
+
+/// How long pip may take for all drivers.
+const INSTALLING: Duration = Duration::from_secs(3600);
 
 /// Folder of the units that an administrator adds.
 const UNITS: &str = "/etc/systemd/system";
@@ -45,6 +57,8 @@ pub(crate) struct Setup {
     /// The command that restarts the service, where that is not systemd's.
     pub(crate) restart: Option<String>,
     pub(crate) allow_downgrade: bool,
+    /// Vertical plugins that may take the place of the customer's of the same name.
+    pub(crate) take_over: Vec<String>,
     /// How long the host may take until it answers.
     pub(crate) limit: Duration,
 }
@@ -59,21 +73,23 @@ pub(crate) fn setup(options: &Setup) -> Result<(), Fault> {
     // Everything that can be wrong in what was asked for is found out before anything is changed.
     let drivers = wanted::of_names(&place.release, &names)?;
 
+    let keys = options.trust.iter().map(|file| Key::read(&place, file)).collect::<Result<Vec<_>, _>>()?;
+
     let lock = place.install.lock()?;
+    place.tell()?;
     lock.sweep()?;
-    trust(&place, &options.trust)?;
-    let version = own_release(&place, options.allow_downgrade)?;
+    let version = own_release(&place, &keys, options.allow_downgrade)?;
+    names_of_customer(&place, &options.take_over)?;
     data_folder(&place, &conf, options.listen)?;
-    place.settled.data_dir = Some(absolute(&place.data)?);
+    let data = absolute(&place.data)?;
     let system = !options.no_service && (options.unit_dir.is_some() || service::has_systemd());
-    if system && service::has_systemd() {
-        own_user(&options.user, &place.data)?;
+    if system && rustix::process::geteuid().is_root() {
+        own_user(&options.user, &data)?;
     }
+    // It may be the service's only now.
+    place.owner = privilege::owner(&data)?;
     if !drivers.is_empty() {
-        for (name, version) in drivers.install(&place.data)? {
-            say::done("driver", &format!("{name} {version}"));
-        }
-        same_owner(&place.data)?;
+        install_drivers(&place, &names, &drivers)?;
     }
     if system {
         let folder = options.unit_dir.clone().unwrap_or_else(|| PathBuf::from(UNITS));
@@ -85,39 +101,159 @@ pub(crate) fn setup(options: &Setup) -> Result<(), Fault> {
         unit(&place, &folder, &options.user, listen)?;
     }
     let runs = system && service::has_systemd();
-    place.settled.restart = match &options.restart {
-        Some(line) => ["sh", "-c", line].map(str::to_owned).into(),
-        None if runs => ["systemctl", "restart", UNIT].map(str::to_owned).into(),
-        None => place.settled.restart.clone(),
+    let before = std::mem::take(&mut place.settled);
+    place.settled = Settled {
+        data_dir: Some(data),
+        user: if system { Some(options.user.clone()) } else { before.user },
+        unit: if system { Some(UNIT.to_owned()) } else { before.unit },
+        restart: match &options.restart {
+            Some(line) => ["sh", "-c", line].map(str::to_owned).into(),
+            None if runs => ["systemctl", "restart", UNIT].map(str::to_owned).into(),
+            None => before.restart,
+        },
+        ..Settled::default()
     };
     place.settle()?;
+    // Last of all: from then on nothing starts that they have not signed.
+    keys.iter().try_for_each(|key| key.trust(&place))?;
     activate(&place, &lock, &version, runs, options.limit)
 }
 
-/// Copies public keys into the install folder.
-fn trust(place: &Place, keys: &[PathBuf]) -> Result<(), Fault> {
-    for key in keys {
-        // Read first: a file that is no key would keep every release from being started.
-        Trusted::none().add(key)?;
-        let folder = place.install.keys_dir();
-        fs::create_dir_all(&folder).map_err(|e| hub_release::Problem::io("make", &folder, &e))?;
-        let name = key.file_name().map(Path::new).unwrap_or(Path::new("release.pub")).with_extension("pub");
-        let text = fs::read(key).map_err(|e| hub_release::Problem::io("read", key, &e))?;
-        write(&folder.join(name), &text, 0o644)?;
-        say::done("trusted", &format!("{} may sign releases", key.display()));
+/// Installs drivers as the owner of the data folder: pip runs what it downloads, and what lies there already.
+fn install_drivers(place: &Place, names: &[String], chosen: &wanted::Chosen) -> Result<(), Fault> {
+    let Some(owner) = place.owner else {
+        for (name, version) in chosen.install(&place.data)? {
+            say::done("driver", &format!("{name} {version}"));
+        }
+        return Ok(());
+    };
+    let program = place.release.join(HOST);
+    let mut command = privilege::command(&program, Some(owner), &place.data);
+    command.args(["drivers", "install"]).args(names).arg("--data-dir").arg(&place.data);
+    command.env("INSTALL_DIR", &place.release);
+    let cannot = |why: String| {
+        Fault::machine(
+            format!("the drivers cannot be installed as the owner of {}: {why}", place.data.display()),
+            "run `hub-platform drivers install` by hand, and see what it says; then run setup again",
+        )
+    };
+    let heard = privilege::hear(command, INSTALLING).map_err(|e| cannot(reason(&e)))?;
+    let said = |bytes: &[u8]| privilege::shown(String::from_utf8_lossy(bytes).trim());
+    if !heard.status.success() {
+        return Err(cannot(said(&heard.err)));
+    }
+    for line in said(&heard.out).lines() {
+        say::done("driver", line.strip_prefix("installed ").unwrap_or(line));
     }
     Ok(())
 }
 
+/// A public key that is to be trusted, as it was read.
+struct Key {
+    /// Where it was read from.
+    from: PathBuf,
+    /// Where it is kept.
+    to: PathBuf,
+    text: Vec<u8>,
+}
+
+impl Key {
+    /// Reads one. A file that is no key would keep every release from being started, and two keys of one name would be one.
+    fn read(place: &Place, from: &Path) -> Result<Key, Fault> {
+        Trusted::none().add(from)?;
+        let text =
+            beneath::read(from, MAX_SIGNATURE).map_err(|e| hub_release::Problem::io("read", from, &e))?;
+        let name = from.file_name().map(Path::new).unwrap_or(Path::new("release.pub")).with_extension("pub");
+        let to = place.install.keys_dir().join(name);
+        match beneath::read(&to, MAX_SIGNATURE) {
+            Ok(other) if other != text => Err(Fault::usage(
+                format!("{} is trusted already, and is another key than {}", to.display(), from.display()),
+                "give the new key's file another name; to replace the old one, remove it after the first release that the \
+                 new one signed",
+            )),
+            _ => Ok(Key { from: from.to_path_buf(), to, text }),
+        }
+    }
+
+    /// Keeps it in the install folder.
+    fn trust(&self, place: &Place) -> Result<(), Fault> {
+        let folder = place.install.keys_dir();
+        fs::create_dir_all(&folder).map_err(|e| hub_release::Problem::io("make", &folder, &e))?;
+        write(&self.to, &self.text, 0o644)?;
+        say::done("trusted", &format!("{} may sign releases", self.from.display()));
+        Ok(())
+    }
+}
+
+/// Sees that no vertical plugin of the customer's silently becomes the release's of the same name.
+fn names_of_customer(place: &Place, take_over: &[String]) -> Result<(), Fault> {
+    if !place.data.is_dir() {
+        return Ok(());
+    }
+    let program = place.release.join(HOST);
+    let mut command = privilege::command(&program, place.owner, &place.data);
+    command.args(["plugins", "list", "--json"]).env("DATA_DIR", &place.data).env_remove("INSTALL_DIR");
+    let unknown = |why: String| {
+        Fault::machine(
+            format!("cannot tell which vertical plugins the customer has in {}: {why}", place.data.display()),
+            "run `hub-platform plugins list` by hand, and see what it says",
+        )
+    };
+    #[derive(Deserialize)]
+    struct Listed {
+        name: String,
+        state: String,
+    }
+    let heard = privilege::hear(command, Duration::from_secs(60)).map_err(|e| unknown(reason(&e)))?;
+    let all: Vec<Listed> = serde_json::from_slice(&heard.out)
+        .map_err(|_| unknown(privilege::shown(String::from_utf8_lossy(&heard.err).trim())))?;
+    // Those that the release in use has too were settled when it came.
+    let before = place.install.current().and_then(|version| {
+        #[derive(Deserialize)]
+        struct Names {
+            plugins: Vec<serde_json::Value>,
+        }
+        let list = folder::manifest(&place.install.release(&version)).ok()?;
+        let names: Names = serde_json::from_slice(&list.text).ok()?;
+        let name = |plugin: serde_json::Value| {
+            Some(plugin.as_str().or_else(|| plugin.get("name")?.as_str())?.to_owned())
+        };
+        Some(names.plugins.into_iter().filter_map(name).collect::<Vec<String>>())
+    });
+    let before = before.unwrap_or_default();
+    let taken: Vec<String> = all
+        .into_iter()
+        .filter(|plugin| plugin.state == "shadowed")
+        .map(|plugin| privilege::shown(&plugin.name))
+        .filter(|name| !before.contains(name) && !take_over.contains(name))
+        .collect();
+    if taken.is_empty() {
+        return Ok(());
+    }
+    Err(Fault::refused(preflight::taken(&taken, &place.data), preflight::take_over_help(&taken)))
+}
+
 /// Sees that this program's own release is whole, signed where it has to be, and not older than the current one.
-fn own_release(place: &Place, allow_downgrade: bool) -> Result<Version, Fault> {
+fn own_release(place: &Place, keys: &[Key], allow_downgrade: bool) -> Result<Version, Fault> {
     let refused = |why: String| {
         Fault::refused(
             format!("{}: {why}", place.release.display()),
-            "unpack the release's tarball again, from where it was built",
+            format!(
+                "unpack the release's tarball again, from where it was built, after rm -r {}",
+                place.release.display()
+            ),
         )
     };
-    let looked = folder::check(&place.release, &place.install.trusted()?).map_err(refused)?;
+    let mut trusted = place.install.trusted()?;
+    keys.iter().try_for_each(|key| trusted.add(&key.from))?;
+    let looked = folder::check(&place.release, &trusted).map_err(|unusable| match unusable {
+        Unusable::Damaged(why) => refused(why),
+        Unusable::Untrusted(why) => Fault::refused(
+            format!("{}: {why}", place.release.display()),
+            "take a release that such a key signed, or name the key that signed this one: --trust KEY.pub; nothing was \
+             changed",
+        ),
+    })?;
     if let Some(damage) = looked.damage() {
         return Err(refused(damage));
     }
@@ -145,7 +281,7 @@ fn own_release(place: &Place, allow_downgrade: bool) -> Result<Version, Fault> {
     Ok(version)
 }
 
-/// Makes what is missing of the data folder.
+/// Makes what is missing of the data folder. What is made in a folder of somebody else's is theirs.
 fn data_folder(place: &Place, conf: &Conf, listen: Option<SocketAddr>) -> Result<(), Fault> {
     let made = |folder: &Path, mode: u32| {
         fs::DirBuilder::new()
@@ -157,10 +293,13 @@ fn data_folder(place: &Place, conf: &Conf, listen: Option<SocketAddr>) -> Result
     if let Some(above) = place.data.parent() {
         made(above, 0o755)?;
     }
-    made(&place.data, 0o750)?;
-    made(&place.data.join("plugins"), 0o750)?;
+    made(&place.data, 0o700)?;
     let file = place.data.join(".env");
-    if file.exists() {
+    let failed = |e: io::Error| Fault::from(hub_release::Problem::io("make", &file, &e));
+    let data = Beneath::open(&place.data).map_err(failed)?;
+    data.make_folder("plugins", 0o700)
+        .map_err(|e| Fault::from(hub_release::Problem::io("make", &place.data.join("plugins"), &e)))?;
+    if data.list().map_err(failed)?.iter().any(|(name, _)| name == ".env") {
         say::done("kept", &format!("{}", file.display()));
         return Ok(());
     }
@@ -174,7 +313,7 @@ fn data_folder(place: &Place, conf: &Conf, listen: Option<SocketAddr>) -> Result
             text.push_str(&env_line(name, value));
         }
     }
-    write(&file, text.as_bytes(), 0o600)?;
+    data.write(".env", text.as_bytes(), 0o600).map_err(failed)?;
     say::done("made", &format!("{}", file.display()));
     Ok(())
 }
@@ -213,42 +352,28 @@ fn own_user(user: &str, data: &Path) -> Result<(), Fault> {
             "make it, or name another: --user NAME",
         ));
     };
-    let root = fs::metadata(data).is_ok_and(|meta| meta.uid() == 0);
-    if root { give(data, uid, gid) } else { Ok(()) }
+    let failed = |e: io::Error| Fault::from(hub_release::Problem::io("change the owner of", data, &e));
+    let folder = Beneath::open(data).map_err(failed)?;
+    match folder.metadata().map_err(failed)?.uid() {
+        0 => folder.give_all(uid, gid).map_err(failed),
+        owner if owner == uid => Ok(()),
+        owner => Err(Fault::machine(
+            format!(
+                "the data folder {} belongs to user {owner}, and the service runs as {user} ({uid})",
+                data.display()
+            ),
+            format!(
+                "name that user: --user NAME, or give the folder to this one: chown -R {user} {}",
+                data.display()
+            ),
+        )),
+    }
 }
 
 /// The number of a user or its group, as the system's own tool knows it: accounts may come from a directory service.
 fn id(user: &str, flag: &str) -> Option<u32> {
     let output = Command::new("id").args([flag, user]).stderr(Stdio::null()).output().ok()?;
     String::from_utf8(output.stdout).ok()?.trim().parse().ok()
-}
-
-/// What was installed into the data folder belongs to whoever the folder belongs to.
-fn same_owner(data: &Path) -> Result<(), Fault> {
-    if !rustix::process::geteuid().is_root() {
-        return Ok(());
-    }
-    let meta = fs::metadata(data).map_err(|e| hub_release::Problem::io("read", data, &e))?;
-    ["drivers", "drivers.lock", "dbt"]
-        .iter()
-        .try_for_each(|name| give(&data.join(name), meta.uid(), meta.gid()))
-}
-
-/// Gives a folder and all in it to a user. Links are not followed.
-fn give(path: &Path, uid: u32, gid: u32) -> Result<(), Fault> {
-    let failed = |e: io::Error| Fault::from(hub_release::Problem::io("change the owner of", path, &e));
-    let meta = match fs::symlink_metadata(path) {
-        Ok(meta) => meta,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(e) => return Err(failed(e)),
-    };
-    lchown(path, Some(uid), Some(gid)).map_err(failed)?;
-    if meta.is_dir() {
-        for entry in fs::read_dir(path).map_err(failed)? {
-            give(&entry.map_err(failed)?.path(), uid, gid)?;
-        }
-    }
-    Ok(())
 }
 
 /// Writes the unit for these folders.
@@ -282,19 +407,17 @@ fn activate(
     let by_hand = Service::ByHand;
     let first = Activation { place, lock, service: &by_hand, limit };
     first.launcher(version)?;
-    upgrade::leave_higher(place, lock, version, "left for")?;
-    lock.unmark(version)?;
     for (name, target) in [("plugins", "current/plugins"), ("iaas", "current/iaas")] {
         place.install.link(name, target)?;
     }
     if !system {
-        return first.switch(version, from.as_ref());
+        return first.switch(version, from.as_ref(), "left for");
     }
     for line in [&["systemctl", "daemon-reload"][..], &["systemctl", "enable", UNIT]] {
         service::run(&line.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())?;
     }
     let command = Service::Command(place.settled.restart.clone());
-    Activation { place, lock, service: &command, limit }.switch(version, from.as_ref())
+    Activation { place, lock, service: &command, limit }.switch(version, from.as_ref(), "left for")
 }
 
 #[cfg(test)]
@@ -303,11 +426,8 @@ mod tests {
 
     #[test]
     fn what_is_written_into_the_environment_is_read_back() {
-        let file = std::env::temp_dir().join(format!("hub-setup-env-{}", std::process::id()));
         for value in ["plain", "Acme Health", "a\"b\\c", "it's 100% x=y # z", "[::1]:80"] {
-            fs::write(&file, env_line("NAME", value)).unwrap();
-            assert_eq!(crate::env_file::read(&file).unwrap()["NAME"], value);
+            assert_eq!(crate::env_file::parse(&env_line("NAME", value))["NAME"], value);
         }
-        fs::remove_file(&file).unwrap();
     }
 }

@@ -1,16 +1,14 @@
 //! `upgrade`: verify, unpack beside, ask the new host what would happen, switch, see that it serves, else go back.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
+use hub_release::Install;
 use hub_release::archive::{self, Checked};
 use hub_release::changes;
 use hub_release::folder;
-use hub_release::install::{Lock, Mark};
+use hub_release::install::Lock;
 use hub_release::manifest::HOST;
 use semver::Version;
 use serde::Deserialize;
@@ -20,6 +18,8 @@ use super::place::Place;
 use super::say;
 use super::service::Service;
 use crate::fault::Fault;
+use crate::preflight;
+use crate::privilege;
 use crate::settings::reason;
 
 /// What is to be upgraded to, and how.
@@ -40,6 +40,8 @@ pub(crate) struct Upgrade {
     pub(crate) allow_downgrade: bool,
     /// Data that a migration may remove.
     pub(crate) accept_loss: Vec<String>,
+    /// Vertical plugins that may take the place of the customer's of the same name.
+    pub(crate) take_over: Vec<String>,
     /// How long the new host may take until it answers.
     pub(crate) limit: Duration,
 }
@@ -48,6 +50,7 @@ pub(crate) struct Upgrade {
 pub(crate) fn upgrade(options: &Upgrade) -> Result<(), Fault> {
     let place = Place::find(options.install_dir.as_deref(), options.data_dir.as_deref())?;
     let lock = place.install.lock()?;
+    place.tell()?;
     lock.sweep()?;
     let current = place.install.current();
     let service = Service::choose(&place, options.graceful, options.restart.as_deref());
@@ -56,7 +59,7 @@ pub(crate) fn upgrade(options: &Upgrade) -> Result<(), Fault> {
         Some(tarball) => New::of_tarball(&place, &lock, tarball, options)?,
         None => New::unpacked(&place)?,
     };
-    let ready = prepare(&place, &new, current.as_ref(), &options.accept_loss);
+    let ready = prepare(&place, &new, current.as_ref(), options);
     if options.dry_run || ready.is_err() {
         new.discard();
         ready?;
@@ -64,9 +67,7 @@ pub(crate) fn upgrade(options: &Upgrade) -> Result<(), Fault> {
         return Ok(());
     }
     let version = new.put(&lock)?;
-    leave_higher(&place, &lock, &version, "left for")?;
-    lock.unmark(&version)?;
-    activation.switch(&version, current.as_ref())?;
+    activation.switch(&version, current.as_ref(), "left for")?;
     activation.launcher(&version)?;
     let gone = lock.prune(options.keep)?;
     if !gone.is_empty() {
@@ -96,7 +97,7 @@ impl New {
     /// The highest release that is unpacked, whole and not marked.
     fn unpacked(place: &Place) -> Result<New, Fault> {
         let chosen = place.install.choose(&mut |skipped| {
-            say::warn(&format!("release {} is passed over: {}", skipped.version, skipped.why));
+            say::warn(&format!("release {} {}: {}", skipped.version, skipped.because.told(), skipped.why));
         })?;
         let Some((found, looked)) = chosen else {
             return Err(Fault::refused(
@@ -109,7 +110,7 @@ impl New {
     }
 
     fn of_tarball(place: &Place, lock: &Lock, tarball: &Path, options: &Upgrade) -> Result<New, Fault> {
-        let checked = verified(place, tarball, options.allow_downgrade)?;
+        let checked = verified(&place.install, tarball, options.allow_downgrade)?;
         let manifest = &checked.manifest;
         let at_home = place.install.release(&manifest.version);
         let (version, list) = (manifest.version.clone(), manifest.text.clone());
@@ -119,7 +120,7 @@ impl New {
                 return Ok(New { version, list, folder: at_home, hidden: false });
             }
             Known::Damaged(why) => {
-                say::warn(&format!("release {version} is unpacked already, but damaged: {why}"))
+                say::warn(&format!("release {version} is unpacked already, and is replaced: {why}"))
             }
             Known::No => {}
         }
@@ -149,8 +150,8 @@ impl New {
 }
 
 /// Checks a tarball against everything that can be known before it is unpacked.
-pub(super) fn verified(place: &Place, tarball: &Path, allow_downgrade: bool) -> Result<Checked, Fault> {
-    let trusted = place.install.trusted()?;
+pub(super) fn verified(install: &Install, tarball: &Path, allow_downgrade: bool) -> Result<Checked, Fault> {
+    let trusted = install.trusted()?;
     let bar = say::bar("verifying", fs::metadata(tarball).map_or(0, |meta| meta.len()));
     let checked = archive::check(tarball, &trusted, &mut |bytes| bar.set_position(bytes))?;
     bar.finish_and_clear();
@@ -161,7 +162,7 @@ pub(super) fn verified(place: &Place, tarball: &Path, allow_downgrade: bool) -> 
         (None, None) => "not signed, and no key is trusted here".to_owned(),
     };
     say::done("verified", &format!("release {}, {} files, {signed}", manifest.version, manifest.files.len()));
-    match place.install.current() {
+    match install.current() {
         Some(current) if manifest.version < current && !allow_downgrade => {
             Err(older(&manifest.version, &current))
         }
@@ -200,7 +201,7 @@ fn known(at: &Path, checked: &Checked, place: &Place) -> Result<Known, Fault> {
             "build the new one with a version of its own (build-platform --version)",
         )),
         Ok(looked) => Ok(Known::Damaged(looked.damage().unwrap_or_default())),
-        Err(why) => Ok(Known::Damaged(why)),
+        Err(why) => Ok(Known::Damaged(why.to_string())),
     }
 }
 
@@ -214,13 +215,13 @@ fn room(place: &Place, bytes: u64) -> Result<(), Fault> {
     }
     Err(Fault::machine(
         format!("{} has {} free, and the release takes {}", root.display(), say::mib(free), say::mib(bytes)),
-        "free some space: `hub-platform upgrade --keep 1` leaves one older release at most",
+        "free some space there: `hub-platform verify` lists the releases that are installed",
     ))
 }
 
 /// Asks the new host what would happen, and tells what changes. An error means that the old one serves on.
-fn prepare(place: &Place, new: &New, current: Option<&Version>, accept_loss: &[String]) -> Result<(), Fault> {
-    let found = preflight(place, &new.folder, accept_loss)?;
+fn prepare(place: &Place, new: &New, current: Option<&Version>, options: &Upgrade) -> Result<(), Fault> {
+    let found = ask(place, &new.folder, options)?;
     for warning in &found.warnings {
         say::warn(&format!("{}; {}", warning.what, warning.help));
     }
@@ -287,44 +288,41 @@ impl Migration {
     }
 }
 
+/// How long the new host may look: it copies the database, and tries all migrations on the copy.
+const LOOKING: Duration = Duration::from_secs(3600);
+
 /// Runs the new host's own look at this installation, with the service's environment and as the user that owns the data: a
-/// file that root makes in the data folder would be in the service's way.
-fn preflight(place: &Place, release: &Path, accept_loss: &[String]) -> Result<Preflight, Fault> {
+/// file that root makes in the data folder would be in the service's way, and what lies there is not root's to run.
+fn ask(place: &Place, release: &Path, options: &Upgrade) -> Result<Preflight, Fault> {
     let program = release.join(HOST);
-    let mut command = Command::new(&program);
+    let mut command = privilege::command(&program, place.owner, &place.data);
     command
         .args(["preflight", "--json"])
-        .args(accept_loss.iter().flat_map(|name| ["--accept-loss", name]))
+        .args(options.accept_loss.iter().flat_map(|name| ["--accept-loss", name]))
         .envs(&place.env)
         .env("DATA_DIR", &place.data)
+        // A variable, as an older release knows no such option.
+        .env(preflight::TAKE_OVER, options.take_over.join(","))
         .env_remove("INSTALL_DIR");
-    if rustix::process::geteuid().is_root()
-        && let Ok(owner) = fs::metadata(&place.data)
-    {
-        command.uid(owner.uid()).gid(owner.gid());
-    }
-    let failed = |why: String| {
+    let heard = privilege::hear(command, LOOKING).map_err(|e| {
         Fault::refused(
-            format!("the new release's host cannot be run here: {why}"),
+            format!("the new release's host cannot be run here: {}", reason(&e)),
             "see that the release is for this kind of machine (x86-64 Linux), and that its folder allows programs to run",
         )
-    };
-    let output = command.output().map_err(|e| failed(reason(&e)))?;
-    serde_json::from_slice(&output.stdout).map_err(|_| {
-        let said = String::from_utf8_lossy(&output.stderr);
-        failed(format!("{}: {}", output.status, said.trim()))
-    })
-}
-
-/// A release below others is chosen by the launcher only when those are marked.
-pub(super) fn leave_higher(place: &Place, lock: &Lock, version: &Version, why: &str) -> Result<(), Fault> {
-    let marks = place.install.marks()?;
-    for found in place.install.releases()? {
-        if found.version > *version && !marks.contains_key(&found.version) {
-            let why = format!("{why} release {version}");
-            lock.mark(&Mark { version: found.version.clone(), at: crate::now(), why })?;
-            say::done("marked", &format!("release {} is not started any more", found.version));
-        }
+    })?;
+    let mut found: Preflight = serde_json::from_slice(&heard.out).map_err(|_| {
+        let said = privilege::shown(String::from_utf8_lossy(&heard.err).trim());
+        Fault::refused(
+            format!(
+                "the new release's host did not come to the end of its look at this machine: {}: {said}",
+                heard.status
+            ),
+            "see what it says above; nothing was changed",
+        )
+    })?;
+    for told in found.errors.iter_mut().chain(&mut found.warnings) {
+        told.what = privilege::shown(&told.what);
+        told.help = privilege::shown(&told.help);
     }
-    Ok(())
+    Ok(found)
 }

@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use hub_release::difference::told;
-use hub_release::{archive, folder};
+use hub_release::difference::{How, told};
+use hub_release::folder::{self, Unusable};
+use hub_release::{Install, archive};
 
 use super::activate::signed;
-use super::place::Place;
+use super::place::releases;
 use super::{say, upgrade};
 use crate::fault::Fault;
 
@@ -17,12 +18,12 @@ pub(crate) fn verify(
     keys: &[PathBuf],
     allow_downgrade: bool,
 ) -> Result<(), Fault> {
-    let place = Place::find(install_dir, None)?;
-    let Some(tarball) = tarball else { return installed(&place) };
+    let (_, install) = releases(install_dir)?;
+    let Some(tarball) = tarball else { return installed(&install) };
     if keys.is_empty() {
-        return upgrade::verified(&place, tarball, allow_downgrade).map(drop);
+        return upgrade::verified(&install, tarball, allow_downgrade).map(drop);
     }
-    let mut trusted = place.install.trusted()?;
+    let mut trusted = install.trusted()?;
     for key in keys {
         trusted.add(key)?;
     }
@@ -32,7 +33,7 @@ pub(crate) fn verify(
         "verified",
         &format!("release {}, {} files, signed with {key}", manifest.version, manifest.files.len()),
     );
-    match place.install.current() {
+    match install.current() {
         Some(current) if manifest.version < current && !allow_downgrade => {
             Err(upgrade::older(&manifest.version, &current))
         }
@@ -40,41 +41,64 @@ pub(crate) fn verify(
     }
 }
 
-/// Looks at every release of the install folder; the error names those that are not as they should be.
-pub(super) fn installed(place: &Place) -> Result<(), Fault> {
-    let (install, trusted) = (&place.install, place.install.trusted()?);
+/// Looks at every release of the install folder; the error names those that are not as they should be, and what mends each
+/// kind.
+pub(super) fn installed(install: &Install) -> Result<(), Fault> {
+    let trusted = install.trusted()?;
     let (marks, current) = (install.marks()?, install.current());
-    let mut wrong = Vec::new();
-    for found in install.releases()? {
+    let (mut damaged, mut more, mut foreign) = (Vec::new(), Vec::new(), Vec::new());
+    let releases = install.releases()?;
+    if releases.is_empty() {
+        return Err(Fault::refused(
+            format!("{} holds no release", install.root().display()),
+            "name the install folder: --install-dir /opt/honeyframe",
+        ));
+    }
+    for found in releases {
         let version = &found.version;
         let state = if Some(version) == current.as_ref() { " (current)" } else { "" };
         let mark = marks.get(version).map(|mark| format!("; marked: {}", mark.why)).unwrap_or_default();
+        let say =
+            |step: &str, text: String| say::done(step, &format!("release {version}{state}: {text}{mark}"));
         match folder::check(&found.path, &trusted) {
             Ok(looked) if looked.differences.is_empty() => {
-                let files = looked.manifest.files.len();
-                say::done(
-                    "whole",
-                    &format!("release {version}{state}: {files} files, {}{mark}", signed(&looked)),
-                );
+                say("whole", format!("{} files, {}", looked.manifest.files.len(), signed(&looked)));
             }
             Ok(looked) => {
-                say::done(
-                    "differs",
-                    &format!("release {version}{state}: {}{mark}", told(&looked.differences)),
-                );
-                wrong.push(version.to_string());
+                say("differs", told(&looked.differences));
+                // Files too many stay where a tarball is unpacked over them.
+                match looked.differences.iter().all(|difference| difference.how == How::Extra) {
+                    true => more.push(version.to_string()),
+                    false => damaged.push(version.to_string()),
+                }
             }
-            Err(why) => {
-                say::done("damaged", &format!("release {version}{state}: {why}{mark}"));
-                wrong.push(version.to_string());
+            Err(Unusable::Untrusted(why)) => {
+                say("untrusted", why);
+                foreign.push(version.to_string());
+            }
+            Err(Unusable::Damaged(why)) => {
+                say("damaged", why);
+                damaged.push(version.to_string());
             }
         }
     }
-    if wrong.is_empty() {
-        return Ok(());
+    let (mut what, mut how) = (Vec::new(), Vec::new());
+    if !damaged.is_empty() {
+        what.push(format!("not as its list says: release {}", damaged.join(", ")));
+        how.push("`hub-platform upgrade TARBALL` replaces a damaged release of the same version");
     }
-    Err(Fault::refused(
-        format!("not as their lists say: release {}", wrong.join(", ")),
-        "unpack their tarballs again: hub-platform upgrade replaces a damaged release of the same version",
-    ))
+    if !more.is_empty() {
+        what.push(format!("has files that its list does not name: release {}", more.join(", ")));
+        how.push("remove those files");
+    }
+    if !foreign.is_empty() {
+        what.push(format!("signed by nobody who is trusted here: release {}", foreign.join(", ")));
+        how.push(
+            "`hub-platform setup --trust KEY.pub` trusts another key; ask whoever built it which one it is",
+        );
+    }
+    match what.is_empty() {
+        true => Ok(()),
+        false => Err(Fault::refused(what.join("\n       "), how.join("\n        "))),
+    }
 }

@@ -19,8 +19,8 @@ use crate::access::Proxies;
 use crate::connectors::Reach;
 use crate::discover::customer_plugins;
 use crate::drivers::{self, Import, Importable, plain};
-use crate::env_file;
 use crate::fault::Fault;
+use crate::locate;
 use crate::logs;
 use crate::overrides::Chains;
 use crate::platform::Platform;
@@ -32,6 +32,9 @@ use crate::web::Web;
 
 /// How long the release in use may take to tell of its plugins.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The variable that names the vertical plugins of this release that may take the place of the customer's.
+pub(crate) const TAKE_OVER: &str = "HUB_TAKE_OVER";
 
 /// What is asked.
 pub(crate) struct Asked {
@@ -130,7 +133,7 @@ async fn look(platform: &Platform, asked: &Asked, outer: Env<'_>, report: &mut R
     };
     report.take(settings::usable(&data));
     let file = data.join(".env");
-    let variables = env_file::read(&file).unwrap_or_else(|e| {
+    let variables = locate::variables(&data).unwrap_or_else(|e| {
         let how = "make it readable for the user that runs this command";
         report.errors.push(Finding::machine(format!("cannot read {}: {}", file.display(), reason(&e)), how));
         BTreeMap::new()
@@ -154,7 +157,7 @@ async fn look(platform: &Platform, asked: &Asked, outer: Env<'_>, report: &mut R
     let Some(install) = report.take(settings::install_dir(outer)) else { return };
     report.take(Web::open(install.join("web"), false));
     if let (_, Some(trouble)) = Chains::read(&install) {
-        report.errors.push(Finding::machine(format!("no overrides: {trouble}"), "unpack the release again"));
+        report.errors.push(Finding::machine(format!("no overrides: {trouble}"), AGAIN));
     }
 
     let mut plugins = start::of_build(plan.plugins, &platform.gather(false), &env);
@@ -180,6 +183,8 @@ async fn look(platform: &Platform, asked: &Asked, outer: Env<'_>, report: &mut R
         Some(old) => old.ask::<Vec<Known>>(&["plugins", "list", "--json"]).await,
         None => None,
     };
+    let agreed = outer(TAKE_OVER).unwrap_or_default();
+    report.errors.extend(take_overs(&plugins, before.as_deref(), &agreed, &data));
     for plugin in &plugins {
         compare(plugin, before.as_deref(), tried.used.contains(plugin.name()), report);
     }
@@ -220,10 +225,49 @@ fn address(listen: Option<SocketAddr>, data: &Path, env: Env<'_>, report: &mut R
     }
 }
 
+/// What mends a release that lacks a file of its own.
+const AGAIN: &str = "`hub-platform verify` says which files are not as they were built; `hub-platform upgrade TARBALL` replaces a \
+                     damaged release";
+
+/// That plugins of the customer's would give way to those of the release.
+pub(crate) fn taken(slugs: &[String], data: &Path) -> String {
+    let (names, verb) = (slugs.join("`, `"), if slugs.len() == 1 { "has" } else { "have" });
+    format!(
+        "the release brings a vertical plugin `{names}`, and {} {verb} the customer's own of that name: where it is on, the \
+         release's would take its place",
+        data.join("plugins").display()
+    )
+}
+
+/// The two ways out of that.
+pub(crate) fn take_over_help(slugs: &[String]) -> String {
+    format!(
+        "give the customer's another name, or let the release's take over: --take-over {}",
+        slugs.join(",")
+    )
+}
+
+/// Plugins of the customer's whose name this release has and the one in use has not, unless somebody has agreed to it.
+fn take_overs(plugins: &[Plugin], before: Option<&[Known]>, agreed: &str, data: &Path) -> Option<Finding> {
+    let agreed: Vec<&str> = agreed.split(',').map(str::trim).collect();
+    let is_of_before = |name: &str| {
+        before.is_some_and(|all| all.iter().any(|known| known.name == name && known.source == "install"))
+    };
+    let slugs: Vec<String> = plugins
+        .iter()
+        .filter(|plugin| plugin.shadowed && !agreed.contains(&plugin.name()) && !is_of_before(plugin.name()))
+        .map(|plugin| plugin.name().to_owned())
+        .collect();
+    (!slugs.is_empty()).then(|| Finding::plugin(taken(&slugs, data), take_over_help(&slugs)))
+}
+
 /// A plugin as the release in use lists it.
 #[derive(Deserialize)]
 struct Known {
     name: String,
+    /// `install` or `data`.
+    #[serde(default)]
+    source: String,
     #[serde(default)]
     errors: BTreeSet<String>,
     /// What it lacks is among them.
@@ -303,9 +347,7 @@ async fn installed_drivers(install: &Path, data: &Path, old: Option<&Release<'_>
     let aliases = match drivers::read(install) {
         Ok(aliases) => aliases,
         Err(trouble) => {
-            report
-                .errors
-                .push(Finding::machine(format!("no drivers: {trouble}"), "unpack the release again"));
+            report.errors.push(Finding::machine(format!("no drivers: {trouble}"), AGAIN));
             return;
         }
     };

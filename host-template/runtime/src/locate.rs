@@ -1,0 +1,279 @@
+//! Which installation a command works on. One rule for all commands of the program:
+//!
+//! 1. the data folder that was named, by `--data-dir` or `DATA_DIR`;
+//! 2. the one that `setup` settled for the install folder that the program lies in (`install.json`);
+//! 3. `/data/honeyframe` where that is there, else the user's own.
+//!
+//! The settings are the environment's, and then those of `.env` in that folder, as the service has them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use hub_release::beneath::{self, Beneath};
+use hub_release::install::write;
+use hub_release::{Install, Problem};
+use serde::{Deserialize, Serialize};
+
+use crate::env_file;
+use crate::fault::Fault;
+use crate::settings::{self, Database, Env, reason};
+
+/// The file of an install folder that says what `setup` settled.
+const FILE: &str = "install.json";
+/// The form of that file. A program meets the files of older ones, and after a rollback of newer ones: fields are added and
+/// never change their meaning, so a higher number is read all the same.
+const FORMAT: u32 = 1;
+/// Largest such file, and largest `.env`, in bytes.
+const MOST: u64 = 1024 * 1024;
+
+/// What `setup` settled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Settled {
+    /// The form of the file.
+    pub(crate) format: u32,
+    /// The customer's data.
+    pub(crate) data_dir: Option<PathBuf>,
+    /// The user that the service runs as, where a unit was written.
+    pub(crate) user: Option<String>,
+    /// That unit's name.
+    pub(crate) unit: Option<String>,
+    /// The command that restarts the service, with its arguments.
+    pub(crate) restart: Vec<String>,
+}
+
+impl Default for Settled {
+    fn default() -> Settled {
+        Settled { format: FORMAT, data_dir: None, user: None, unit: None, restart: Vec::new() }
+    }
+}
+
+impl Settled {
+    /// What was settled for an install folder; nothing where `setup` has not run.
+    pub(crate) fn read(root: &Path) -> Result<Settled, Fault> {
+        let file = root.join(FILE);
+        let help = "run `hub-platform setup --data-dir DIR` of the release again: it writes that file anew";
+        match beneath::read(&file, MOST) {
+            Ok(text) => serde_json::from_slice(&text)
+                .map_err(|e| Fault::machine(format!("{} cannot be understood: {e}", file.display()), help)),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Settled::default()),
+            Err(e) => Err(Fault::machine(format!("cannot read {}: {}", file.display(), reason(&e)), help)),
+        }
+    }
+
+    /// Notes it.
+    pub(crate) fn write(&self, root: &Path) -> Result<(), Problem> {
+        let text = serde_json::to_string_pretty(self).unwrap_or_default() + "\n";
+        write(&root.join(FILE), text.as_bytes(), 0o644)
+    }
+}
+
+/// Why a data folder is the one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// `--data-dir`.
+    Flag,
+    /// `DATA_DIR`.
+    Variable,
+    /// `install.json`.
+    Settled,
+    /// The folder of a machine that is set up.
+    System,
+    /// The user's own.
+    User,
+}
+
+impl Why {
+    /// As it is told.
+    pub(crate) fn told(self) -> &'static str {
+        match self {
+            Why::Flag => "--data-dir",
+            Why::Variable => "DATA_DIR",
+            Why::Settled => "settled by setup",
+            Why::System => "exists and is writable",
+            Why::User => "the user's data folder",
+        }
+    }
+
+    /// Whether somebody said so.
+    pub(crate) fn is_named(self) -> bool {
+        matches!(self, Why::Flag | Why::Variable | Why::Settled)
+    }
+}
+
+/// The data folder that is meant. Nothing is made or written.
+pub(crate) fn data_dir(named: Option<&Path>, env: Env<'_>) -> Result<(PathBuf, Why), Fault> {
+    let settled = match own_install() {
+        // What is named needs no file; one that cannot be read is then in nobody's way.
+        Some(install) if named.is_none() && env("DATA_DIR").is_none() => Settled::read(install.root())?,
+        _ => Settled::default(),
+    };
+    data_dir_of(named, &settled, env)
+}
+
+/// The same where it is known what was settled.
+pub(crate) fn data_dir_of(
+    named: Option<&Path>,
+    settled: &Settled,
+    env: Env<'_>,
+) -> Result<(PathBuf, Why), Fault> {
+    if let Some(dir) = named {
+        return Ok((absolute(dir)?, Why::Flag));
+    }
+    if let Some(dir) = env("DATA_DIR") {
+        return Ok((absolute(Path::new(&dir))?, Why::Variable));
+    }
+    if let Some(dir) = &settled.data_dir {
+        return Ok((dir.clone(), Why::Settled));
+    }
+    let system = Path::new(settings::SYSTEM_DATA);
+    if system.is_dir() && settings::may_write(system) {
+        return Ok((system.to_path_buf(), Why::System));
+    }
+    settings::user_data(env).map(|dir| (dir, Why::User)).ok_or_else(|| {
+        Fault::machine(
+            format!(
+                "there is no data folder: {} is not there to write to, and HOME is not set",
+                system.display()
+            ),
+            "name one that the host may write to: --data-dir DIR, or DATA_DIR",
+        )
+    })
+}
+
+/// The install folder that this very program lies in, where it lies in one.
+pub(crate) fn own_install() -> Option<Install> {
+    let release = settings::own_release().ok()?;
+    Install::of_release(&release)
+}
+
+/// A path that means the same in every folder.
+pub(crate) fn absolute(path: &Path) -> Result<PathBuf, Fault> {
+    std::path::absolute(path)
+        .map_err(|e| Fault::usage(format!("`{}` is no path: {e}", path.display()), "name a folder"))
+}
+
+/// The variables of `.env` in a data folder. It is not followed where it is a link to somewhere else and this process is
+/// not the folder's owner.
+pub(crate) fn variables(data: &Path) -> io::Result<BTreeMap<String, String>> {
+    let read = match crate::privilege::is_stranger(data) {
+        true => Beneath::open(data).and_then(|data| data.read(".env", MOST)),
+        false => beneath::read(&data.join(".env"), MOST),
+    };
+    match read {
+        Ok(bytes) => Ok(env_file::parse(&String::from_utf8_lossy(&bytes))),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(BTreeMap::new()),
+        Err(e) => Err(e),
+    }
+}
+
+/// That `.env` cannot be read.
+pub(crate) fn unreadable(data: &Path, error: &io::Error) -> Fault {
+    Fault::machine(
+        format!("cannot read {}: {}", data.join(".env").display(), reason(error)),
+        "make it an ordinary file that the folder's owner may read (chown it to the user that the host runs as)",
+    )
+}
+
+/// What was found for the command that this process is.
+pub(crate) struct Found {
+    pub(crate) data: PathBuf,
+    pub(crate) why: Why,
+    variables: BTreeMap<String, String>,
+}
+
+static FOUND: OnceLock<Found> = OnceLock::new();
+
+/// Settles it for this process: from now on [`settings::process_env`] has the folder and the variables of its `.env`. Done
+/// once, by the command line.
+pub(crate) fn settle(data: PathBuf, why: Why, variables: BTreeMap<String, String>) -> &'static Found {
+    FOUND.get_or_init(|| Found { data, why, variables })
+}
+
+/// What was settled, where a command line was read at all.
+pub(crate) fn found() -> Option<&'static Found> {
+    FOUND.get()
+}
+
+impl Found {
+    /// A variable of `.env`.
+    pub(crate) fn variable(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// Sees that a command that changes something can only mean this installation, and gives the line that says which it is.
+    pub(crate) fn meant(&self) -> Result<String, Fault> {
+        let own = std::env::var("DATABASE_URL").ok().filter(|url| !url.is_empty());
+        let of_file = self.variable("DATABASE_URL");
+        if let (Some(own), Some(of_file)) = (&own, of_file)
+            && own != of_file
+        {
+            return Err(Fault::usage(
+                format!(
+                    "two databases could be meant: {} of the environment, and {} of {}",
+                    settings::without_password(own),
+                    settings::without_password(of_file),
+                    self.data.join(".env").display()
+                ),
+                "the service works with the one of .env: unset DATABASE_URL, or change the file",
+            ));
+        }
+        let database = settings::database(own.as_deref().or(of_file), &self.data)?;
+        let system = Path::new(settings::SYSTEM_DATA);
+        if self.why == Why::User && system.is_dir() {
+            return Err(Fault::usage(
+                format!(
+                    "two data folders could be meant: {}, which this user may not write to, and {}",
+                    system.display(),
+                    self.data.display()
+                ),
+                "run the command as the owner of the one that is meant, or name it: --data-dir DIR",
+            ));
+        }
+        let shown = database.shown();
+        let new = matches!(&database, Database::Sqlite(file) if !file.exists());
+        if new && !self.why.is_named() {
+            return Err(Fault::usage(
+                format!("there is no installation here: {shown} would be a new database"),
+                format!(
+                    "name the data folder of the installation: --data-dir DIR; to begin a new one, --data-dir {}",
+                    self.data.display()
+                ),
+            ));
+        }
+        let new = if new { " (new)" } else { "" };
+        Ok(format!("data folder {} ({}), database {shown}{new}", self.data.display(), self.why.told()))
+    }
+}
+
+/// Takes away what others than its owner may do with the customer's data: the folder, the database, `.env`. Only what is
+/// this user's own; gives what was changed, with its mode before.
+pub(crate) fn tighten(data: &Path, database: &Database) -> Vec<(PathBuf, u32)> {
+    let mut paths: Vec<(PathBuf, u32)> = vec![(data.to_path_buf(), 0o700)];
+    let names = [".env", "host-id", "host.lock", "drivers.lock", "hub.db"];
+    paths.extend(names.map(|name| (data.join(name), 0o600)));
+    if let Database::Sqlite(file) = database {
+        for suffix in ["", "-wal", "-shm", "-journal"] {
+            let mut name = file.as_os_str().to_owned();
+            name.push(suffix);
+            paths.push((PathBuf::from(name), 0o600));
+        }
+    }
+    paths.into_iter().filter_map(|(path, most)| tightened(&path, most).map(|before| (path, before))).collect()
+}
+
+/// The mode that it had before, where that allowed others something.
+fn tightened(path: &Path, most: u32) -> Option<u32> {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    let about = fs::symlink_metadata(path).ok()?;
+    let own = about.uid() == rustix::process::geteuid().as_raw();
+    let mode = about.mode() & 0o7777;
+    if !own || about.is_symlink() || mode & 0o077 == 0 {
+        return None;
+    }
+    // What is this user's own can be changed, or else it lies on a disk that knows no modes.
+    fs::set_permissions(path, fs::Permissions::from_mode(mode & most)).ok().map(|()| mode)
+}

@@ -1,0 +1,272 @@
+//! Root and the data folder: whoever owns that folder may write to it, so root runs nothing that lies there, and follows
+//! nothing. A command that root calls is carried on as the folder's owner.
+//!
+//! The owner is a number of the folder's own: no directory of accounts is asked.
+
+use std::fs;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Signal, geteuid, set_parent_process_death_signal, setsid};
+
+use crate::fault::Fault;
+use crate::locate::Why;
+use crate::settings::reason;
+
+/// What root's environment passes on besides what begins with [`PREFIXES`]. The rest may be root's secrets.
+const PASSED_ON: &[&str] = &[
+    "ALL_PROXY",
+    "DATABASE_URL",
+    "DATA_DIR",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "INSTALL_DIR",
+    "LANG",
+    "LC_ALL",
+    "LISTEN",
+    "LOG_FORMAT",
+    "NO_PROXY",
+    "PATH",
+    "REQUESTS_CA_BUNDLE",
+    "RUST_LOG",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+    "TERM",
+    "TZ",
+    "all_proxy",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+];
+const PREFIXES: &[&str] = &["HUB_", "PIP_"];
+
+/// Most that is read of what a program of the owner's says to root, in bytes.
+const MOST: u64 = 4 * 1024 * 1024;
+
+/// Whom root becomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Owner {
+    uid: u32,
+    gid: u32,
+}
+
+/// Whom this process has to become before it touches the data folder. None where it is not root's, where the folder is
+/// root's own, and where there is none yet. A folder that is root's only by half is refused.
+pub(crate) fn owner(data: &Path) -> Result<Option<Owner>, Fault> {
+    if !geteuid().is_root() {
+        return Ok(None);
+    }
+    let unknown = |e: io::Error| {
+        Fault::machine(
+            format!("cannot tell whose the data folder {} is: {}", data.display(), reason(&e)),
+            "name a folder that is there: --data-dir DIR",
+        )
+    };
+    let about = match fs::metadata(data) {
+        Ok(about) => about,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(unknown(e)),
+    };
+    if about.uid() != 0 {
+        return Ok(Some(Owner { uid: about.uid(), gid: about.gid() }));
+    }
+    let half = |what: String| {
+        Fault::machine(
+            what,
+            format!(
+                "give the whole folder to the user that the host runs as: chown -R USER {0}; chmod go-w {0}",
+                data.display()
+            ),
+        )
+    };
+    if about.mode() & 0o022 != 0 {
+        let what = "belongs to root, and others may write to it: root runs and follows nothing there";
+        return Err(half(format!("the data folder {} {what}", data.display())));
+    }
+    for entry in fs::read_dir(data).map_err(unknown)? {
+        let entry = entry.map_err(unknown)?;
+        // Of the entry itself, not of what a link names.
+        let uid = entry.metadata().map_err(unknown)?.uid();
+        if uid != 0 {
+            return Err(half(format!(
+                "the data folder {} belongs to root, and {} in it to user {uid}: root runs and follows nothing there",
+                data.display(),
+                entry.file_name().display()
+            )));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether this process is root, and the folder somebody else's.
+pub(crate) fn is_stranger(data: &Path) -> bool {
+    geteuid().is_root() && fs::metadata(data).is_ok_and(|about| about.uid() != 0)
+}
+
+/// A command that is run as this owner, with what an owner may know of root's environment; as this process itself where
+/// there is none to become.
+pub(crate) fn command(program: &Path, owner: Option<Owner>, data: &Path) -> Command {
+    let mut command = Command::new(program);
+    if let Some(owner) = owner {
+        become_owner(&mut command, owner, data);
+        // Off the terminal: what the owner's programs write to one would be read as root's typing.
+        // SAFETY: between fork and exec, two system calls are made; nothing is allocated and no lock is taken.
+        #[allow(unsafe_code)]
+        unsafe {
+            command.pre_exec(|| {
+                setsid()?;
+                set_parent_process_death_signal(Some(Signal::TERM))?;
+                Ok(())
+            });
+        }
+    }
+    command
+}
+
+/// Other groups than the owner's are dropped with the user.
+fn become_owner(command: &mut Command, owner: Owner, data: &Path) {
+    let passed = std::env::vars_os().filter(|(name, _)| {
+        let Some(name) = name.to_str() else { return false };
+        PASSED_ON.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    });
+    let passed: Vec<_> = passed.collect();
+    command.env_clear().envs(passed);
+    // Root's own is not the owner's to read.
+    command.env("HOME", data).env("PIP_NO_CACHE_DIR", "1");
+    command.uid(owner.uid).gid(owner.gid);
+}
+
+/// What a program has said, to its end.
+pub(crate) struct Heard {
+    pub(crate) status: ExitStatus,
+    pub(crate) out: Vec<u8>,
+    pub(crate) err: Vec<u8>,
+}
+
+/// Runs a command to its end, and listens to so much of it as is needed. One that does not end in time is ended.
+pub(crate) fn hear(mut command: Command, limit: Duration) -> io::Result<Heard> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn()?;
+    let (out, err) = (child.stdout.take(), child.stderr.take());
+    let listen = |from: Option<Box<dyn Read + Send>>| {
+        thread::spawn(move || -> io::Result<Vec<u8>> {
+            let mut bytes = Vec::new();
+            if let Some(mut from) = from {
+                from.by_ref().take(MOST).read_to_end(&mut bytes)?;
+                // The rest only so that the program is not held up.
+                io::copy(&mut from, &mut io::sink())?;
+            }
+            Ok(bytes)
+        })
+    };
+    let out = listen(out.map(|out| Box::new(out) as Box<dyn Read + Send>));
+    let err = listen(err.map(|err| Box::new(err) as Box<dyn Read + Send>));
+    let status = wait(&mut child, limit)?;
+    // Something that it left behind may hold its output open: that is not waited for without end.
+    let begun = Instant::now();
+    while !(out.is_finished() && err.is_finished()) && begun.elapsed() < Duration::from_secs(2) {
+        thread::sleep(Duration::from_millis(10));
+    }
+    let said = |listener: thread::JoinHandle<io::Result<Vec<u8>>>| match listener.is_finished() {
+        true => listener.join().map_err(|_| io::Error::other("its output could not be read"))?,
+        false => Err(io::Error::other("it ended, and something that it started holds its output")),
+    };
+    Ok(Heard { status, out: said(out)?, err: said(err)? })
+}
+
+fn wait(child: &mut Child, limit: Duration) -> io::Result<ExitStatus> {
+    let begun = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        if begun.elapsed() >= limit {
+            child.kill()?;
+            child.wait()?;
+            let text = format!("it did not end within {} seconds", limit.as_secs());
+            return Err(io::Error::new(io::ErrorKind::TimedOut, text));
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Carries this very command on as the folder's owner, where this process is root and the folder somebody else's; gives
+/// that one's exit code. `stay` replaces this process, for a host that a supervisor knows by its number.
+pub(crate) fn carry_on(data: &Path, why: Why, stay: bool) -> Result<Option<ExitCode>, Fault> {
+    // A host in a container is root among nobody else.
+    let owner = match owner(data) {
+        Err(_) if stay => None,
+        owner => owner?,
+    };
+    let Some(owner) = owner else { return Ok(None) };
+    let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("/proc/self/exe"));
+    let cannot = |e: io::Error| {
+        Fault::machine(
+            format!(
+                "cannot go on as user {}, who owns the data folder {}: {}",
+                owner.uid,
+                data.display(),
+                reason(&e)
+            ),
+            format!("see that this user may run {}", program.display()),
+        )
+    };
+    let arguments = std::env::args_os().skip(1);
+    if stay {
+        let mut command = Command::new(&program);
+        command.args(arguments).env("HOME", data).uid(owner.uid).gid(owner.gid);
+        if why == Why::User {
+            command.env("DATA_DIR", data);
+        }
+        return Err(cannot(command.exec()));
+    }
+    let mut command = command(&program, Some(owner), data);
+    command.args(arguments);
+    // Of all that lead to the folder, only root's HOME does not lead its owner there.
+    if why == Why::User {
+        command.env("DATA_DIR", data);
+    }
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(cannot)?;
+    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    thread::spawn(move || {
+        if let Some(mut stdin) = stdin {
+            // One that has read enough closes its end.
+            let _ = io::copy(&mut io::stdin().lock(), &mut stdin);
+        }
+    });
+    let told = thread::spawn(move || stderr.map(|mut from| pass_on(&mut from, &mut io::stderr().lock())));
+    if let Some(mut from) = stdout {
+        pass_on(&mut from, &mut io::stdout().lock());
+    }
+    let status = child.wait().map_err(cannot)?;
+    // It only fails where it panicked, and then there is no more to pass on.
+    let _ = told.join();
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1);
+    Ok(Some(ExitCode::from(u8::try_from(code).unwrap_or(1))))
+}
+
+/// Passes on what can do no harm to a terminal: an owner's program may print what it likes.
+fn pass_on(from: &mut dyn Read, to: &mut dyn Write) {
+    let mut buffer = [0; 8192];
+    while let Ok(read) = from.read(&mut buffer) {
+        let Some(bytes) = buffer.get_mut(..read).filter(|bytes| !bytes.is_empty()) else { return };
+        for byte in bytes.iter_mut().filter(|byte| byte.is_ascii_control()) {
+            if !matches!(*byte, b'\n' | b'\t' | b'\r') {
+                *byte = b'?';
+            }
+        }
+        // A reader that has seen enough is no error.
+        let _ = to.write_all(bytes).and_then(|()| to.flush());
+    }
+}
+
+/// Text of an owner's program, as it may be shown on root's terminal.
+pub(crate) fn shown(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && !matches!(c, '\n' | '\t') { '?' } else { c }).collect()
+}
