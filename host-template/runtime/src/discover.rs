@@ -15,6 +15,7 @@ use hub_manifest::source::{MAX_BYTES, Source};
 
 use crate::ctx::Config;
 use crate::enable;
+use crate::listing::Listing;
 use crate::registry::{Origin, Plugin};
 
 /// The plugins in `<data>/plugins`, by folder name.
@@ -99,6 +100,7 @@ fn one(folder: &Path, name: &str) -> Option<Plugin> {
         unset: Vec::new(),
         warnings,
         shadowed: false,
+        listing: Listing::default(),
     })
 }
 

@@ -41,6 +41,7 @@ mod gather;
 mod identity;
 mod install;
 mod life;
+mod listing;
 mod live;
 mod locate;
 mod logs;

@@ -16,11 +16,13 @@ use crate::access::Proxies;
 use crate::connectors::Tests;
 use crate::ctx::Config;
 use crate::db::Db;
+use crate::db::migrate::Migration;
 use crate::discover::customer_plugins;
 use crate::drivers::{Alias, Import, Importable};
 use crate::identity::mail::Mailer;
 use crate::identity::{Attempts, Passwords, Sessions};
 use crate::life::Stage;
+use crate::listing::Listing;
 use crate::live::Live;
 use crate::mount::Mounted;
 use crate::overrides::Chains;
@@ -106,6 +108,8 @@ pub(crate) struct Plugin {
     pub(crate) warnings: Vec<String>,
     /// Whether another plugin of the same name is used in its place.
     pub(crate) shadowed: bool,
+    /// What belongs to the release that it is part of.
+    pub(crate) listing: Listing,
 }
 
 /// Where a plugin comes from.
@@ -168,6 +172,7 @@ impl Plugin {
             unset,
             warnings,
             shadowed: false,
+            listing: Listing::default(),
         }
     }
 
@@ -184,6 +189,24 @@ impl Plugin {
     /// Folder of its SQL migrations.
     pub(crate) fn migrations(&self) -> Option<PathBuf> {
         self.about.migrations.as_ref().map(|folder| self.root.join(folder))
+    }
+
+    /// Of the migrations that were found in its folder, those that are the release's; the error names one that was changed.
+    pub(crate) fn own_migrations(&self, found: Vec<Migration>) -> Result<Vec<Migration>, String> {
+        let Some(folder) = &self.about.migrations else { return Ok(found) };
+        let path = |name: &str| format!("plugins/{}/{folder}/{name}", self.name());
+        let mut own = Vec::new();
+        for migration in found {
+            let path = path(&migration.name);
+            if !self.listing.holds(&path) {
+                continue;
+            }
+            if !self.listing.is_own(&path, migration.sql.as_bytes()) {
+                return Err(format!("migration {} is not as the release's list says", migration.name));
+            }
+            own.push(migration);
+        }
+        Ok(own)
     }
 
     /// Whether its API can answer.
@@ -212,6 +235,7 @@ impl Hub {
         let registry = self.live.snapshot().registry.clone();
         let data = self.data.clone();
         let registry = self.aside(move || registry.rescanned(&data)).await?;
+        crate::start::report_customers(&registry);
         self.live.reload(registry).await;
         Ok(())
     }

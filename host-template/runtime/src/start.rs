@@ -20,9 +20,11 @@ use crate::fault::Fault;
 use crate::gather::Gathered;
 use crate::identity::mail::Mailer;
 use crate::identity::{Org, first};
+use crate::listing::Listing;
+use crate::locate;
 use crate::overrides::Chains;
 use crate::platform::Platform;
-use crate::registry::{Counts, Hub, Plugin, Registry};
+use crate::registry::{Counts, Hub, Origin, Plugin, Registry};
 use crate::settings::{self, Database, Env};
 use crate::web::Web;
 
@@ -45,14 +47,26 @@ pub(crate) async fn parts(platform: &Platform, options: &Options<'_>) -> Result<
     let reach = Reach::of(env)?;
     let gathered = platform.gather(options.dev);
     let install = settings::install_dir(env)?;
-    let web = Web::open(install.join("web"), options.dev)?;
+    let listing = Listing::of(&install)?;
+    let web = Web::open(install.join("web"), options.dev, &listing)?;
     let (data, why) = settings::data_dir(env)?;
     tracing::info!("data folder: {} ({why})", data.display());
+    let named = settings::database(env("DATABASE_URL").as_deref(), &data)?;
+    for (path, mode) in locate::tighten(&data, &named) {
+        tracing::info!("{} had the mode {mode:04o}, and is the host's alone now", path.display());
+    }
     let db = database(env, &data).await?;
     first::ensure_somebody(&db, env).await?;
+    api::samples(&db, options.demo || options.dev).await.map_err(|e| {
+        Fault::machine(
+            format!("cannot see to the sample records: {e}"),
+            "see that the database can be written to, and start again",
+        )
+    })?;
     let mut plugins = of_build(plugins, &gathered, env);
     for plugin in &mut plugins {
         plugin.root = install.join("plugins").join(plugin.name());
+        plugin.listing = listing.clone();
     }
     migrate_all(&db, &mut plugins).await?;
     let (chains, trouble) = Chains::read(&install);
@@ -129,7 +143,7 @@ async fn migrate_all(db: &Db, plugins: &mut [Plugin]) -> Result<(), Fault> {
         let Some(folder) = plugin.migrations() else { continue };
         let ran = match migrate::has_run(db, plugin.name()).await {
             Ok(false) => continue,
-            Ok(true) => match migrate::read_folder(&folder) {
+            Ok(true) => match migrate::read_folder(&folder).and_then(|all| plugin.own_migrations(all)) {
                 Ok(migrations) => migrate::run(db, Owner::Plugin(plugin.name()), &migrations).await,
                 Err(error) => Err(error),
             },
@@ -146,22 +160,33 @@ async fn migrate_all(db: &Db, plugins: &mut [Plugin]) -> Result<(), Fault> {
 
 /// The start line, and a line for each plugin that cannot work.
 fn report(registry: &Registry) {
-    for plugin in &registry.plugins {
+    for plugin in registry.plugins.iter().filter(|plugin| plugin.origin == Origin::Install) {
         for error in &plugin.errors {
             tracing::error!(plugin = plugin.name(), "vertical plugin is invalid: {error}");
         }
         for text in &plugin.unset {
             tracing::warn!(plugin = plugin.name(), "vertical plugin is not configured: {text}");
         }
-        if plugin.shadowed {
-            tracing::warn!(
-                plugin = plugin.name(),
-                "vertical plugin in {} is shadowed by the release's",
-                plugin.root.display()
-            );
+    }
+    report_customers(registry);
+    tracing::info!("{}", start_line(crate::registry::count(registry.plugins.iter().map(|plugin| &**plugin))));
+}
+
+/// A line for each thing that is wrong with a plugin of the customer's, or means nothing in it: at a start, and whenever
+/// they are looked for anew.
+pub(crate) fn report_customers(registry: &Registry) {
+    for plugin in registry.plugins.iter().filter(|plugin| plugin.origin == Origin::Data) {
+        let name = plugin.name();
+        for error in &plugin.errors {
+            tracing::warn!(plugin = name, "vertical plugin in {} is invalid: {error}", plugin.root.display());
+        }
+        for text in plugin.unset.iter() {
+            tracing::warn!(plugin = name, "vertical plugin is not configured: {text}");
+        }
+        for text in plugin.warnings.iter() {
+            tracing::warn!(plugin = name, "vertical plugin in {}: {text}", plugin.root.display());
         }
     }
-    tracing::info!("{}", start_line(crate::registry::count(registry.plugins.iter().map(|plugin| &**plugin))));
 }
 
 /// While plugins are worked on, all of them are on for the first organisation: their author wants to see them.

@@ -12,6 +12,7 @@ mod invitations;
 mod members;
 mod plugins;
 mod records;
+pub(crate) use records::samples;
 mod session;
 mod tenants;
 

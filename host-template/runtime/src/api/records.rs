@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use crate::access::Allowed;
 use crate::args;
 use crate::ctx::Ctx;
+use crate::db::{Db, Error};
 use crate::extract::{Created, Json, Path};
 use crate::page::{Page, Paged};
 use crate::problem::{Problem, Result};
@@ -20,6 +21,58 @@ pub(super) fn router() -> Router {
 }
 
 const STATUSES: &[&str] = &["open", "waiting", "done"];
+
+/// The samples of the first migration: identifier, title, subtitle, status, fields, time.
+type Sample = (&'static str, &'static str, &'static str, &'static str, &'static str, &'static str);
+
+const SAMPLES: [Sample; 3] = [
+    (
+        "sample-1",
+        "Northwind Clinics",
+        "Renewal of the service contract",
+        "open",
+        r#"{"owner":"Ada Brandt","value":48000,"region":"North"}"#,
+        "2026-01-12T08:30:00Z",
+    ),
+    (
+        "sample-2",
+        "Harbour Logistics",
+        "Quarterly review",
+        "done",
+        r#"{"owner":"Noah Silva","value":12500,"region":"Coast"}"#,
+        "2026-01-15T13:05:00Z",
+    ),
+    (
+        "sample-3",
+        "Alder Street Practice",
+        "First call",
+        "waiting",
+        r#"{"owner":"Mei Tanaka","value":7300,"region":"City"}"#,
+        "2026-01-19T10:45:00Z",
+    ),
+];
+
+/// Sees that the samples are there, for a demonstration, or are not: a migration of the first release has put them into
+/// every database.
+pub(crate) async fn samples(db: &Db, shown: bool) -> std::result::Result<(), Error> {
+    let sql = "SELECT count(*) FROM hub_records WHERE source = 'sample' AND org_id IS NULL";
+    let there: i64 = db.value(sql, args![]).await?;
+    if !shown && there > 0 {
+        let sql = "DELETE FROM hub_records WHERE source = 'sample' AND org_id IS NULL";
+        db.execute(sql, args![]).await?;
+    }
+    if shown && there == 0 {
+        for (id, title, subtitle, status, fields, at) in SAMPLES {
+            db.execute(
+                "INSERT INTO hub_records (id, title, subtitle, status, source, fields, created_at)
+                 VALUES ($1, $2, $3, $4, 'sample', $5, $6) ON CONFLICT DO NOTHING",
+                args![id, title, subtitle, status, fields, at],
+            )
+            .await?;
+        }
+    }
+    Ok(())
+}
 
 /// A record.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]

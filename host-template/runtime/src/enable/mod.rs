@@ -156,7 +156,7 @@ async fn migrations_of(hub: &Hub, plugin: &Plugin) -> Result<Vec<migrate::Migrat
     let Some(folder) = plugin.migrations() else { return Ok(Vec::new()) };
     let slug = plugin.name().to_owned();
     let read = hub.aside(move || migrate::read_folder(&folder)).await?;
-    read.map_err(|error| {
+    read.and_then(|all| plugin.own_migrations(all)).map_err(|error| {
         Problem::conflict(format!("vertical plugin `{slug}` cannot be enabled: {error}"))
             .code("migration-failed")
     })

@@ -20,6 +20,7 @@ use crate::connectors::Reach;
 use crate::discover::customer_plugins;
 use crate::drivers::{self, Import, Importable, plain};
 use crate::fault::Fault;
+use crate::listing::Listing;
 use crate::locate;
 use crate::logs;
 use crate::overrides::Chains;
@@ -155,7 +156,8 @@ async fn look(platform: &Platform, asked: &Asked, outer: Env<'_>, report: &mut R
     }
     address(asked.listen, &data, &env, report);
     let Some(install) = report.take(settings::install_dir(outer)) else { return };
-    report.take(Web::open(install.join("web"), false));
+    let Some(listing) = report.take(Listing::of(&install)) else { return };
+    report.take(Web::open(install.join("web"), false, &listing));
     if let (_, Some(trouble)) = Chains::read(&install) {
         report.errors.push(Finding::machine(format!("no overrides: {trouble}"), AGAIN));
     }

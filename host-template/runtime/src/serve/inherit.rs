@@ -20,6 +20,9 @@ use crate::settings::reason;
 /// The variable by which a host speaks to its successor: `<listening socket>,<talk>`.
 pub(super) const HANDOVER: &str = "HUB_HANDOVER";
 
+/// The variable that names the descriptor of the data folder's lock ([`super::lock`]).
+pub(super) const HANDOVER_LOCK: &str = "HUB_HANDOVER_LOCK";
+
 /// systemd's first descriptor.
 const FIRST: RawFd = 3;
 
@@ -30,6 +33,8 @@ pub(crate) struct Inherited {
     pub(super) listener: Option<TcpListener>,
     /// The host before this one, which still serves.
     pub(super) predecessor: Option<UnixStream>,
+    /// Its lock on the data folder.
+    pub(super) lock: Option<OwnedFd>,
     /// Who wants to hear how the host fares.
     pub(super) notify: Notify,
 }
@@ -49,6 +54,7 @@ pub(crate) unsafe fn take() -> Result<Inherited, Fault> {
     };
     let text = |name: &str| taken(name).and_then(|value| value.into_string().ok());
     let (pid, count, handover) = (text("LISTEN_PID"), text("LISTEN_FDS"), text(HANDOVER));
+    let lock = text(HANDOVER_LOCK).filter(|_| handover.is_some());
     taken("LISTEN_FDNAMES");
     let notify = Notify::new(taken(notify::VARIABLE));
     let wanted = match &handover {
@@ -68,7 +74,9 @@ pub(crate) unsafe fn take() -> Result<Inherited, Fault> {
         }
         None => None,
     };
-    Ok(Inherited { listener: Some(listener), predecessor, notify })
+    let lock = lock.and_then(|text| text.parse().ok()).filter(|number: &RawFd| *number >= FIRST);
+    let lock = lock.filter(|number| *number != socket && Some(*number) != talk).map(own).transpose()?;
+    Ok(Inherited { listener: Some(listener), predecessor, lock, notify })
 }
 
 /// The listening socket, and where the predecessor is to be talked to.

@@ -3,6 +3,7 @@
 mod connections;
 mod control;
 mod inherit;
+mod lock;
 mod notify;
 mod successor;
 
@@ -19,6 +20,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use self::control::{Asker, Control, Outcome, Serving, Wish};
 pub(crate) use self::control::{HandedOver, ask, who};
 pub(crate) use self::inherit::{Inherited, take};
+use self::lock::DataLock;
 use self::notify::Notify;
 use self::successor::{Predecessor, Successor};
 use crate::app;
@@ -28,7 +30,7 @@ use crate::live;
 use crate::platform::Platform;
 use crate::registry::Hub;
 use crate::runs;
-use crate::settings::reason;
+use crate::settings::{self, reason};
 use crate::start::{self, Options};
 
 /// How long requests under way may take once the host is asked to end.
@@ -46,10 +48,10 @@ pub(crate) async fn run(
     options: &Options<'_>,
     inherited: Inherited,
 ) -> Result<(), Fault> {
-    let Inherited { listener, predecessor, notify } = inherited;
+    let Inherited { listener, predecessor, lock, notify } = inherited;
     let broken = |e: io::Error| cannot_listen(listen, &e);
     let predecessor = predecessor.map(Predecessor::new).transpose().map_err(broken)?;
-    let started = match start(platform, listen, options, listener).await {
+    let started = match start(platform, listen, options, listener, lock).await {
         Ok(started) => started,
         Err(fault) => {
             if let Some(predecessor) = predecessor {
@@ -71,6 +73,8 @@ struct Started {
     signals: Signals,
     hub: Arc<Hub>,
     app: axum::Router,
+    /// The data folder, for as long as this host serves.
+    lock: DataLock,
 }
 
 async fn start(
@@ -78,9 +82,12 @@ async fn start(
     listen: SocketAddr,
     options: &Options<'_>,
     inherited: Option<std::net::TcpListener>,
+    lock: Option<OwnedFd>,
 ) -> Result<Started, Fault> {
     let broken = |e: io::Error| cannot_listen(listen, &e);
     // First of all, so that a host that runs already is found out before its database is touched.
+    let (data, _) = settings::data_dir(options.env)?;
+    let lock = DataLock::take(&data, lock)?;
     let listener = match inherited {
         Some(listener) => TcpListener::from_std(listener),
         None => TcpListener::bind(listen).await,
@@ -102,7 +109,7 @@ async fn start(
         start::enable_all(&hub).await;
     }
     tracing::info!("listening on http://{address}");
-    Ok(Started { listener, address, socket, signals, hub, app })
+    Ok(Started { listener, address, socket, signals, hub, app, lock })
 }
 
 /// How a host's service ends.
@@ -114,18 +121,22 @@ enum End {
 }
 
 async fn serve(started: Started, predecessor: Option<Predecessor>, notify: Notify, grace: Duration) {
-    let Started { listener, address, socket, signals: Signals { mut ending, hangup }, hub, app } = started;
+    let Started { listener, address, socket, signals: Signals { mut ending, hangup }, hub, app, lock } =
+        started;
     let following = tokio::spawn(follow(hub.clone(), hangup, notify.clone()));
     let mut answering = tokio::spawn(connections::serve(listener, app, hub.stage.watch(), connections::HEAD));
     let alone = predecessor.is_none();
     if let Some(predecessor) = predecessor {
         // Its runs stay its own, and it takes no more of them from here on.
         predecessor.relieve().await;
+        if let Err(error) = lock.sign() {
+            tracing::warn!(error = reason(&error), "host.lock names the process before this one");
+        }
     }
     notify.tell("READY=1");
     let queue = tokio::spawn(runs::work(hub.clone(), alone));
     let about = Serving { pid: std::process::id(), address, version: hub.version.clone() };
-    let end = asked(&hub, about, &mut ending, &socket, &notify).await;
+    let end = asked(&hub, about, &mut ending, &socket, &lock, &notify).await;
     drop(socket);
     let name = match end {
         End::Asked(name) => {
@@ -139,6 +150,8 @@ async fn serve(started: Started, predecessor: Option<Predecessor>, notify: Notif
             hub.stage.enter(Life::HandedOver);
             let _ = queue.await;
             successor.let_go().await;
+            // It is the successor's alone: what is still under way here is in nobody's way.
+            drop(lock);
             tracing::info!(pid = taken.pid, millis = taken.millis, "handed over");
             asker.tell(&Outcome::HandedOver(taken)).await;
             // Runs go on to their own end or limit: what has been under way for an hour is not begun anew.
@@ -169,7 +182,14 @@ async fn serve(started: Started, predecessor: Option<Predecessor>, notify: Notif
 }
 
 /// Waits until the host is asked to end, or another one has become ready to take its place.
-async fn asked(hub: &Hub, about: Serving, ending: &mut Ending, socket: &OwnedFd, notify: &Notify) -> End {
+async fn asked(
+    hub: &Hub,
+    about: Serving,
+    ending: &mut Ending,
+    socket: &OwnedFd,
+    lock: &DataLock,
+    notify: &Notify,
+) -> End {
     let control = match Control::bind(&hub.data, about) {
         Ok(control) => control,
         Err(error) => {
@@ -187,7 +207,7 @@ async fn asked(hub: &Hub, about: Serving, ending: &mut Ending, socket: &OwnedFd,
         };
         let begun = Instant::now();
         let why = tokio::select! {
-            started = hand_over(&hub.install, &wish, socket, notify) => match started {
+            started = hand_over(&hub.install, &wish, socket, lock, notify) => match started {
                 Ok(successor) => return End::HandedOver(Box::new(successor), asker, begun),
                 Err(why) => why,
             },
@@ -206,6 +226,7 @@ async fn hand_over(
     install: &Path,
     wish: &Wish,
     socket: &OwnedFd,
+    lock: &DataLock,
     notify: &Notify,
 ) -> Result<Successor, String> {
     if std::process::id() == 1 {
@@ -217,7 +238,7 @@ async fn hand_over(
             .map_err(|e| format!("cannot tell which program to start: {}", reason(&e)))?,
     };
     tracing::info!("handing over to {}", program.display());
-    successor::start(&program, socket, notify, Duration::from_secs(wish.seconds)).await
+    successor::start(&program, socket, lock, notify, Duration::from_secs(wish.seconds)).await
 }
 
 fn millis(since: Instant) -> u64 {

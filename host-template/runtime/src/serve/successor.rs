@@ -19,7 +19,8 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::process::Child;
 
-use super::inherit::HANDOVER;
+use super::inherit::{HANDOVER, HANDOVER_LOCK};
+use super::lock::DataLock;
 use super::notify::{self, Notify};
 use crate::settings::reason;
 
@@ -59,11 +60,12 @@ pub(super) struct Successor {
 pub(super) async fn start(
     program: &Path,
     socket: &OwnedFd,
+    lock: &DataLock,
     notify: &Notify,
     limit: Duration,
 ) -> Result<Successor, String> {
     let cannot = |e: io::Error| format!("cannot start {}: {}", program.display(), reason(&e));
-    let (mut child, talk) = spawn(program, socket, notify).map_err(cannot)?;
+    let (mut child, talk) = spawn(program, socket, lock, notify).map_err(cannot)?;
     let Some(pid) = child.id() else { return Err("it ended at once".to_owned()) };
     let mut unready = Unready(i32::try_from(pid).ok().and_then(Pid::from_raw));
     let mut talk = BufReader::new(UnixStream::from_std(talk).map_err(cannot)?);
@@ -114,19 +116,26 @@ impl Drop for Unready {
     }
 }
 
-fn spawn(program: &Path, socket: &OwnedFd, notify: &Notify) -> io::Result<(Child, StdUnixStream)> {
+fn spawn(
+    program: &Path,
+    socket: &OwnedFd,
+    lock: &DataLock,
+    notify: &Notify,
+) -> io::Result<(Child, StdUnixStream)> {
     let (ours, theirs) = StdUnixStream::pair()?;
     ours.set_nonblocking(true)?;
-    let passed: [RawFd; 2] = [socket.as_raw_fd(), theirs.as_raw_fd()];
+    let passed: [RawFd; 3] = [socket.as_raw_fd(), theirs.as_raw_fd(), lock.descriptor()];
     let mut command = Command::new(program);
     command.args(std::env::args_os().skip(1)).env(HANDOVER, format!("{},{}", passed[0], passed[1]));
+    // A variable of its own: a release of before knows the other one in that form only.
+    command.env(HANDOVER_LOCK, passed[2].to_string());
     if let Some(name) = notify.name() {
         command.env(notify::VARIABLE, name);
     }
     // A group of its own, so that all of it can be ended.
     command.process_group(0);
     // SAFETY: between fork and exec only system calls are made; nothing is allocated and no lock is taken. The
-    // descriptors are open: `socket` and `theirs` outlive the call of `spawn`.
+    // descriptors are open: `socket`, `theirs` and `lock` outlive the call of `spawn`.
     #[allow(unsafe_code)]
     unsafe {
         command.pre_exec(move || {

@@ -15,6 +15,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::fault::Fault;
+use crate::listing::Listing;
 use crate::problem::Problem;
 use headers::accepts_html;
 use range::Part;
@@ -33,7 +34,7 @@ pub(crate) enum Web {
 
 impl Web {
     /// The release's page.
-    pub(crate) fn open(folder: PathBuf, dev: bool) -> Result<Web, Fault> {
+    pub(crate) fn open(folder: PathBuf, dev: bool, listing: &Listing) -> Result<Web, Fault> {
         if !folder.join("index.html").is_file() {
             return Err(Fault::machine(
                 format!("there is no page to serve: {} is missing", folder.join("index.html").display()),
@@ -43,7 +44,7 @@ impl Web {
         if dev {
             return Ok(Web::Disk(folder));
         }
-        let site = Site::load(&folder).map_err(|e| {
+        let site = Site::load(&folder, listing).map_err(|e| {
             Fault::machine(
                 format!("cannot read the page's files in {}: {e}", folder.display()),
                 "make the release readable for the user that runs the host, or unpack it again",

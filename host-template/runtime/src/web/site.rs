@@ -8,7 +8,10 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::http::HeaderValue;
+use hub_release::beneath::Beneath;
 use sha2::{Digest, Sha256};
+
+use crate::listing::Listing;
 
 /// For a file whose name holds a hash of what is in it.
 const FOREVER: &str = "public, max-age=31536000, immutable";
@@ -82,10 +85,20 @@ impl Asset {
 }
 
 impl Site {
-    /// Reads the whole folder.
-    pub(super) fn load(folder: &Path) -> io::Result<Site> {
+    /// Reads what the release has in the folder; without a list, the whole folder.
+    pub(super) fn load(folder: &Path, listing: &Listing) -> io::Result<Site> {
         let mut bytes = HashMap::new();
-        collect(folder, String::new(), &mut bytes)?;
+        match listing.below("web") {
+            Some(listed) => {
+                let release = Beneath::open(folder.parent().unwrap_or(folder))?;
+                for path in listed {
+                    let read = listing.read(&release, &format!("web/{path}"));
+                    let read = read.map_err(|e| io::Error::new(e.kind(), format!("{path}: {e}")))?;
+                    bytes.insert(path.to_owned(), Bytes::from(read));
+                }
+            }
+            None => collect(folder, String::new(), &mut bytes)?,
+        }
         let read = |path: &str| Ok(bytes.get(path).cloned());
         let is_twin = |path: &str| {
             path.strip_suffix(".br")
