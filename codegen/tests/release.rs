@@ -298,21 +298,156 @@ fn a_thousand_damaged_releases_are_noticed() {
     assert_eq!(folder::check(&unpacked, &world.trusted()).unwrap().damage(), None);
 }
 
+/// S9: where a folder is read as it is, a file more is damage; elsewhere, and another mode, it is only told.
 #[test]
-fn a_file_more_or_another_mode_is_told_but_no_damage() {
+fn s9_a_file_more_is_damage_where_folders_are_read_whole() {
     let world = World::new();
     let unpacked = world.unpacked("1.0.0");
-    fs::write(unpacked.join("web/note.txt~"), "x").unwrap();
+    let damage = || folder::check(&unpacked, &world.trusted()).unwrap().damage();
+    fs::write(unpacked.join("bin/note.txt~"), "x").unwrap();
+    fs::write(unpacked.join("notes"), "x").unwrap();
     fs::set_permissions(unpacked.join("empty"), fs::Permissions::from_mode(0o664)).unwrap();
     let found = folder::check(&unpacked, &world.trusted()).unwrap();
     let told: Vec<String> = found.differences.iter().map(ToString::to_string).collect();
-    assert_eq!(told, ["empty has the mode 0664 instead of 0644", "web/note.txt~ is not part of the release"]);
+    assert_eq!(
+        told,
+        [
+            "bin/note.txt~ is not part of the release",
+            "empty has the mode 0664 instead of 0644",
+            "notes is not part of the release",
+        ]
+    );
     assert_eq!(found.damage(), None);
+    for path in
+        ["web/evil.js", "plugins/crm/migrations/0002_evil.sql", "plugins/x.pyc", "dbt/models/evil.sql"]
+    {
+        let file = unpacked.join(path);
+        let above = file.parent().unwrap();
+        let new = !above.is_dir();
+        fs::create_dir_all(above).unwrap();
+        fs::write(&file, "x").unwrap();
+        assert_eq!(damage(), Some(format!("{path} is not part of the release")));
+        fs::remove_file(&file).unwrap();
+        if new {
+            fs::remove_dir(above).unwrap();
+        }
+        symlink("/etc", &file)
+            .or_else(|_| fs::create_dir_all(above).and_then(|()| symlink("/etc", &file)))
+            .unwrap();
+        assert_eq!(damage(), Some(format!("{path} is not part of the release")));
+        fs::remove_file(&file).unwrap();
+    }
+    symlink("/etc", unpacked.join("dbt/all")).or_else(|_| symlink("/etc", unpacked.join("dbt"))).unwrap();
+    assert!(damage().unwrap().starts_with("dbt"));
+    let _ = fs::remove_dir_all(unpacked.join("dbt"));
+    let _ = fs::remove_file(unpacked.join("dbt"));
     fs::set_permissions(unpacked.join("bin/hub-platform"), fs::Permissions::from_mode(0o644)).unwrap();
     fs::remove_file(unpacked.join("empty")).unwrap();
     symlink("web/index.html", unpacked.join("empty")).unwrap();
-    let damage = folder::check(&unpacked, &world.trusted()).unwrap().damage().unwrap();
-    assert_eq!(damage, "bin/hub-platform has the mode 0644 instead of 0755; empty is not an ordinary file");
+    assert_eq!(
+        damage().unwrap(),
+        "bin/hub-platform has the mode 0644 instead of 0755; empty is not an ordinary file"
+    );
+}
+
+/// S10: nothing that a tarball says about itself makes reading it long or large.
+#[test]
+fn s10_a_tarball_that_is_made_to_fill_memory_is_refused_at_once() {
+    let world = World::new();
+    let path = world.path("hostile.tar.gz");
+    let why = |fill: &dyn Fn(&mut Builder<GzEncoder<File>>)| {
+        let mut builder = Builder::new(GzEncoder::new(File::create(&path).unwrap(), Compression::fast()));
+        fill(&mut builder);
+        builder.into_inner().unwrap().finish().unwrap();
+        let begun = std::time::Instant::now();
+        let why = looked(&path, &Trusted::none()).unwrap_err().what;
+        assert!(begun.elapsed().as_secs() < 10, "{:?}: {why}", begun.elapsed());
+        why
+    };
+    let header = |kind: EntryType, size: u64| {
+        let mut header = Header::new_gnu();
+        header.set_entry_type(kind);
+        header.set_mode(0o644);
+        header.set_size(size);
+        header.set_cksum();
+        header
+    };
+    // A name of a gigabyte, of GNU's and of pax's kind.
+    for kind in [EntryType::GNULongName, EntryType::XHeader] {
+        let told = why(&|builder| {
+            builder.append(&header(kind, 1 << 30), io::repeat(b'a').take(64 << 20)).unwrap();
+        });
+        assert!(told.contains("a name of 1073741824 bytes"), "{told}");
+    }
+    // Names without files, one after the other.
+    let told = why(&|builder| {
+        for _ in 0..2 {
+            builder.append(&header(EntryType::GNULongName, 2), &b"a\0"[..]).unwrap();
+        }
+    });
+    assert!(told.contains("two names for one file"), "{told}");
+    // Zeros that take no room.
+    let told = why(&|builder| {
+        let mut header = header(EntryType::Regular, 4 << 30);
+        builder.append_data(&mut header, "releases/1.0.0/zeros", io::repeat(0).take(1 << 20)).unwrap();
+    });
+    assert!(told.contains("more bytes would come out of it"), "{told}");
+    // A path of a thousand folders.
+    let told = why(&|builder| {
+        let name = format!("releases/1.0.0/{}x", "d/".repeat(1000));
+        builder.append_data(&mut header(EntryType::Regular, 0), name, io::empty()).unwrap();
+    });
+    assert!(told.contains("lies deeper than 32 folders"), "{told}");
+    // A length that its header does not have.
+    let told = why(&|builder| {
+        let record = b"21 size=999999999999\n";
+        builder.append(&header(EntryType::XHeader, record.len() as u64), &record[..]).unwrap();
+    });
+    assert!(told.contains("`size`"), "{told}");
+    // Many files in many folders: each is looked at once.
+    let told = why(&|builder| {
+        for number in 0..60_000u32 {
+            let name = format!("releases/1.0.0/{}/{number}", number / 2);
+            if number % 2 == 0 {
+                let folder = format!("releases/1.0.0/{}/", number / 2);
+                builder.append_data(&mut header(EntryType::Directory, 0), folder, io::empty()).unwrap();
+            }
+            builder.append_data(&mut header(EntryType::Regular, 0), name, io::empty()).unwrap();
+        }
+    });
+    assert!(told.contains("it holds no RELEASE.json"), "{told}");
+    // And more headers than any release has.
+    let told = why(&|builder| {
+        for _ in 0..400_001 {
+            builder
+                .append_data(&mut header(EntryType::Directory, 0), "releases/1.0.0/", io::empty())
+                .unwrap();
+        }
+    });
+    assert!(told.contains("more than 400000 entries"), "{told}");
+}
+
+/// Another key is not damage: whoever is told so would unpack the same tarball again.
+#[test]
+fn a_release_of_another_key_is_not_trusted_rather_than_damaged() {
+    use hub_release::install::Because;
+    let world = World::new();
+    let other = keygen(&world.path("other"), None).unwrap();
+    let install = Install::at(world.path("opt"));
+    let lock = install.lock().unwrap();
+    let checked = looked(&world.pack("1.0.0", true), &world.trusted()).unwrap();
+    let folder = lock.unpack(&checked, &mut |_| {}).unwrap();
+    lock.place(&folder, &checked.manifest.version).unwrap();
+    fs::create_dir_all(install.keys_dir()).unwrap();
+    fs::copy(&other, install.keys_dir().join("other.pub")).unwrap();
+    let because = || {
+        let mut found = None;
+        assert!(install.choose(&mut |skipped| found = Some(skipped.because)).unwrap().is_none());
+        found.unwrap()
+    };
+    assert_eq!(because(), Because::Untrusted);
+    fs::write(install.release(&Version::new(1, 0, 0)).join(RELEASE_JSON), "{}").unwrap();
+    assert_eq!(because(), Because::Damaged);
 }
 
 #[test]

@@ -82,7 +82,7 @@ impl Host {
         let log = data.path().join("test.log");
         let out = File::create(&log).expect("a log file");
         let mut command = command(release);
-        command.args(["serve", "--listen", &url]).env("DATA_DIR", data.path());
+        command.args(["serve", "--demo", "--listen", &url]).env("DATA_DIR", data.path());
         command.env("HUB_ADMIN_EMAIL", ADMIN).env("HUB_ADMIN_PASSWORD", PASSWORD);
         command.stdout(out.try_clone().expect("a second handle")).stderr(out);
         let child = command.spawn().expect("the host starts");

@@ -194,8 +194,9 @@ impl Plugin {
     /// Of the migrations that were found in its folder, those that are the release's; the error names one that was changed.
     pub(crate) fn own_migrations(&self, found: Vec<Migration>) -> Result<Vec<Migration>, String> {
         let Some(folder) = &self.about.migrations else { return Ok(found) };
-        let path = |name: &str| format!("plugins/{}/{folder}/{name}", self.name());
-        let mut own = Vec::new();
+        let folder: Vec<&str> = folder.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+        let path = |name: &str| format!("plugins/{}/{}/{name}", self.name(), folder.join("/"));
+        let (any, mut own) = (!found.is_empty(), Vec::new());
         for migration in found {
             let path = path(&migration.name);
             if !self.listing.holds(&path) {
@@ -206,7 +207,10 @@ impl Plugin {
             }
             own.push(migration);
         }
-        Ok(own)
+        match any && own.is_empty() {
+            true => Err("none of its migrations is part of the release".to_owned()),
+            false => Ok(own),
+        }
     }
 
     /// Whether its API can answer.

@@ -12,17 +12,21 @@ use std::os::unix::net::{UnixListener as StdUnixListener, UnixStream as StdUnixS
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, openat};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 
 use crate::fault::Fault;
+use crate::privilege;
 use crate::process;
 use crate::settings::reason;
 
 const NAME: &str = "host.sock";
 /// Longest path of a socket that the system takes, with room to spare.
 const LONGEST: usize = 100;
+/// Longest answer that is read.
+const LONGEST_ANSWER: u64 = 64 * 1024;
 /// How long an asker may take to say what it wants, which is one line.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -109,13 +113,27 @@ pub(crate) fn who(data: &Path) -> Option<Serving> {
 
 /// One line there, one line back.
 fn say(data: &Path, question: &Question, limit: Duration) -> io::Result<String> {
-    let mut stream = short(data, NAME, |path| StdUnixStream::connect(path))?;
+    let mut stream = match privilege::is_stranger(data) {
+        true => straight(data)?,
+        false => short(data, NAME, |path| StdUnixStream::connect(path))?,
+    };
     stream.set_read_timeout(Some(limit))?;
+    stream.set_write_timeout(Some(limit))?;
     let line = serde_json::to_string(question).unwrap_or_default() + "\n";
     stream.write_all(line.as_bytes())?;
     let mut answer = String::new();
-    BufReader::new(&stream).read_line(&mut answer)?;
+    io::Read::take(BufReader::new(&stream), LONGEST_ANSWER).read_line(&mut answer)?;
     Ok(answer)
+}
+
+/// Connects to the socket of that name itself: root follows no link that the folder's owner may have put there.
+fn straight(data: &Path) -> io::Result<StdUnixStream> {
+    let folder = openat(CWD, data, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    let socket = openat(&folder, NAME, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
+    if FileType::from_raw_mode(fstat(&socket)?.st_mode) != FileType::Socket {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{NAME} is no socket")));
+    }
+    StdUnixStream::connect(Path::new("/proc/self/fd").join(socket.as_raw_fd().to_string()))
 }
 
 /// The socket, and what is asked on it.
