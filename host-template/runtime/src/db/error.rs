@@ -241,3 +241,27 @@ impl From<Error> for Problem {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s19_every_engines_codes_mean_the_same() {
+        // SQLite's finer codes carry the plain one in their last byte.
+        for (code, kind) in [(5, Kind::Busy), (517, Kind::Busy), (1032, Kind::ReadOnly), (13, Kind::Full)] {
+            assert_eq!(sqlite(code & 0xff), kind, "{code}");
+        }
+        for (code, kind) in [
+            ("55P03", Kind::Busy),
+            ("57014", Kind::Busy),
+            ("40P01", Kind::Conflict),
+            ("25006", Kind::ReadOnly),
+            ("53100", Kind::Full),
+            ("57P01", Kind::Unreachable),
+            ("42P01", Kind::Other),
+        ] {
+            assert_eq!(postgres(code), kind, "{code}");
+        }
+    }
+}

@@ -380,6 +380,33 @@ mod tests {
         .await;
     }
 
+    #[tokio::test]
+    async fn d2_a_table_that_is_rebuilt_the_wrong_way_round_is_refused() {
+        let db = database().await;
+        let before = "CREATE TABLE plugin_crm_a (id TEXT PRIMARY KEY); INSERT INTO plugin_crm_a VALUES ('x');
+            CREATE TABLE plugin_crm_b (a TEXT REFERENCES plugin_crm_a (id) ON DELETE CASCADE);";
+        let owner = Owner::Plugin("crm");
+        let first = file("0001_a.sql", before);
+        assert_eq!(run(&db, owner, std::slice::from_ref(&first)).await, Ok(1));
+        // References follow the first renaming, and nothing brings them back.
+        let wrong = "ALTER TABLE plugin_crm_a RENAME TO plugin_crm_old; CREATE TABLE plugin_crm_a (id TEXT PRIMARY KEY);
+            INSERT INTO plugin_crm_a SELECT id FROM plugin_crm_old; DROP TABLE plugin_crm_old;";
+        let refused = run(&db, owner, &[first.clone(), file("0002_b.sql", wrong)]).await.unwrap_err();
+        assert!(
+            refused.starts_with(
+                "migration 0002_b.sql: `plugin_crm_b` now refers to the table `plugin_crm_old`, which is not there"
+            ),
+            "{refused}"
+        );
+        // Nothing of it has happened, and references are enforced again.
+        let count: i64 = db.value("SELECT count(*) FROM plugin_crm_a", args![]).await.unwrap();
+        assert_eq!(count, 1);
+        assert!(db.execute("INSERT INTO plugin_crm_b VALUES ('none')", args![]).await.is_err());
+        // A file for the other engine is none here.
+        let other = file("0002_b.postgres.sql", "CREATE EXTENSION x");
+        assert_eq!(run(&db, owner, &[first, other]).await, Ok(0));
+    }
+
     #[test]
     fn files_are_read_in_the_order_of_their_numbers() {
         let folder = std::env::temp_dir().join(format!("hub-migrations-{}", std::process::id()));
