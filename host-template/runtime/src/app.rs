@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-use axum::extract::Request;
-use hub_manifest::limits::Limits;
+use axum::extract::{DefaultBodyLimit, Request};
+use hub_manifest::limits::{Limit, Limits};
 
 use crate::access::Proxies;
 use crate::connectors::{Reach, Tests};
@@ -16,11 +16,13 @@ use crate::identity::mail::Mailer;
 use crate::identity::{Attempts, Passwords, Sessions};
 use crate::life::Stage;
 use crate::live::Live;
-use crate::middleware;
+use crate::middleware::{self, Outside};
 use crate::mount::{self, Mounted};
+use crate::probes;
 use crate::registry::{Hub, Registry};
 use crate::runs::Runs;
-use crate::web::{self, Web};
+use crate::streams::Streams;
+use crate::web::{self, Base, Pages, Web};
 
 /// What the application is made of.
 pub(crate) struct Parts {
@@ -34,6 +36,7 @@ pub(crate) struct Parts {
     pub(crate) runs: Runs,
     pub(crate) proxies: Proxies,
     pub(crate) web: Web,
+    pub(crate) base: Base,
     pub(crate) limits: Arc<Limits>,
     pub(crate) mailer: Option<Mailer>,
     /// Where tests of connections may go.
@@ -53,12 +56,13 @@ pub(crate) async fn assemble(parts: Parts) -> Result<(Arc<Hub>, axum::Router), E
         runs,
         proxies,
         web,
+        base,
         limits,
         mailer,
         reach,
     } = parts;
     let web_folder: Option<PathBuf> = match &web {
-        Web::Disk(folder) => Some(folder.clone()),
+        Web::Disk(folder, _) => Some(folder.clone()),
         Web::Loaded(_) | Web::Absent => None,
     };
     let hub = Arc::new(Hub {
@@ -72,12 +76,14 @@ pub(crate) async fn assemble(parts: Parts) -> Result<(Arc<Hub>, axum::Router), E
         proxies,
         passwords: Passwords::new(&limits),
         connector_tests: Tests::new(reach, &limits),
+        base,
         limits,
         install,
         aliases,
         importable: Importable::default(),
         data,
         runs,
+        streams: Streams::default(),
         stage: Stage::default(),
         web_folder,
         started: crate::new_id(),
@@ -90,7 +96,17 @@ pub(crate) async fn assemble(parts: Parts) -> Result<(Arc<Hub>, axum::Router), E
         let config = configs.get(owner).copied().cloned().unwrap_or_default();
         Ctx::new(owner, config, hub.clone())
     };
+    let pages = Arc::new(Pages::read(&hub.install, registry.plugins.iter().map(|plugin| plugin.name())));
     let router = mount::build(&hub.routes, &ctx_of, &registry)
-        .fallback(move |request: Request| std::future::ready(web::answer(&web, &request)));
-    Ok((hub, middleware::wrap(router)))
+        .fallback(move |request: Request| std::future::ready(web::answer(&web, &pages, &request)));
+    let router = probes::mount(router, &hub);
+    // axum's own limit of a body; another one costs every request a little.
+    let most = hub.limits.size(Limit::BodyBytes);
+    let router = if most == Limit::BodyBytes.about().default as usize {
+        router
+    } else {
+        router.layer(DefaultBodyLimit::max(most))
+    };
+    let outside = Outside { proxies: hub.proxies.clone(), base: hub.base.clone() };
+    Ok((hub, middleware::around(router, outside)))
 }

@@ -1,15 +1,19 @@
 //! What handlers take and give: path, query and JSON body, whose rejections are problems that name the field.
 
-use axum::body::Bytes;
+use std::time::Duration;
+
+use axum::body::{Bytes, HttpBody};
 use axum::extract::path::ErrorKind;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequest, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use hub_manifest::limits::Limit;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::ctx::Ctx;
 use crate::problem::{FieldError, Problem};
 
 /// The parameters of the path: `Path(id): Path<String>` for `/records/{id}`.
@@ -87,20 +91,104 @@ where
 
     async fn from_request(request: Request, state: &S) -> Result<Json<T>, Problem> {
         let bytes = json_body(request, state).await?;
-        let mut json = serde_json::Deserializer::from_slice(&bytes);
-        let value = serde_path_to_error::deserialize(&mut json)
-            .map_err(|e| json_problem(&e.path().to_string(), e.inner()))?;
-        json.end().map_err(|e| json_problem(".", &e))?;
-        Ok(Json(value))
+        parse(&bytes).map(Json)
     }
+}
+
+impl<T, S> OptionalFromRequest<S> for Json<T>
+where
+    T: DeserializeOwned,
+    S: Send + Sync,
+{
+    type Rejection = Problem;
+
+    /// None where the body is empty, whatever its type is said to be.
+    async fn from_request(request: Request, state: &S) -> Result<Option<Json<T>>, Problem> {
+        let json = is_json(request.headers());
+        // What is said to be something else, and is something, is not read.
+        let length = request.body().size_hint();
+        if !json && length.lower() > 0 {
+            return Err(not_json());
+        }
+        let bytes = whole(request, state).await?;
+        match bytes.is_empty() {
+            true => Ok(None),
+            false if json => parse(&bytes).map(|value| Some(Json(value))),
+            false => Err(not_json()),
+        }
+    }
+}
+
+/// A JSON body of a request that anybody may send: small, and soon there.
+#[derive(Debug, Clone)]
+pub(crate) struct Brief<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequest<Ctx> for Brief<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, ctx: &Ctx) -> Result<Brief<T>, Problem> {
+        let limits = &ctx.hub().limits;
+        brief(request, limits.size(Limit::SignInBytes), limits.time(Limit::SignInSeconds)).await.map(Brief)
+    }
+}
+
+async fn brief<T: DeserializeOwned>(request: Request, most: usize, time: Duration) -> Result<T, Problem> {
+    if !is_json(request.headers()) {
+        return Err(not_json());
+    }
+    let too_large = || {
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE)
+            .detail(format!("the body is larger than this route takes, which is {most} bytes"))
+    };
+    if request.body().size_hint().lower() > most as u64 {
+        return Err(too_large());
+    }
+    let read = axum::body::to_bytes(request.into_body(), most);
+    match tokio::time::timeout(time, read).await {
+        Ok(Ok(bytes)) => parse(&bytes),
+        // The only error of its own that `to_bytes` has.
+        Ok(Err(error)) if is_too_large(&error) => Err(too_large()),
+        Ok(Err(_)) => Err(Problem::bad_request("the body did not arrive whole")),
+        Err(_) => Err(Problem::new(StatusCode::REQUEST_TIMEOUT)
+            .code("body-too-slow")
+            .detail(format!("the body did not arrive within {} seconds", time.as_secs()))),
+    }
+}
+
+fn is_too_large(error: &axum::Error) -> bool {
+    let mut cause: Option<&dyn std::error::Error> = Some(error);
+    while let Some(error) = cause {
+        if error.to_string().contains("length limit exceeded") {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// The bytes of a body that says it is JSON.
 async fn json_body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
     if !is_json(request.headers()) {
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE)
-            .detail("the body has to be JSON, with `Content-Type: application/json`"));
+        return Err(not_json());
     }
+    whole(request, state).await
+}
+
+fn not_json() -> Problem {
+    Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE)
+        .detail("the body has to be JSON, with `Content-Type: application/json`")
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut json)
+        .map_err(|e| json_problem(&e.path().to_string(), e.inner()))?;
+    json.end().map_err(|e| json_problem(".", &e))?;
+    Ok(value)
+}
+
+/// All of the body, as far as the route takes it.
+async fn whole<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
     Bytes::from_request(request, state).await.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => {
             Problem::new(StatusCode::PAYLOAD_TOO_LARGE).detail("the body is larger than this route takes")
@@ -224,7 +312,7 @@ mod tests {
     async fn body(text: &'static str, kind: &'static str) -> Problem {
         let request = Request::post("/").header("content-type", kind);
         let request = request.body(axum::body::Body::from(text)).unwrap();
-        Json::<New>::from_request(request, &()).await.unwrap_err()
+        <Json<New> as FromRequest<()>>::from_request(request, &()).await.unwrap_err()
     }
 
     #[tokio::test]
@@ -256,6 +344,54 @@ mod tests {
         );
         assert_eq!(body("{}", "text/plain").await.status(), 415);
         assert_eq!(body("{} {}", "application/json").await.status(), 422);
+    }
+
+    /// O12: what is not there needs no type.
+    #[tokio::test]
+    async fn o12_a_body_that_may_be_left_out() {
+        #[derive(Debug, PartialEq, Deserialize)]
+        struct Scope {
+            scope: String,
+        }
+        let ask = async |kind: Option<&str>, text: &'static str| {
+            let mut request = Request::post("/");
+            if let Some(kind) = kind {
+                request = request.header("content-type", kind);
+            }
+            let request = request.body(axum::body::Body::from(text)).unwrap();
+            let read = <Json<Scope> as OptionalFromRequest<()>>::from_request(request, &()).await;
+            read.map(|json| json.map(|Json(Scope { scope })| scope))
+                .map_err(|problem| problem.status().as_u16())
+        };
+        assert_eq!(ask(None, "").await, Ok(None));
+        assert_eq!(ask(Some("application/json"), "").await, Ok(None));
+        assert_eq!(ask(Some("application/x-www-form-urlencoded"), "").await, Ok(None));
+        assert_eq!(ask(Some("application/json"), r#"{"scope":"org"}"#).await, Ok(Some("org".to_owned())));
+        assert_eq!(ask(None, r#"{"scope":"org"}"#).await, Err(415));
+        assert_eq!(ask(Some("text/plain"), "x").await, Err(415));
+        assert_eq!(ask(Some("application/json"), "{").await, Err(400));
+        assert_eq!(ask(Some("application/json"), "{}").await, Err(422));
+    }
+
+    /// S6: what anybody may send is small, and does not come for ever.
+    #[tokio::test]
+    async fn s6_a_brief_body_is_small_and_soon_there() {
+        let ask = async |body: axum::body::Body| {
+            let request = Request::post("/").header("content-type", "application/json").body(body).unwrap();
+            brief::<serde_json::Value>(request, 10, Duration::from_millis(50))
+                .await
+                .map_err(|p| p.status().as_u16())
+        };
+        assert!(ask("[1,2,3]".into()).await.is_ok());
+        assert_eq!(ask("[1,2,3,4,5,6,7]".into()).await, Err(413));
+        let parts = |texts: &'static [&'static str]| {
+            let parts = texts.iter().map(|text| Ok::<_, std::io::Error>(Bytes::from_static(text.as_bytes())));
+            futures_util::stream::iter(parts)
+        };
+        // Of a length that nobody told before.
+        assert_eq!(ask(axum::body::Body::from_stream(parts(&["[1,2,3,", "4,5,6,7]"]))).await, Err(413));
+        let never = futures_util::StreamExt::chain(parts(&["[1"]), futures_util::stream::pending());
+        assert_eq!(ask(axum::body::Body::from_stream(never)).await, Err(408));
     }
 
     #[tokio::test]

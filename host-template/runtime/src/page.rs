@@ -37,12 +37,29 @@ pub struct Paged<T> {
     pub limit: u32,
     /// As asked for.
     pub offset: u64,
+    /// The `offset` of what comes after these rows; none at the end. A page may end before its `limit`, where it would be
+    /// too large.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<u64>,
 }
 
 impl Page {
     /// The answer with these rows, out of `total`.
     pub fn of<T>(self, items: Vec<T>, total: u64) -> Paged<T> {
-        Paged { items, total, limit: self.limit, offset: self.offset }
+        let after = self.offset.saturating_add(items.len() as u64);
+        let next = Some(after).filter(|after| *after < total && !items.is_empty());
+        Paged { items, total, limit: self.limit, offset: self.offset, next }
+    }
+
+    /// The page that ends before its rows take more than so many bytes, by the sizes of its rows; one row at least.
+    pub(crate) fn within(self, most: u64, sizes: &[u64]) -> Page {
+        let mut sum = 0_u64;
+        let fits = sizes.iter().take_while(|size| {
+            sum = sum.saturating_add(**size);
+            sum <= most
+        });
+        let rows = u32::try_from(fits.count()).unwrap_or(u32::MAX).max(1);
+        Page { limit: self.limit.min(rows), ..self }
     }
 }
 

@@ -28,6 +28,8 @@ use crate::mount::Mounted;
 use crate::overrides::Chains;
 use crate::problem::{FieldError, Problem, Result};
 use crate::runs::Runs;
+use crate::streams::Streams;
+use crate::web::Base;
 
 /// What all requests share.
 pub(crate) struct Hub {
@@ -45,6 +47,8 @@ pub(crate) struct Hub {
     pub(crate) connector_tests: Tests,
     /// Whom to believe about where a request comes from.
     pub(crate) proxies: Proxies,
+    /// Below which path the platform is served.
+    pub(crate) base: Base,
     pub(crate) passwords: Passwords,
     /// The folder of the release.
     pub(crate) install: PathBuf,
@@ -54,6 +58,8 @@ pub(crate) struct Hub {
     /// The customer's folder.
     pub(crate) data: PathBuf,
     pub(crate) runs: Runs,
+    /// Event streams that are open.
+    pub(crate) streams: Streams,
     /// How far the host's life is.
     pub(crate) stage: Stage,
     /// The page's folder, while it is being worked on.

@@ -26,7 +26,7 @@ use crate::overrides::Chains;
 use crate::platform::Platform;
 use crate::registry::{Counts, Hub, Origin, Plugin, Registry};
 use crate::settings::{self, Database, Env};
-use crate::web::Web;
+use crate::web::{Base, Web};
 
 /// What is asked of a start.
 pub(crate) struct Options<'a> {
@@ -45,10 +45,11 @@ pub(crate) async fn parts(platform: &Platform, options: &Options<'_>) -> Result<
     let proxies = Proxies::of(env)?;
     let mailer = Mailer::of(env, &limits)?;
     let reach = Reach::of(env)?;
+    let base = Base::of(env)?;
     let gathered = platform.gather(options.dev);
     let install = settings::install_dir(env)?;
     let listing = Listing::of(&install)?;
-    let web = Web::open(install.join("web"), options.dev, &listing)?;
+    let web = Web::open(install.join("web"), options.dev, &listing, &base)?;
     let (data, why) = settings::data_dir(env)?;
     tracing::info!("data folder: {} ({why})", data.display());
     let named = settings::database(env("DATABASE_URL").as_deref(), &data)?;
@@ -91,6 +92,7 @@ pub(crate) async fn parts(platform: &Platform, options: &Options<'_>) -> Result<
         runs,
         proxies,
         web,
+        base,
         limits,
         mailer,
         reach,

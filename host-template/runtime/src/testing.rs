@@ -36,7 +36,7 @@ use crate::problem::{Problem, Result};
 use crate::registry::{Hub, Plugin, Registry};
 use crate::router::Router;
 use crate::runs::Runs;
-use crate::web::Web;
+use crate::web::{Base, Web};
 
 /// A plugin to be tested. Whatever is wrong with it makes the test fail with a panic that says so.
 pub struct App {
@@ -110,6 +110,7 @@ impl App {
                 runs: Runs::new(crate::new_id(), 1, std::time::Duration::from_secs(60)),
                 proxies: Proxies::default(),
                 web: Web::Absent,
+                base: Base::default(),
                 limits: std::sync::Arc::default(),
                 mailer: None,
                 reach: Default::default(),

@@ -1,8 +1,10 @@
 //! Checks of a request's values that end in one answer naming every field.
 
+use std::io;
 use std::ops::RangeInclusive;
 
 use hub_manifest::grammar::hidden_character;
+use serde::Serialize;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::problem::{FieldError, Problem, Result};
@@ -42,6 +44,8 @@ impl Check {
     pub fn text(self, field: &str, text: &str, chars: RangeInclusive<usize>) -> Check {
         let count = text.trim().chars().count();
         let (min, max) = (*chars.start(), *chars.end());
+        // What is not counted is kept where nobody takes it away: there is an end to that, too.
+        let blanks = text.chars().count() - count;
         let message = if count == 0 {
             "must not be empty".to_owned()
         } else if count < min {
@@ -49,7 +53,15 @@ impl Check {
         } else {
             format!("must have at most {max} characters")
         };
-        self.that(field, chars.contains(&count), message)
+        self.that(field, chars.contains(&count) && blanks <= 100, message)
+    }
+
+    /// A value that takes at most so many bytes as JSON.
+    pub(crate) fn size(self, field: &str, value: &impl Serialize, most: usize) -> Check {
+        let mut size = Size(0);
+        // What cannot be written as JSON at all is found out where it is written.
+        let fits = serde_json::to_writer(&mut size, value).is_err() || size.0 <= most;
+        self.that(field, fits, format!("must have at most {most} bytes as JSON"))
     }
 
     /// A name or title that people read in one line, of so many characters: nothing in it that cannot be seen, that breaks
@@ -102,6 +114,20 @@ pub fn tidy(text: &str) -> String {
 fn is_seen(c: char) -> bool {
     !c.is_whitespace()
         && !matches!(c, '\u{200C}' | '\u{200D}' | '\u{FE00}'..='\u{FE0F}' | '\u{0300}'..='\u{036F}')
+}
+
+/// Counts what is written.
+struct Size(usize);
+
+impl io::Write for Size {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 fn looks_like_email(address: &str) -> bool {

@@ -43,11 +43,11 @@ impl Handler<Guarded, Ctx> for Guard {
     type Future = Answer;
 
     fn call(self, request: Request, ctx: Ctx) -> Answer {
-        let Some(credentials) = Credentials::of(request.headers()) else {
+        let Some(credentials) = Credentials::of_request(&request, &ctx.hub().proxies) else {
             return self.anonymous(request, ctx, not_signed_in);
         };
-        if !credentials.acceptable(request.method(), request.headers()) {
-            return self.anonymous(request, ctx, from_another_site);
+        if let Err(foreign) = credentials.acceptable(&request, &ctx.hub().proxies) {
+            return self.anonymous(request, ctx, || foreign.problem());
         }
         let epoch = ctx.hub().live.epoch();
         match ctx.hub().sessions.known(credentials.token(), epoch) {
@@ -71,7 +71,7 @@ async fn read(hub: &Arc<Hub>, credentials: &Credentials) -> Result<Option<Caller
 
 impl Guard {
     /// Nobody whom we know: only for public routes.
-    fn anonymous(self, request: Request, ctx: Ctx, refusal: fn() -> Problem) -> Answer {
+    fn anonymous(self, request: Request, ctx: Ctx, refusal: impl FnOnce() -> Problem) -> Answer {
         if self.public { self.answer(request, ctx) } else { refuse(refusal()) }
     }
 
@@ -103,10 +103,4 @@ fn not_enabled(slug: &str) -> Problem {
     Problem::new(StatusCode::NOT_FOUND)
         .code("plugin-not-enabled")
         .detail(format!("vertical plugin `{slug}` is not enabled here"))
-}
-
-fn from_another_site() -> Problem {
-    Problem::new(StatusCode::FORBIDDEN).code("cross-site-request").detail(
-        "a page of another site sent this request; programs send a bearer token instead of the cookie",
-    )
 }

@@ -14,7 +14,7 @@ pub use caller::{Allowed, Caller, Permission};
 pub(crate) use credentials::{Credentials, DEVICE_COOKIE, SESSION_COOKIE, cookie, cookie_values, cross_site};
 pub(crate) use gate::{Guard, Target};
 pub(crate) use grants::{Deed, Holding, Reach, decide};
-pub(crate) use proxies::Proxies;
+pub(crate) use proxies::{Proxies, Seen, peer, sender};
 pub(crate) use switches::{OrgState, Switches, TenantState};
 pub(crate) use view::{View, Views};
 pub(crate) use watch::Watch;

@@ -1,20 +1,22 @@
 //! `/api/auth`: signing in and out, and changing one's password.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::IpAddr;
 
-use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::access::{Caller, Credentials, DEVICE_COOKIE, SESSION_COOKIE, cookie, cookie_values, cross_site};
+use crate::access::{
+    self, Caller, Credentials, DEVICE_COOKIE, SESSION_COOKIE, Seen, cookie, cookie_values, cross_site,
+};
 use crate::args;
 use crate::audit::{self, Actor, Event};
 use crate::ctx::Ctx;
 use crate::db::{Error, Tx};
-use crate::extract::Json;
+use crate::extract::{Brief, Json};
 use crate::identity::store::{self, Account};
 use crate::identity::{
     DEVICE_DAYS, Device, MAX_PASSWORD, MIN_PASSWORD, Org, Party, SESSION_DAYS, Token, User, Wait, sessions,
@@ -22,6 +24,7 @@ use crate::identity::{
 use crate::problem::{Problem, Result};
 use crate::router::Router;
 use crate::validate::Check;
+use crate::web::Base;
 
 /// Anybody may try to sign in.
 pub(super) const LOGIN: &str = "/auth/login";
@@ -59,7 +62,7 @@ struct SignedIn {
     request_body = Login,
     responses((status = 200, body = SignedIn)),
 )]
-async fn login(ctx: Ctx, from: Sender, Json(login): Json<Login>) -> Result<Response> {
+async fn login(ctx: Ctx, from: Sender, Brief(login): Brief<Login>) -> Result<Response> {
     from.of_this_site()?;
     let email = store::canonical(&login.email);
     Check::new()
@@ -279,7 +282,9 @@ pub(super) fn check_password(field: &str, password: &str) -> Check {
 pub(super) struct Sender {
     pub(super) address: IpAddr,
     tls: bool,
-    cross_site: bool,
+    base: Base,
+    /// The refusal, where a page of another site sent it.
+    cross_site: Option<Problem>,
     token: Option<Token>,
     /// What has the form of a device's mark.
     device: Option<String>,
@@ -288,12 +293,7 @@ pub(super) struct Sender {
 impl Sender {
     /// A page of another site signs nobody in.
     pub(super) fn of_this_site(&self) -> Result<()> {
-        if !self.cross_site {
-            return Ok(());
-        }
-        Err(Problem::new(StatusCode::FORBIDDEN)
-            .code("cross-site-request")
-            .detail("a page of another site sent this request"))
+        self.cross_site.clone().map_or(Ok(()), Err)
     }
 
     fn device_of(&self, account: Option<&Account>) -> Option<Device> {
@@ -328,7 +328,7 @@ impl Sender {
     }
 
     fn set(&self, response: &mut Response, name: &str, value: &str, seconds: i64) {
-        if let Ok(value) = HeaderValue::from_str(&cookie(name, value, seconds, self.tls)) {
+        if let Ok(value) = HeaderValue::from_str(&cookie(name, value, seconds, self.tls, &self.base)) {
             response.headers_mut().append(header::SET_COOKIE, value);
         }
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -339,14 +339,16 @@ impl FromRequestParts<Ctx> for Sender {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, ctx: &Ctx) -> Result<Sender, std::convert::Infallible> {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        let peer = peer.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |info| info.0.ip());
-        let mut devices = cookie_values(&parts.headers, DEVICE_COOKIE);
+        let seen = ctx.hub().proxies.seen(access::peer(&parts.extensions), &parts.headers);
+        let cross_site = cross_site(&seen, &parts.headers).map(|foreign| foreign.problem());
+        let Seen { address, tls, .. } = seen;
+        let mut devices = cookie_values(&parts.headers, DEVICE_COOKIE, || tls);
         Ok(Sender {
-            address: ctx.hub().proxies.caller(peer, &parts.headers),
-            tls: parts.headers.get("x-forwarded-proto").is_some_and(|proto| proto == "https"),
-            cross_site: cross_site(&parts.headers),
-            token: Credentials::of(&parts.headers).map(|credentials| credentials.token().clone()),
+            address,
+            tls,
+            base: ctx.hub().base.clone(),
+            cross_site,
+            token: Credentials::of(&parts.headers, || tls).map(|credentials| credentials.token().clone()),
             device: devices.find(|text| Device::is_formed(text)).map(str::to_owned),
         })
     }

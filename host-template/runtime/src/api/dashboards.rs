@@ -1,6 +1,7 @@
 //! `/api/dashboards` and `/api/datasets/templates`: what plugins seed, and what an organisation makes of it.
 
 use axum::http::StatusCode;
+use hub_manifest::limits::{Limit, Limits};
 use hub_manifest::plan::{Column, Widget};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -10,7 +11,7 @@ use crate::access::{Allowed, Caller};
 use crate::args;
 use crate::audit::{self, Actor, Event};
 use crate::ctx::Ctx;
-use crate::db::{Db, Error};
+use crate::db::{AssertSqlSafe, Error};
 use crate::extract::{Created, Json, Path};
 use crate::problem::{Problem, Result};
 use crate::router::Router;
@@ -78,21 +79,17 @@ impl From<Row> for Dashboard {
     }
 }
 
-/// Those of the organisation; of a plugin that is off for the caller none.
-async fn dashboards(db: &Db, caller: &Caller) -> Result<Vec<Dashboard>, Error> {
-    let rows: Vec<Row> = db
-        .all(
-            "SELECT id, slug, title, plugin, widgets, updated_at FROM hub_dashboards
-             WHERE org_id = $1 ORDER BY title, id",
-            args![&caller.org().id],
-        )
-        .await?;
-    let on = |row: &Row| row.plugin.as_ref().is_none_or(|plugin| caller.view().plugins.contains(plugin));
-    Ok(rows.into_iter().filter(on).map(Dashboard::from).collect())
+const COLUMNS: &str = "id, slug, title, plugin, widgets, updated_at";
+
+/// Of a plugin that is off for the caller there are none.
+fn shown(caller: &Caller, row: &Row) -> bool {
+    row.plugin.as_ref().is_none_or(|plugin| caller.view().plugins.contains(plugin))
 }
 
 async fn find(ctx: &Ctx, caller: &Caller, id: &str) -> Result<Dashboard> {
-    let found = dashboards(ctx.db(), caller).await?.into_iter().find(|dashboard| dashboard.id == id);
+    let sql = format!("SELECT {COLUMNS} FROM hub_dashboards WHERE org_id = $1 AND id = $2");
+    let row: Option<Row> = ctx.db().one(AssertSqlSafe(sql), args![&caller.org().id, id]).await?;
+    let found = row.filter(|row| shown(caller, row)).map(Dashboard::from);
     found.ok_or_else(|| Problem::not_found(format!("there is no dashboard `{id}`")))
 }
 
@@ -104,7 +101,9 @@ async fn find(ctx: &Ctx, caller: &Caller, id: &str) -> Result<Dashboard> {
     responses((status = 200, body = Vec<Dashboard>)),
 )]
 async fn list(ctx: Ctx, caller: Allowed<Read>) -> Result<Json<Vec<Dashboard>>> {
-    Ok(Json(dashboards(ctx.db(), &caller).await?))
+    let sql = format!("SELECT {COLUMNS} FROM hub_dashboards WHERE org_id = $1 ORDER BY title, id");
+    let rows: Vec<Row> = ctx.db().all(AssertSqlSafe(sql), args![&caller.org().id]).await?;
+    Ok(Json(rows.into_iter().filter(|row| shown(&caller, row)).map(Dashboard::from).collect()))
 }
 
 /// One dashboard.
@@ -130,7 +129,7 @@ struct DashboardBody {
 }
 
 impl DashboardBody {
-    fn check(&self) -> Result<()> {
+    fn check(&self, limits: &Limits) -> Result<()> {
         let named =
             |block: &str| block.strip_prefix("block:").is_some_and(|name| (1..=100).contains(&name.len()));
         let wrong = self.widgets.iter().position(|widget| !named(&widget.block));
@@ -141,6 +140,7 @@ impl DashboardBody {
                 self.widgets.len() <= MOST_WIDGETS,
                 format!("must have at most {MOST_WIDGETS} entries"),
             )
+            .size("widgets", &self.widgets, limits.size(Limit::FieldBytes))
             .that(
                 &format!("widgets[{}].block", wrong.unwrap_or_default()),
                 wrong.is_none(),
@@ -163,9 +163,17 @@ async fn create(
     caller: Allowed<Write>,
     Json(body): Json<DashboardBody>,
 ) -> Result<Created<Dashboard>> {
-    body.check()?;
+    let limits = &ctx.hub().limits;
+    body.check(limits)?;
     let (id, now) = (crate::new_id(), crate::now());
     let mut tx = ctx.db().begin().await?;
+    let sql = "SELECT count(*) FROM hub_dashboards WHERE org_id = $1";
+    let count: u64 = tx.value(sql, args![&caller.org().id]).await?;
+    let most = limits.get(Limit::Dashboards);
+    if count >= most {
+        return Err(Problem::conflict(format!("the organisation has {most} dashboards; remove one first"))
+            .code("too-many-dashboards"));
+    }
     tx.execute(
         "INSERT INTO hub_dashboards (id, org_id, slug, title, widgets, created_at, updated_at)
          VALUES ($1, $2, $1, $3, $4, $5, $5)",
@@ -193,8 +201,8 @@ async fn change(
     Path(id): Path<String>,
     Json(body): Json<DashboardBody>,
 ) -> Result<Json<Dashboard>> {
+    body.check(&ctx.hub().limits)?;
     find(&ctx, &caller, &id).await?;
-    body.check()?;
     let mut tx = ctx.db().begin().await?;
     tx.execute(
         "UPDATE hub_dashboards SET title = $2, widgets = $3, updated_at = $4 WHERE id = $1",

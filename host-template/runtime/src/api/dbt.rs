@@ -26,6 +26,7 @@ use crate::runs::options::Options;
 use crate::runs::recipe::{Recipe, recipes};
 use crate::runs::store::{self, Chunk, Run};
 use crate::runs::{Kind, Lineage, Node, State, home};
+use crate::streams::Open;
 
 crate::permission!(Read = "dbt.read", Start = "dbt.run");
 
@@ -346,14 +347,17 @@ struct Following {
     seq: u64,
     state: Option<State>,
     pending: Vec<Message>,
+    /// Counts the stream while it is open.
+    _open: Open,
 }
 
 /// The run as a stream: `log` for each part of its log, `state` for each change, `end` when nothing follows.
 async fn events(ctx: Ctx, caller: Allowed<Read>, Path(id): Path<String>) -> Result<Response> {
     let run = find(&ctx, &caller, &id).await?;
     let watch = Watch::new(&ctx, &caller, Some(<Read as Permission>::NAME));
-    let following =
-        Following { ctx, org: caller.org().id.clone(), id: run.id, seq: 0, state: None, pending: Vec::new() };
+    let open = ctx.hub().streams.open(&caller, &ctx.hub().limits)?;
+    let org = caller.org().id.clone();
+    let following = Following { ctx, org, id: run.id, seq: 0, state: None, pending: Vec::new(), _open: open };
     let stream = stream::unfold(Some((following, watch)), |state| async move {
         let (mut following, mut watch) = state?;
         let mut news = following.ctx.hub().runs.news();

@@ -27,7 +27,10 @@ async fn description(ctx: Ctx) -> Response {
     let hub = ctx.hub();
     let text = hub.description.get_or_init(|| {
         let registry = hub.live.snapshot().registry.clone();
-        let document = openapi::document(&hub.version, &hub.routes, &|route| route.is_public(&registry));
+        let mut document = openapi::document(&hub.version, &hub.routes, &|route| route.is_public(&registry));
+        if !hub.base.is_root() {
+            document["servers"] = serde_json::json!([{ "url": hub.base.prefix() }]);
+        }
         Bytes::from(document.to_string())
     });
     json_response(text.clone())

@@ -13,7 +13,7 @@ use crate::args;
 use crate::audit::{self, Actor, Event};
 use crate::ctx::Ctx;
 use crate::db::Tx;
-use crate::extract::{Created, Json, Path};
+use crate::extract::{Brief, Created, Json, Path};
 use crate::identity::invitations::{self, Invitation, Mail, Offer};
 use crate::identity::membership::{self, Granter, Place};
 use crate::identity::store::Account;
@@ -427,7 +427,7 @@ async fn accept(
     ctx: Ctx,
     caller: Option<Caller>,
     from: Sender,
-    Json(asked): Json<Acceptance>,
+    Brief(asked): Brief<Acceptance>,
 ) -> Result<Response> {
     from.of_this_site()?;
     let hub = ctx.hub();

@@ -46,6 +46,8 @@ pub(crate) struct PluginView {
     routes: Vec<PluginRoute>,
     /// Slugs of its dbt workspaces.
     dbt_workspaces: Vec<String>,
+    /// Slug of its dbt workspace, where it has exactly one.
+    dbt_workspace: Option<String>,
     nav_count: usize,
     permissions: Vec<String>,
     known_scripts: Vec<String>,
@@ -124,6 +126,10 @@ fn view(plugin: &Plugin) -> PluginView {
         router_count: about.routers.len(),
         routes: plugin.routes.clone(),
         dbt_workspaces: about.dbt_workspaces.iter().map(|workspace| workspace.slug.clone()).collect(),
+        dbt_workspace: match &about.dbt_workspaces[..] {
+            [only] => Some(only.slug.clone()),
+            _ => None,
+        },
         nav_count: about.nav.len(),
         permissions: about.permissions.clone(),
         known_scripts: about.known_scripts.iter().map(|script| script.slug.clone()).collect(),
@@ -208,16 +214,16 @@ struct SwitchView {
     path = "/plugins/{slug}/enable",
     operation_id = "plugins_enable",
     params(("slug" = String, Path)),
-    request_body = Target,
+    request_body = Option<Target>,
     responses((status = 200, body = SwitchView)),
 )]
 async fn enable(
     ctx: Ctx,
     Admin(caller): Admin,
     Path(slug): Path<String>,
-    Json(target): Json<Target>,
+    target: Option<Json<Target>>,
 ) -> Result<Json<SwitchView>> {
-    turn(&ctx, &caller, slug, target, true).await
+    turn(&ctx, &caller, slug, scope_of(target), true).await
 }
 
 /// Switches a plugin off. One that others need stays on.
@@ -226,29 +232,27 @@ async fn enable(
     path = "/plugins/{slug}/disable",
     operation_id = "plugins_disable",
     params(("slug" = String, Path)),
-    request_body = Target,
+    request_body = Option<Target>,
     responses((status = 200, body = SwitchView)),
 )]
 async fn disable(
     ctx: Ctx,
     Admin(caller): Admin,
     Path(slug): Path<String>,
-    Json(target): Json<Target>,
+    target: Option<Json<Target>>,
 ) -> Result<Json<SwitchView>> {
-    turn(&ctx, &caller, slug, target, false).await
+    turn(&ctx, &caller, slug, scope_of(target), false).await
 }
 
-async fn turn(
-    ctx: &Ctx,
-    caller: &Caller,
-    slug: String,
-    target: Target,
-    on: bool,
-) -> Result<Json<SwitchView>> {
-    let scope = match target {
-        Target::Org {} => Scope::Org,
-        Target::Tenant { tenant } => Scope::Tenant(tenant),
-    };
+/// Whoever names nobody means the organisation.
+fn scope_of(target: Option<Json<Target>>) -> Scope {
+    match target {
+        None | Some(Json(Target::Org {})) => Scope::Org,
+        Some(Json(Target::Tenant { tenant })) => Scope::Tenant(tenant),
+    }
+}
+
+async fn turn(ctx: &Ctx, caller: &Caller, slug: String, scope: Scope, on: bool) -> Result<Json<SwitchView>> {
     let change = Change { on, scope };
     let changed = enable::change(ctx.hub(), &caller.org().id, &Actor::from(caller), &slug, &change).await?;
     Ok(Json(SwitchView {

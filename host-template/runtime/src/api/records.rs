@@ -1,5 +1,6 @@
 //! `/api/records`: an organisation's records, of whatever kind; samples that belong to none are everybody's.
 
+use hub_manifest::limits::{Limit, Limits};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -110,12 +111,13 @@ fn open() -> String {
 }
 
 impl NewRecord {
-    fn check(&self) -> Result<()> {
+    fn check(&self, limits: &Limits) -> Result<()> {
         Check::new()
             .name("title", &self.title, 1..=200)
             .name("subtitle", self.subtitle.as_deref().unwrap_or_default(), 0..=200)
             .one_of("status", &self.status, STATUSES)
             .that("fields", self.fields.len() <= 50, "must have at most 50 entries")
+            .size("fields", &self.fields, limits.size(Limit::FieldBytes))
             .done()
     }
 }
@@ -129,17 +131,31 @@ impl NewRecord {
     responses((status = 200, body = Paged<Record>)),
 )]
 async fn list(ctx: Ctx, caller: Allowed<Read>, page: Page) -> Result<Json<Paged<Record>>> {
+    let org = &caller.org().id;
+    let sql = "SELECT count(*) FROM hub_records WHERE (org_id IS NULL OR org_id = $1)";
+    let total = ctx.db().value(sql, args![org]).await?;
+    // Sizes first: what does not fit a page is never in memory. Last of all the rows, so that nothing is waited for with
+    // them in hand.
+    let sizes: Vec<(i64,)> = ctx
+        .db()
+        .all(
+            "SELECT octet_length(fields) + 512 FROM hub_records
+             WHERE (org_id IS NULL OR org_id = $1)
+             ORDER BY created_at DESC, id DESC LIMIT $2 OFFSET $3",
+            args![org, page.limit, page.offset],
+        )
+        .await?;
+    let sizes: Vec<u64> = sizes.into_iter().map(|(size,)| size.unsigned_abs()).collect();
+    let part = page.within(ctx.hub().limits.get(Limit::PageBytes), &sizes);
     let items = ctx
         .db()
         .all(
             "SELECT id, title, subtitle, status, source, fields, created_at FROM hub_records
              WHERE (org_id IS NULL OR org_id = $1)
              ORDER BY created_at DESC, id DESC LIMIT $2 OFFSET $3",
-            args![&caller.org().id, page.limit, page.offset],
+            args![org, part.limit, part.offset],
         )
         .await?;
-    let sql = "SELECT count(*) FROM hub_records WHERE (org_id IS NULL OR org_id = $1)";
-    let total = ctx.db().value(sql, args![&caller.org().id]).await?;
     Ok(Json(page.of(items, total)))
 }
 
@@ -172,11 +188,11 @@ async fn read(ctx: Ctx, caller: Allowed<Read>, Path(id): Path<String>) -> Result
     responses((status = 201, body = Record)),
 )]
 async fn create(ctx: Ctx, caller: Allowed<Write>, Json(new): Json<NewRecord>) -> Result<Created<Record>> {
-    new.check()?;
+    new.check(&ctx.hub().limits)?;
     let record = Record {
         id: crate::new_id(),
         title: new.title.trim().to_owned(),
-        subtitle: new.subtitle,
+        subtitle: new.subtitle.map(|text| text.trim().to_owned()),
         status: new.status,
         source: "api".to_owned(),
         fields: new.fields,

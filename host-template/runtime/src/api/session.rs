@@ -159,23 +159,25 @@ async fn switch(
 }
 
 /// A stream that says `changed` whenever the page should read its session anew. It ends with the session.
-async fn events(ctx: Ctx, caller: Caller) -> Response {
+async fn events(ctx: Ctx, caller: Caller) -> Result<Response> {
+    let open = ctx.hub().streams.open(&caller, &ctx.hub().limits)?;
     let watch = Watch::new(&ctx, &caller, None);
     let stage = ctx.hub().stage.watch();
-    let stream = stream::unfold((watch, stage, true), |(mut watch, mut stage, first)| async move {
-        if first {
-            // Something to say at once: what sits between would otherwise keep the answer back.
-            let hello = Message::default().event("hello").data("1");
-            return Some((Ok::<_, Infallible>(hello), (watch, stage, false)));
-        }
-        tokio::select! {
-            changed = watch.changed() => changed?,
-            () = stage.closing() => return None,
-        }
-        // Not how often: what other organisations do is none of the reader's business.
-        let message = Message::default().event("changed").data("1");
-        Some((Ok(message), (watch, stage, false)))
-    });
+    let stream =
+        stream::unfold((watch, stage, true, open), |(mut watch, mut stage, first, open)| async move {
+            if first {
+                // Something to say at once: what sits between would otherwise keep the answer back.
+                let hello = Message::default().event("hello").data("1");
+                return Some((Ok::<_, Infallible>(hello), (watch, stage, false, open)));
+            }
+            tokio::select! {
+                changed = watch.changed() => changed?,
+                () = stage.closing() => return None,
+            }
+            // Not how often: what other organisations do is none of the reader's business.
+            let message = Message::default().event("changed").data("1");
+            Some((Ok(message), (watch, stage, false, open)))
+        });
     let alive = KeepAlive::new().interval(Duration::from_secs(20));
-    Sse::new(stream).keep_alive(alive).into_response()
+    Ok(Sse::new(stream).keep_alive(alive).into_response())
 }

@@ -29,7 +29,7 @@ use crate::registry::{Origin, Plugin};
 use crate::serve;
 use crate::settings::{self, Env, reason};
 use crate::start;
-use crate::web::Web;
+use crate::web::{Base, Web};
 
 /// How long the release in use may take to tell of its plugins.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -148,6 +148,7 @@ async fn look(platform: &Platform, asked: &Asked, outer: Env<'_>, report: &mut R
     let limits = report.take(settings::limits(&env)).unwrap_or_default();
     report.take(Proxies::of(&env));
     report.take(Reach::of(&env));
+    report.take(Base::of(&env));
     if let Some((text, error)) = logs::unreadable(&env) {
         report.warnings.push(Finding::machine(
             format!("RUST_LOG is `{}`, which cannot be read: {error}", text.escape_debug()),
@@ -157,7 +158,7 @@ async fn look(platform: &Platform, asked: &Asked, outer: Env<'_>, report: &mut R
     address(asked.listen, &data, &env, report);
     let Some(install) = report.take(settings::install_dir(outer)) else { return };
     let Some(listing) = report.take(Listing::of(&install)) else { return };
-    report.take(Web::open(install.join("web"), false, &listing));
+    report.take(Web::open(install.join("web"), false, &listing, &Base::default()));
     if let (_, Some(trouble)) = Chains::read(&install) {
         report.errors.push(Finding::machine(format!("no overrides: {trouble}"), AGAIN));
     }

@@ -2,15 +2,16 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::{ConnectInfo, Request};
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
+use hub_manifest::limits::{Limit, Limits};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -19,20 +20,66 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tower::ServiceExt;
 
+use super::bodies::{Answered, Received, Upload, busy};
+use super::door::{Door, Full, Phase, Place, Purse, asked_to_leave, places};
+use super::line::Line;
+use super::pace::Patience;
+use crate::access::Proxies;
 use crate::life::Watch;
+use crate::web::Base;
 
 /// How long a connection of a host that has handed over may be silent. A client that has just been answered may send its
 /// next request before it reads that the connection is no more: nothing is closed under its hands.
 const SILENCE: Duration = Duration::from_secs(5);
 
-/// How long a client may take to send the head of a request, from when the one before was answered: a connection that sends
-/// a byte now and then does not hold a place for ever. Longer than the minute for which proxies keep a silent connection
-/// for their next request, so that they close it first.
-pub(super) const HEAD: Duration = Duration::from_secs(75);
+/// An answer of fewer bytes than this costs nothing of what all answers share.
+const LARGE: u64 = 64 * 1024;
+
+/// What is said to one who may not come in.
+const REFUSAL: &str = concat!(
+    "HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncache-control: no-store\r\n",
+    "content-type: application/problem+json\r\ncontent-length: 120\r\n\r\n",
+    r#"{"type":"about:blank","title":"Service Unavailable","status":503,"code":"busy","#,
+    r#""detail":"too many connections are open"}"#,
+);
+
+/// How connections are served.
+pub(super) struct Terms {
+    door: Arc<Door>,
+    proxies: Proxies,
+    base: Base,
+    head: Duration,
+    idle: Duration,
+    head_bytes: usize,
+    receive: Patience,
+    send: Patience,
+    /// What bodies of requests, and what large answers may hold.
+    bodies: Arc<Purse>,
+    answers: Arc<Purse>,
+}
+
+impl Terms {
+    /// By these limits.
+    pub(super) fn new(limits: &Limits, proxies: Proxies, base: Base) -> Terms {
+        Terms {
+            door: Door::new(places(limits), limits.size(Limit::ConnectionsPerAddress)),
+            proxies,
+            base,
+            head: limits.time(Limit::HeadSeconds),
+            idle: limits.time(Limit::IdleSeconds),
+            head_bytes: limits.size(Limit::HeadBytes),
+            receive: Patience { grace: limits.time(Limit::BodySeconds), rate: limits.get(Limit::BodyRate) },
+            send: Patience { grace: limits.time(Limit::SendSeconds), rate: limits.get(Limit::SendRate) },
+            bodies: Purse::new(limits.get(Limit::BodiesMemory)),
+            answers: Purse::new(limits.get(Limit::AnswersMemory)),
+        }
+    }
+}
 
 /// Accepts and answers until the host serves no more; then answers what comes on open connections, and returns when the
 /// last of them is closed.
-pub(super) async fn serve(listener: TcpListener, app: axum::Router, watch: Watch, head: Duration) {
+pub(super) async fn serve(listener: TcpListener, app: axum::Router, watch: Watch, terms: Terms) {
+    let terms = Arc::new(terms);
     // Each connection holds a sender; nothing is ever sent.
     let (open, mut closed) = mpsc::channel::<Infallible>(1);
     let mut closing = watch.clone();
@@ -40,17 +87,29 @@ pub(super) async fn serve(listener: TcpListener, app: axum::Router, watch: Watch
     let last = Arc::new(AtomicBool::new(false));
     let accepting = async {
         loop {
-            match listener.accept().await {
-                Ok((stream, peer)) => {
-                    let (app, watch) = (app.clone(), watch.clone());
-                    let (last, open) = (last.clone(), open.clone());
-                    tokio::spawn(async move {
-                        answer(stream, peer, app, last, watch, head).await;
-                        drop(open);
-                    });
+            let (stream, peer) = match listener.accept().await {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    refused(&error, &terms.door).await;
+                    continue;
                 }
-                Err(error) => refused(&error).await,
-            }
+            };
+            let ip = peer.ip().to_canonical();
+            let place = match terms.door.enter(ip, terms.proxies.believes(ip)).await {
+                Ok(place) => place,
+                Err(full) => {
+                    terms.door.tell(full, ip);
+                    // One that does not even take this is closed without a word.
+                    let _ = stream.try_write(REFUSAL.as_bytes());
+                    continue;
+                }
+            };
+            let (app, watch, terms) = (app.clone(), watch.clone(), terms.clone());
+            let (last, open) = (last.clone(), open.clone());
+            tokio::spawn(async move {
+                answer(stream, peer, place, app, last, watch, terms).await;
+                drop(open);
+            });
         }
     };
     tokio::select! {
@@ -64,12 +123,13 @@ pub(super) async fn serve(listener: TcpListener, app: axum::Router, watch: Watch
     closed.recv().await;
 }
 
-/// A client that is gone again is no error; where the host has no descriptor left, some will be closed soon.
-async fn refused(error: &io::Error) {
+/// A client that is gone again is no error; where the host has no descriptor left, one is made free.
+async fn refused(error: &io::Error, door: &Door) {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     if !matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
         tracing::error!(%error, "cannot accept a connection");
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        door.make_room();
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 
@@ -77,40 +137,120 @@ async fn refused(error: &io::Error) {
 async fn answer(
     stream: TcpStream,
     peer: SocketAddr,
+    place: Place,
     app: axum::Router,
     last: Arc<AtomicBool>,
     watch: Watch,
-    head: Duration,
+    terms: Arc<Terms>,
 ) {
-    // Answers are written whole: waiting for more would only delay them.
+    // Answers are written whole: waiting for more would only delay them. Where that cannot be set they come all the same.
     let _ = stream.set_nodelay(true);
-    let service = service_fn(move |request: hyper::Request<Incoming>| {
-        let mut request: Request = request.map(Body::new);
-        request.extensions_mut().insert(ConnectInfo(peer));
-        let answering = app.clone().oneshot(request);
-        let last = last.clone();
-        async move {
-            let mut response: Response = answering.await?;
-            // One that becomes another protocol is no longer a connection for requests.
-            if last.load(Ordering::Acquire) && response.status() != StatusCode::SWITCHING_PROTOCOLS {
-                // The next request is to come on a connection of its own, which somebody else accepts.
-                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-            }
-            Ok::<_, Infallible>(response)
-        }
-    });
+    let conn = place.conn.clone();
+    let proxy = terms.proxies.believes(peer.ip().to_canonical());
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(head);
-    let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(terms.idle)
+        .max_header_size(terms.head_bytes)
+        .max_buf_size(terms.head_bytes.max(8192) + 8192);
+    let line = Line::new(stream, place, terms.head, terms.send);
+    let (of_service, on) = (terms.clone(), conn.clone());
+    let service = service_fn(move |request: hyper::Request<Incoming>| {
+        let (app, last, terms, conn) = (app.clone(), last.clone(), of_service.clone(), on.clone());
+        respond(request, peer, proxy, app, last, terms, conn)
+    });
+    let connection = builder.serve_connection(TokioIo::new(line), service).with_upgrades();
     tokio::pin!(connection);
     tokio::select! {
         biased;
         _ = connection.as_mut() => return,
+        () = asked_to_leave(&terms.door, &conn) => return,
         () = patience(watch) => {}
     }
     // One that is silent is closed; one that is being answered is closed after the answer.
     connection.as_mut().graceful_shutdown();
-    let _ = connection.await;
+    tokio::select! {
+        biased;
+        // What a connection ends with is its client's to see.
+        _ = connection => {}
+        () = asked_to_leave(&terms.door, &conn) => {}
+    }
+}
+
+/// Answers one request.
+async fn respond(
+    request: hyper::Request<Incoming>,
+    peer: SocketAddr,
+    proxy: bool,
+    app: axum::Router,
+    last: Arc<AtomicBool>,
+    terms: Arc<Terms>,
+    conn: Arc<super::door::Conn>,
+) -> Result<Response<Answered>, Infallible> {
+    conn.enter(Phase::Working);
+    let counted = if proxy { caller(&terms, peer.ip(), &request) } else { Ok(None) };
+    let counted = match counted {
+        Ok(counted) => counted,
+        Err(full) => {
+            let who = terms.proxies.seen(peer.ip(), request.headers()).address;
+            terms.door.tell(full, who);
+            let response = busy("too many requests of this address are under way").into_response();
+            return Ok(response.map(|body| Answered::new(body, conn, None, None, false)));
+        }
+    };
+    let (mut parts, body) = request.into_parts();
+    if let std::borrow::Cow::Owned(uri) = terms.base.strip(&parts.uri) {
+        parts.uri = uri;
+    }
+    parts.extensions.insert(ConnectInfo(peer));
+    let api = parts.uri.path().starts_with("/api/");
+    let (body, upload) = if body.is_end_stream() {
+        (Body::empty(), None)
+    } else {
+        let upload = Upload::new();
+        let body = Received::new(body, conn.clone(), upload.clone(), terms.bodies.clone(), terms.receive);
+        (Body::new(body), Some(upload))
+    };
+    let mut response: Response = app.oneshot(Request::from_parts(parts, body)).await?;
+    if let Some(problem) = upload.and_then(|upload| upload.failure()) {
+        response = in_place_of(&response, problem.into_response());
+    }
+    let mut held = None;
+    if api && let Some(size) = response.body().size_hint().exact().filter(|size| *size >= LARGE) {
+        held = terms.answers.take(usize::try_from(size).unwrap_or(usize::MAX));
+        if held.is_none() {
+            let problem = busy("as many large answers are on their way as may be: the next one has to wait");
+            response = in_place_of(&response, problem.into_response());
+        }
+    }
+    // One that becomes another protocol is no longer a connection for requests.
+    let upgraded = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+    if last.load(Ordering::Acquire) && !upgraded {
+        // The next request is to come on a connection of its own, which somebody else accepts.
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    Ok(response.map(|body| Answered::new(body, conn, held, counted, upgraded)))
+}
+
+/// Counts the request for whom a proxy passes it on.
+fn caller(
+    terms: &Terms,
+    peer: IpAddr,
+    request: &hyper::Request<Incoming>,
+) -> Result<Option<super::door::Counted>, Full> {
+    match terms.proxies.behind(peer, request.headers()) {
+        Some(address) => terms.door.request(address).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// The answer in place of another one, under the same identifier.
+fn in_place_of(other: &Response, mut response: Response) -> Response {
+    if let Some(id) = other.headers().get("x-request-id") {
+        response.headers_mut().insert("x-request-id", id.clone());
+    }
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 /// Returns when a connection on which nothing happens has to go. All others were told to close with their last answer.
@@ -141,7 +281,9 @@ mod tests {
             "done"
         };
         let app = axum::Router::new().route("/", get(slow));
-        let server = tokio::spawn(serve(listener, app, stage.watch(), Duration::from_millis(300)));
+        let mut terms = Terms::new(&Limits::default(), Proxies::default(), Base::default());
+        (terms.head, terms.idle) = (Duration::from_millis(300), Duration::from_millis(300));
+        let server = tokio::spawn(serve(listener, app, stage.watch(), terms));
 
         let mut slowly = TcpStream::connect(address).await.unwrap();
         let begun = Instant::now();

@@ -1,10 +1,14 @@
 //! `serve`: listens, answers, hands over to another host when asked to, and ends in good order.
 
+mod bodies;
 mod connections;
 mod control;
+mod door;
 mod inherit;
+mod line;
 mod lock;
 mod notify;
+mod pace;
 mod successor;
 
 use std::io;
@@ -17,6 +21,7 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use self::connections::Terms;
 use self::control::{Asker, Control, Outcome, Serving, Wish};
 pub(crate) use self::control::{HandedOver, ask, who};
 pub(crate) use self::inherit::{Inherited, take};
@@ -124,7 +129,8 @@ async fn serve(started: Started, predecessor: Option<Predecessor>, notify: Notif
     let Started { listener, address, socket, signals: Signals { mut ending, hangup }, hub, app, lock } =
         started;
     let following = tokio::spawn(follow(hub.clone(), hangup, notify.clone()));
-    let mut answering = tokio::spawn(connections::serve(listener, app, hub.stage.watch(), connections::HEAD));
+    let terms = Terms::new(&hub.limits, hub.proxies.clone(), hub.base.clone());
+    let mut answering = tokio::spawn(connections::serve(listener, app, hub.stage.watch(), terms));
     let alone = predecessor.is_none();
     if let Some(predecessor) = predecessor {
         // Its runs stay its own, and it takes no more of them from here on.

@@ -12,6 +12,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 
+use super::Base;
 use super::site::Asset;
 use crate::ctx::Ctx;
 
@@ -20,7 +21,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// Loads the page anew when the files change, and when another host answers in this one's place.
 const SCRIPT: &str = "\
-const events = new EventSource('/api/_dev/events');
+const events = new EventSource(new URL('events', document.currentScript.src));
 let host;
 events.addEventListener('hello', (event) => {
   if (host !== undefined && host !== event.data) location.reload();
@@ -30,9 +31,9 @@ events.addEventListener('reload', () => location.reload());
 ";
 
 /// One file of the folder as it is now; the page itself with the script that reloads it.
-pub(super) fn read(folder: &Path, path: &str) -> Option<Asset> {
+pub(super) fn read(folder: &Path, path: &str, base: &Base) -> Option<Asset> {
     let read = |path: &str| match fs::read(folder.join(path)) {
-        Ok(bytes) if path == "index.html" => Ok(Some(with_script(bytes))),
+        Ok(bytes) if path == "index.html" => Ok(Some(with_script(bytes, base))),
         Ok(bytes) => Ok(Some(Bytes::from(bytes))),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(e) => Err(e),
@@ -46,10 +47,11 @@ pub(super) fn read(folder: &Path, path: &str) -> Option<Asset> {
     Some(asset)
 }
 
-fn with_script(page: Vec<u8>) -> Bytes {
-    let tag = "<script src=\"/api/_dev/reload.js\"></script>";
+fn with_script(page: Vec<u8>, base: &Base) -> Bytes {
+    let tag = format!("<script src=\"{}/api/_dev/reload.js\"></script>", base.prefix());
     match String::from_utf8(page) {
         Ok(text) => {
+            let text = if base.is_root() { text } else { base.page(&text) };
             let at = text.rfind("</body>").unwrap_or(text.len());
             Bytes::from(format!("{}{tag}{}", &text[..at], &text[at..]))
         }

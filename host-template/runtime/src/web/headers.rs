@@ -2,10 +2,49 @@
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
+use super::Base;
+
 /// The page runs its own scripts only. Styles may be inline: the component library writes them at run time.
 const POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
                       img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; object-src 'none'; \
                       base-uri 'self'; form-action 'self'; frame-ancestors 'none'";
+
+/// What a device has is asked for by the page itself, never by a frame in it.
+const OWN_DEVICES: &str = "camera=(self), display-capture=(self), geolocation=(self), microphone=(self), \
+                           payment=(self), usb=(self)";
+
+/// The host is asked over TLS only from now on, for a year. Nothing is said of its neighbours.
+pub(crate) const ONLY_TLS: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
+/// Puts in what an answer of the API has that does not say so itself: nothing keeps it, nothing guesses what it is, and no
+/// other site shows it in a frame. A stream of events goes through proxies as it comes.
+pub(crate) fn of_api(headers: &mut HeaderMap) {
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let kind = headers.get(header::CONTENT_TYPE).map_or(&b""[..], |kind| kind.as_bytes());
+    if kind.starts_with(b"text/event-stream") {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store, no-transform"));
+        headers.insert(ACCEL_BUFFERING.clone(), HeaderValue::from_static("no"));
+    } else if !headers.contains_key(header::CACHE_CONTROL) {
+        // Who gives an entity tag wants to be asked by it.
+        let kept = if headers.contains_key(header::ETAG) { "private, no-cache" } else { "no-store" };
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(kept));
+    }
+    if !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("frame-ancestors 'self'"));
+    }
+}
+
+static ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+/// Puts the base path in front of an address of this host.
+pub(crate) fn below(headers: &mut HeaderMap, base: &Base) {
+    let location = headers.get(header::LOCATION).and_then(|value| value.to_str().ok());
+    let Some(path) = location.filter(|path| path.starts_with('/') && !path.starts_with("//")) else { return };
+    // Two values of headers one after the other are one.
+    if let Ok(value) = HeaderValue::try_from(format!("{}{path}", base.prefix())) {
+        headers.insert(header::LOCATION, value);
+    }
+}
 
 /// Puts in what keeps a page to itself; `page` where it is HTML.
 pub(crate) fn secure(headers: &mut HeaderMap, page: bool) {
@@ -13,11 +52,13 @@ pub(crate) fn secure(headers: &mut HeaderMap, page: bool) {
         headers.insert(name, HeaderValue::from_static(value));
     };
     set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    set(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
     if page {
         set(header::CONTENT_SECURITY_POLICY, POLICY);
         set(header::REFERRER_POLICY, "same-origin");
         set(header::X_FRAME_OPTIONS, "DENY");
         set(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
+        set(HeaderName::from_static("permissions-policy"), OWN_DEVICES);
     }
 }
 

@@ -1,8 +1,10 @@
 //! The web page: files of the release's `web` folder, and `index.html` for the page's own paths.
 
+mod base;
 pub(crate) mod dev;
 pub(crate) mod headers;
 mod negotiate;
+mod pages;
 mod range;
 mod site;
 
@@ -17,7 +19,9 @@ use axum::response::{IntoResponse, Response};
 use crate::fault::Fault;
 use crate::listing::Listing;
 use crate::problem::Problem;
+pub(crate) use base::Base;
 use headers::accepts_html;
+pub(crate) use pages::Pages;
 use range::Part;
 use site::{Asset, Site, Variant};
 
@@ -27,14 +31,14 @@ pub(crate) enum Web {
     /// Read once, at start.
     Loaded(Arc<Site>),
     /// Read anew for each request, while the page is being worked on.
-    Disk(PathBuf),
+    Disk(PathBuf, Base),
     /// There is no page: tests of a router alone.
     Absent,
 }
 
 impl Web {
     /// The release's page.
-    pub(crate) fn open(folder: PathBuf, dev: bool, listing: &Listing) -> Result<Web, Fault> {
+    pub(crate) fn open(folder: PathBuf, dev: bool, listing: &Listing, base: &Base) -> Result<Web, Fault> {
         if !folder.join("index.html").is_file() {
             return Err(Fault::machine(
                 format!("there is no page to serve: {} is missing", folder.join("index.html").display()),
@@ -42,9 +46,9 @@ impl Web {
             ));
         }
         if dev {
-            return Ok(Web::Disk(folder));
+            return Ok(Web::Disk(folder, base.clone()));
         }
-        let site = Site::load(&folder, listing).map_err(|e| {
+        let site = Site::load(&folder, listing, base).map_err(|e| {
             Fault::machine(
                 format!("cannot read the page's files in {}: {e}", folder.display()),
                 "make the release readable for the user that runs the host, or unpack it again",
@@ -56,14 +60,14 @@ impl Web {
     fn find(&self, path: &str) -> Option<Arc<Asset>> {
         match self {
             Web::Loaded(site) => site.get(path),
-            Web::Disk(folder) => dev::read(folder, path).map(Arc::new),
+            Web::Disk(folder, base) => dev::read(folder, path, base).map(Arc::new),
             Web::Absent => None,
         }
     }
 }
 
 /// Answers what no route answers: files, the page, or a 404 where the path is one of the API.
-pub(crate) fn answer(web: &Web, request: &Request) -> Response {
+pub(crate) fn answer(web: &Web, pages: &Pages, request: &Request) -> Response {
     let path = request.uri().path();
     if path == "/api" || path.starts_with("/api/") {
         return Problem::not_found(format!("there is no {path}")).into_response();
@@ -75,15 +79,21 @@ pub(crate) fn answer(web: &Web, request: &Request) -> Response {
         response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET,HEAD"));
         return response;
     }
-    let found = site::decode(path).and_then(|path| {
-        if path.is_empty() {
-            return web.find("index.html");
+    let file = site::decode(path);
+    let found = file.as_deref().and_then(|path| web.find(if path.is_empty() { "index.html" } else { path }));
+    // The page says itself that there is none, to a browser; the status says it to all others.
+    let page = file.as_deref().filter(|path| found.is_none() && is_navigation(path, request.headers()));
+    let known = page.is_some_and(|path| pages.has(path));
+    let page = page.filter(|_| known || accepts_html(request.headers()) == headers::Html::Named);
+    match found.or_else(|| page.and_then(|_| web.find("index.html"))) {
+        Some(asset) => {
+            let mut response = send(&asset, request);
+            if page.is_some() && !known {
+                *response.status_mut() = StatusCode::NOT_FOUND;
+                response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            }
+            response
         }
-        web.find(&path)
-            .or_else(|| if is_navigation(&path, request.headers()) { web.find("index.html") } else { None })
-    });
-    match found {
-        Some(asset) => send(&asset, request),
         None => {
             let mut response = Problem::not_found(format!("there is no {path}")).into_response();
             headers::secure(response.headers_mut(), false);

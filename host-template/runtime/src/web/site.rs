@@ -11,6 +11,7 @@ use axum::http::HeaderValue;
 use hub_release::beneath::Beneath;
 use sha2::{Digest, Sha256};
 
+use super::Base;
 use crate::listing::Listing;
 
 /// For a file whose name holds a hash of what is in it.
@@ -86,7 +87,7 @@ impl Asset {
 
 impl Site {
     /// Reads what the release has in the folder; without a list, the whole folder.
-    pub(super) fn load(folder: &Path, listing: &Listing) -> io::Result<Site> {
+    pub(super) fn load(folder: &Path, listing: &Listing, base: &Base) -> io::Result<Site> {
         let mut bytes = HashMap::new();
         match listing.below("web") {
             Some(listed) => {
@@ -98,6 +99,15 @@ impl Site {
                 }
             }
             None => collect(folder, String::new(), &mut bytes)?,
+        }
+        if !base.is_root()
+            && let Some(page) = bytes.get("index.html")
+        {
+            let page = base.page(&String::from_utf8_lossy(page));
+            bytes.insert("index.html".to_owned(), Bytes::from(page));
+            // Its twins know nothing of the path.
+            bytes.remove("index.html.gz");
+            bytes.remove("index.html.br");
         }
         let read = |path: &str| Ok(bytes.get(path).cloned());
         let is_twin = |path: &str| {

@@ -266,6 +266,20 @@ impl Host {
         self.ask("GET", path, &[], "")
     }
 
+    /// The status of an answer that may never end.
+    pub fn get_head(&self, path: &str) -> u16 {
+        let mut stream = self.connect();
+        let bearer = self.token.as_ref().map(|token| format!("Bearer {token}"));
+        let headers: Vec<_> = bearer.iter().map(|bearer| ("authorization", bearer.as_str())).collect();
+        stream.write_all(request_head("GET", path, &headers, 0).as_bytes()).unwrap();
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line).unwrap();
+        line.split(' ')
+            .nth(1)
+            .and_then(|code| code.parse().ok())
+            .unwrap_or_else(|| panic!("no answer: {line}"))
+    }
+
     pub fn post(&self, path: &str, json: &str) -> Answer {
         self.ask("POST", path, &[("content-type", "application/json")], json)
     }

@@ -1,6 +1,9 @@
 // Shows /api/openapi.json: operations by plugin, what they take and give, and a form that tries them out.
 "use strict";
 
+/** What stands before the paths of the API, where a proxy serves the platform below a path. */
+const BASE = location.pathname.slice(0, location.pathname.lastIndexOf("/api/docs"));
+
 /** An element with attributes and children; text is never read as HTML. */
 function el(name, attributes = {}, ...children) {
   const node = document.createElement(name);
@@ -88,7 +91,7 @@ function attempt(api, method, path, operation) {
     answer.textContent = "…";
     try {
       const init = text ? { method, body: text.value, headers: { "content-type": "application/json" } } : { method };
-      const response = await fetch(url, init);
+      const response = await fetch(BASE + url, init);
       const raw = await response.text();
       const isJson = (response.headers.get("content-type") ?? "").includes("json");
       answer.textContent = `${response.status} ${response.statusText}\n\n${isJson ? JSON.stringify(JSON.parse(raw), null, 2) : raw}`;
@@ -153,7 +156,7 @@ document.getElementById("find").addEventListener("input", (event) => {
   }
 });
 
-fetch("/api/openapi.json")
+fetch("openapi.json")
   .then((response) => (response.ok ? response.json() : Promise.reject(new Error(`the server answered ${response.status}`))))
   .then(show)
   .catch((error) => {

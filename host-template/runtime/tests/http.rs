@@ -1,0 +1,357 @@
+//! The host against clients that mean it harm, or know no better: slow ones, many of them, large answers, scanners.
+
+mod program;
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use program::{Folder, Host};
+use serde_json::json;
+
+/// The most memory that the process has had so far, in MiB.
+fn peak(process: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("a line with the peak");
+    line.split_whitespace().nth(1).and_then(|number| number.parse::<u64>().ok()).expect("a number") / 1024
+}
+
+/// Asks for the host's health on a connection of its own, and how long that takes.
+fn health(host: &Host) -> Duration {
+    let begun = Instant::now();
+    assert_eq!(host.get("/api/health").status, 200);
+    begun.elapsed()
+}
+
+/// Reads until the other end closes, or for so long.
+fn rest(mut stream: TcpStream, limit: Duration) -> Option<String> {
+    let begun = Instant::now();
+    let mut all = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        let left = limit.checked_sub(begun.elapsed()).filter(|left| !left.is_zero())?;
+        stream.set_read_timeout(Some(left)).unwrap();
+        match stream.read(&mut buffer) {
+            Ok(0) => return Some(String::from_utf8_lossy(&all).into_owned()),
+            Ok(count) => all.extend_from_slice(&buffer[..count]),
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => {
+                return Some(String::from_utf8_lossy(&all).into_owned());
+            }
+            Err(_) => return None,
+        }
+    }
+}
+
+const SLOW_POST: &str = "POST /api/good/notes HTTP/1.1\r\nhost: hub\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{";
+
+#[test]
+fn s6_two_thousand_slow_clients_and_health_answers_within_a_second() {
+    let folder = Folder::release();
+    let host = Host::start(&folder, |command| {
+        command.env("HUB_BODY_SECONDS", "2");
+    });
+    raise_files();
+    let mut slow = Vec::new();
+    for number in 0..2000 {
+        let mut stream = host.connect();
+        let part = match number % 3 {
+            0 => "",
+            1 => "GET /api/health HTTP/1.1\r\nhost: h",
+            _ => SLOW_POST,
+        };
+        stream.write_all(part.as_bytes()).unwrap();
+        slow.push(stream);
+        if number % 500 == 499 {
+            let took = health(&host);
+            assert!(took < Duration::from_secs(1), "{took:?} with {number} slow clients");
+        }
+    }
+    // The bodies are given up, with an answer that says why.
+    let (_, body) = (slow.pop(), slow.pop().unwrap());
+    drop(slow);
+    let answer = rest(body, Duration::from_secs(15)).expect("it is closed");
+    assert!(answer.contains("408") || answer.is_empty(), "{answer}");
+    assert!(peak(host.process()) <= 200, "{} MiB", peak(host.process()));
+}
+
+#[test]
+fn s6_a_body_that_drips_is_given_up_and_one_that_flows_is_not() {
+    let folder = Folder::release();
+    let host = Host::start_as_admin(&folder, |command| {
+        command.env("HUB_BODY_SECONDS", "2");
+    });
+    host.enable("good");
+    let head = |length: usize, token: &str| {
+        format!(
+            "POST /api/good/notes HTTP/1.1\r\nhost: hub\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\
+             content-type: application/json\r\ncontent-length: {length}\r\n\r\n"
+        )
+    };
+    let token = host.sign_in(program::ADMIN, program::PASSWORD);
+    let mut dripping = host.connect();
+    dripping.write_all(head(1000, &token).as_bytes()).unwrap();
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(4) {
+        std::thread::sleep(Duration::from_millis(500));
+        if dripping.write_all(b"{").is_err() {
+            break;
+        }
+    }
+    let answer = rest(dripping, Duration::from_secs(5)).expect("it is closed");
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    assert!(answer.contains("body-too-slow"), "{answer}");
+
+    // Chunks of one byte each, as fast as they go: a body as any other.
+    let text = json!({"text": "x".repeat(3000)}).to_string();
+    let mut flowing = host.connect();
+    let chunked = head(0, &token).replace("content-length: 0", "transfer-encoding: chunked");
+    flowing.write_all(chunked.as_bytes()).unwrap();
+    let chunks: String = text.chars().map(|c| format!("1\r\n{c}\r\n")).collect();
+    flowing.write_all(format!("{chunks}0\r\n\r\n").as_bytes()).unwrap();
+    let answer = rest(flowing, Duration::from_secs(5)).expect("it is closed");
+    assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+
+    // Two kilobytes a second take longer than the while, and are enough.
+    let text = json!({"text": "x".repeat(8000)}).to_string();
+    let mut steady = host.connect();
+    steady.write_all(head(text.len(), &token).as_bytes()).unwrap();
+    for part in text.as_bytes().chunks(1024) {
+        std::thread::sleep(Duration::from_millis(500));
+        steady.write_all(part).unwrap();
+    }
+    let answer = rest(steady, Duration::from_secs(5)).expect("it is closed");
+    assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+}
+
+#[test]
+fn s6_a_head_that_drips_is_closed() {
+    let folder = Folder::release();
+    let host = Host::start(&folder, |command| {
+        command.env("HUB_HEAD_SECONDS", "1");
+    });
+    let mut stream = host.connect();
+    let begun = Instant::now();
+    for byte in b"GET /api/health HTTP/1.1\r\nx-a: ".iter().chain(std::iter::repeat(&b'b')) {
+        if stream.write_all(&[*byte]).is_err() {
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(10), "it reads on");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    // Heads that are too large, or of too many lines.
+    for head in [format!("x-a: {}\r\n", "b".repeat(40_000)), "x-a: b\r\n".repeat(200)] {
+        let mut stream = host.connect();
+        // It may close before it has read all of it.
+        let _ = stream.write_all(format!("GET /api/health HTTP/1.1\r\nhost: hub\r\n{head}\r\n").as_bytes());
+        let answer = rest(stream, Duration::from_secs(5)).expect("it is closed");
+        assert!(answer.starts_with("HTTP/1.1 431") || answer.is_empty(), "{answer}");
+    }
+    health(&host);
+}
+
+#[test]
+fn s6_a_sign_in_is_small_and_asks_for_no_more() {
+    let folder = Folder::release();
+    let host = Host::start(&folder, |command| {
+        command.env("HUB_SIGN_IN_SECONDS", "1");
+    });
+    let large = json!({"email": "a@b.example", "password": "x".repeat(5000)}).to_string();
+    assert_eq!(host.post("/api/auth/login", &large).status, 413);
+    // Fast enough for a body, and never whole.
+    let mut stream = host.connect();
+    stream
+        .write_all(b"POST /api/auth/login HTTP/1.1\r\nhost: hub\r\ncontent-type: application/json\r\nexpect: 100-continue\r\nconnection: close\r\ncontent-length: 4000\r\n\r\n{")
+        .unwrap();
+    let begun = Instant::now();
+    let answer = rest(stream, Duration::from_secs(8)).expect("it is closed");
+    assert!(answer.contains("HTTP/1.1 408"), "{answer}");
+    assert!(begun.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn s6_more_connections_than_files() {
+    let folder = Folder::release();
+    let host = Host::start(&folder, |command| {
+        // SAFETY: `setrlimit` is a system call, and nothing else is done between fork and exec.
+        unsafe {
+            std::os::unix::process::CommandExt::pre_exec(command, || {
+                let limit = rustix::process::Rlimit { current: Some(1024), maximum: Some(1024) };
+                Ok(rustix::process::setrlimit(rustix::process::Resource::Nofile, limit)?)
+            });
+        }
+    });
+    raise_files();
+    let streams: Vec<TcpStream> = (0..1131).map(|_| host.connect()).collect();
+    for _ in 0..5 {
+        let took = health(&host);
+        assert!(took < Duration::from_secs(1), "{took:?}");
+    }
+    // What a run, the database and assets need is left.
+    let open = fs::read_dir(format!("/proc/{}/fd", host.process())).unwrap().count();
+    assert!(open < 900, "{open}");
+    drop(streams);
+    health(&host);
+    let (_, log) = host.stop();
+    assert!(log.contains("raise the limit of open files") && !log.contains("cannot accept"), "{log}");
+}
+
+#[test]
+fn s6_streams_of_one_person_have_an_end() {
+    let folder = Folder::release();
+    let host = Host::start_as_admin(&folder, |command| {
+        command.env("HUB_STREAMS_PER_USER", "3");
+    });
+    let mut streams: Vec<_> = (0..3).map(|_| host.stream("/api/session/events")).collect();
+    streams.iter_mut().for_each(|stream| assert!(stream.next().contains("hello")));
+    let refused = host.get("/api/session/events");
+    assert_eq!((refused.status, &refused.json()["code"]), (429, &json!("too-many-streams")));
+    drop(streams);
+    let begun = Instant::now();
+    // The host hears of it with the next sign of life at the latest.
+    while host.get_head("/api/session/events") == 429 {
+        assert!(begun.elapsed() < Duration::from_secs(30), "they are counted still");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+#[test]
+fn s14_large_records_and_answers_that_nobody_reads() {
+    let folder = Folder::release();
+    let host = Host::start_as_admin(&folder, |_| {});
+    let token = host.sign_in(program::ADMIN, program::PASSWORD);
+    let new = |bytes: usize| json!({"title": "t", "fields": {"a": "x".repeat(bytes)}}).to_string();
+    let refused = host.post("/api/records", &new(1_900_000));
+    assert_eq!(refused.status, 422, "{}", &refused.text[..200.min(refused.text.len())]);
+    assert_eq!(refused.json()["errors"][0]["field"], "fields");
+    let blanks = json!({"title": format!("t{}", " ".repeat(1_900_000))}).to_string();
+    assert_eq!(host.post("/api/records", &blanks).status, 422);
+    let board =
+        json!({"title": "b", "widgets": [{"block": "block:A", "props": {"a": "x".repeat(1_900_000)}}]});
+    assert_eq!(host.post("/api/dashboards", &board.to_string()).status, 422);
+    for _ in 0..150 {
+        assert_eq!(host.post("/api/records", &new(60_000)).status, 201);
+    }
+    // A page ends at its bytes, and says where the next one begins.
+    let (mut seen, mut offset, mut pages) = (0, 0, 0);
+    loop {
+        let page = host.get(&format!("/api/records?limit=500&offset={offset}"));
+        assert!(page.text.len() < 5 << 20, "{}", page.text.len());
+        let page = page.json();
+        seen += page["items"].as_array().unwrap().len() as u64;
+        pages += 1;
+        match page["next"].as_u64() {
+            Some(next) => offset = next,
+            None => {
+                assert_eq!(page["total"], seen);
+                break;
+            }
+        }
+    }
+    assert!(pages >= 3, "{pages}");
+    // Answers that nobody reads hold no more than their share.
+    let unread: Vec<TcpStream> = (0..60)
+        .map(|_| {
+            let mut stream = host.connect();
+            let head = format!(
+                "GET /api/records?limit=500 HTTP/1.1\r\nhost: hub\r\nauthorization: Bearer {token}\r\n\r\n"
+            );
+            stream.write_all(head.as_bytes()).unwrap();
+            stream
+        })
+        .collect();
+    std::thread::sleep(Duration::from_secs(3));
+    assert!(health(&host) < Duration::from_secs(1));
+    let peak = peak(host.process());
+    assert!(peak <= 200, "{peak} MiB");
+    drop(unread);
+}
+
+#[test]
+fn s6_an_answer_that_nobody_takes_ends() {
+    let folder = Folder::release();
+    folder.write("web/assets/large-1a2b.js", &"x".repeat(32 << 20));
+    let host = Host::start(&folder, |command| {
+        command.env("HUB_SEND_SECONDS", "1");
+    });
+    let mut stream = host.connect();
+    stream.write_all(b"GET /assets/large-1a2b.js HTTP/1.1\r\nhost: hub\r\n\r\n").unwrap();
+    std::thread::sleep(Duration::from_secs(3));
+    let taken = rest(stream, Duration::from_secs(10)).expect("it is closed");
+    assert!(taken.len() < 32 << 20, "all of it came");
+    // Whoever takes it gets all of it.
+    assert_eq!(host.get("/assets/large-1a2b.js").text.len(), 32 << 20);
+}
+
+#[test]
+fn s20_headers_as_a_scanner_expects_them() {
+    let folder = Folder::release();
+    let host = Host::start_as_admin(&folder, |_| {});
+    let api = host.get("/api/session");
+    assert_eq!(api.header("cache-control"), "no-store");
+    assert_eq!(api.header("x-content-type-options"), "nosniff");
+    assert_eq!(api.header("content-security-policy"), "frame-ancestors 'self'");
+    assert_eq!(api.header("strict-transport-security"), "", "without TLS nobody promises it");
+    let tls = host.ask("GET", "/api/session", &[("x-forwarded-proto", "HTTPS, http")], "");
+    assert_eq!(tls.header("strict-transport-security"), "max-age=31536000");
+    let missing = host.get("/api/nothing");
+    assert_eq!((missing.status, missing.header("cache-control")), (404, "no-store"));
+    assert_eq!(missing.header("x-content-type-options"), "nosniff");
+    let page = host.ask("GET", "/", &[("accept", "text/html"), ("x-forwarded-proto", "https")], "");
+    for (name, part) in [
+        ("content-security-policy", "frame-ancestors 'none'"),
+        ("referrer-policy", "same-origin"),
+        ("x-content-type-options", "nosniff"),
+        ("x-frame-options", "DENY"),
+        ("cross-origin-opener-policy", "same-origin"),
+        ("cross-origin-resource-policy", "same-origin"),
+        ("permissions-policy", "camera=(self)"),
+        ("strict-transport-security", "max-age="),
+    ] {
+        assert!(page.header(name).contains(part), "{name}: {}", page.header(name));
+    }
+    let mut events = host.stream("/api/session/events");
+    let head = events.next();
+    assert!(head.contains("x-accel-buffering: no") && head.contains("no-store, no-transform"), "{head}");
+}
+
+#[test]
+fn o8_what_orchestrators_ask() {
+    let folder = Folder::release();
+    let host = Host::start(&folder, |_| {});
+    for path in ["/livez", "/readyz", "/startupz", "/healthz"] {
+        let answer = host.get(path);
+        assert_eq!((answer.status, &answer.json()["status"]), (200, &json!("ok")), "{path}");
+        assert_eq!(answer.header("cache-control"), "no-store");
+    }
+    // A browser gets the page, which says that there is no such page; all hear it from the status.
+    let html = [("accept", "text/html,*/*;q=0.8")];
+    let unknown = host.ask("GET", "/no/such/page", &html, "");
+    assert_eq!((unknown.status, unknown.header("content-type")), (404, "text/html; charset=utf-8"));
+    assert_eq!(unknown.header("cache-control"), "no-store");
+    assert_eq!(host.get("/no/such/page").header("content-type"), "application/problem+json");
+    for page in ["/records", "/dashboards/7", "/good/any", "/plugins/good/any", "/"] {
+        assert_eq!(host.ask("GET", page, &html, "").status, 200, "{page}");
+    }
+    let metrics = host.get("/metrics");
+    assert_eq!((metrics.status, metrics.header("content-type")), (404, "application/problem+json"));
+}
+
+#[test]
+fn o12_a_plugin_is_switched_without_a_body() {
+    let folder = Folder::release();
+    let host = Host::start_as_admin(&folder, |_| {});
+    let bare = host.ask("POST", "/api/plugins/good/enable", &[], "");
+    assert_eq!((bare.status, &bare.json()["scope"]), (200, &json!("org")), "{}", bare.text);
+    let empty = host.post("/api/plugins/good/disable", "");
+    assert_eq!((empty.status, &empty.json()["to"]), (200, &json!("disabled")), "{}", empty.text);
+    let plugins = host.get("/api/plugins").json();
+    assert!(plugins[0].as_object().unwrap().contains_key("dbt_workspace"), "{plugins}");
+}
+
+/// The test's own files: two thousand connections are as many.
+fn raise_files() {
+    let mut limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    limit.current = limit.maximum;
+    rustix::process::setrlimit(rustix::process::Resource::Nofile, limit).unwrap();
+}
