@@ -1,5 +1,7 @@
 /** Calls to the platform's API: JSON in, JSON out, problems as one kind of error. */
 
+import { platformUrl } from "./base.ts";
+
 /** An answer that is not a success, or no answer at all (status 0). */
 export class ApiError extends Error {
   override name = "ApiError";
@@ -96,7 +98,7 @@ function secondsOf(text: string | null): number | undefined {
 
 async function reach(path: string, init: RequestInit): Promise<Response> {
   try {
-    return await fetch(path, init);
+    return await fetch(platformUrl(path), init);
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") {
       throw error;

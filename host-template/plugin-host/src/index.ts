@@ -1,6 +1,7 @@
 /** `@platform/plugin-host`: what the shell and plugin frontends share. */
 
 export * from "./api.ts";
+export { basePath, platformUrl } from "./base.ts";
 export { isOverrideBoundary } from "./boundary.tsx";
 export { activeChain, explainChain, type Verdict } from "./chain.ts";
 export { type PluginHost, PluginHostProvider, usePermission, usePluginHost } from "./context.tsx";

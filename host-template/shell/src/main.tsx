@@ -6,7 +6,7 @@ import "@mantine/core/styles.layer.css";
 import "./theme.css";
 
 import { localStorageColorSchemeManager, MantineProvider } from "@mantine/core";
-import { isOverrideBoundary } from "@platform/plugin-host";
+import { basePath, isOverrideBoundary } from "@platform/plugin-host";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { BrowserRouter } from "react-router";
@@ -18,6 +18,11 @@ import { cssVariables, theme } from "./theme.ts";
 const root = document.getElementById("root");
 if (root === null) {
   throw new Error("the page has no #root element");
+}
+
+// Asked for past the proxy that serves it below a path: the router would find no page.
+if (basePath !== "" && location.pathname !== basePath && !location.pathname.startsWith(`${basePath}/`)) {
+  location.replace(basePath + location.pathname + location.search + location.hash);
 }
 
 createRoot(root, {
@@ -35,7 +40,7 @@ createRoot(root, {
       defaultColorScheme="auto"
       colorSchemeManager={localStorageColorSchemeManager({ key: COLOR_SCHEME_KEY })}
     >
-      <BrowserRouter>
+      <BrowserRouter basename={basePath === "" ? "/" : basePath}>
         <App />
       </BrowserRouter>
     </MantineProvider>

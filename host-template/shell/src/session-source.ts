@@ -1,6 +1,6 @@
 /** Reads the session and follows its changes: news of the platform, refused calls, and the page coming back into view. */
 
-import { apiGet, asApiError, watchRefusals } from "@platform/plugin-host";
+import { apiGet, asApiError, platformUrl, watchRefusals } from "@platform/plugin-host";
 import { useCallback, useEffect, useRef, useState } from "react";
 import type { Session } from "./session.ts";
 import { afterAnswer, doubtsSession, reopenDelay, type SessionState } from "./session-state.ts";
@@ -82,7 +82,7 @@ function useNews(wanted: boolean, onStart: () => void, onNews: () => void): void
     };
     const open = () => {
       close();
-      const source = new EventSource("/api/session/events");
+      const source = new EventSource(platformUrl("/api/session/events"));
       stream = source;
       source.addEventListener("hello", () => {
         // Between the first reading and this moment, or during a break, anything may have changed.

@@ -359,7 +359,7 @@ struct Offered {
     request_body = Link,
     responses((status = 200, body = Offered)),
 )]
-async fn look(ctx: Ctx, Json(link): Json<Link>) -> Result<Json<Offered>> {
+async fn look(ctx: Ctx, Brief(link): Brief<Link>) -> Result<Json<Offered>> {
     let invitation = opened(&ctx, &link.token).await?;
     let role = invitation.place().role;
     Ok(Json(Offered {

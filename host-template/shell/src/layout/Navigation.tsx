@@ -1,7 +1,7 @@
 /** The navigation: the platform's own pages, and what the enabled plugins bring. */
 
 import { Divider, ScrollArea, Stack, Text } from "@mantine/core";
-import { Surface, useResource } from "@platform/plugin-host";
+import { platformUrl, Surface, useResource } from "@platform/plugin-host";
 import { Icon } from "@platform/plugin-host/ui";
 import ExternalLink from "lucide-react/icons/external-link";
 import type { ReactNode } from "react";
@@ -54,7 +54,7 @@ export function Navigation(): ReactNode {
           ))}
           {administration.length > 0 && <NavGroup label="Administration" entries={administration} />}
           <NavGroup label="Help" entries={[]}>
-            <a className={styles.link} href="/api/docs" target="_blank" rel="noreferrer">
+            <a className={styles.link} href={platformUrl("/api/docs")} target="_blank" rel="noreferrer">
               <Icon name="book-open" />
               <span className={styles.linkLabel}>API reference</span>
               <ExternalLink size={14} aria-label="opens in a new tab" />

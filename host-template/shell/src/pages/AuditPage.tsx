@@ -1,7 +1,7 @@
 /** The audit log: who did what in the organisation, newest first. */
 
 import { ActionIcon, Autocomplete, Badge, Button, Group, Select, Stack, Text, Tooltip } from "@mantine/core";
-import { useResource } from "@platform/plugin-host";
+import { platformUrl, useResource } from "@platform/plugin-host";
 import {
   type Column,
   DataTable,
@@ -55,7 +55,7 @@ export default function AuditPage(): ReactNode {
         <>
           <Button
             component="a"
-            href={`/api/audit/export${queryOf(filter)}`}
+            href={platformUrl(`/api/audit/export${queryOf(filter)}`)}
             download="audit-log.csv"
             variant="default"
             leftSection={<Download size={16} aria-hidden="true" />}

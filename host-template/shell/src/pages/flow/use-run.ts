@@ -1,5 +1,6 @@
 /** Follows a run: its state and its log, as they come. */
 
+import { platformUrl } from "@platform/plugin-host";
 import { useEffect, useRef, useState } from "react";
 import { EMPTY_LOG, type Log, type Run, withChunks } from "../../flow.ts";
 import { reopenDelay } from "../../session-state.ts";
@@ -56,7 +57,7 @@ export function useRun(id: string, onState: (run: Run) => void): FollowedRun {
     };
     const open = () => {
       close();
-      const stream = new EventSource(`/api/dbt/runs/${encodeURIComponent(id)}/events`);
+      const stream = new EventSource(platformUrl(`/api/dbt/runs/${encodeURIComponent(id)}/events`));
       source = stream;
       stream.addEventListener("open", () => {
         failures = 0;
