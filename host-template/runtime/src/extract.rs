@@ -250,10 +250,19 @@ fn field_error(path: &str, message: &str) -> FieldError {
     }
 }
 
+/// Memory behind an answer that is not worth giving back.
+const SLACK: usize = 64 * 1024;
+
 impl<T: Serialize> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
         match serde_json::to_vec(&self.0) {
-            Ok(bytes) => json_response(bytes),
+            Ok(mut bytes) => {
+                // A large answer may wait for its reader: what it was written into is up to twice as large.
+                if bytes.capacity() - bytes.len() > SLACK {
+                    bytes.shrink_to_fit();
+                }
+                json_response(bytes)
+            }
             Err(error) => Problem::internal(format_args!("cannot write the answer: {error}")).into_response(),
         }
     }

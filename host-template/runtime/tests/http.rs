@@ -43,7 +43,7 @@ fn rest(mut stream: TcpStream, limit: Duration) -> Option<String> {
     }
 }
 
-const SLOW_POST: &str = "POST /api/good/notes HTTP/1.1\r\nhost: hub\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{";
+const SLOW_POST: &str = "POST /api/auth/login HTTP/1.1\r\nhost: hub\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{";
 
 #[test]
 fn s6_two_thousand_slow_clients_and_health_answers_within_a_second() {
@@ -68,10 +68,10 @@ fn s6_two_thousand_slow_clients_and_health_answers_within_a_second() {
         }
     }
     // The bodies are given up, with an answer that says why.
-    let (_, body) = (slow.pop(), slow.pop().unwrap());
+    let body = slow.remove(1997);
     drop(slow);
     let answer = rest(body, Duration::from_secs(15)).expect("it is closed");
-    assert!(answer.contains("408") || answer.is_empty(), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
     assert!(peak(host.process()) <= 200, "{} MiB", peak(host.process()));
 }
 
@@ -236,7 +236,7 @@ fn s14_large_records_and_answers_that_nobody_reads() {
     let (mut seen, mut offset, mut pages) = (0, 0, 0);
     loop {
         let page = host.get(&format!("/api/records?limit=500&offset={offset}"));
-        assert!(page.text.len() < 5 << 20, "{}", page.text.len());
+        assert!(page.text.len() < 3 << 20, "{}", page.text.len());
         let page = page.json();
         seen += page["items"].as_array().unwrap().len() as u64;
         pages += 1;
