@@ -46,7 +46,9 @@ impl Check {
         let (min, max) = (*chars.start(), *chars.end());
         // What is not counted is kept where nobody takes it away: there is an end to that, too.
         let blanks = text.chars().count() - count;
-        let message = if count == 0 {
+        let message = if blanks > 100 {
+            "must have at most 100 blanks at its ends".to_owned()
+        } else if count == 0 {
             "must not be empty".to_owned()
         } else if count < min {
             format!("must have at least {min} characters")

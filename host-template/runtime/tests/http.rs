@@ -225,7 +225,8 @@ fn s14_large_records_and_answers_that_nobody_reads() {
     assert_eq!(refused.status, 422, "{}", &refused.text[..200.min(refused.text.len())]);
     assert_eq!(refused.json()["errors"][0]["field"], "fields");
     let blanks = json!({"title": format!("t{}", " ".repeat(1_900_000))}).to_string();
-    assert_eq!(host.post("/api/records", &blanks).status, 422);
+    // Blanks at its ends are not kept.
+    assert_eq!(host.post("/api/records", &blanks).json()["title"], "t");
     let board =
         json!({"title": "b", "widgets": [{"block": "block:A", "props": {"a": "x".repeat(1_900_000)}}]});
     assert_eq!(host.post("/api/dashboards", &board.to_string()).status, 422);
