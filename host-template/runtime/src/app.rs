@@ -16,7 +16,7 @@ use crate::identity::mail::Mailer;
 use crate::identity::{Attempts, Passwords, Sessions};
 use crate::life::Stage;
 use crate::live::Live;
-use crate::middleware::{self, Outside};
+use crate::middleware;
 use crate::mount::{self, Mounted};
 use crate::probes;
 use crate::registry::{Hub, Registry};
@@ -107,6 +107,5 @@ pub(crate) async fn assemble(parts: Parts) -> Result<(Arc<Hub>, axum::Router), E
     } else {
         router.layer(DefaultBodyLimit::max(most))
     };
-    let outside = Outside { proxies: hub.proxies.clone(), base: hub.base.clone() };
-    Ok((hub, middleware::around(router, outside)))
+    Ok((hub, middleware::wrap(router)))
 }

@@ -4,8 +4,8 @@ use std::any::Any;
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
@@ -18,27 +18,14 @@ use tower::{Layer, Service};
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Span;
 
-use crate::access::{self, Proxies};
 use crate::problem::Problem;
-use crate::web::{Base, headers};
+use crate::web::headers;
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// How the host looks from outside.
-#[derive(Default)]
-pub(crate) struct Outside {
-    pub(crate) proxies: Proxies,
-    pub(crate) base: Base,
-}
-
 /// Puts the middleware around every route and the fallback of an axum router.
 pub fn wrap(router: axum::Router) -> axum::Router {
-    around(router, Outside::default())
-}
-
-/// The same for a host that is seen so.
-pub(crate) fn around(router: axum::Router, outside: Outside) -> axum::Router {
-    router.layer(CatchPanicLayer::custom(after_panic)).layer(Observe(Arc::new(outside)))
+    router.layer(CatchPanicLayer::custom(after_panic)).layer(Observe)
 }
 
 /// The panic itself is in the log already, by the panic hook.
@@ -49,21 +36,20 @@ fn after_panic(_payload: Box<dyn Any + Send + 'static>) -> Response {
 }
 
 /// Gives each request an identifier and a line in the log.
-#[derive(Clone)]
-struct Observe(Arc<Outside>);
+#[derive(Clone, Copy)]
+struct Observe;
 
 impl<S> Layer<S> for Observe {
     type Service = Observed<S>;
 
     fn layer(&self, inner: S) -> Observed<S> {
-        Observed { inner, outside: self.0.clone() }
+        Observed { inner }
     }
 }
 
 #[derive(Clone)]
 struct Observed<S> {
     inner: S,
-    outside: Arc<Outside>,
 }
 
 impl<S> Service<Request> for Observed<S>
@@ -93,11 +79,9 @@ where
             uri: request.uri().clone(),
             route: request.extensions().get::<MatchedPath>().cloned(),
             id,
-            tls: self.outside.proxies.tls(access::peer(request.extensions()), request.headers()),
         };
-        let outside = self.outside.clone();
         let inner = span.in_scope(|| self.inner.call(request));
-        Observing { inner, span, about: Some(about), outside }
+        Observing { inner, span, about: Some(about) }
     }
 }
 
@@ -108,8 +92,6 @@ struct About {
     uri: Uri,
     route: Option<MatchedPath>,
     id: HeaderValue,
-    /// Whether the caller has sent it over TLS.
-    tls: bool,
 }
 
 pin_project! {
@@ -118,7 +100,6 @@ pin_project! {
         inner: F,
         span: Span,
         about: Option<About>,
-        outside: Arc<Outside>,
     }
 }
 
@@ -133,14 +114,14 @@ where
         let _in_span = this.span.enter();
         let Ok(response) = ready!(this.inner.poll(cx));
         Poll::Ready(Ok(match this.about.take() {
-            Some(about) => finish(about, &this.outside.base, response),
+            Some(about) => finish(about, response),
             None => response,
         }))
     }
 }
 
 /// Completes the answer and writes the line.
-fn finish(about: About, base: &Base, mut response: Response) -> Response {
+fn finish(about: About, mut response: Response) -> Response {
     let path = about.uri.path();
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         let problem = problem.located(path, about.id.to_str().unwrap_or_default());
@@ -162,12 +143,6 @@ fn finish(about: About, base: &Base, mut response: Response) -> Response {
     let headers = response.headers_mut();
     if path.starts_with("/api/") {
         headers::of_api(headers);
-    }
-    if about.tls {
-        headers.insert(header::STRICT_TRANSPORT_SECURITY, headers::ONLY_TLS);
-    }
-    if !base.is_root() {
-        headers::below(headers, base);
     }
     headers.insert(REQUEST_ID.clone(), about.id);
     response

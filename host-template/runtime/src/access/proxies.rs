@@ -116,7 +116,12 @@ impl Proxies {
         Seen { address, tls, host }
     }
 
-    /// Whether the request came over TLS; asked with every answer, and quick where no proxy says anything.
+    /// Whether any proxy says anything; asked with every request, so the names are looked at once.
+    pub(crate) fn speak(headers: &HeaderMap) -> bool {
+        headers.keys().any(|name| name.as_str().starts_with("x-forwarded-") || name == header::FORWARDED)
+    }
+
+    /// Whether the request came over TLS.
     pub(crate) fn tls(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
         (headers.contains_key(&PROTO) || headers.contains_key(header::FORWARDED))
             && self.seen(peer, headers).tls
@@ -124,9 +129,6 @@ impl Proxies {
 
     /// Whom a proxy passes a request on for; none where the peer is no proxy or names nobody.
     pub(crate) fn behind(&self, peer: IpAddr, headers: &HeaderMap) -> Option<IpAddr> {
-        if !(headers.contains_key(&FOR) || headers.contains_key(header::FORWARDED)) {
-            return None;
-        }
         let peer = peer.to_canonical();
         Some(self.seen(peer, headers).address).filter(|address| *address != peer)
     }

@@ -15,7 +15,7 @@ use hub_manifest::limits::{Limit, Limits};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tower::ServiceExt;
@@ -26,7 +26,7 @@ use super::line::Line;
 use super::pace::Patience;
 use crate::access::Proxies;
 use crate::life::Watch;
-use crate::web::Base;
+use crate::web::{Base, headers};
 
 /// How long a connection of a host that has handed over may be silent. A client that has just been answered may send its
 /// next request before it reads that the connection is no more: nothing is closed under its hands.
@@ -148,12 +148,12 @@ async fn answer(
     let conn = place.conn.clone();
     let proxy = terms.proxies.believes(peer.ip().to_canonical());
     let mut builder = http1::Builder::new();
+    // Silence and slow heads are the line's: one timer a connection, where this would be one a request.
     builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(terms.idle)
+        .header_read_timeout(None)
         .max_header_size(terms.head_bytes)
         .max_buf_size(terms.head_bytes.max(8192) + 8192);
-    let line = Line::new(stream, place, terms.head, terms.send);
+    let line = Line::new(stream, place, terms.idle, terms.head, terms.send);
     let (of_service, on) = (terms.clone(), conn.clone());
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let (app, last, terms, conn) = (app.clone(), last.clone(), of_service.clone(), on.clone());
@@ -188,7 +188,10 @@ async fn respond(
     conn: Arc<super::door::Conn>,
 ) -> Result<Response<Answered>, Infallible> {
     conn.enter(Phase::Working);
-    let counted = if proxy { caller(&terms, peer.ip(), &request) } else { Ok(None) };
+    // What nobody says of a request is not looked for again.
+    let proxied = proxy && Proxies::speak(request.headers());
+    let tls = proxied && terms.proxies.tls(peer.ip(), request.headers());
+    let counted = if proxied { caller(&terms, peer.ip(), &request) } else { Ok(None) };
     let counted = match counted {
         Ok(counted) => counted,
         Err(full) => {
@@ -222,6 +225,12 @@ async fn respond(
             let problem = busy("as many large answers are on their way as may be: the next one has to wait");
             response = in_place_of(&response, problem.into_response());
         }
+    }
+    if tls {
+        response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, headers::ONLY_TLS);
+    }
+    if !terms.base.is_root() {
+        headers::below(response.headers_mut(), &terms.base);
     }
     // One that becomes another protocol is no longer a connection for requests.
     let upgraded = response.status() == StatusCode::SWITCHING_PROTOCOLS;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hub_manifest::limits::{Limit, Limits};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -89,9 +89,17 @@ impl Conn {
         }
     }
 
+    /// Its time counts from where it last waited for its client: within a request the clock is not read.
     pub(super) fn enter(&self, phase: Phase) {
-        self.since.store(self.now(), Ordering::Relaxed);
+        if phase == Phase::Idle {
+            self.since.store(self.now(), Ordering::Relaxed);
+        }
         self.phase.store(phase as u8, Ordering::Relaxed);
+    }
+
+    /// How long it has waited for its client, in its present phase or since before it.
+    pub(super) fn waited(&self) -> Duration {
+        Duration::from_millis(self.now().saturating_sub(self.since.load(Ordering::Relaxed)))
     }
 
     pub(super) fn block(&self, blocked: bool) {

@@ -1,5 +1,6 @@
-//! A connection's bytes: a head that comes too slowly and an answer that nobody takes end it.
+//! A connection's bytes: a head that comes too slowly, an answer that nobody takes, and a long silence end it.
 
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -7,6 +8,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep};
 
 use super::door::{Phase, Place};
 use super::pace::{Pace, Patience};
@@ -15,16 +17,41 @@ use super::pace::{Pace, Patience};
 pub(super) struct Line {
     stream: TcpStream,
     place: Place,
+    /// One timer for all silences of the connection: it looks how long the present one has lasted when it fires.
+    silence: Pin<Box<Sleep>>,
+    idle: Duration,
     head: Pace,
     send: Pace,
     sending: bool,
 }
 
 impl Line {
-    pub(super) fn new(stream: TcpStream, place: Place, head: Duration, send: Patience) -> Line {
+    pub(super) fn new(
+        stream: TcpStream,
+        place: Place,
+        idle: Duration,
+        head: Duration,
+        send: Patience,
+    ) -> Line {
         // No byte of a head buys more time for the rest of it.
         let head = Pace::new(Patience { grace: head, rate: u64::MAX });
-        Line { stream, place, head, send: Pace::new(send), sending: false }
+        let silence = Box::pin(tokio::time::sleep(idle));
+        Line { stream, place, silence, idle, head, send: Pace::new(send), sending: false }
+    }
+
+    /// Whether nothing has come for too long. Asked whenever nothing comes, whatever the connection is about: it may fall
+    /// silent without being read from again.
+    fn silent(&mut self, cx: &mut Context<'_>) -> bool {
+        while self.silence.as_mut().poll(cx).is_ready() {
+            let idle = self.place.conn.phase() == Phase::Idle;
+            let waited = if idle { self.place.conn.waited() } else { Duration::ZERO };
+            let Some(left) = self.idle.checked_sub(waited).filter(|left| !left.is_zero()) else {
+                return true;
+            };
+            // Requests have come since it was set.
+            self.silence.as_mut().reset(Instant::now() + left);
+        }
+        false
     }
 
     fn write(&mut self, cx: &mut Context<'_>, done: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
@@ -64,6 +91,9 @@ impl AsyncRead for Line {
                 self.place.conn.enter(Phase::Head);
             }
             Phase::Head if done.is_pending() && self.head.stuck(cx) => {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+            _ if done.is_pending() && self.silent(cx) => {
                 return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
             }
             _ => {}

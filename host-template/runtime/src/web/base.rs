@@ -75,7 +75,10 @@ impl Base {
     /// The address as the host's routes know it. A proxy may pass the base path on or take it away; both are the same here.
     pub(crate) fn strip<'a>(&self, uri: &'a Uri) -> Cow<'a, Uri> {
         let same = Cow::Borrowed(uri);
-        let Some(rest) = uri.path().strip_prefix(&self.0).filter(|_| !self.is_root()) else { return same };
+        if self.is_root() {
+            return same;
+        }
+        let Some(rest) = uri.path().strip_prefix(&self.0) else { return same };
         let path = match rest.as_bytes().first() {
             None => "/",
             Some(b'/') => rest,

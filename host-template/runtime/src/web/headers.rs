@@ -16,11 +16,12 @@ const OWN_DEVICES: &str = "camera=(self), display-capture=(self), geolocation=(s
 /// The host is asked over TLS only from now on, for a year. Nothing is said of its neighbours.
 pub(crate) const ONLY_TLS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
-/// Puts in what an answer of the API has that does not say so itself: nothing keeps it, nothing guesses what it is, and no
-/// other site shows it in a frame. A stream of events goes through proxies as it comes.
+/// Puts in what an answer of the API has that does not say so itself: nothing keeps it, nothing guesses what it is, and what
+/// a browser could show is in no other site's frame. A stream of events goes through proxies as it comes.
 pub(crate) fn of_api(headers: &mut HeaderMap) {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let kind = headers.get(header::CONTENT_TYPE).map_or(&b""[..], |kind| kind.as_bytes());
+    let data = kind.starts_with(b"application/json") || kind.starts_with(b"application/problem");
     if kind.starts_with(b"text/event-stream") {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store, no-transform"));
         headers.insert(ACCEL_BUFFERING.clone(), HeaderValue::from_static("no"));
@@ -29,7 +30,7 @@ pub(crate) fn of_api(headers: &mut HeaderMap) {
         let kept = if headers.contains_key(header::ETAG) { "private, no-cache" } else { "no-store" };
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(kept));
     }
-    if !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
+    if !data && !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
         headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("frame-ancestors 'self'"));
     }
 }
