@@ -53,10 +53,11 @@ pub(crate) async fn parts(platform: &Platform, options: &Options<'_>) -> Result<
     let (data, why) = settings::data_dir(env)?;
     tracing::info!("data folder: {} ({why})", data.display());
     let named = settings::database(env("DATABASE_URL").as_deref(), &data)?;
+    let db = database(env, &data).await?;
+    // Only now: a file that is no database is nobody's to change.
     for (path, mode) in locate::tighten(&data, &named) {
         tracing::info!("{} had the mode {mode:04o}, and is the host's alone now", path.display());
     }
-    let db = database(env, &data).await?;
     first::ensure_somebody(&db, env).await?;
     api::samples(&db, options.demo || options.dev).await.map_err(|e| {
         Fault::machine(

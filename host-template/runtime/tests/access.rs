@@ -365,7 +365,7 @@ fn the_command_line_says_what_is_wrong_with_a_user() {
     assert!(status == Some(0) && stdout.starts_with("changed user ann@example.com ("), "{stdout}");
     let (status, _, stderr) = ask(&["--email", "ann", "--org", "North"], "long enough\n");
     assert_eq!(
-        (status, stderr.lines().next()),
+        (status, stderr.lines().find(|line| line.starts_with("error: "))),
         (Some(2), Some("error: --email `ann` is not an e-mail address, like ann@example.com"))
     );
     let (status, _, stderr) = ask(&["--email", "ann@example.com", "--org", "North"], "short\n");

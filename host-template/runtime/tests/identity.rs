@@ -474,7 +474,10 @@ fn s8_every_host_re_places_and_ends_sessions() {
     let Some(server) = Server::shared() else { return };
     let world = World::new(Some(server.database()));
     let one = world.host();
-    let other = world.host();
+    let other = Host::start_as_admin(&world.folder, |command| {
+        world.prepare(command);
+        command.env("DATA_DIR", world.folder.path("data-2"));
+    });
     let admin = Person::new(&one, ADMIN, PASSWORD);
     world.create_user(&["--email", "lee@example.com", "--org", "Default"], "lee's password!\n");
     let lee = Person::new(&other, "lee@example.com", "lee's password!");

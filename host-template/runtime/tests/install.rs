@@ -104,9 +104,10 @@ impl At {
 #[test]
 fn o2_after_a_restart_that_fails_something_is_startable() {
     let at = At::new(&["0.1.0", "0.2.0"]);
-    for command in [&["rollback", "--restart", "false"][..], &["rollback", "--restart", "exit 7"]] {
+    let soon = ["--health-timeout", "1"];
+    for command in [["rollback", "--restart", "false"], ["rollback", "--restart", "exit 7"]] {
         at.is("0.2.0", &[]);
-        let (status, _, said) = at.ran(command);
+        let (status, _, said) = at.ran(&[&command[..], &soon].concat());
         assert_eq!((status, at.chosen().as_deref()), (Some(3), Some("0.2.0")), "{said}");
         assert!(said.contains("`false` failed") || said.contains("`exit 7` failed"), "{said}");
         assert_eq!(at.install().current(), Some(Version::new(0, 2, 0)));
@@ -402,6 +403,21 @@ fn s12_the_data_folder_is_its_owners_alone() {
     }
 }
 
+/// S12: what is named as a database and is none keeps its mode.
+#[test]
+fn s12_only_what_is_the_customers_is_tightened() {
+    let folder = Folder::release();
+    let page = folder.path("release/web/index.html");
+    let mode = || fs::metadata(&page).unwrap().mode() & 0o777;
+    let before = mode();
+    let mut serve = command(&folder);
+    serve
+        .args(["serve", "--listen", "127.0.0.1:0"])
+        .env("DATABASE_URL", format!("sqlite://{}", page.display()));
+    let (status, _, said) = run(serve);
+    assert_eq!((status, mode()), (Some(3), before), "{said}");
+}
+
 /// S17: a key that the release is not signed with is not left behind, nor anything else.
 #[test]
 fn s17_a_key_is_trusted_only_once_the_release_is_signed_with_it() {
@@ -519,6 +535,15 @@ fn s3_root_goes_on_as_the_owner_of_the_data_folder() {
         fs::write(&file, &evil).unwrap();
         fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
     }
+    let mut give = Command::new("chown");
+    give.args(["-hR", &format!("{STRANGER}:{STRANGER}")]).arg(&data);
+    assert_eq!(run(give).0, Some(0));
+    // The planted Python is what an install asks for pip.
+    at.0.write("drivers.yaml", "mysql: pymysql\n");
+    let mut install = command(&at.0);
+    install.args(["drivers", "install", "mysql"]);
+    let (status, _, said) = run(install);
+    assert_eq!(status, Some(3), "{said}");
     let secret = at.0.path("secret");
     fs::write(&secret, "of root").unwrap();
     fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
@@ -675,7 +700,7 @@ fn messages_of_install_commands_fit_what_is_wrong() {
     );
     check(
         &["rollback", "--restart", "true", "--health-timeout", "1"],
-        3,
+        1,
         &["release 0.1.0 does not serve"],
         &[],
     );

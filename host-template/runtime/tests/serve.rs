@@ -276,8 +276,8 @@ fn what_the_machine_lacks_is_one_clear_message() {
         "127.0.0.1:0",
         &[("DATABASE_URL", format!("sqlite://{text}"))],
         &format!(
-            "error: cannot use the database {text}: file is not a database\n  help: see that it is a SQLite file, in \
-             a folder that the host may write to, or set DATABASE_URL or DATA_DIR"
+            "error: cannot use the database {text}: file is not a database\n  help: see that DATABASE_URL or DATA_DIR \
+             means this file, and that it is a SQLite database (PRAGMA integrity_check)"
         ),
     );
     let empty = folder.path("data").display().to_string();
