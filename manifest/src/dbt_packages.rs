@@ -118,7 +118,7 @@ mod tests {
         );
         assert_eq!(
             found.iter().map(|found| (found.code, found.span.line)).collect::<Vec<_>>(),
-            [("HUB004", 8)]
+            [("HUB004", 7)]
         );
         for nothing in ["# none\n", "packages:\n", "packages: []\n", "projects: []\n"] {
             let source = Source { file: "packages.yml".into(), text: nothing.to_owned() };
