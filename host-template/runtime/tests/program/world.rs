@@ -48,6 +48,14 @@ impl World {
         Host::start_as_admin(&self.folder, |command| self.prepare(command))
     }
 
+    /// Another host of the same database, in a data folder of its own.
+    pub fn other_host(&self) -> Host {
+        Host::start_as_admin(&self.folder, |command| {
+            self.prepare(command);
+            command.env("DATA_DIR", self.folder.path("data-other"));
+        })
+    }
+
     /// `admin create-user`; gives what it prints.
     pub fn create_user(&self, arguments: &[&str], password: &str) -> String {
         let mut command = command(&self.folder);
