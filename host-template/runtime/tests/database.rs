@@ -341,7 +341,8 @@ fn s19_a_server_that_takes_no_writes_is_left_for_the_one_that_does() {
     until("it writes again", || add().status == 201);
     // A start says so, and what to do.
     server.sql("postgres", &format!("ALTER DATABASE {database} SET default_transaction_read_only = on"));
-    let stderr = cannot_start(&world, &["--data-dir", &world.folder.path("data-other").display().to_string()]);
+    let stderr =
+        cannot_start(&world, &["--data-dir", &world.folder.path("data-other").display().to_string()]);
     assert!(stderr.contains("let DATABASE_URL name the server that takes writes"), "{stderr}");
     assert!(host.stop().0.is_some());
 }
@@ -436,7 +437,7 @@ fn rustix_root() -> bool {
 fn traced(world: &World, url: &str, switch: &Path) -> Option<String> {
     for program in ["strace", "setpriv", "unshare"] {
         if !std::env::split_paths(&std::env::var_os("PATH")?).any(|folder| folder.join(program).is_file()) {
-            eprintln!("skipped: {program} is not installed");
+            program::skip(&format!("{program} is not installed"));
             return None;
         }
     }
@@ -459,7 +460,7 @@ fn traced(world: &World, url: &str, switch: &Path) -> Option<String> {
 #[test]
 fn s18_no_name_service_of_the_machine_is_asked() {
     if !rustix_root() {
-        eprintln!("skipped: only root becomes a user without an entry");
+        program::skip("only root becomes a user without an entry");
         return;
     }
     let world = World::new(None);

@@ -571,7 +571,7 @@ impl Smtp {
         });
         let Some(python) = python else {
             assert!(std::env::var_os("HUB_REQUIRE_SMTP").is_none(), "aiosmtpd is not installed");
-            eprintln!("skipped: aiosmtpd is not installed (Debian: python3-aiosmtpd)");
+            program::skip("aiosmtpd is not installed (Debian: python3-aiosmtpd)");
             return None;
         };
         let mut child =

@@ -128,7 +128,7 @@ fn o2_after_a_restart_that_fails_something_is_startable() {
 fn o2_a_kill_at_any_moment_of_a_rollback_leaves_a_release_to_start() {
     if Command::new("strace").arg("-V").output().is_err() {
         assert!(std::env::var_os("HUB_REQUIRE_ALL").is_none(), "strace is not installed");
-        eprintln!("skipped: strace is not installed");
+        program::skip("strace is not installed");
         return;
     }
     let at = At::new(&["0.1.0", "0.2.0", "0.3.0"]);
@@ -502,7 +502,7 @@ fn o6_a_customers_plugin_is_taken_over_only_when_somebody_says_so() {
 #[test]
 fn s3_root_goes_on_as_the_owner_of_the_data_folder() {
     if !is_root() {
-        eprintln!("skipped: only root can become somebody else");
+        program::skip("only root can become somebody else");
         return;
     }
     let at = At::new(&["0.1.0", "0.2.0"]);
@@ -632,7 +632,7 @@ fn s3_root_goes_on_as_the_owner_of_the_data_folder() {
 #[test]
 fn s3_a_data_folder_that_is_roots_only_by_half_is_refused() {
     if !is_root() {
-        eprintln!("skipped: only root can become somebody else");
+        program::skip("only root can become somebody else");
         return;
     }
     let folder = Folder::release();

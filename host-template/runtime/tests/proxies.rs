@@ -28,7 +28,7 @@ fn installed(name: &str) -> Option<PathBuf> {
         .find(|file| file.is_file());
     if found.is_none() {
         assert!(std::env::var_os("HUB_REQUIRE_PROXIES").is_none(), "{name} is not installed");
-        eprintln!("skipped: {name} is not installed (Debian: {name})");
+        program::skip(&format!("{name} is not installed (Debian: {name})"));
     }
     found
 }

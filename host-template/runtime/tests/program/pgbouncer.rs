@@ -23,7 +23,7 @@ impl PgBouncer {
             .find(|program| fs::metadata(program).is_ok());
         let Some(program) = program else {
             assert!(std::env::var_os("HUB_REQUIRE_PGBOUNCER").is_none(), "pgbouncer is not installed");
-            eprintln!("skipped: pgbouncer is not installed");
+            super::skip("pgbouncer is not installed");
             return None;
         };
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
