@@ -16,6 +16,7 @@ use crate::identity::mail::Mailer;
 use crate::identity::{Attempts, Passwords, Sessions};
 use crate::life::Stage;
 use crate::live::Live;
+use crate::metrics::Metrics;
 use crate::middleware;
 use crate::mount::{self, Mounted};
 use crate::probes;
@@ -41,6 +42,7 @@ pub(crate) struct Parts {
     pub(crate) mailer: Option<Mailer>,
     /// Where tests of connections may go.
     pub(crate) reach: Reach,
+    pub(crate) metrics: Metrics,
 }
 
 /// Puts it together: what all requests share, and the router that answers them.
@@ -60,6 +62,7 @@ pub(crate) async fn assemble(parts: Parts) -> Result<(Arc<Hub>, axum::Router), E
         limits,
         mailer,
         reach,
+        metrics,
     } = parts;
     let web_folder: Option<PathBuf> = match &web {
         Web::Disk(folder, _) => Some(folder.clone()),
@@ -86,6 +89,7 @@ pub(crate) async fn assemble(parts: Parts) -> Result<(Arc<Hub>, axum::Router), E
         streams: Streams::default(),
         stage: Stage::default(),
         web_folder,
+        metrics,
         started: crate::new_id(),
         description: OnceLock::new(),
     });

@@ -45,6 +45,7 @@ mod listing;
 mod live;
 mod locate;
 mod logs;
+mod metrics;
 pub mod middleware;
 mod mount;
 mod names;

@@ -18,6 +18,7 @@ use tower::{Layer, Service};
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Span;
 
+use crate::metrics;
 use crate::problem::Problem;
 use crate::web::headers;
 
@@ -132,6 +133,7 @@ fn finish(about: About, mut response: Response) -> Response {
         }
     }
     let status = response.status().as_u16();
+    metrics::count(status);
     let method = about.method.as_str();
     let micros = u64::try_from(about.started.elapsed().as_micros()).unwrap_or(u64::MAX);
     match &about.route {

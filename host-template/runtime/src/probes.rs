@@ -1,4 +1,4 @@
-//! `/livez`, `/readyz`, `/startupz` and `/healthz`: what orchestrators and load balancers ask, outside of the API.
+//! `/livez`, `/readyz`, `/startupz`, `/healthz` and `/metrics`: what orchestrators and load balancers ask, outside of the API.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use serde_json::json;
 use tokio::sync::Mutex;
 
 use crate::life::Life;
+use crate::metrics;
 use crate::problem::Problem;
 use crate::registry::Hub;
 
@@ -22,6 +23,7 @@ const ANSWER: Duration = Duration::from_secs(2);
 
 /// The routes, in front of the page.
 pub(crate) fn mount(router: axum::Router, hub: &Arc<Hub>) -> axum::Router {
+    let measured = hub.clone();
     let ready = Arc::new(Ready { hub: hub.clone(), found: Mutex::new(None) });
     let when_ready = |ready: Arc<Ready>| -> MethodRouter<(), Infallible> {
         get(move || {
@@ -36,7 +38,7 @@ pub(crate) fn mount(router: axum::Router, hub: &Arc<Hub>) -> axum::Router {
         .route("/startupz", get(async || well(&[])))
         .route("/readyz", when_ready(ready.clone()))
         .route("/healthz", when_ready(ready))
-        .route("/metrics", get(no_metrics))
+        .route("/metrics", get(move |request: Request| std::future::ready(metrics::answer(&measured, &request))))
 }
 
 struct Ready {
@@ -97,9 +99,4 @@ fn well(checked: &[&str]) -> Response {
 
 fn unready(why: &str) -> Response {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE).code("not-ready").detail(why).retry_after(1).into_response()
-}
-
-/// A scraper that is told nothing is told so.
-async fn no_metrics(_: Request) -> Problem {
-    Problem::not_found("this host gives no metrics at this address")
 }

@@ -24,6 +24,7 @@ use crate::identity::{Attempts, Passwords, Sessions};
 use crate::life::Stage;
 use crate::listing::Listing;
 use crate::live::Live;
+use crate::metrics::Metrics;
 use crate::mount::Mounted;
 use crate::overrides::Chains;
 use crate::problem::{FieldError, Problem, Result};
@@ -64,6 +65,8 @@ pub(crate) struct Hub {
     pub(crate) stage: Stage,
     /// The page's folder, while it is being worked on.
     pub(crate) web_folder: Option<PathBuf>,
+    /// What it measures of itself.
+    pub(crate) metrics: Metrics,
     /// A word that no other run of the host has.
     pub(crate) started: String,
     /// The API's description, once somebody has asked for it.

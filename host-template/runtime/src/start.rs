@@ -22,6 +22,7 @@ use crate::identity::mail::Mailer;
 use crate::identity::{Org, first};
 use crate::listing::Listing;
 use crate::locate;
+use crate::metrics::Metrics;
 use crate::overrides::Chains;
 use crate::platform::Platform;
 use crate::registry::{Counts, Hub, Origin, Plugin, Registry};
@@ -45,6 +46,7 @@ pub(crate) async fn parts(platform: &Platform, options: &Options<'_>) -> Result<
     let proxies = Proxies::of(env)?;
     let mailer = Mailer::of(env, &limits)?;
     let reach = Reach::of(env)?;
+    let metrics = Metrics::of(env)?;
     let base = Base::of(env)?;
     let gathered = platform.gather(options.dev);
     let install = settings::install_dir(env)?;
@@ -97,6 +99,7 @@ pub(crate) async fn parts(platform: &Platform, options: &Options<'_>) -> Result<
         limits,
         mailer,
         reach,
+        metrics,
     })
 }
 

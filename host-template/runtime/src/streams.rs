@@ -26,6 +26,12 @@ impl Streams {
         self.count(&caller.user().id, &caller.org().id, limits)
     }
 
+    /// How many are open.
+    pub(crate) fn count_open(&self) -> usize {
+        let counts = locked(&self.0);
+        counts.iter().filter(|(key, _)| key.starts_with("user ")).map(|(_, count)| count).sum()
+    }
+
     fn count(&self, user: &str, org: &str, limits: &Limits) -> Result<Open, Problem> {
         let keys = [format!("user {user}"), format!("org {org}")];
         let most = [limits.size(Limit::StreamsPerUser), limits.size(Limit::StreamsPerOrg)];

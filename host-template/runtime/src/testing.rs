@@ -114,6 +114,7 @@ impl App {
                 limits: std::sync::Arc::default(),
                 mailer: None,
                 reach: Default::default(),
+                metrics: Default::default(),
             })
             .await
             .expect("the database in memory can be read");

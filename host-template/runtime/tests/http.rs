@@ -337,8 +337,40 @@ fn o8_what_orchestrators_ask() {
     for page in ["/records", "/dashboards/7", "/good/any", "/plugins/good/any", "/"] {
         assert_eq!(host.ask("GET", page, &html, "").status, 200, "{page}");
     }
+}
+
+#[test]
+fn o8_metrics_are_for_this_machine_or_by_token() {
+    let folder = Folder::release();
+    let host = Host::start(&folder, |_| {});
+    host.get("/api/health");
     let metrics = host.get("/metrics");
-    assert_eq!((metrics.status, metrics.header("content-type")), (404, "application/problem+json"));
+    assert_eq!(metrics.status, 200, "{}", metrics.text);
+    assert!(metrics.header("content-type").starts_with("application/openmetrics-text"));
+    assert!(metrics.text.ends_with("# EOF\n"), "{}", metrics.text);
+    for line in [
+        "hub_build_info{version=\"7.8.9\"} 1",
+        "hub_http_requests_total{class=\"2xx\"} 1",
+        "hub_serving 1",
+        "hub_plugins{state=\"invalid\"} 1",
+        "hub_database_connections{state=\"used\"} 0",
+    ] {
+        assert!(metrics.text.contains(&format!("{line}\n")), "{line}: {}", metrics.text);
+    }
+    assert!(metrics.text.contains("\nprocess_resident_memory_bytes "), "{}", metrics.text);
+    // Somebody else, behind a proxy on this machine.
+    let proxied = host.ask("GET", "/metrics", &[("x-forwarded-for", "192.0.2.7")], "");
+    assert_eq!(proxied.status, 404);
+    host.stop();
+    let token = "a token of some length";
+    let host = Host::start(&folder, |command| {
+        command.env("HUB_METRICS_TOKEN", token);
+    });
+    assert_eq!(host.get("/metrics").status, 404);
+    for (sent, status) in [(format!("Bearer {token}"), 200), (format!("Bearer {token}r"), 404)] {
+        let headers = [("authorization", sent.as_str()), ("x-forwarded-for", "192.0.2.7")];
+        assert_eq!(host.ask("GET", "/metrics", &headers, "").status, status, "{sent}");
+    }
 }
 
 #[test]

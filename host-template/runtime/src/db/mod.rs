@@ -305,6 +305,14 @@ impl Db {
         !matches!(self, Db::Sqlite(_))
     }
 
+    /// How many connections are open, and how many of them nobody uses.
+    pub(crate) fn connections(&self) -> (usize, usize) {
+        match self {
+            Db::Sqlite(pool) => (pool.size() as usize, pool.num_idle()),
+            Db::Postgres(pool) | Db::Pooled(pool) => (pool.size() as usize, pool.num_idle()),
+        }
+    }
+
     /// Waits for the connections to be given back, then closes them.
     pub(crate) async fn close(&self) {
         match self {

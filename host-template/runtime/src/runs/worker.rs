@@ -66,6 +66,11 @@ impl Runs {
         Runs { wake: Notify::new(), news, active: AtomicUsize::new(0), host, at_once, timeout }
     }
 
+    /// How many of this host are under way, and how many may be.
+    pub(crate) fn under_way(&self) -> (usize, usize) {
+        (self.active.load(Ordering::Acquire), self.at_once)
+    }
+
     /// Says that something is in the queue.
     pub(crate) fn wake(&self) {
         self.wake.notify_one();
