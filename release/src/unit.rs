@@ -77,7 +77,8 @@ impl Unit {
              [Service]\n\
              # The host says when it answers, and which process is the main one when it hands its socket to a successor.\n\
              Type=notify\n\
-             NotifyAccess=all\n\
+             # Of the service's processes only the main one is heard: runs of dbt and scripts are others.\n\
+             NotifyAccess=main\n\
              # Chooses the release. As root, so that the link `current` follows.\n\
              ExecStartPre=+{launcher} select\n\
              ExecStart={launcher} serve\n\

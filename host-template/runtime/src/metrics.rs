@@ -2,6 +2,7 @@
 //! machine read it, others with the operator's token.
 
 use std::fs;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -25,7 +26,8 @@ use crate::registry::Hub;
 use crate::settings::Env;
 
 /// The media type of OpenMetrics, which Prometheus reads.
-const TYPE: HeaderValue = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+const TYPE: HeaderValue =
+    HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 const TOKEN: &str = "HUB_METRICS_TOKEN";
 /// Shortest token: one that can be guessed guards nothing.
 const SHORTEST: usize = 16;
@@ -73,17 +75,26 @@ impl Metrics {
         Ok(Metrics { token, started: i64::try_from(started).unwrap_or(i64::MAX) })
     }
 
-    /// A token opens it from anywhere. Without one it is for whoever asks on this machine, and not through a proxy there.
+    /// A token opens it from anywhere. Without one it is for whoever asks on this machine, under a name of this machine, and not
+    /// through a proxy there: one that says nothing of itself passes on the name that its caller asked for, or its own.
     fn may_read(&self, request: &Request) -> bool {
         match &self.token {
             Some(token) => bearer(request.headers()).is_some_and(|sent| same(sent, token)),
-            None => peer(request.extensions()).is_loopback() && !Proxies::speak(request.headers()),
+            None => {
+                peer(request.extensions()).is_loopback()
+                    && !Proxies::speak(request.headers())
+                    && asks_here(request.headers())
+            }
         }
     }
 
     fn text(&self, hub: &Hub) -> Result<String, std::fmt::Error> {
         let mut registry = Registry::default();
-        registry.register("hub_build", "The release that runs", Info::new([("version", hub.version.clone())]));
+        registry.register(
+            "hub_build",
+            "The release that runs",
+            Info::new([("version", hub.version.clone())]),
+        );
         let answers = Family::<Class, Counter>::default();
         for (class, number) in CLASSES.into_iter().zip(&ANSWERS) {
             answers.get_or_create(&Class { class }).inc_by(number.load(Ordering::Relaxed));
@@ -149,6 +160,18 @@ pub(crate) fn answer(hub: &Hub, request: &Request) -> Response {
     }
 }
 
+/// Whether the host that is asked for is this machine by a name that nobody else has.
+fn asks_here(headers: &HeaderMap) -> bool {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    name.eq_ignore_ascii_case("localhost")
+        || address.is_ok_and(|address| address.to_canonical().is_loopback())
+}
+
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
@@ -158,7 +181,8 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 fn same(sent: &str, token: &str) -> bool {
     // A key of any length is taken.
     let mac = |text: &str| {
-        <Hmac<Sha256> as KeyInit>::new_from_slice(token.as_bytes()).map(|mac| mac.chain_update(text.as_bytes()))
+        <Hmac<Sha256> as KeyInit>::new_from_slice(token.as_bytes())
+            .map(|mac| mac.chain_update(text.as_bytes()))
     };
     let (Ok(sent), Ok(own)) = (mac(sent), mac(token)) else { return false };
     own.verify(&sent.finalize().into_bytes()).is_ok()
@@ -189,6 +213,21 @@ mod tests {
         for other in ["", "0123456789abcde", "0123456789abcdef0", "0123456789abcdeF"] {
             assert!(!same(other, "0123456789abcdef"), "{other}");
         }
+    }
+
+    #[test]
+    fn only_a_name_of_this_machine_is_here() {
+        let asks = |host: &'static str| {
+            asks_here(&HeaderMap::from_iter([(header::HOST, HeaderValue::from_static(host))]))
+        };
+        for host in ["127.0.0.1:8001", "localhost", "LOCALHOST:80", "[::1]:8001", "127.0.0.1"] {
+            assert!(asks(host), "{host}");
+        }
+        for host in ["hub.example.com", "192.0.2.7:8001", "", "[::2]", "localhost.example.com", "x:localhost"]
+        {
+            assert!(!asks(host), "{host}");
+        }
+        assert!(!asks_here(&HeaderMap::new()));
     }
 
     #[test]

@@ -198,9 +198,12 @@ fn wait(child: &mut Child, limit: Duration) -> io::Result<ExitStatus> {
 /// Carries this very command on as the folder's owner, where this process is root and the folder somebody else's; gives
 /// that one's exit code. `stay` replaces this process, for a host that a supervisor knows by its number.
 pub(crate) fn carry_on(data: &Path, why: Why, stay: bool) -> Result<Option<ExitCode>, Fault> {
-    // A host in a container is root among nobody else.
     let owner = match owner(data) {
-        Err(_) if stay => None,
+        // A host in a container is root among nobody else, and a volume there may be anybody's.
+        Err(fault) if stay && is_contained() => {
+            tracing::warn!("going on as root in this container: {}", fault.what());
+            None
+        }
         owner => owner?,
     };
     let Some(owner) = owner else { return Ok(None) };
@@ -251,22 +254,78 @@ pub(crate) fn carry_on(data: &Path, why: Why, stay: bool) -> Result<Option<ExitC
     Ok(Some(ExitCode::from(u8::try_from(code).unwrap_or(1))))
 }
 
+/// Whether this process, or the launcher that it was, is the first of a PID namespace: of a container, or of the machine, where
+/// nobody starts a service so.
+fn is_contained() -> bool {
+    std::process::id() == 1
+}
+
 /// Passes on what can do no harm to a terminal: an owner's program may print what it likes.
 fn pass_on(from: &mut dyn Read, to: &mut dyn Write) {
     let mut buffer = [0; 8192];
+    // The beginning of a character whose rest comes with the next bytes.
+    let mut begun = Vec::new();
     while let Ok(read) = from.read(&mut buffer) {
-        let Some(bytes) = buffer.get_mut(..read).filter(|bytes| !bytes.is_empty()) else { return };
-        for byte in bytes.iter_mut().filter(|byte| byte.is_ascii_control()) {
-            if !matches!(*byte, b'\n' | b'\t' | b'\r') {
-                *byte = b'?';
-            }
-        }
+        let ended = read == 0;
+        begun.extend_from_slice(buffer.get(..read).unwrap_or_default());
+        let kept = if ended { 0 } else { unfinished(&begun) };
+        let whole = begun.len() - kept;
+        // A line that goes back to its beginning could write over what stands there.
+        let text = String::from_utf8_lossy(begun.get(..whole).unwrap_or_default());
+        let text = shown(&text.replace("\r\n", "\n").replace('\r', "\n"));
+        begun.drain(..whole);
         // A reader that has seen enough is no error.
-        let _ = to.write_all(bytes).and_then(|()| to.flush());
+        let _ = to.write_all(text.as_bytes()).and_then(|()| to.flush());
+        if ended {
+            return;
+        }
+    }
+}
+
+/// How many bytes at the end are the beginning of a character, and may become one.
+fn unfinished(bytes: &[u8]) -> usize {
+    match std::str::from_utf8(bytes) {
+        Ok(_) => 0,
+        Err(error) if error.error_len().is_none() => bytes.len() - error.valid_up_to(),
+        Err(error) => {
+            // Something before is no text at all; only the end matters here.
+            let skipped = error.valid_up_to() + error.error_len().unwrap_or(1);
+            bytes.get(skipped..).map_or(0, unfinished)
+        }
     }
 }
 
 /// Text of an owner's program, as it may be shown on root's terminal.
 pub(crate) fn shown(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && !matches!(c, '\n' | '\t') { '?' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// S3: escape sequences, in either of their forms, are no more than question marks on root's terminal.
+    #[test]
+    fn s3_an_owners_program_cannot_speak_to_roots_terminal() {
+        let passed = |pieces: &[&[u8]]| {
+            let mut out = Vec::new();
+            let mut from: Box<dyn Read> = Box::new(io::empty());
+            for piece in pieces {
+                from = Box::new(from.chain(io::Cursor::new(piece.to_vec())));
+            }
+            pass_on(&mut from, &mut out);
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(passed(&[b"plain \t text\n"]), "plain \t text\n");
+        assert_eq!(passed(&[b"\x1b[2J"]), "?[2J");
+        assert_eq!(passed(&["\u{9b}2J".as_bytes()]), "?2J");
+        assert_eq!(passed(&[b"a line\rANOTHER\r\nnext"]), "a line\nANOTHER\nnext");
+        // A character that comes in two pieces is one, and what is none is shown as such.
+        assert_eq!(passed(&["\u{9b}".as_bytes().split_at(1).0, "\u{9b}".as_bytes().split_at(1).1]), "?");
+        assert_eq!(
+            passed(&["gr\u{fc}n".as_bytes().split_at(3).0, "gr\u{fc}n".as_bytes().split_at(3).1]),
+            "gr\u{fc}n"
+        );
+        assert_eq!(passed(&[b"\xff\xc3"]), "\u{fffd}\u{fffd}");
+    }
 }

@@ -38,7 +38,10 @@ pub(crate) fn mount(router: axum::Router, hub: &Arc<Hub>) -> axum::Router {
         .route("/startupz", get(async || well(&[])))
         .route("/readyz", when_ready(ready.clone()))
         .route("/healthz", when_ready(ready))
-        .route("/metrics", get(move |request: Request| std::future::ready(metrics::answer(&measured, &request))))
+        .route(
+            "/metrics",
+            get(move |request: Request| std::future::ready(metrics::answer(&measured, &request))),
+        )
 }
 
 struct Ready {

@@ -20,21 +20,23 @@ const SECURE: &str = "__Secure-";
 
 /// A cookie's text. `Lax` lets a link from a mail open a page signed in, and nothing else cross sites.
 pub(crate) fn cookie(name: &str, value: &str, seconds: i64, tls: bool, base: &Base) -> String {
-    let prefix = match (tls, base.is_root()) {
-        (false, _) => "",
-        (true, true) => HOST,
-        (true, false) => SECURE,
-    };
+    let prefix = if tls { prefix(base) } else { "" };
     let secure = if tls { "; Secure" } else { "" };
     let path = base.path();
     format!("{prefix}{name}={value}; Path={path}; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}")
 }
 
-/// The values that a browser sends under this name, those first that it gives to nobody else. Over TLS the plain name counts
-/// for nothing: a neighbour under the same domain, or whoever answers for it without TLS, could have set it.
+/// What stands before a cookie's name over TLS.
+fn prefix(base: &Base) -> &'static str {
+    if base.is_root() { HOST } else { SECURE }
+}
+
+/// The values that a browser sends under this name, those first that it gives to nobody else. Over TLS only the name counts
+/// that this host gives: under another one, a neighbour of the same domain could have set it.
 pub(crate) fn cookie_values<'h>(
     headers: &'h HeaderMap,
     name: &'h str,
+    base: &Base,
     tls: impl FnOnce() -> bool,
 ) -> impl Iterator<Item = &'h str> {
     let (mut found, mut plain) = (Vec::new(), Vec::new());
@@ -44,7 +46,7 @@ pub(crate) fn cookie_values<'h>(
     {
         if key == name {
             plain.push(value);
-        } else if key.strip_prefix(HOST).or_else(|| key.strip_prefix(SECURE)) == Some(name) {
+        } else if key.strip_prefix(prefix(base)) == Some(name) {
             found.push(value);
         }
     }
@@ -64,7 +66,7 @@ pub(crate) enum Credentials {
 
 impl Credentials {
     /// The first that is there and has the form of a token.
-    pub(crate) fn of(headers: &HeaderMap, tls: impl FnOnce() -> bool) -> Option<Credentials> {
+    pub(crate) fn of(headers: &HeaderMap, base: &Base, tls: impl FnOnce() -> bool) -> Option<Credentials> {
         if let Some(value) = headers.get(header::AUTHORIZATION) {
             let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
             return scheme
@@ -72,14 +74,14 @@ impl Credentials {
                 .then(|| Token::parse(token.trim()).map(Credentials::Bearer))
                 .flatten();
         }
-        let mut tokens = cookie_values(headers, SESSION_COOKIE, tls);
+        let mut tokens = cookie_values(headers, SESSION_COOKIE, base, tls);
         tokens.find_map(Token::parse).map(Credentials::Cookie)
     }
 
     /// Those of a request that came from `peer`.
-    pub(crate) fn of_request(request: &Request, proxies: &Proxies) -> Option<Credentials> {
+    pub(crate) fn of_request(request: &Request, proxies: &Proxies, base: &Base) -> Option<Credentials> {
         let tls = || proxies.tls(proxies::peer(request.extensions()), request.headers());
-        Credentials::of(request.headers(), tls)
+        Credentials::of(request.headers(), base, tls)
     }
 
     /// The token.
@@ -171,7 +173,8 @@ mod tests {
     #[test]
     fn where_tokens_are_found() {
         let token = "a".repeat(43);
-        let found = |pairs: &[(&'static str, &str)]| Credentials::of(&headers(pairs), || false);
+        let found =
+            |pairs: &[(&'static str, &str)]| Credentials::of(&headers(pairs), &Base::default(), || false);
         assert!(matches!(
             found(&[("authorization", &format!("bearer {token}"))]),
             Some(Credentials::Bearer(_))
@@ -200,14 +203,22 @@ mod tests {
             "hub_session=abc; Path=/hub; HttpOnly; SameSite=Lax; Max-Age=60"
         );
         let (a, b) = ("a".repeat(43), "b".repeat(43));
-        let found = |cookies: &str, tls: bool| {
-            Credentials::of(&headers(&[("cookie", cookies)]), || tls)
+        let found_at = |cookies: &str, base: &Base, tls: bool| {
+            Credentials::of(&headers(&[("cookie", cookies)]), base, || tls)
                 .map(|found| found.token().secret().to_owned())
         };
+        let found = |cookies: &str, tls: bool| found_at(cookies, &root, tls);
         let both = format!("hub_session={a}; __Host-hub_session={b}");
         assert_eq!(found(&both, true), Some(b.clone()));
         assert_eq!(found(&both, false), Some(b.clone()));
-        assert_eq!(found(&format!("__Secure-hub_session={b}"), true), Some(b));
+        // A neighbour under the same domain can set this one, and with a longer path it would come first.
+        assert_eq!(
+            found(&format!("__Secure-hub_session={a}; __Host-hub_session={b}"), true),
+            Some(b.clone())
+        );
+        assert_eq!(found(&format!("__Secure-hub_session={b}"), true), None);
+        assert_eq!(found_at(&format!("__Secure-hub_session={b}"), &below, true), Some(b.clone()));
+        assert_eq!(found_at(&format!("__Host-hub_session={b}"), &below, true), None);
         assert_eq!(found(&format!("hub_session={a}"), true), None);
         assert_eq!(found(&format!("hub_session={a}"), false), Some(a));
     }

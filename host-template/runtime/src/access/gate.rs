@@ -43,7 +43,7 @@ impl Handler<Guarded, Ctx> for Guard {
     type Future = Answer;
 
     fn call(self, request: Request, ctx: Ctx) -> Answer {
-        let Some(credentials) = Credentials::of_request(&request, &ctx.hub().proxies) else {
+        let Some(credentials) = Credentials::of_request(&request, &ctx.hub().proxies, &ctx.hub().base) else {
             return self.anonymous(request, ctx, not_signed_in);
         };
         if let Err(foreign) = credentials.acceptable(&request, &ctx.hub().proxies) {

@@ -342,14 +342,18 @@ impl FromRequestParts<Ctx> for Sender {
         let seen = ctx.hub().proxies.seen(access::peer(&parts.extensions), &parts.headers);
         let cross_site = cross_site(&seen, &parts.headers).map(|foreign| foreign.problem());
         let Seen { address, tls, .. } = seen;
-        let mut devices = cookie_values(&parts.headers, DEVICE_COOKIE, || tls);
+        let base = ctx.hub().base.clone();
+        let mut devices = cookie_values(&parts.headers, DEVICE_COOKIE, &base, || tls);
+        let device = devices.find(|text| Device::is_formed(text)).map(str::to_owned);
+        drop(devices);
         Ok(Sender {
             address,
             tls,
-            base: ctx.hub().base.clone(),
             cross_site,
-            token: Credentials::of(&parts.headers, || tls).map(|credentials| credentials.token().clone()),
-            device: devices.find(|text| Device::is_formed(text)).map(str::to_owned),
+            token: Credentials::of(&parts.headers, &base, || tls)
+                .map(|credentials| credentials.token().clone()),
+            device,
+            base,
         })
     }
 }

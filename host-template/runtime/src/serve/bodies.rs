@@ -199,7 +199,7 @@ pub(super) struct Answered {
     rest: Bytes,
     conn: Arc<Conn>,
     _held: Option<Held>,
-    _counted: Option<Counted>,
+    counted: Option<Counted>,
     upgraded: bool,
 }
 
@@ -211,7 +211,7 @@ impl Answered {
         counted: Option<Counted>,
         upgraded: bool,
     ) -> Answered {
-        Answered { body, rest: Bytes::new(), conn, _held: held, _counted: counted, upgraded }
+        Answered { body, rest: Bytes::new(), conn, _held: held, counted, upgraded }
     }
 }
 
@@ -259,6 +259,12 @@ impl HttpBody for Answered {
 
 impl Drop for Answered {
     fn drop(&mut self) {
-        self.conn.enter(if self.upgraded { Phase::Upgraded } else { Phase::Idle });
+        if !self.upgraded {
+            return self.conn.enter(Phase::Idle);
+        }
+        self.conn.enter(Phase::Upgraded);
+        if let Some(counted) = self.counted.take() {
+            self.conn.keep(counted);
+        }
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use hub_manifest::limits::{Limit, Limits};
@@ -72,6 +72,8 @@ pub(super) struct Conn {
     leaving: AtomicBool,
     leave: Notify,
     begun: Instant,
+    /// A proxied request that became another protocol: its sender has it for as long as the connection is open.
+    kept: OnceLock<Counted>,
 }
 
 impl Conn {
@@ -100,6 +102,12 @@ impl Conn {
     /// How long it has waited for its client, in its present phase or since before it.
     pub(super) fn waited(&self) -> Duration {
         Duration::from_millis(self.now().saturating_sub(self.since.load(Ordering::Relaxed)))
+    }
+
+    /// Goes on counting a request whose answer is the connection's last.
+    pub(super) fn keep(&self, counted: Counted) {
+        // A connection becomes another protocol once.
+        drop(self.kept.set(counted));
     }
 
     pub(super) fn block(&self, blocked: bool) {
@@ -202,6 +210,7 @@ impl Door {
             leaving: AtomicBool::new(false),
             leave: Notify::new(),
             begun: self.begun,
+            kept: OnceLock::new(),
         });
         let number = table.next;
         table.next += 1;
