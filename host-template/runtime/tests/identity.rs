@@ -330,13 +330,23 @@ on_both! {
         let device = device.split(';').next().unwrap().to_owned();
         let refused = (0..70u8).map(|n| try_from(&format!("198.51.100.{n}"), "a=b", "wrong wrong").status).filter(|status| *status == 429).count();
         assert!(refused >= 30, "{refused}");
-        is(&try_from("198.51.100.200", "a=b", PASSWORD), 429, "too-many-attempts");
+        // On a slow machine a try has become free meanwhile: the next is asked for right after a refusal.
+        let locked_out = |network: &str, cookie: &str| {
+            (0..5).any(|round| {
+                let mut tries = (0..20).map(|n| try_from(&format!("{network}.{}", round * 20 + n), "a=b", "wrong wrong").status);
+                tries.any(|status| status == 429) && {
+                    let answer = try_from(&format!("{network}.{}", 200 + round), cookie, PASSWORD);
+                    answer.status == 429 && answer.json()["code"] == "too-many-attempts"
+                }
+            })
+        };
+        assert!(locked_out("192.0.2", "a=b"), "{}", host.log());
         // From anywhere with the device, and from where it was before without.
         assert_eq!(try_from("198.51.100.201", &device, PASSWORD).status, 200);
         assert_eq!(try_from("203.0.113.7", "a=b", PASSWORD).status, 200);
         // What only looks like a mark is none.
         let forged = format!("hub_device={}.{}", "a".repeat(22), "b".repeat(43));
-        is(&try_from("198.51.100.202", &forged, PASSWORD), 429, "too-many-attempts");
+        assert!(locked_out("100.64.0", &forged), "{}", host.log());
         // One /64 is one sender.
         let statuses: Vec<u16> = (0..12).map(|n| {
             let body = json!({"email": format!("n{n}@example.com"), "password": "wrong wrong"}).to_string();
