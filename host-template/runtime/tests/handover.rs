@@ -322,9 +322,7 @@ fn systemd_hands_over_a_socket_and_hears_how_it_goes() {
         let mut shell = Command::new("sh");
         shell.args(["-c", "LISTEN_PID=$$ exec \"$0\" serve --listen 127.0.0.1:1"]).arg(program);
         shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        shell.env("LISTEN_FDS", "1").env("NOTIFY_SOCKET", &hears).stdout(Stdio::null());
-        let log = fs::File::options().append(true).open(newest_log(&folder)).unwrap();
-        shell.stderr(log);
+        shell.env("LISTEN_FDS", "1").env("NOTIFY_SOCKET", &hears);
         // SAFETY: one system call between fork and exec; the listener lives until the test ends.
         unsafe {
             shell.pre_exec(move || {
@@ -358,12 +356,4 @@ fn systemd_hands_over_a_socket_and_hears_how_it_goes() {
     assert_eq!(hear(), "STOPPING=1");
     systemd.set_nonblocking(true).unwrap();
     assert!(systemd.recv(&mut [0]).is_err(), "the one that has handed over said more");
-}
-
-/// The file that the host's log goes to.
-fn newest_log(folder: &Folder) -> std::path::PathBuf {
-    let logs = fs::read_dir(folder.path("")).unwrap().map(|entry| entry.unwrap().path());
-    logs.filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("log-")))
-        .max_by_key(|path| fs::metadata(path).unwrap().modified().unwrap())
-        .unwrap_or_else(|| panic!("{} has no log", Path::display(&folder.path(""))))
 }

@@ -5,6 +5,7 @@ mod program;
 
 use std::time::Duration;
 
+use program::runs::{ended, log, run, state, work};
 use program::world::{Person, World, is, until};
 use program::{ADMIN, Host, PASSWORD, lives};
 use serde_json::{Value, json};
@@ -39,34 +40,12 @@ fn with_scripts(world: &World) {
 }
 
 fn start(host: &Host, slug: &str) -> String {
-    let answer = host.post(&format!("/api/scripts/mine/{slug}/run"), "");
-    assert_eq!(answer.status, 202, "{}", answer.text);
-    assert_eq!(answer.json()["state"], "queued");
-    answer.json()["id"].as_str().unwrap().to_owned()
-}
-
-fn run(host: &Host, id: &str) -> Value {
-    host.get(&format!("/api/dbt/runs/{id}")).json()
-}
-
-fn state(host: &Host, id: &str) -> String {
-    run(host, id)["state"].as_str().unwrap().to_owned()
-}
-
-fn ended(host: &Host, id: &str) -> Value {
-    until("it does not end", || !matches!(state(host, id).as_str(), "queued" | "running"));
-    run(host, id)
-}
-
-fn log(host: &Host, id: &str) -> String {
-    let chunks = host.get(&format!("/api/dbt/runs/{id}/log")).json();
-    chunks.as_array().unwrap().iter().map(|chunk| chunk["text"].as_str().unwrap()).collect()
+    program::runs::start(host, "mine", slug)
 }
 
 /// The process that `slow.py` runs in.
 fn slow_process(world: &World, host: &Host) -> u32 {
-    let org = host.get("/api/session").json()["org"]["id"].as_str().unwrap().to_owned();
-    let file = world.folder.path(&format!("data/dbt/work/{org}/scripts_of_mine/slow.pid"));
+    let file = work(world, host, "data", "scripts_of_mine").join("slow.pid");
     until("it does not begin", || std::fs::read_to_string(&file).is_ok_and(|text| !text.is_empty()));
     let id = std::fs::read_to_string(&file).unwrap().parse().unwrap();
     std::fs::remove_file(file).unwrap();

@@ -3,10 +3,12 @@
 // Each test program uses a part of this.
 #![allow(dead_code)]
 
+pub mod fenced;
 pub mod mariadb;
 pub mod pgbouncer;
 pub mod postgres;
 pub mod proxy;
+pub mod runs;
 #[macro_use]
 pub mod world;
 
@@ -81,6 +83,20 @@ pub fn command(folder: &Folder) -> Command {
     command
 }
 
+/// The same command, started by another program: `wrapper` ends where the command begins.
+pub fn behind(command: &Command, wrapper: &[&str]) -> Command {
+    let (first, rest) = wrapper.split_first().unwrap();
+    let mut wrapped = Command::new(first);
+    wrapped.args(rest).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => wrapped.env(name, value),
+            None => wrapped.env_remove(name),
+        };
+    }
+    wrapped
+}
+
 /// Says that the calling test, or a part of it, is skipped; `cargo xtask test` repeats it in its closing lines.
 pub fn skip(why: &str) {
     eprintln!("skipped: {why}");
@@ -128,9 +144,10 @@ impl Host {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let log = folder.path(&format!("log-{}", NEXT.fetch_add(1, Ordering::Relaxed)));
         let mut command = command(folder);
-        command.args(["serve", "--listen", "127.0.0.1:0"]).stdout(Stdio::null());
-        command.stderr(File::create(&log).unwrap());
+        command.args(["serve", "--listen", "127.0.0.1:0"]);
+        let written = File::create(&log).unwrap();
         prepare(&mut command);
+        command.stdout(Stdio::null()).stderr(written);
         let mut host = Host {
             child: command.spawn().unwrap(),
             successor: None,
@@ -325,6 +342,15 @@ impl Host {
         let stream = TcpStream::connect(&self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream
+    }
+}
+
+impl Host {
+    /// The most memory that it has had so far, in MB.
+    pub fn peak(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
     }
 }
 
