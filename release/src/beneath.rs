@@ -222,6 +222,28 @@ pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     whole(open(path)?, most)
 }
 
+/// Removes what is at a path, whatever it is, with all that lies in it. A link is removed, not what it leads to; the folder that
+/// it lies in has to be nobody else's to exchange at this moment.
+pub fn clear(path: &Path) -> io::Result<()> {
+    let gone = match std::fs::symlink_metadata(path) {
+        Ok(about) if about.is_dir() => std::fs::remove_dir_all(path),
+        Ok(_) => std::fs::remove_file(path),
+        Err(error) => Err(error),
+    };
+    match gone {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Sees that no link, pipe or file is where a folder is to be; a folder that is there stays.
+pub fn clear_unless_folder(path: &Path) -> io::Result<()> {
+    match std::fs::symlink_metadata(path) {
+        Ok(about) if about.is_dir() => Ok(()),
+        _ => clear(path),
+    }
+}
+
 fn regular(file: &File) -> io::Result<()> {
     if file.metadata()?.is_file() {
         return Ok(());
@@ -315,6 +337,20 @@ mod tests {
         assert_eq!(beneath.read("deep/target", 3).unwrap(), b"new");
         assert!(beneath.write("up/secret", b"new", 0o600).is_err());
         assert!(beneath.make_folder("up/made", 0o700).is_err());
+    }
+
+    #[test]
+    fn what_is_cleared_is_a_link_and_not_what_it_leads_to() {
+        let folder = Folder::new("clear");
+        let inner = |name: &str| folder.0.join("in").join(name);
+        symlink("../in/deep", inner("link")).unwrap();
+        clear_unless_folder(&inner("link")).unwrap();
+        clear_unless_folder(&inner("deep")).unwrap();
+        assert!(!inner("link").is_symlink() && inner("deep/file").is_file());
+        symlink("..", inner("deep/up")).unwrap();
+        clear(&inner("deep")).unwrap();
+        clear(&inner("deep")).unwrap();
+        assert!(!inner("deep").exists() && folder.0.join("secret").is_file());
     }
 
     #[test]

@@ -32,6 +32,7 @@ use crate::platform::{Mount, Platform};
 use crate::privilege;
 use crate::process;
 use crate::registry::Plugin;
+use crate::runs::reader;
 use crate::serve;
 use crate::settings::{self, address, process_env};
 use crate::start::{self, Options};
@@ -160,6 +161,9 @@ pub(crate) fn run(platform: &Platform) -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
     if arguments.next().is_some_and(|name| name == process::COMMAND) {
         return process::supervisor::run(arguments.next().is_some_and(|option| option == process::TRY));
+    }
+    if std::env::args_os().nth(1).is_some_and(|name| name == reader::COMMAND) {
+        return reader::run();
     }
     if std::env::args_os().nth(1).is_some_and(|name| name == probe::COMMAND) {
         return probe::run();

@@ -14,9 +14,10 @@
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use hub_release::beneath::{self, Beneath};
 use landlock::{
     ABI, Access, AccessFs, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr,
     RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
@@ -95,26 +96,33 @@ pub(super) fn namespaces() -> bool {
 
 /// Puts this process, the program's first, behind the fences.
 pub(super) fn confine(job: &Job, namespace: bool) -> io::Result<Confined> {
-    let mounted = namespace && mounts(job).is_ok();
+    let mounted = namespace && may_mount();
+    if mounted {
+        // Half of it would be neither the one nor the other.
+        mounts(job).map_err(|error| io::Error::other(format!("cannot make its file system: {error}")))?;
+    }
     let temporary = match (&job.work, mounted) {
         (Some(work), false) => {
-            let folder = work.join(".tmp");
-            fs::create_dir_all(&folder)?;
-            fs::set_permissions(&folder, fs::Permissions::from_mode(0o700))?;
-            folder
+            // An earlier run may have put a link there.
+            beneath::clear_unless_folder(&work.join(".tmp"))?;
+            Beneath::open(work)?.make_folder(".tmp", 0o700)?;
+            work.join(".tmp")
         }
         _ => PathBuf::from("/tmp"),
     };
-    if namespace {
-        give_up_capabilities()?;
-    }
+    give_up_capabilities()?;
     landlock(job, mounted).map_err(|error| io::Error::other(format!("cannot be confined: {error}")))?;
     Ok(Confined { temporary })
 }
 
-/// Makes the file system that the program sees. Where it fails half-way, Landlock holds what it can.
+/// Cuts the mounts of this namespace off from the machine's. Where the system lets nobody mount, not even in a namespace of its
+/// own, this is what it refuses, and nothing has changed.
+pub(super) fn may_mount() -> bool {
+    mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).is_ok()
+}
+
+/// Makes the file system that the program sees.
 pub(super) fn mounts(job: &Job) -> io::Result<()> {
-    mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
     // Taken hold of before anything is covered.
     let mut kept: Vec<(PathBuf, OwnedFd)> = Vec::new();
     for folder in job.work.iter().chain(&job.read) {
@@ -122,23 +130,31 @@ pub(super) fn mounts(job: &Job) -> io::Result<()> {
             OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_RECURSIVE;
         kept.push((folder.clone(), open_tree(CWD, folder, flags)?));
     }
+    let devices: Vec<(PathBuf, OwnedFd)> = devices()
+        .into_iter()
+        .filter_map(|device| {
+            Some((device.clone(), open_tree(CWD, &device, OpenTreeFlags::OPEN_TREE_CLONE).ok()?))
+        })
+        .collect();
     let resolver = job.host.as_ref().map(|(name, address)| hosts(name, address)).transpose()?;
     read_only(Path::new("/"), true)?;
     let own = MountFlags::NOSUID | MountFlags::NODEV;
     let options = c"size=1g,mode=0700";
     debug_assert_eq!(options.to_bytes(), TEMPORARY_BYTES.as_bytes());
-    let hidden = job.hide.iter().map(PathBuf::as_path).filter(|folder| folder.is_dir());
-    let covered =
-        ["/tmp", "/var/tmp", "/dev/shm"].map(Path::new).into_iter().filter(|folder| folder.is_dir());
-    for folder in covered.chain(hidden) {
+    let hidden: Vec<&Path> = job.hide.iter().map(PathBuf::as_path).filter(|folder| folder.is_dir()).collect();
+    let files: Vec<&Path> = job.hide.iter().map(PathBuf::as_path).filter(|path| path.is_file()).collect();
+    let covered = ["/tmp", "/var/tmp"].map(Path::new).into_iter().filter(|folder| folder.is_dir());
+    for folder in covered.chain(hidden.iter().copied()) {
         // What lies below one that is covered already is gone.
-        if folder.is_dir() {
-            mount("tmpfs", folder, "tmpfs", own, Some(options))?;
+        if !folder.is_dir() {
+            fs::create_dir_all(folder)?;
         }
+        mount("tmpfs", folder, "tmpfs", own, Some(options))?;
     }
-    for file in job.hide.iter().filter(|path| path.is_file()) {
+    for file in files.into_iter().filter(|path| path.is_file()) {
         mount_bind("/dev/null", file)?;
     }
+    few_devices(devices)?;
     for (folder, tree) in kept {
         // There again where it was, if it was covered.
         if fs::symlink_metadata(&folder).is_err() {
@@ -154,14 +170,61 @@ pub(super) fn mounts(job: &Job) -> io::Result<()> {
             read_only(&folder, true)?;
         }
     }
+    for folder in hidden {
+        read_only(folder, false)?;
+    }
     if let Some(file) = resolver {
         let path = Path::new("/tmp/.hosts");
         fs::write(path, file)?;
         mount_bind(path, "/etc/hosts")?;
     }
     // A container may not let it: the old one stays then, with the processes of others, into which Landlock lets nobody look.
-    let _ = mount("proc", "/proc", "proc", own | MountFlags::NOEXEC, None::<&std::ffi::CStr>);
+    // The machine's switches below it are root's, whatever namespace root is in: nobody writes to them.
+    let flags = own | MountFlags::NOEXEC | MountFlags::RDONLY;
+    let _ = mount("proc", "/proc", "proc", flags, None::<&std::ffi::CStr>);
     Ok(())
+}
+
+/// The devices that everybody may use, such as `/dev/null`: no disks, no memory, no consoles, whoever runs the host.
+fn devices() -> Vec<PathBuf> {
+    let entries = fs::read_dir("/dev").into_iter().flatten().flatten();
+    let for_all = |path: &PathBuf| {
+        fs::symlink_metadata(path).is_ok_and(|about| {
+            about.file_type().is_char_device() && about.permissions().mode() & 0o006 == 0o006
+        })
+    };
+    entries.map(|entry| entry.path()).filter(for_all).collect()
+}
+
+/// A `/dev` with these devices, and with what programs expect beside them.
+fn few_devices(devices: Vec<(PathBuf, OwnedFd)>) -> io::Result<()> {
+    let dev = Path::new("/dev");
+    let flags = MountFlags::NOSUID | MountFlags::NOEXEC;
+    mount("tmpfs", dev, "tmpfs", flags, Some(c"size=1m,mode=0755"))?;
+    for (name, tree) in devices {
+        if name == Path::new("/dev/ptmx") {
+            continue;
+        }
+        fs::write(&name, "")?;
+        move_mount(tree.as_fd(), "", CWD, &name, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
+    }
+    for (name, target) in [
+        ("fd", "/proc/self/fd"),
+        ("stdin", "/proc/self/fd/0"),
+        ("stdout", "/proc/self/fd/1"),
+        ("stderr", "/proc/self/fd/2"),
+    ] {
+        std::os::unix::fs::symlink(target, dev.join(name))?;
+    }
+    fs::create_dir(dev.join("shm"))?;
+    mount("tmpfs", dev.join("shm"), "tmpfs", flags | MountFlags::NODEV, Some(c"size=1g,mode=1777"))?;
+    fs::create_dir(dev.join("pts"))?;
+    // Few programs want a terminal of their own; where the system does not let them have one, they say so.
+    if mount("devpts", dev.join("pts"), "devpts", flags, Some(c"newinstance,ptmxmode=0666,mode=0620")).is_ok()
+    {
+        std::os::unix::fs::symlink("pts/ptmx", dev.join("ptmx"))?;
+    }
+    read_only(dev, false)
 }
 
 /// `/etc/hosts` with one more line in front.
@@ -214,9 +277,15 @@ fn read_only(folder: &Path, recursive: bool) -> io::Result<()> {
     Err(error)
 }
 
-/// Inside its user namespace this process could undo what it has just done; the program cannot.
+/// Inside its user namespace this process could undo what it has just done; the program cannot. Nor has the program of a host
+/// that is root what only root can.
 #[allow(unsafe_code)]
 fn give_up_capabilities() -> io::Result<()> {
+    let held = rustix::thread::capabilities(None)?;
+    // One that has none gains none either.
+    if held.permitted.is_empty() && held.inheritable.is_empty() {
+        return Ok(());
+    }
     for capability in 0..64 {
         // SAFETY: numbers in, a number out.
         if unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) } != 0 {
@@ -247,11 +316,12 @@ fn landlock(job: &Job, mounted: bool) -> Result<RulesetStatus, RulesetError> {
     if !mounted {
         let read = AccessFs::from_read(LANDLOCK);
         let device = AccessFs::WriteFile | AccessFs::ReadFile | AccessFs::IoctlDev;
-        let not_hidden = except(Path::new("/"), &job.hide);
+        let hide: Vec<PathBuf> = job.hide.iter().cloned().chain([PathBuf::from("/dev")]).collect();
+        let not_hidden = except(Path::new("/"), &hide);
         let rule = |path: &PathBuf, access| PathFd::new(path).ok().map(|open| PathBeneath::new(open, access));
         let reading = not_hidden.iter().chain(&job.read).map(|path| (path.clone(), read));
         let shared =
-            [("/dev/shm", all), ("/dev", device | read)].map(|(path, access)| (PathBuf::from(path), access));
+            devices().into_iter().map(|path| (path, device)).chain([(PathBuf::from("/dev/shm"), all)]);
         let writing = job.work.iter().map(|path| (path.clone(), all));
         // A work folder is where temporary files are, too; who has none gets the machine's.
         let temporary = job.work.is_none().then(|| (PathBuf::from("/tmp"), all));

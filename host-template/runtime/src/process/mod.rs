@@ -93,6 +93,8 @@ pub(crate) enum End {
     Exit(Option<i32>),
     /// Because `stop` said so.
     Stopped,
+    /// Because the host, this process, did not speak for as long as its lease.
+    Silent,
 }
 
 /// What a program said.
@@ -110,6 +112,8 @@ pub(crate) struct Heard {
 enum Ended {
     Exit(i32),
     Signal(i32),
+    /// The host did not speak for too long.
+    Silent,
     /// It could not be started; why, with the system's number where there is one.
     NotStarted(String, Option<i32>),
 }
@@ -189,6 +193,7 @@ impl Job {
         }
         match ended? {
             _ if stopped => Ok(End::Stopped),
+            Ended::Silent => Ok(End::Silent),
             Ended::Exit(code) => Ok(End::Exit(Some(code))),
             Ended::Signal(_) => Ok(End::Exit(None)),
             Ended::NotStarted(_, Some(number)) => Err(io::Error::from_raw_os_error(number)),
@@ -218,7 +223,10 @@ impl Job {
         let ended = tokio::time::timeout(limit, talk).await;
         // Dropped here: the supervisor sees it and ends what is left.
         drop(started);
-        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        let text = |bytes: Vec<u8>| {
+            String::from_utf8(bytes)
+                .unwrap_or_else(|wrong| String::from_utf8_lossy(wrong.as_bytes()).into_owned())
+        };
         let heard = |late| Heard { out: text(out), err: text(err), late };
         match ended {
             Err(_) => Ok(heard(true)),

@@ -39,9 +39,7 @@ pub(crate) fn run(only_try: bool) -> ExitCode {
     }
     match prepared() {
         Ok((control, job)) => {
-            let ended = supervise(&control, &job).unwrap_or_else(|error| not_started(&error));
-            // Without a host nobody wants to know.
-            let _ = last_word(&control, &ended);
+            supervise(control, &job);
             ExitCode::SUCCESS
         }
         Err(error) => {
@@ -60,7 +58,9 @@ fn tried() -> io::Result<bool> {
         return Ok(false);
     }
     match fork()? {
-        None => std::process::exit(i32::from(!confine::mounts(&Job::new("true")).is_ok())),
+        None => std::process::exit(i32::from(
+            !(confine::may_mount() && confine::mounts(&Job::new("true")).is_ok()),
+        )),
         Some(child) => {
             let mut status = 0;
             // SAFETY: the pointer is to a number of this function.
@@ -96,33 +96,77 @@ fn prepared() -> io::Result<(UnixStream, Job)> {
     Ok((control, job))
 }
 
-fn supervise(control: &UnixStream, job: &Job) -> io::Result<Ended> {
+fn supervise(control: UnixStream, job: &Job) {
+    let ended = match begun() {
+        Ok(Begun { first: None, namespace, pipe }) => {
+            // The host's word is for the supervisor alone: whoever held this end could take it away.
+            drop(control);
+            first(job, namespace, pipe)
+        }
+        Ok(Begun { first: Some(first), namespace, pipe }) => {
+            waited(&control, first, namespace, pipe, job).unwrap_or_else(|error| not_started(&error))
+        }
+        Err(error) => not_started(&error),
+    };
+    // Without a host nobody wants to know.
+    let _ = last_word(&control, &ended);
+}
+
+/// One of two processes.
+struct Begun {
+    /// The first process of the program, where this is the supervisor.
+    first: Option<Pid>,
+    namespace: bool,
+    /// Where the first process says how the program ended, or the supervisor hears it.
+    pipe: File,
+}
+
+fn begun() -> io::Result<Begun> {
+    close_on_exec()?;
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
     rustix::thread::set_no_new_privs(true)?;
     block_signals()?;
-    let namespace = confine::namespaces();
-    let (status, tell) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
-    let Some(first) = fork()? else {
-        drop(status);
-        first(job, namespace, File::from(tell))
-    };
-    drop(tell);
-    // The outputs are the program's alone from here: they end with it.
+    // Before the namespaces: what is open for writing in them keeps them from being made read-only.
     let nothing = File::options().write(true).open("/dev/null")?;
-    rustix::stdio::dup2_stdout(&nothing)?;
-    rustix::stdio::dup2_stderr(&nothing)?;
-    let watched = watch(control, first, Duration::from_secs(job.lease));
+    let namespace = confine::namespaces();
+    // Both are of the program's user, which must not get hold of what they have open. (The map of a namespace can only be
+    // written before.)
+    super::keep_to_itself()?;
+    let (status, tell) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+    let first = fork()?;
+    let pipe = File::from(if first.is_some() { status } else { tell });
+    if first.is_some() {
+        // The outputs are the program's alone from here: they end with it.
+        rustix::stdio::dup2_stdout(&nothing)?;
+        rustix::stdio::dup2_stderr(&nothing)?;
+    }
+    Ok(Begun { first, namespace, pipe })
+}
+
+fn waited(control: &UnixStream, first: Pid, namespace: bool, status: File, job: &Job) -> io::Result<Ended> {
+    let over = watch(control, first, Duration::from_secs(job.lease));
     // Whatever went wrong, nothing is left behind.
     end_all(first, namespace);
-    watched?;
+    if over? == Over::Silence {
+        return Ok(Ended::Silent);
+    }
     let mut said = String::new();
-    File::from(status).take(64 * 1024).read_to_string(&mut said)?;
+    status.take(64 * 1024).read_to_string(&mut said)?;
     // One that was killed has said nothing.
     Ok(serde_json::from_str(&said).unwrap_or(Ended::Signal(Signal::KILL.as_raw())))
 }
 
+/// Why nothing is waited for any more.
+#[derive(PartialEq, Eq)]
+enum Over {
+    /// The program has ended, or was asked to and did not; or there is no host any more.
+    End,
+    /// The host has been silent for its lease.
+    Silence,
+}
+
 /// Until the first process has ended, or has to.
-fn watch(control: &UnixStream, first: Pid, lease: Duration) -> io::Result<()> {
+fn watch(control: &UnixStream, first: Pid, lease: Duration) -> io::Result<Over> {
     let ended = pidfd_open(first, PidfdFlags::empty())?;
     let mut heard = Instant::now();
     let mut asked: Option<Instant> = None;
@@ -132,7 +176,7 @@ fn watch(control: &UnixStream, first: Pid, lease: Duration) -> io::Result<()> {
         let until = asked.map_or(late, |asked| late.min(asked + GRACE));
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return Ok(());
+            return Ok(if asked.is_none() { Over::Silence } else { Over::End });
         }
         let mut fds = [PollFd::new(control, PollFlags::IN), PollFd::new(&ended, PollFlags::IN)];
         let pause =
@@ -143,11 +187,11 @@ fn watch(control: &UnixStream, first: Pid, lease: Duration) -> io::Result<()> {
         }
         let [said, over] = fds.map(|fd| !fd.revents().is_empty());
         if over {
-            return Ok(());
+            return Ok(Over::End);
         }
         if said {
             match (&mut &*control).read(&mut buffer) {
-                Ok(0) => return Ok(()),
+                Ok(0) => return Ok(Over::End),
                 Ok(count) => {
                     heard = Instant::now();
                     if buffer[..count].contains(&END) && asked.is_none() {
@@ -158,7 +202,7 @@ fn watch(control: &UnixStream, first: Pid, lease: Duration) -> io::Result<()> {
                 }
                 Err(error)
                     if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {}
-                Err(_) => return Ok(()),
+                Err(_) => return Ok(Over::End),
             }
         }
     }
@@ -216,7 +260,9 @@ fn children() -> Vec<Pid> {
 /// The first process of the program: confines itself, starts it, passes on that it is to end, and reaps what loses its
 /// parent. It ends with the program.
 fn first(job: &Job, namespace: bool, mut tell: File) -> ! {
-    let ended = started(job, namespace).unwrap_or_else(|error| not_started(&error));
+    // A supervisor that is killed takes everything with it.
+    let bound = rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).map_err(io::Error::from);
+    let ended = bound.and_then(|()| started(job, namespace)).unwrap_or_else(|error| not_started(&error));
     let text = serde_json::to_vec(&ended).unwrap_or_default();
     let _ = tell.write_all(&text);
     drop(tell);
@@ -314,6 +360,27 @@ fn next_signal() -> io::Result<i32> {
             error => return Err(error),
         }
     }
+}
+
+/// What whoever started the host has left open is no program's either.
+fn close_on_exec() -> io::Result<()> {
+    // SAFETY: numbers in, a number out; nothing is closed before another program takes this one's place.
+    #[allow(unsafe_code)]
+    if unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) } == 0 {
+        return Ok(());
+    }
+    // Linux before 5.11 does not know this: one by one then.
+    for entry in std::fs::read_dir("/proc/self/fd")? {
+        let number = entry?.file_name().to_str().and_then(|name| name.parse::<i32>().ok());
+        if let Some(number) = number.filter(|number| *number > 2) {
+            // SAFETY: as above; the folder's own number may be closed by now, which is an error that changes nothing.
+            #[allow(unsafe_code)]
+            unsafe {
+                libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// None in the child.

@@ -5,13 +5,18 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use hub_release::beneath::{self, Beneath};
+
 use super::Kind;
 use super::home::{FILES, Warehouse};
+use super::lineage::Relation;
 use super::options::Options;
 use super::packages;
 use super::profile::{self, Apart, Asked, Profile};
+use super::reader::Question;
 use super::recipe::Recipe;
 use crate::drivers;
+use crate::settings::reason;
 
 /// What is said where there is no dbt.
 pub(crate) const NO_DBT: &str = "dbt is not installed: run `hub-platform drivers install dbt`";
@@ -34,8 +39,6 @@ pub(super) struct Asking<'a> {
     pub(super) tenant: Option<&'a str>,
     /// How many other organisations have this workspace.
     pub(super) others: usize,
-    /// Most bytes of dbt's manifest that are read.
-    pub(super) manifest_bytes: u64,
 }
 
 /// What it comes to.
@@ -46,13 +49,15 @@ pub(super) struct Planned {
     pub(super) steps: Vec<Step>,
     /// Where it writes to.
     pub(super) warehouse: Warehouse,
+    /// The folder that its programs start in.
+    pub(super) work: PathBuf,
 }
 
 /// One program of a run.
 pub(super) struct Step {
     pub(super) command: Command,
-    /// Looks at what it made; a sentence where the run must not go on.
-    pub(super) check: Option<Box<dyn FnOnce() -> Result<(), String> + Send>>,
+    /// What is asked about what it made; the run does not go on where the answer is a sentence.
+    pub(super) check: Option<Question>,
 }
 
 const WAREHOUSE: &str = "warehouse.duckdb";
@@ -96,6 +101,7 @@ pub(super) fn plan(asking: &Asking<'_>) -> Result<Planned, String> {
     let Asking { data, work, recipe, org, tenant, .. } = asking;
     let cannot = |e: io::Error| format!("cannot make the work folder {}: {e}", work.display());
     fs::create_dir_all(work).map_err(cannot)?;
+    of_plugin(recipe)?;
     let place = Place {
         org: (*org).to_owned(),
         tenant: tenant.unwrap_or_default().to_owned(),
@@ -112,9 +118,31 @@ pub(super) fn plan(asking: &Asking<'_>) -> Result<Planned, String> {
                 notes: Vec::new(),
                 steps: vec![Step { command, check: None }],
                 warehouse: Warehouse { adapter: FILES.to_owned(), own_profile: false, local: true },
+                work: work.to_path_buf(),
             })
         }
     }
+}
+
+/// Sees that the script or the project is the plugin's own: through a link, a run would be shown what lies elsewhere.
+fn of_plugin(recipe: &Recipe) -> Result<(), String> {
+    let inner = recipe.path.strip_prefix(&recipe.root).unwrap_or(&recipe.path);
+    let opened = Beneath::open(&recipe.root).and_then(|root| match recipe.kind {
+        Kind::Dbt => root.folder(inner).map(drop),
+        Kind::Script => root.file(inner).map(drop),
+    });
+    let what = match recipe.kind {
+        Kind::Dbt => "folder",
+        Kind::Script => "file",
+    };
+    opened.map_err(|e| {
+        format!(
+            "`{}` has to be a {what} in {}, and no part of the way to it a link: {}",
+            inner.display(),
+            recipe.root.display(),
+            reason(&e)
+        )
+    })
 }
 
 /// What every program of a run has around it.
@@ -148,15 +176,11 @@ fn dbt(asking: &Asking<'_>, place: &Place) -> Result<Planned, String> {
         return Err(format!("{} is missing", recipe.path.join("dbt_project.yml").display()));
     }
     let project = packages::staged(work, &recipe.root, &recipe.path)?;
-    // What an earlier run left would be taken for this run's result.
+    // What an earlier run left would be taken for this run's result. It may have left anything, links too.
+    let cannot = |e: io::Error| format!("cannot clear {}: {}", target(work).display(), reason(&e));
+    beneath::clear_unless_folder(&target(work)).map_err(cannot)?;
     for left in ["run_results.json", "manifest.json"] {
-        let left = target(work).join(left);
-        match fs::remove_file(&left) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => {
-                return Err(format!("cannot remove {}: {e}", left.display()));
-            }
-            _ => {}
-        }
+        beneath::clear(&target(work).join(left)).map_err(cannot)?;
     }
     let elsewhere = Place {
         org: "00000000-0000-0000-0000-000000000000".to_owned(),
@@ -209,8 +233,7 @@ fn dbt(asking: &Asking<'_>, place: &Place) -> Result<Planned, String> {
     let mut steps = Vec::new();
     if let Some((schema, org)) = check {
         let mut parse = step("parse", options.vars());
-        let (work, most) = (work.to_path_buf(), asking.manifest_bytes);
-        parse.check = Some(Box::new(move || apart_in(&work, most, &schema, &org)));
+        parse.check = Some(Question::Apart { schema, org });
         steps.push(parse);
     }
     if options.seed_first {
@@ -222,7 +245,7 @@ fn dbt(asking: &Asking<'_>, place: &Place) -> Result<Planned, String> {
         own_profile: profile.own,
         local: profile.local,
     };
-    Ok(Planned { notes, steps, warehouse })
+    Ok(Planned { notes, steps, warehouse, work: work.to_path_buf() })
 }
 
 fn would_mix(others: usize) -> String {
@@ -234,8 +257,7 @@ fn would_mix(others: usize) -> String {
 
 /// Whether every relation of the project is the organisation's own: a project may have its own macro
 /// `generate_schema_name`, or name a database for some models.
-fn apart_in(work: &Path, most: u64, schema: &str, org: &str) -> Result<(), String> {
-    let relations = super::lineage::relations(work, most)?;
+pub(super) fn apart_in(relations: &[Relation], schema: &str, org: &str) -> Result<(), String> {
     // However a macro has written it: `-` is often made `_`, and some databases write all in capitals.
     let plain = |text: &str| -> String {
         text.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
@@ -279,7 +301,10 @@ fn platform_profile(asking: &Asking<'_>, place: &Place, note: Option<String>) ->
          \"threads\": 2}}}}}}}}\n"
     );
     let file = work.join("profiles.yml");
-    fs::write(&file, text).map_err(|e| format!("cannot write {}: {e}", file.display()))?;
+    // A run may have put a link or a pipe there.
+    beneath::clear(&file)
+        .and_then(|()| Beneath::open(work)?.write("profiles.yml", text.as_bytes(), 0o600))
+        .map_err(|e| format!("cannot write {}: {}", file.display(), reason(&e)))?;
     Ok(Profile {
         file,
         name: recipe.target.clone(),

@@ -16,6 +16,8 @@ use utoipa::ToSchema;
 const TARGET: &str = "target";
 /// Most nodes of a lineage.
 const NODES: usize = 20_000;
+/// Most bytes of a lineage as JSON, about.
+pub(super) const BYTES: usize = 8 << 20;
 /// Most characters of a name, and of a message.
 const NAME: usize = 500;
 const MESSAGE: usize = 4_000;
@@ -299,6 +301,17 @@ impl Lineage {
                 cut(text, MESSAGE);
             }
         }
+        let mut room = BYTES;
+        let fits = |node: &&Node| {
+            let texts = [&node.id, &node.name, &node.kind].into_iter().chain(&node.parents);
+            let texts = texts.chain(&node.failed_tests).chain(&node.status).chain(&node.message);
+            // With quotes, what is escaped, and the names of the fields.
+            let bytes = 200 + texts.map(|text| text.len() + text.len() / 8 + 3).sum::<usize>();
+            room = room.saturating_sub(bytes);
+            room > 0
+        };
+        let count = self.nodes.iter().take_while(fits).count();
+        self.nodes.truncate(count);
         self
     }
 

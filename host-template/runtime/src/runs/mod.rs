@@ -10,6 +10,7 @@ pub(crate) mod options;
 mod packages;
 mod place;
 mod profile;
+pub(crate) mod reader;
 pub(crate) mod recipe;
 pub(crate) mod store;
 mod worker;

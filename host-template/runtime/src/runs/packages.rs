@@ -11,7 +11,7 @@ use hub_manifest::dbt_packages::{self, Origin, folder_of};
 use hub_manifest::dbt_project::{self, DbtProject};
 use hub_manifest::diagnostic::{Diagnostic, Level};
 use hub_manifest::source::{MAX_BYTES, Source};
-use hub_release::beneath::Beneath;
+use hub_release::beneath::{self, Beneath};
 
 /// Most local packages of a project, theirs included.
 const MOST: usize = 100;
@@ -31,10 +31,8 @@ pub(super) fn staged(work: &Path, root: &Path, path: &Path) -> Result<PathBuf, S
     let project = plugin.project(folder)?.unwrap_or_default();
     let stage = work.join("project");
     let cannot = |e: io::Error| format!("cannot lay out the project in {}: {e}", stage.display());
-    match fs::remove_dir_all(&stage) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(cannot(e)),
-        _ => {}
-    }
+    // Runs write here too: what they have put in its place goes.
+    beneath::clear(&stage).map_err(cannot)?;
     fs::create_dir_all(&stage).map_err(cannot)?;
     let install: Vec<&str> = project.packages_install_path.split('/').filter(|part| *part != ".").collect();
     links(path, &stage, &install).map_err(cannot)?;

@@ -11,9 +11,10 @@ use tokio::sync::{Notify, mpsc, watch};
 use super::fences::Fences;
 use super::log::Log;
 use super::options::Options;
+use super::reader::{self, Question};
 use super::recipe::{Recipe, find_for_run};
 use super::store::{self, Beat, Run};
-use super::{Kind, Lineage, State, dbt, home, lineage};
+use super::{Kind, Lineage, State, dbt, home};
 use crate::db::{Db, Error};
 use crate::life::Life;
 use crate::process::{End, Job};
@@ -194,6 +195,10 @@ async fn executed(hub: &Arc<Hub>, run: &Run) -> (State, Option<String>) {
     match (end, why) {
         (Ok(End::Exit(Some(0))), _) => (State::Succeeded, None),
         (Ok(End::Exit(Some(code))), _) => (State::Failed, Some(format!("it ended with exit code {code}"))),
+        (Ok(End::Silent), _) => {
+            let lease = hub.limits.get(Limit::RunLease);
+            (State::Lost, Some(format!("its host was silent for more than {lease} seconds (HUB_RUN_LEASE)")))
+        }
         (Ok(End::Exit(None)), _) => (State::Failed, Some("a signal ended it".to_owned())),
         (Ok(End::Stopped), Some(Why::TooLong)) => {
             (State::TimedOut, Some(format!("it took longer than {} seconds", hub.runs.timeout.as_secs())))
@@ -215,7 +220,6 @@ async fn planned(hub: &Arc<Hub>, run: &Run, recipe: Recipe) -> Result<dbt::Plann
     let options = Options::from_json(options.as_deref())?;
     let told = |error: Error| format!("the database does not answer: {error}");
     let others = others(hub, run).await.map_err(told)?;
-    let manifest_bytes = hub.limits.get(Limit::DbtManifestBytes);
     let (data, about) = (hub.data.clone(), run.clone());
     let plan = move || {
         let work = dbt::work_folder(&data, &about.org_id, &about.workspace);
@@ -227,7 +231,6 @@ async fn planned(hub: &Arc<Hub>, run: &Run, recipe: Recipe) -> Result<dbt::Plann
             org: &about.org_id,
             tenant: about.tenant_id.as_deref(),
             others,
-            manifest_bytes,
         })
     };
     let planned = hub.aside(plan).await.map_err(|problem| problem.to_string())??;
@@ -271,8 +274,8 @@ async fn steps(
         if last != End::Exit(Some(0)) {
             break;
         }
-        if let Some(check) = step.check {
-            hub.aside(check).await.map_err(|problem| problem.to_string())??;
+        if let Some(question) = step.check {
+            reader::ask(hub, &planned.work, question).await?;
         }
     }
     Ok(last)
@@ -281,15 +284,10 @@ async fn steps(
 /// What dbt told of the run; what it did not touch keeps what was told before.
 async fn lineage_of(hub: &Arc<Hub>, run: &Run) -> Option<Lineage> {
     let work = dbt::work_folder(&hub.data, &run.org_id, &run.workspace);
-    let most = hub.limits.get(Limit::DbtManifestBytes);
-    let told = match hub.aside(move || lineage::read(&work, most)).await {
-        Ok(Ok(told)) => told?,
-        Ok(Err(what)) => {
+    let told = match reader::ask(hub, &work, Question::Lineage).await {
+        Ok(told) => told?,
+        Err(what) => {
             tracing::warn!(run = run.id, what, "the lineage of a run is not known");
-            return None;
-        }
-        Err(problem) => {
-            tracing::warn!(run = run.id, %problem, "the lineage of a run is not known");
             return None;
         }
     };
@@ -307,7 +305,7 @@ async fn wanted_end(hub: &Arc<Hub>, run: &Run) -> Why {
     let mut stage = hub.stage.watch();
     let lease = hub.limits.time(Limit::RunLease);
     // One file has one host: nobody else can take the run over while it cannot be read.
-    let shared = matches!(hub.db, Db::Postgres(_));
+    let shared = !matches!(hub.db, Db::Sqlite(_));
     let beating = async {
         let mut heard = Instant::now();
         loop {

@@ -1,0 +1,176 @@
+//! What a run may cost the host and others: memory, room in the log, turns in the queue. Each test is named after the promise that
+//! it attacks.
+
+mod program;
+
+use std::fs;
+use std::time::Instant;
+
+use program::Host;
+use program::fenced::{MOST, with_dbt, with_project};
+use program::runs::{build, ended, log, run, start, state, succeeded, with_scripts, work};
+use program::world::{Person, World, is, until};
+use serde_json::{Value, json};
+
+on_both! {
+    fn s7_output_without_a_newline_takes_no_memory(world: &World) {
+        let endless = "import os, sys\nblock = b'x' * (1 << 20)\nout = 1\nfor number in range(1536):\n    os.write(out, block)\nos.write(2, b'\\nthe end\\n')\n";
+        with_scripts(world, "mine", "", &[("endless", endless), ("ok", "print('fine')\n")]);
+        let host = world.host();
+        host.enable("mine");
+        let id = start(&host, "mine", "endless");
+        succeeded(&host, &id);
+        let text = log(&host, &id);
+        assert!(text.len() < 64 << 10 && text.contains("more bytes of this line are left out") && text.contains("the end"), "{}", text.len());
+        let peak = host.peak();
+        eprintln!("the host's peak after 1.5 GB without a newline: {peak} MB");
+        assert!(peak <= MOST, "{peak} MB");
+        let fine = start(&host, "mine", "ok");
+        succeeded(&host, &fine);
+    }
+
+    fn s7_dbts_files_are_read_as_a_strangers(world: &World) {
+        let kinds = "kind = open('kind').read()\n\
+            os.makedirs(target, exist_ok=True)\n\
+            file = target + '/manifest.json'\n\
+            if os.path.lexists(file): os.remove(file)\n\
+            if kind == 'fifo': os.mkfifo(file)\n\
+            elif kind == 'sparse': open(file, 'wb').truncate(3 << 30)\n\
+            elif kind == 'folder': os.mkdir(file)\n\
+            elif kind == 'link': os.symlink('/dev/zero', file)\n\
+            elif kind == 'tiny': open(file, 'w').write('{\"nodes\": {' + ','.join('\"%d\":{\"name\":\"\"}' % n for n in range(2_500_000)) + '}}')\n\
+            elif kind == 'names': open(file, 'w').write('{\"nodes\": {\"a\": {\"name\": \"a\", \"resource_type\": \"model\", \"depends_on\": {\"nodes\": [' + '\"\",' * 20_000_000 + '\"\"]}}}}')\n\
+            elif kind == 'deep': open(file, 'w').write('[' * 60_000_000)\n\
+            elif kind == 'tangled':\n    \
+                metrics = {'m%d' % n: {'name': 'm', 'depends_on': {'nodes': ['m%d' % (n + 1)]}} for n in range(100_000)}\n    \
+                exposures = {'e%d' % n: {'name': 'e', 'depends_on': {'nodes': ['m0']}} for n in range(100_000)}\n    \
+                json.dump({'metrics': metrics, 'exposures': exposures}, open(file, 'w'))\n\
+            else: json.dump({'nodes': {'model.a': {'name': 'a', 'resource_type': 'model'}}}, open(file, 'w'))\n\
+            print('wrote', kind)\n";
+        with_project(world, &[("choose", "import json, os\n")]);
+        with_dbt(world, "data", kinds);
+        let host = Host::start_as_admin(&world.folder, |command| {
+            world.prepare(command);
+            command.env("HUB_RUNS_AT_ONCE", "1");
+        });
+        host.enable("mine");
+        let folder = work(world, &host, "data", "mine");
+        fs::create_dir_all(&folder).unwrap();
+        for kind in ["fifo", "sparse", "folder", "link", "tiny", "names", "deep", "tangled"] {
+            fs::write(folder.join("kind"), kind).unwrap();
+            let begun = Instant::now();
+            let id = build(&host, "mine");
+            let run = ended(&host, &id);
+            assert!(log(&host, &id).contains(&format!("wrote {kind}")), "{run}");
+            eprintln!("manifest.json, {kind}: {} s, the host's peak {} MB", begun.elapsed().as_secs(), host.peak());
+            assert!(host.peak() <= MOST, "{kind}: {} MB", host.peak());
+        }
+        // The one slot is there again, and so is the lineage.
+        fs::write(folder.join("kind"), "good").unwrap();
+        let id = build(&host, "mine");
+        succeeded(&host, &id);
+        let lineage = host.get("/api/dbt/workspaces/mine/lineage").json();
+        assert_eq!(lineage["nodes"][0]["id"], "model.a", "{lineage}");
+    }
+
+    fn s7_pipes_in_the_hosts_way_cost_no_slot(world: &World) {
+        let plants = "import os, shutil\nshutil.rmtree('target', True)\n\
+            for name in ('profiles.yml', 'project', '.tmp', 'target'):\n    \
+                if os.path.lexists(name): os.remove(name)\n    \
+                os.mkfifo(name)\n";
+        with_project(world, &[("plants", plants), ("ok", "print('fine')\n")]);
+        with_dbt(world, "data", "print('built')\n");
+        let host = Host::start_as_admin(&world.folder, |command| {
+            world.prepare(command);
+            command.env("HUB_RUNS_AT_ONCE", "1");
+        });
+        host.enable("mine");
+        let planted = start(&host, "mine", "plants");
+        succeeded(&host, &planted);
+        let built = build(&host, "mine");
+        ended(&host, &built);
+        let fine = start(&host, "mine", "ok");
+        succeeded(&host, &fine);
+    }
+
+    fn d10_a_long_log_keeps_its_head_and_its_tail(world: &World) {
+        let long = "import sys\nprint('the first line')\nline = 'x' * 79\nfor number in range(1_000_000):\n    print(line)\nprint('error: the reason', file=sys.stderr)\nsys.exit(4)\n";
+        with_scripts(world, "mine", "", &[("long", long)]);
+        let host = world.host();
+        host.enable("mine");
+        let id = start(&host, "mine", "long");
+        let run = ended(&host, &id);
+        assert_eq!((&run["state"], &run["error"]), (&json!("failed"), &json!("it ended with exit code 4")));
+        let text = log(&host, &id);
+        let size = text.len() as f64 / f64::from(1 << 20);
+        assert!((7.5..=8.1).contains(&size), "{size} MiB");
+        assert!(text.starts_with("the first line\nxxx"), "{}", &text[..100]);
+        // The two outputs are two pipes: what is still in the one may come after the last word of the other.
+        assert!(text[text.len() - (256 << 10)..].contains("error: the reason\n"), "{}", &text[text.len() - 1000..]);
+        let cut: Vec<&str> = text.lines().filter(|line| line.starts_with('…')).collect();
+        assert!(cut.len() == 1 && cut[0].contains("are left out here: the log is too long"), "{cut:?}");
+        // All that was said is there or counted.
+        let left_out: u64 = cut[0].split(' ').nth(1).unwrap().parse().unwrap();
+        assert_eq!(text.lines().count() as u64 - 1 + left_out, 1_000_002);
+        eprintln!("the host's peak after 80 MB of log: {} MB", host.peak());
+        assert!(host.peak() <= MOST, "{} MB", host.peak());
+    }
+
+    fn s15_the_next_run_is_another_organisations(world: &World) {
+        with_scripts(world, "mine", "", &[("short", "import time\ntime.sleep(0.05)\n")]);
+        let host = Host::start_as_admin(&world.folder, |command| {
+            world.prepare(command);
+            command.env("HUB_RUNS_AT_ONCE", "1");
+        });
+        host.enable("mine");
+        world.create_user(&["--email", "dan@south.example", "--org", "South", "--role", "admin"], "dan's password!\n");
+        let dan = Person::new(&host, "dan@south.example", "dan's password!");
+        assert_eq!(dan.turn("mine", true, json!({"scope": "org"})).status, 200);
+        let queued: Vec<String> = (0..80).map(|_| start(&host, "mine", "short")).collect();
+        let mut waited = 0;
+        for _ in 0..2 {
+            let begun_before = queued.iter().filter(|id| run(&host, id)["started_at"].is_string()).count();
+            let answer = dan.post("/api/scripts/mine/short/run", json!({}));
+            assert_eq!(answer.status, 202, "{}", answer.text);
+            let id = answer.json()["id"].as_str().unwrap().to_owned();
+            let mut own = Value::Null;
+            until("the other organisation waits", || {
+                own = dan.get(&format!("/api/dbt/runs/{id}")).json();
+                own["state"] == "succeeded"
+            });
+            let created = own["created_at"].as_str().unwrap().to_owned();
+            let started = own["started_at"].as_str().unwrap().to_owned();
+            let between = queued.iter().map(|id| run(&host, id)).filter(|run| {
+                run["started_at"].as_str().is_some_and(|at| at > created.as_str() && at < started.as_str())
+            }).count();
+            assert!(between <= 1, "{between} runs of the first organisation have begun between");
+            assert!(begun_before < queued.len(), "nobody waits any more: this shows nothing");
+            waited += between;
+        }
+        eprintln!("runs that went before another organisation's two: {waited}");
+    }
+
+    fn s15_a_cap_on_what_waits(world: &World) {
+        with_scripts(world, "mine", "", &[("slow", "import time\ntime.sleep(60)\n")]);
+        let host = Host::start_as_admin(&world.folder, |command| {
+            world.prepare(command);
+            command.env("HUB_RUNS_AT_ONCE", "1").env("HUB_RUNS_WAITING", "5");
+        });
+        host.enable("mine");
+        let first = start(&host, "mine", "slow");
+        until("it does not begin", || state(&host, &first) == "running");
+        let statuses: Vec<u16> = std::thread::scope(|scope| {
+            let asked: Vec<_> = (0..30).map(|_| scope.spawn(|| host.post("/api/scripts/mine/slow/run", "").status)).collect();
+            asked.into_iter().map(|asked| asked.join().unwrap()).collect()
+        });
+        let count = |wanted: u16| statuses.iter().filter(|status| **status == wanted).count();
+        assert_eq!((count(202), count(429)), (5, 25), "also when all ask at once: {statuses:?}");
+        let refused = host.post("/api/scripts/mine/slow/run", "");
+        is(&refused, 429, "too-many-runs");
+        // Another organisation has a queue of its own.
+        world.create_user(&["--email", "dan@south.example", "--org", "South", "--role", "admin"], "dan's password!\n");
+        let dan = Person::new(&host, "dan@south.example", "dan's password!");
+        assert_eq!(dan.turn("mine", true, json!({"scope": "org"})).status, 200);
+        assert_eq!(dan.post("/api/scripts/mine/slow/run", json!({})).status, 202);
+    }
+}
