@@ -19,7 +19,17 @@ pub(super) async fn connect(kind: &Kind, parameters: &Parameters, address: IpAdd
         "postgresql" => postgresql(kind, parameters, &to).await,
         _ => mysql(kind, parameters, &to).await,
     };
-    asked.map_err(|error| explain(&error, kind, &format!("{host} port {}", parameters.port(kind))))
+    asked.map_err(|error| explain(&error, kind, parameters))
+}
+
+/// What is said where no server of this kind answers, for whatever reason, and also where it answers too late.
+pub(super) fn nobody(kind: &Kind, parameters: &Parameters) -> String {
+    match parameters.text("host") {
+        Some(host) => {
+            format!("no {} server answers at {host} port {}", kind.display_name, parameters.port(kind))
+        }
+        None => format!("{} does not answer", kind.display_name),
+    }
 }
 
 async fn postgresql(kind: &Kind, parameters: &Parameters, host: &str) -> Result<String, Error> {
@@ -73,13 +83,16 @@ async fn mysql(kind: &Kind, parameters: &Parameters, host: &str) -> Result<Strin
 
 /// What a server says is passed on. Where no server of this kind answers, it is not told why: whether a port is closed,
 /// filtered or somebody else's is nothing that a test of a connection has to find out.
-fn explain(error: &Error, kind: &Kind, place: &str) -> String {
+fn explain(error: &Error, kind: &Kind, parameters: &Parameters) -> String {
     match error {
         Error::Database(error) => error.message().to_owned(),
-        Error::Tls(error) => format!("no encrypted connection to {place}: {error}"),
+        Error::Tls(error) => {
+            let host = parameters.text("host").unwrap_or_default();
+            format!("no encrypted connection to {host} port {}: {error}", parameters.port(kind))
+        }
         Error::Configuration(error) if error.to_string().starts_with("RSA") => {
             "the server takes this password over an encrypted connection only: set tls to require".to_owned()
         }
-        _ => format!("no {} server answers at {place}", kind.display_name),
+        _ => nobody(kind, parameters),
     }
 }

@@ -1,4 +1,5 @@
 # Connects to one place through its driver and says what is there, or why not: one line of JSON.
+import errno
 import json
 import os
 import re
@@ -11,29 +12,44 @@ sys.path[:] = [folder for folder in sys.path if folder]
 def guard(allow, deny):
     """Python's own sockets go to allowed addresses only: a driver may ask for more names than it was given."""
     import ipaddress
+    import socket
 
     allow, deny = ([ipaddress.ip_network(text) for text in texts] for texts in (allow, deny))
 
     def plain(address):
         if address.version == 6:
             inner = address.ipv4_mapped or address.sixtofour
-            if inner is None and address in ipaddress.ip_network("64:ff9b::/96"):
-                inner = ipaddress.ip_address(int(address) & 0xFFFFFFFF)
+            within = any(address in ipaddress.ip_network(text) for text in ("64:ff9b::/96", "::/96"))
+            if inner is None and within and int(address) > 1:
+                inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
             return inner or address
         return address
+
+    def meant(host, port):
+        if isinstance(host, (bytes, bytearray)):
+            host = bytes(host).decode("ascii", "replace")
+        try:
+            return [ipaddress.ip_address(host.split("%")[0])]
+        except ValueError:
+            pass
+        # A name, or one of the many ways to write an address: all that the system makes of it.
+        try:
+            found = socket.getaddrinfo(host, port)
+        except OSError:
+            # Then there is nothing to connect to either.
+            return []
+        return [ipaddress.ip_address(entry[4][0].split("%")[0]) for entry in found]
 
     def look(event, arguments):
         if event != "socket.connect" or not isinstance(arguments[1], tuple):
             return
-        try:
-            address = plain(ipaddress.ip_address(arguments[1][0].split("%")[0]))
-        except ValueError:
-            return
+        host, port = arguments[1][:2]
         # The drivers' name servers are asked over the machine's own ways.
-        if arguments[1][1] == 53:
+        if port == 53:
             return
-        if any(address in net for net in deny) or allow and not any(address in net for net in allow):
-            raise PermissionError("this place is not among those that connections may be tested to")
+        for address in map(plain, meant(host, port)):
+            if any(address in net for net in deny) or allow and not any(address in net for net in allow):
+                raise PermissionError("this place is not among those that connections may be tested to")
 
     sys.addaudithook(look)
 
@@ -55,20 +71,26 @@ def mysql(given, port, timeout):
         if tls == "require":
             ssl.check_hostname = False
             ssl.verify_mode = tls_module.CERT_NONE
-    connection = pymysql.connect(
-        host=given["host"],
-        port=port,
-        user=given["user"],
-        password=given.get("password", ""),
-        database=given.get("database"),
-        connect_timeout=timeout,
-        read_timeout=timeout,
-        ssl=ssl,
-        ssl_disabled=tls == "disable",
-    )
-    with connection, connection.cursor() as cursor:
-        cursor.execute("SELECT version()")
-        version = cursor.fetchone()[0]
+    try:
+        connection = pymysql.connect(
+            host=given["host"],
+            port=port,
+            user=given["user"],
+            password=given.get("password", ""),
+            database=given.get("database"),
+            connect_timeout=timeout,
+            read_timeout=timeout,
+            ssl=ssl,
+            ssl_disabled=tls == "disable",
+        )
+        with connection, connection.cursor() as cursor:
+            cursor.execute("SELECT version()")
+            version = cursor.fetchone()[0]
+    except pymysql.err.Error as error:
+        # The client's own numbers: the server has said nothing, or nothing that a client understands.
+        if error.args and isinstance(error.args[0], int) and error.args[0] in range(2000, 3000):
+            raise ConnectionError(str(error)) from error
+        raise
     return ("MariaDB " if "MariaDB" in version else "MySQL ") + version
 
 
@@ -164,12 +186,15 @@ def mongodb(given, port, timeout):
         client = pymongo.MongoClient("mongodb+srv://" + given["host"], **options)
     else:
         client = pymongo.MongoClient(given["host"], port, **options)
-    with client:
-        version = client.server_info()["version"]
-        # Only now is the login needed.
-        client[given.get("database", "admin")].command("ping")
-        if given.get("user"):
-            client[given.get("database", "admin")].list_collection_names()
+    try:
+        with client:
+            version = client.server_info()["version"]
+            # Only now is the login needed.
+            client[given.get("database", "admin")].command("ping")
+            if given.get("user"):
+                client[given.get("database", "admin")].list_collection_names()
+    except pymongo.errors.ConnectionFailure as error:
+        raise ConnectionError(str(error)) from error
     return "MongoDB " + version
 
 
@@ -206,8 +231,39 @@ def oss(given, port, timeout):
     return "OSS, bucket " + given["bucket"]
 
 
-def say(error):
+# What the system says where no server answers.
+NOBODY = {
+    errno.ECONNABORTED,
+    errno.ECONNREFUSED,
+    errno.ECONNRESET,
+    errno.EHOSTDOWN,
+    errno.EHOSTUNREACH,
+    errno.ENETDOWN,
+    errno.ENETUNREACH,
+    errno.EPIPE,
+    errno.ETIMEDOUT,
+}
+
+
+def nobody(error):
+    """Whether an error comes from there being no server of this kind, or none that one gets to."""
+    seen, left = set(), [error]
+    while left:
+        error = left.pop()
+        if error is None or id(error) in seen:
+            continue
+        seen.add(id(error))
+        if isinstance(error, (ConnectionError, TimeoutError)) or getattr(error, "errno", None) in NOBODY:
+            return True
+        left += [error.__cause__, error.__context__]
+    return False
+
+
+def say(error, question):
     """What a driver's error says to people."""
+    # Whether a port is closed, filtered or somebody else's is nothing that a test has to find out.
+    if question["parameters"].get("host") and nobody(error):
+        return "no {} server answers at {} port {}".format(question["name"], question["parameters"]["host"], question["port"])
     told = list(getattr(error, "args", ()))
     if len(told) == 1 and isinstance(told[0], tuple):
         told = list(told[0])
@@ -250,7 +306,7 @@ try:
     what = KINDS[question["kind"]](question["parameters"], question["port"], question["timeout"])
     answer = {"ok": True, "message": what}
 except BaseException as error:
-    answer = {"ok": False, "message": say(error)}
+    answer = {"ok": False, "message": say(error, question)}
 json.dump(answer, answers)
 answers.write("\n")
 answers.flush()

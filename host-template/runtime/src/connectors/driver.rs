@@ -15,6 +15,8 @@ const SCRIPT: &str = include_str!("connect.py");
 #[derive(Serialize)]
 struct Question<'a> {
     kind: &'a str,
+    /// What people call the kind.
+    name: &'a str,
     /// Seconds that the driver itself is told, so that the last word is its own.
     timeout: u64,
     port: u16,
@@ -48,6 +50,7 @@ pub(super) async fn connect(
     let timeout = limit.as_secs().saturating_sub(2).max(1);
     let question = Question {
         kind: kind.name,
+        name: kind.display_name,
         timeout,
         port: parameters.port(kind),
         parameters: &parameters,

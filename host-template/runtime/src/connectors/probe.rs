@@ -92,7 +92,7 @@ async fn answer(question: Question) -> Answer {
             match tokio::time::timeout(limit, builtin::connect(kind, &parameters, address)).await {
                 Ok(Ok(what)) => Answer::Connected(what),
                 Ok(Err(why)) => Answer::Not(why),
-                Err(_) => Answer::Not(format!("no answer within {} seconds", limit.as_secs())),
+                Err(_) => Answer::Not(builtin::nobody(kind, &parameters)),
             }
         }
     }

@@ -11,6 +11,7 @@ use serde::Serialize;
 use tokio::sync::Semaphore;
 use utoipa::ToSchema;
 
+use super::builtin::nobody;
 use super::probe::{self, Answer, Question};
 use super::reach::Reach;
 use super::{Kind, Parameters, driver};
@@ -133,10 +134,10 @@ async fn connect(
         Err(why) => return (parameters, Err(why)),
     };
     let left = LIMIT.saturating_sub(begun.elapsed());
-    let late = || format!("no answer within {} seconds", LIMIT.as_secs());
     if !kind.built_in || parameters.text("through") == Some("driver") {
         let (parameters, told) = driver::connect(kind, place, parameters, pinned, left).await;
-        return (parameters, told.unwrap_or_else(|| Err(late())));
+        let told = told.unwrap_or_else(|| Err(nobody(kind, &parameters)));
+        return (parameters, told);
     }
     let Some((_, address)) = pinned.clone() else { return (parameters, Err("`host` is missing".to_owned())) };
     let question = Question::Connect {
@@ -148,7 +149,7 @@ async fn connect(
     let told = match ask(place, &question, pinned, left + MARGIN).await {
         Ok(Some(Answer::Connected(what))) => Ok(what),
         Ok(Some(Answer::Not(why))) => Err(why),
-        Ok(Some(Answer::Addresses(_)) | None) => Err(late()),
+        Ok(Some(Answer::Addresses(_)) | None) => Err(nobody(kind, &parameters)),
         Err(why) => Err(why),
     };
     (parameters, told)

@@ -1,0 +1,497 @@
+//! What tests of connections can be made to do: to the host, by servers that answer with too much or nothing, and to others, by
+//! people who want to know what there is on a network. Every server here is a thread of the test on a loopback address.
+
+mod program;
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::symlink;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use program::world::World;
+use program::{Answer, Host, command, run};
+use serde_json::{Value, json};
+
+/// Most memory of the host's process, in MB, whatever answers.
+const MOST: u64 = 200;
+
+/// The file of the release.
+const DRIVERS: &str = include_str!("../../drivers.yaml");
+
+/// A server that does this with each connection.
+struct Fake {
+    port: u16,
+    /// How many connections were taken, how many are open, and how many were at once.
+    taken: Arc<AtomicUsize>,
+    at_once: Arc<AtomicUsize>,
+}
+
+impl Fake {
+    fn new(talk: impl Fn(TcpStream) + Send + Sync + 'static) -> Fake {
+        Fake::on("127.0.0.1", talk)
+    }
+
+    fn on(address: &str, talk: impl Fn(TcpStream) + Send + Sync + 'static) -> Fake {
+        let listener = TcpListener::bind((address, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (taken, at_once) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (counts, talk) = ((taken.clone(), at_once.clone()), Arc::new(talk));
+        std::thread::spawn(move || {
+            let open = Arc::new(AtomicUsize::new(0));
+            for stream in listener.incoming().flatten() {
+                counts.0.fetch_add(1, Ordering::SeqCst);
+                counts.1.fetch_max(open.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                let (talk, open) = (talk.clone(), open.clone());
+                std::thread::spawn(move || {
+                    talk(stream);
+                    open.fetch_sub(1, Ordering::SeqCst);
+                });
+            }
+        });
+        Fake { port, taken, at_once }
+    }
+
+    fn taken(&self) -> usize {
+        self.taken.load(Ordering::SeqCst)
+    }
+}
+
+/// Sends these bytes, then zeros until nobody wants them or a gigabyte and more is sent.
+fn flood(mut stream: TcpStream, first: &[u8], each: &[u8]) {
+    let block = vec![0; 1 << 20];
+    if stream.write_all(first).is_err() {
+        return;
+    }
+    for number in 0..1200 {
+        let head = if number % 16 == 0 { each } else { &[] };
+        if stream.write_all(head).is_err() || stream.write_all(&block[..block.len() - head.len()]).is_err() {
+            return;
+        }
+    }
+}
+
+/// A PostgreSQL server whose first word, of this kind, announces a gigabyte, and which sends it.
+fn huge_postgresql(kind: u8) -> Fake {
+    Fake::new(move |mut stream| {
+        let mut request = [0; 8];
+        if stream.read_exact(&mut request).is_err() {
+            return;
+        }
+        // It has no encryption; then comes the beginning of a session.
+        if request[4..] == 80_877_103_u32.to_be_bytes() {
+            if stream.write_all(b"N").is_err() || stream.read_exact(&mut request).is_err() {
+                return;
+            }
+        }
+        let mut word = vec![kind];
+        word.extend(0x4000_0000_u32.to_be_bytes());
+        flood(stream, &word, &[]);
+    })
+}
+
+/// A MySQL server whose greeting is a gigabyte: as many packets of the greatest size as that takes.
+fn huge_mysql() -> Fake {
+    Fake::new(|stream| flood(stream, &[], &[0xff, 0xff, 0xff, 0]))
+}
+
+/// A world with drivers that are modules of these texts.
+fn with_drivers(world: &World, modules: &[(&str, &str)]) {
+    world.folder.write("drivers.yaml", DRIVERS);
+    for (name, text) in modules {
+        world.folder.write(&format!("data/drivers/.set-1/{name}.py"), text);
+    }
+    symlink(".set-1", world.folder.path("data/drivers/current")).unwrap();
+}
+
+fn host(world: &World, variables: &[(&str, &str)]) -> Host {
+    Host::start_as_admin(&world.folder, |command| {
+        world.prepare(command);
+        command.env("HUB_CONNECTOR_TESTS_OF_USER", "10000").env("HUB_CONNECTOR_TESTS_OF_ORG", "10000");
+        command.envs(variables.iter().copied());
+    })
+}
+
+fn test(host: &Host, kind: &str, parameters: &Value) -> Answer {
+    host.post(&format!("/api/connectors/{kind}/test"), &parameters.to_string())
+}
+
+/// Whether the connection was made, and the message.
+fn tested(host: &Host, kind: &str, parameters: &Value) -> (bool, String) {
+    let answer = test(host, kind, parameters);
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let json = answer.json();
+    (json["ok"].as_bool().unwrap(), json["message"].as_str().unwrap().to_owned())
+}
+
+fn to(host: &str, port: u16) -> Value {
+    json!({"host": host, "port": port, "database": "a", "user": "ann", "password": "open sesame"})
+}
+
+/// A driver that reads what a server announces, as careless ones do.
+const CARELESS: &str = "
+import socket, struct
+
+class err:
+    class Error(Exception):
+        pass
+
+def connect(host, port, **others):
+    server = socket.create_connection((host, port), 5)
+    size = 1 << 30
+    got = bytearray(size)
+    server.recv_into(got, size, socket.MSG_WAITALL)
+    raise ValueError('it had room for all of it')
+";
+
+/// A driver that says more than anybody wants to hear, or takes more than there is.
+const LOUD: &str = "
+import os, sys
+
+class MongoClient:
+    def __init__(self, host, port, username, **options):
+        if username == 'takes':
+            self.all = [bytearray(64 << 20) for _ in range(100)]
+        block = b'x' * (1 << 20)
+        for number in range(1024):
+            os.write(1 if username == 'out' else 2, block)
+        raise ValueError('y' * (100 << 20))
+";
+
+#[test]
+fn s4_a_server_that_answers_with_a_gigabyte_is_nobodys_trouble() {
+    let world = World::new(None);
+    with_drivers(&world, &[("pymysql", CARELESS), ("pymongo", LOUD)]);
+    let host = host(&world, &[]);
+    let servers = [
+        ("postgresql", huge_postgresql(b'R')),
+        ("postgresql", huge_postgresql(b'E')),
+        ("postgresql", huge_postgresql(b'N')),
+        ("mysql", huge_mysql()),
+        ("mariadb", huge_mysql()),
+    ];
+    let check = |kind: &str, parameters: &Value| {
+        let begun = Instant::now();
+        let (ok, message) = tested(&host, kind, parameters);
+        let took = begun.elapsed();
+        eprintln!("{kind}: {} ms, the host's peak {} MB: {message}", took.as_millis(), host.peak());
+        assert!(!ok && message.len() <= 1000, "{message}");
+        assert!(took < Duration::from_secs(14), "{took:?}");
+        assert!(host.peak() <= MOST, "{} MB", host.peak());
+    };
+    for (kind, server) in &servers {
+        check(kind, &to("127.0.0.1", server.port));
+        assert!(server.taken() > 0, "it was not even asked");
+    }
+    let mut through = to("127.0.0.1", servers[3].1.port);
+    through["through"] = json!("driver");
+    check("mysql", &through);
+    // All at once, as many as may be.
+    std::thread::scope(|scope| {
+        for (kind, server) in &servers {
+            scope.spawn(|| check(kind, &to("127.0.0.1", server.port)));
+        }
+    });
+    assert_eq!(host.get("/api/health").status, 200);
+}
+
+#[test]
+fn s4_what_a_driver_says_or_takes_is_bounded() {
+    let world = World::new(None);
+    with_drivers(&world, &[("pymongo", LOUD)]);
+    let host = host(&world, &[]);
+    for way in ["out", "err", "takes"] {
+        let begun = Instant::now();
+        let (ok, message) = tested(&host, "mongodb", &json!({"host": "127.0.0.1", "user": way}));
+        eprintln!("{way}: {} ms, the host's peak {} MB: {message}", begun.elapsed().as_millis(), host.peak());
+        assert!(!ok && message.len() <= 1000 && !message.contains("no MongoDB server"), "{message}");
+        assert!(begun.elapsed() < Duration::from_secs(14));
+        assert!(host.peak() <= MOST, "{way}: {} MB", host.peak());
+    }
+}
+
+#[test]
+fn s4_few_are_tested_at_once() {
+    let world = World::new(None);
+    let host = host(&world, &[]);
+    // One that takes the connection and says nothing.
+    let silent = Fake::new(|mut stream| {
+        let _ = stream.read_to_end(&mut Vec::new());
+    });
+    let begun = Instant::now();
+    let answers: Vec<Answer> = std::thread::scope(|scope| {
+        let ask = || test(&host, "postgresql", &to("127.0.0.1", silent.port));
+        let asked: Vec<_> = (0..40).map(|_| scope.spawn(ask)).collect();
+        asked.into_iter().map(|asked| asked.join().unwrap()).collect()
+    });
+    let took = begun.elapsed();
+    let done = answers.iter().filter(|answer| answer.status == 200).count();
+    let refused: Vec<&Answer> = answers.iter().filter(|answer| answer.status == 503).collect();
+    eprintln!("of 40 at once {done} were made in {} s, {} refused", took.as_secs(), refused.len());
+    assert_eq!(done + refused.len(), 40);
+    assert!((4..=20).contains(&done), "{done}");
+    assert!(
+        refused
+            .iter()
+            .all(|answer| answer.json()["code"] == "too-many-tests"
+                && !answer.header("retry-after").is_empty())
+    );
+    assert!(silent.at_once.load(Ordering::SeqCst) <= 4, "{} at once", silent.at_once.load(Ordering::SeqCst));
+    assert!(took < Duration::from_secs(35), "{took:?}");
+    assert!(host.peak() <= MOST, "{} MB", host.peak());
+}
+
+#[test]
+fn s16_a_scan_of_ports_is_slow_and_blind() {
+    let world = World::new(None);
+    let host = Host::start_as_admin(&world.folder, |command| world.prepare(command));
+    // Some of the ports are open: what is there speaks first, waits for others to speak, or hangs up.
+    let says = |text: &'static str| {
+        Fake::new(move |mut stream| {
+            let _ = stream.write_all(text.as_bytes());
+        })
+    };
+    let waits = Fake::new(|mut stream| {
+        let mut some = [0; 64];
+        let _ = stream.read(&mut some);
+        let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+    });
+    let silent = Fake::new(|mut stream| {
+        let _ = stream.read_to_end(&mut Vec::new());
+    });
+    let open = [
+        says("SSH-2.0-OpenSSH_9.2p1\r\n"),
+        says("220 mail.example ESMTP\r\n"),
+        says("-ERR unknown\r\n"),
+        says(""),
+        waits,
+        silent,
+    ];
+    let mut ports: Vec<u16> = open.iter().map(|fake| fake.port).collect();
+    let closed: Vec<TcpListener> = (0..44).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+    ports.extend(closed.iter().map(|listener| listener.local_addr().unwrap().port()));
+    drop(closed);
+    let begun = Instant::now();
+    let (mut messages, mut refused) = (Vec::new(), 0);
+    for (number, port) in ports.iter().enumerate() {
+        let kind = if number % 2 == 0 { "postgresql" } else { "mariadb" };
+        let answer = test(&host, kind, &to("127.0.0.1", *port));
+        if answer.status == 429 {
+            assert_eq!(answer.json()["code"], "too-many-tests", "{}", answer.text);
+            assert!(answer.header("retry-after").parse::<u64>().is_ok_and(|wait| wait > 0));
+            refused += 1;
+            continue;
+        }
+        let told = answer.json();
+        assert_eq!((answer.status, &told["ok"]), (200, &json!(false)), "{}", answer.text);
+        let name = if number % 2 == 0 { "PostgreSQL" } else { "MariaDB" };
+        messages
+            .push(told["message"].as_str().unwrap().replace(&port.to_string(), "PORT").replace(name, "KIND"));
+    }
+    let allowed = 31 + begun.elapsed().as_secs() as usize / 2;
+    eprintln!("of 50 ports {} were tried in {} ms", messages.len(), begun.elapsed().as_millis());
+    assert!(
+        messages.len() <= allowed && refused >= 50 - allowed,
+        "{} tried, {refused} refused",
+        messages.len()
+    );
+    messages.dedup();
+    assert_eq!(
+        messages,
+        ["no KIND server answers at 127.0.0.1 port PORT"],
+        "an open port is told from a closed one"
+    );
+}
+
+/// Link-local addresses, those of the metadata services of clouds, and what is no machine's; in many clothes.
+const NEVER: &[&str] = &[
+    "169.254.169.254",
+    "169.254.0.1",
+    "::ffff:169.254.169.254",
+    "::ffff:a9fe:a9fe",
+    "::169.254.169.254",
+    "64:ff9b::a9fe:a9fe",
+    "2002:a9fe:a9fe::1",
+    "2852039166",
+    "0xa9fea9fe",
+    "0xA9.0xFE.0xA9.0xFE",
+    "0251.0376.0251.0376",
+    "169.254.43518",
+    "169.16689662",
+    "fe80::1",
+    "fd00:ec2::254",
+    "100.100.100.200",
+    "192.0.0.192",
+    "0.0.0.0",
+    "0",
+    "0x0",
+    "::",
+    "::ffff:0.0.0.0",
+    "224.0.0.1",
+    "ff02::1",
+    "255.255.255.255",
+];
+
+#[test]
+fn s16_link_local_and_metadata_addresses_are_never_reached() {
+    let world = World::new(None);
+    let reached = "class MongoClient:\n    def __init__(self, host, port, **options):\n        raise ValueError('the driver was asked')\n";
+    with_drivers(&world, &[("pymongo", reached), ("oss2", "")]);
+    // However wide the operator opens the door.
+    for variables in [&[][..], &[("HUB_CONNECTOR_ALLOW", "0.0.0.0/0,::/0")][..]] {
+        let host = host(&world, variables);
+        // What goes to no machine in particular comes to this one.
+        let here = Fake::new(|_| {});
+        for address in NEVER {
+            for kind in ["postgresql", "mysql", "mongodb"] {
+                let mut parameters = to(address, here.port);
+                if kind == "mysql" {
+                    parameters["tls"] = json!("verify");
+                }
+                let begun = Instant::now();
+                let (ok, message) = tested(&host, kind, &parameters);
+                let want = format!(
+                    "`{address}` is not among the places that connections may be tested to; the operator decides"
+                );
+                assert_eq!((ok, message), (false, want), "{kind}");
+                assert!(begun.elapsed() < Duration::from_secs(5));
+            }
+        }
+        assert_eq!(here.taken(), 0);
+        let oss = json!({"endpoint": "169.254.169.254", "bucket": "b", "user": "u"});
+        let (ok, message) = tested(&host, "oss", &oss);
+        assert!(!ok && message.contains("is not among the places"), "{message}");
+        // Another address of this machine is reached.
+        assert!(!tested(&host, "postgresql", &to("127.0.0.1", here.port)).0 && here.taken() > 0);
+    }
+}
+
+#[test]
+fn s16_the_operators_lists_count_on_what_a_name_leads_to() {
+    let world = World::new(None);
+    let denied = |variables: &[(&str, &str)], to_host: &str| {
+        let host = host(&world, variables);
+        let here = Fake::new(|_| {});
+        let (ok, message) = tested(&host, "postgresql", &to(to_host, here.port));
+        assert!(!ok);
+        let denied = message.contains("is not among the places");
+        assert_eq!(denied, here.taken() == 0, "{to_host}: {message}");
+        denied
+    };
+    let (allow, deny) = ("HUB_CONNECTOR_ALLOW", "HUB_CONNECTOR_DENY");
+    for to_host in ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "::ffff:127.0.0.1", "::ffff:7f00:1"] {
+        // Some systems know the name by its address of IPv6 too, where nobody listens.
+        if to_host != "localhost" {
+            assert!(!denied(&[], to_host), "{to_host}");
+        }
+        assert!(denied(&[(deny, "127.0.0.0/8")], to_host), "{to_host}");
+        assert!(denied(&[(allow, "10.0.0.0/8, 192.0.2.7")], to_host), "{to_host}");
+    }
+    assert!(!denied(&[(allow, "127.0.0.1")], "127.0.0.1"));
+    assert!(denied(&[(allow, "127.0.0.0/8"), (deny, "127.0.0.1")], "127.0.0.1"), "what is denied is denied");
+
+    let mut wrong = command(&world.folder);
+    wrong.args(["serve", "--listen", "127.0.0.1:0"]).env(deny, "10.0.0.0/99");
+    let (status, _, stderr) = run(wrong);
+    assert_eq!(status, Some(3), "{stderr}");
+    assert!(stderr.contains("HUB_CONNECTOR_DENY holds `10.0.0.0/99`, which is no network"), "{stderr}");
+}
+
+/// A driver that follows where it is led: to the machines that a cluster names, in all the ways to write them.
+const LED: &str = "
+import socket, urllib.request
+
+class errors:
+    class ConnectionFailure(Exception):
+        pass
+
+class MongoClient:
+    def __init__(self, host, port, **options):
+        self.names = socket.create_connection((host, port), 5).makefile().read().split()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *nothing):
+        pass
+
+    def server_info(self):
+        reached, told = [], []
+        for name in self.names:
+            host, port = name.rsplit(':', 1)
+            for family in (socket.AF_INET, socket.AF_INET6):
+                try:
+                    with socket.socket(family) as to:
+                        to.settimeout(5)
+                        to.connect((host, int(port)))
+                        reached.append(name)
+                except Exception as error:
+                    told.append(str(error))
+        raise ValueError('reached ' + str(reached) + ' ' + str(set(told)))
+";
+
+/// A driver that follows redirections.
+const REDIRECTED: &str = "
+import urllib.request
+
+class Settings:
+    def __init__(self, **options):
+        pass
+
+class HttpClient:
+    def __init__(self, host, port, **options):
+        self.version = urllib.request.urlopen('http://%s:%s/' % (host, port), timeout=5).read().decode()
+
+    def get_version(self):
+        return self.version
+
+    def count_collections(self):
+        return 0
+";
+
+#[test]
+fn s16_second_addresses_and_redirections_are_held_to_the_lists_too() {
+    let world = World::new(None);
+    with_drivers(&world, &[("pymongo", LED), ("chromadb", REDIRECTED)]);
+    let secret = Fake::on("127.0.0.2", |mut stream| {
+        let mut some = [0; 1000];
+        let _ = stream.read(&mut some);
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\nconnection: close\r\n\r\nsecret");
+    });
+    let port = secret.port;
+    let names = Fake::new(move |mut stream| {
+        let ways = [
+            "127.0.0.2",
+            "2130706434",
+            "0x7f000002",
+            "127.2",
+            "::ffff:127.0.0.2",
+            "::ffff:7f00:2",
+            "169.254.169.254",
+        ];
+        let _ = stream.write_all(ways.map(|way| format!("{way}:{port}\n")).concat().as_bytes());
+    });
+    let redirects = Fake::new(move |mut stream| {
+        let mut some = [0; 1000];
+        let _ = stream.read(&mut some);
+        let head = format!(
+            "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.2:{port}/\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+        );
+        let _ = stream.write_all(head.as_bytes());
+    });
+    let chroma = json!({"host": "127.0.0.1", "port": redirects.port});
+    for variables in [[("HUB_CONNECTOR_DENY", "127.0.0.2")], [("HUB_CONNECTOR_ALLOW", "127.0.0.1")]] {
+        let host = host(&world, &variables);
+        let (ok, message) = tested(&host, "mongodb", &json!({"host": "127.0.0.1", "port": names.port}));
+        assert!(!ok && message.starts_with("reached []"), "{message}");
+        let (ok, message) = tested(&host, "chroma", &chroma);
+        assert!(!ok && message.contains("not among those that connections may be tested to"), "{message}");
+    }
+    assert_eq!(secret.taken(), 0);
+    // Where nothing forbids it, it is reached: the test can tell.
+    let open = host(&world, &[]);
+    let (ok, message) = tested(&open, "chroma", &chroma);
+    assert!(ok && message.contains("secret"), "{message}");
+    assert_eq!(secret.taken(), 1);
+}
