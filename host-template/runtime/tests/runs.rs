@@ -43,13 +43,19 @@ fn start(host: &Host, slug: &str) -> String {
     program::runs::start(host, "mine", slug)
 }
 
-/// The process that `slow.py` runs in.
+/// The process that `slow.py` or `steps.py` runs in, by its number outside of the run's namespace.
 fn slow_process(world: &World, host: &Host) -> u32 {
     let file = work(world, host, "data", "scripts_of_mine").join("slow.pid");
     until("it does not begin", || std::fs::read_to_string(&file).is_ok_and(|text| !text.is_empty()));
-    let id = std::fs::read_to_string(&file).unwrap().parse().unwrap();
     std::fs::remove_file(file).unwrap();
-    id
+    let scripts = world.folder.path("data/plugins/mine/scripts/s").display().to_string();
+    let all = std::fs::read_dir("/proc").unwrap().flatten();
+    let numbers = all.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let runs = |process: &u32| {
+        let words = std::fs::read_to_string(format!("/proc/{process}/cmdline")).unwrap_or_default();
+        words.contains(&scripts)
+    };
+    numbers.into_iter().find(runs).expect("it runs")
 }
 
 on_both! {
