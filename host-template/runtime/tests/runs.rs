@@ -106,6 +106,25 @@ on_both! {
         assert_eq!(cancel("nothing").status, 404);
     }
 
+    fn what_waits_for_a_plugin_that_is_switched_off_does_not_run(world: &World) {
+        with_scripts(world);
+        let host = world.host();
+        host.enable("mine");
+        let slow = start(&host, "slow");
+        slow_process(world, &host);
+        let waiting = start(&host, "ok");
+        assert_eq!(host.post("/api/plugins/mine/disable", r#"{"scope": "org"}"#).status, 200);
+        assert_eq!([state(&host, &slow), state(&host, &waiting)], ["running", "queued"]);
+        host.post(&format!("/api/dbt/runs/{slow}/cancel"), "");
+        let done = ended(&host, &waiting);
+        let why = "vertical plugin `mine` was switched off while the run waited";
+        assert_eq!((&done["state"], &done["error"]), (&json!("cancelled"), &json!(why)));
+        assert_eq!(log(&host, &waiting), "", "it has not begun");
+        host.enable("mine");
+        let again = start(&host, "ok");
+        assert_eq!(ended(&host, &again)["state"], "succeeded");
+    }
+
     fn the_log_is_streamed(world: &World) {
         with_scripts(world);
         let host = world.host();

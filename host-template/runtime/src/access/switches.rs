@@ -76,6 +76,11 @@ struct Row<S> {
     state: S,
 }
 
+#[derive(Deserialize)]
+struct State<S> {
+    state: S,
+}
+
 impl Switches {
     /// Reads them all.
     pub(crate) async fn load(db: &Db) -> Result<Switches, Error> {
@@ -91,6 +96,21 @@ impl Switches {
             switches.tenants.entry(id).or_default().insert(plugin, state);
         }
         Ok(switches)
+    }
+
+    /// Whether a plugin is on at this very moment, whatever this host has heard of: for a tenant, or the organisation at large.
+    pub(crate) async fn is_on(db: &Db, org: &str, tenant: Option<&str>, plugin: &str) -> Result<bool, Error> {
+        let sql = "SELECT state FROM hub_org_plugins WHERE org_id = $1 AND plugin = $2";
+        let of_org: Option<State<OrgState>> = db.one(sql, args![org, plugin]).await?;
+        let said = match tenant {
+            Some(tenant) => {
+                let sql = "SELECT state FROM hub_tenant_plugins WHERE tenant_id = $1 AND plugin = $2";
+                let said: Option<State<TenantState>> = db.one(sql, args![tenant, plugin]).await?;
+                Some(said.map(|said| said.state))
+            }
+            None => None,
+        };
+        Ok(of_org.map(|of_org| of_org.state).unwrap_or_default().holds_for(said))
     }
 
     /// The state for the organisation.

@@ -15,6 +15,7 @@ use super::reader::{self, Question};
 use super::recipe::{Recipe, find_for_run};
 use super::store::{self, Beat, Run};
 use super::{Kind, Lineage, State, dbt, home};
+use crate::access::Switches;
 use crate::db::{Db, Error};
 use crate::life::Life;
 use crate::process::{End, Job};
@@ -148,11 +149,17 @@ pub(crate) async fn work(hub: Arc<Hub>, alone: bool) {
 
 async fn one(hub: &Arc<Hub>, run: Run) {
     hub.runs.tell();
-    tracing::info!(run = run.id, workspace = run.workspace, "run begins");
-    let (state, error) = executed(hub, &run).await;
-    let lineage = match run.kind {
-        Kind::Dbt => lineage_of(hub, &run).await,
-        Kind::Script => None,
+    let (state, error, lineage) = match refusal(hub, &run).await {
+        Some((state, sentence)) => (state, Some(sentence), None),
+        None => {
+            tracing::info!(run = run.id, workspace = run.workspace, "run begins");
+            let (state, error) = executed(hub, &run).await;
+            let lineage = match run.kind {
+                Kind::Dbt => lineage_of(hub, &run).await,
+                Kind::Script => None,
+            };
+            (state, error, lineage)
+        }
     };
     tracing::info!(run = run.id, state = state.as_str(), error, "run ended");
     // The database may be away for a moment; a run that nobody hears of again is lost.
@@ -161,6 +168,22 @@ async fn one(hub: &Arc<Hub>, run: Run) {
         match store::finish(&hub.db, &run.id, state, error.as_deref(), lineage.as_ref()).await {
             Ok(()) => return,
             Err(error) => tracing::error!(run = run.id, %error, "cannot write how a run ended"),
+        }
+    }
+}
+
+/// How a run ends that does not begin: its plugin was switched off while it waited, for those that it was asked for.
+async fn refusal(hub: &Arc<Hub>, run: &Run) -> Option<(State, String)> {
+    let plugin = run.plugin.as_deref()?;
+    match Switches::is_on(&hub.db, &run.org_id, run.tenant_id.as_deref(), plugin).await {
+        Ok(true) => None,
+        Ok(false) => {
+            let sentence = format!("vertical plugin `{plugin}` was switched off while the run waited");
+            Some((State::Cancelled, sentence))
+        }
+        Err(error) => {
+            let sentence = format!("nobody can tell whether vertical plugin `{plugin}` is still on: {error}");
+            Some((State::Failed, sentence))
         }
     }
 }
