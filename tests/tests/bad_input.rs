@@ -67,7 +67,10 @@ fn checked<T: AsRef<[u8]>>(files: &[(&str, T)]) -> String {
     assert_eq!(programs.stderr, "", "with JSON there is nothing else to say");
     let messages = programs.messages();
     let (last, findings) = messages.split_last().expect("a last line");
-    assert_eq!((&last["type"], &last["ok"]), (&"finished".into(), &false.into()));
+    assert_eq!(
+        (&last["type"], &last["status"], &last["ok"]),
+        (&"finished".into(), &"failed".into(), &false.into())
+    );
     let errors = findings.iter().filter(|found| found["level"] == "error").count();
     assert!(errors > 0 && last["errors"] == errors, "{last}");
     for found in findings {
@@ -159,7 +162,10 @@ fn a_build_stops_at_the_first_look() {
     command.arg(folder.path()).arg("--out").arg(out.path());
     let ran = ran(command, 1);
     let last = ran.messages().pop().expect("a last line");
-    assert_eq!(last.to_string(), r#"{"errors":2,"ok":false,"type":"finished","warnings":0}"#);
+    assert_eq!(
+        last.to_string(),
+        r#"{"errors":2,"ok":false,"status":"failed","type":"finished","warnings":0}"#
+    );
     assert_eq!(fs::read_dir(out.path()).expect("the folder").count(), 0, "nothing is packed");
 }
 
@@ -181,7 +187,10 @@ fn warnings_can_be_denied() {
     );
     let messages = ran(command(&["--deny-warnings", "--message-format", "json"]), 1).messages();
     assert_eq!(messages[0]["level"], "error");
-    assert_eq!(messages[1].to_string(), r#"{"errors":1,"ok":false,"type":"finished","warnings":0}"#);
+    assert_eq!(
+        messages[1].to_string(),
+        r#"{"errors":1,"ok":false,"status":"failed","type":"finished","warnings":0}"#
+    );
 }
 
 #[test]
@@ -273,7 +282,10 @@ fn npm_is_not_installed() {
         assert!(said.contains(&format!("error: {what} | = {how}")), "{said}");
         let messages = ran(command(&["--message-format", "json"]), 3).messages();
         assert_eq!(messages[0]["message"], what);
-        assert_eq!(messages[1].to_string(), r#"{"errors":1,"ok":false,"type":"finished","warnings":0}"#);
+        assert_eq!(
+            messages[1].to_string(),
+            r#"{"errors":1,"ok":false,"status":"failed","type":"finished","warnings":0}"#
+        );
         assert!(!checkout.path().join("dist").exists() && !checkout.path().join("node_modules").exists());
     };
     check("node");

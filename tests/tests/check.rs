@@ -98,6 +98,25 @@ fn a_cached_answer_is_the_same_to_the_byte() {
     assert!(tree.check(&[]).stderr.contains("SOMETHING asks for"));
 }
 
+/// The last line for programs says `ok` of nothing that somebody should look at.
+#[test]
+fn the_last_line_tells_warnings_from_nothing_at_all() {
+    let Some(tree) = Tree::new() else { return };
+    let last = |more: &[&str]| {
+        let ran = tree.check(&[&["--message-format", "json"], more].concat());
+        let last = ran.messages().pop().expect("a last line");
+        let word = |field: &str| last[field].as_str().unwrap_or_default().to_string();
+        (word("type"), word("status"), last["ok"] == true, ran.code)
+    };
+    let finished = |status: &str, ok: bool, code: i32| ("finished".into(), status.into(), ok, Some(code));
+    assert_eq!(last(&[]), finished("warnings", false, 0));
+    assert_eq!(last(&["--deny-warnings"]), finished("failed", false, 1));
+    tree.write("crm/frontend/overrides.json", "{ \"overrides\": {} }\n");
+    assert_eq!(last(&[]), finished("ok", true, 0));
+    tree.write("crm/plugin.yaml", "name: crm\n");
+    assert_eq!(last(&[]), finished("failed", false, 1));
+}
+
 #[test]
 fn every_kind_of_change_changes_the_answer() {
     let Some(tree) = Tree::new() else { return };

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use hub_codegen::compile::Profile;
 use hub_codegen::digest::{FileCache, sha256_hex};
 use hub_codegen::failure::Failure;
-use hub_codegen::pipeline::{BuildOptions, Built, Repo, build, install};
+use hub_codegen::pipeline::{BuildOptions, Built, Inputs, Repo, build, install};
 
 use crate::Outcome;
 use crate::check::{plan, roots};
@@ -24,8 +24,6 @@ use crate::watch::{channel, next, watch};
 const QUIET: Duration = Duration::from_millis(60);
 /// The list of override chains, in a release.
 const OVERRIDES: &str = "overrides.manifest.json";
-/// What tools write into the folders that are watched.
-const IGNORED: &[&str] = &["target", "node_modules", ".git", "dbt_packages", "logs", "__pycache__"];
 
 /// Runs `dev` until it is interrupted.
 pub fn run(args: &DevArgs) -> Outcome {
@@ -40,14 +38,10 @@ pub fn run(args: &DevArgs) -> Outcome {
         child: None,
         serving: String::new(),
     };
-    let mut watched = roots(&repo, &args.plugins);
-    watched.extend(["host-template", "macros", "manifest"].map(|name| repo.root.join(name)));
+    let inputs = Inputs::new(&repo.root, &roots(&repo, &args.plugins));
     let (sender, receiver) = channel();
-    // Changes are told by canonical paths; a folder that is not there is for the watch to refuse.
-    let canonical = |folder: &PathBuf| folder.canonicalize().unwrap_or_else(|_| folder.clone());
-    let below: Vec<PathBuf> = watched.iter().map(canonical).collect();
-    let folders: Vec<(PathBuf, bool)> = below.iter().map(|folder| (folder.clone(), true)).collect();
-    let _watch = match watch(&folders, sender, move |path| counts(path, &below)) {
+    let folders = inputs.watched();
+    let _watch = match watch(&folders, sender, move |path| inputs.counts(path)) {
         Ok(watch) => watch,
         Err(error) => {
             eprintln!("error: cannot watch for changes: {error}");
@@ -80,13 +74,6 @@ pub fn run(args: &DevArgs) -> Outcome {
             _ => return Outcome::Done,
         }
     }
-}
-
-/// Whether a change of this path can change the platform. Names above the watched folders do not matter.
-fn counts(path: &Path, folders: &[PathBuf]) -> bool {
-    let ignored = |name: &str| IGNORED.contains(&name) || name.starts_with('.') || name.ends_with('~');
-    let inner = folders.iter().find_map(|folder| path.strip_prefix(folder).ok()).unwrap_or(path);
-    !inner.components().any(|part| part.as_os_str().to_str().is_some_and(ignored))
 }
 
 /// One build; nothing where it failed, with the reason printed.

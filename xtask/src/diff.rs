@@ -1,7 +1,7 @@
 //! `cargo xtask diff`: what differs between two releases, from their tarballs alone.
 
 use hub_codegen::inventory::release::{compare, read, text};
-use hub_codegen::report::{Finished, finished_line};
+use hub_codegen::report::{Finished, Status, finished_line};
 
 use crate::Outcome;
 use crate::cli::{DiffArgs, DiffFormat};
@@ -22,7 +22,7 @@ pub fn run(args: &DiffArgs) -> Outcome {
     let changes = compare(&before, &after);
     if programs {
         changes.iter().for_each(|change| println!("{}", change.json()));
-        println!("{}", finished_line(&Finished { ok: true, ..Finished::default() }));
+        println!("{}", finished_line(&Finished { status: Status::Ok, ..Finished::default() }));
     } else {
         print!("{}", text(&before, &after, &changes));
     }

@@ -7,8 +7,8 @@ use hub_codegen::failure::{Finding, Machine};
 use hub_codegen::inventory::Change;
 use hub_codegen::pack::Packed;
 use hub_codegen::report::{
-    Also, Counts, Finished, Style, Trouble, diagnostic_line, finished_line, human, machine, machine_line,
-    more, sarif, usage_line,
+    Also, Counts, Finished, Status, Style, Trouble, diagnostic_line, finished_line, human, machine,
+    machine_line, more, sarif, usage_line,
 };
 use hub_manifest::diagnostic::Level;
 
@@ -103,7 +103,7 @@ impl Report {
                 println!(
                     "{}",
                     finished_line(&Finished {
-                        ok,
+                        status: Status::of(ok, counts),
                         errors: counts.errors,
                         warnings: counts.warnings,
                         artifact: path.as_deref(),

@@ -7,6 +7,7 @@ mod build;
 mod cache;
 mod check;
 mod front;
+mod inputs;
 mod layout;
 
 use std::fs::File;
@@ -17,6 +18,7 @@ use crate::failure::Machine;
 pub use build::{BuildOptions, Built, build, install, pack, routes, workspace};
 pub use check::{Checked, Checker};
 pub use front::{Front, FrontError, front};
+pub use inputs::Inputs;
 pub(crate) use layout::files_below;
 
 pub use crate::compile::Profile;

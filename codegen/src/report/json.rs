@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use hub_manifest::diagnostic::{Diagnostic, Level};
 use serde::Serialize;
 
-use super::shown;
+use super::{Counts, shown};
 use crate::failure::Machine;
 
 /// Code of what no plugin is to blame for.
@@ -41,11 +41,36 @@ struct Place<'a> {
     label: &'a str,
 }
 
+/// How a command went.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// It did what it was asked to do, and found nothing.
+    Ok,
+    /// It did what it was asked to do, and somebody should look at what it found; with `--keep-going`, plugins may be left
+    /// out.
+    Warnings,
+    /// It did not do what it was asked to do.
+    #[default]
+    Failed,
+}
+
+impl Status {
+    /// The status of a command that has found so much; `done` says whether it did what it was asked to do.
+    pub fn of(done: bool, counts: Counts) -> Status {
+        match (done, counts.errors + counts.warnings) {
+            (false, _) => Status::Failed,
+            (true, 0) => Status::Ok,
+            (true, _) => Status::Warnings,
+        }
+    }
+}
+
 /// The last line of a command.
 #[derive(Debug, Clone, Default)]
 pub struct Finished<'a> {
-    /// Whether all went well.
-    pub ok: bool,
+    /// How it went.
+    pub status: Status,
     /// How many errors there were.
     pub errors: usize,
     /// How many warnings there were.
@@ -126,6 +151,8 @@ pub fn finished_line(finished: &Finished) -> String {
     struct Last<'a> {
         #[serde(rename = "type")]
         kind: &'static str,
+        status: Status,
+        /// For those who ask for nothing else: never true where something was found.
         ok: bool,
         errors: usize,
         warnings: usize,
@@ -138,7 +165,8 @@ pub fn finished_line(finished: &Finished) -> String {
     }
     line(&Last {
         kind: "finished",
-        ok: finished.ok,
+        status: finished.status,
+        ok: finished.status == Status::Ok,
         errors: finished.errors,
         warnings: finished.warnings,
         artifact: finished.artifact.map(|path| path.to_string_lossy().into_owned()),

@@ -13,7 +13,7 @@ use crate::failure::Finding;
 
 pub(crate) use human::plain;
 pub use human::{human, machine, more, summary};
-pub use json::{Also, Finished, diagnostic_line, finished_line, machine_line, usage_line};
+pub use json::{Also, Finished, Status, diagnostic_line, finished_line, machine_line, usage_line};
 pub use sarif::{Trouble, sarif};
 
 /// How text for people is laid out.

@@ -198,7 +198,7 @@ fn programs_get_one_object_a_line() {
         machine_line(&Machine::new("npm is not installed", "install Node")),
         finished_line(&Finished { warnings: 1, errors: 2, ..Finished::default() }),
         finished_line(&Finished {
-            ok: true,
+            status: Status::Ok,
             artifact: Some(Path::new("/repo/dist/x.tar.gz")),
             sha256: Some("00ff"),
             also: &[Also { kind: "image", path: "/repo/dist/x.oci.tar".into(), sha256: "11ee".to_owned() }],
@@ -210,8 +210,8 @@ fn programs_get_one_object_a_line() {
     {"type":"diagnostic","level":"error","code":"HUB012","message":"a \"quoted\"\nmessage","plugin":"crm","file":"plugins/crm/plugin.yaml","line":2,"column":10,"help":"write 1.0.0","related":[{"file":"/elsewhere/x.yaml","line":1,"column":1,"label":"the first"}]}
     {"type":"diagnostic","level":"warning","code":"HUB049","message":"no place","plugin":null,"file":null,"line":null,"column":null,"help":""}
     {"type":"diagnostic","level":"error","code":"HUB090","message":"npm is not installed","plugin":null,"file":null,"line":null,"column":null,"help":"install Node"}
-    {"type":"finished","ok":false,"errors":2,"warnings":1}
-    {"type":"finished","ok":true,"errors":0,"warnings":0,"artifact":"/repo/dist/x.tar.gz","sha256":"00ff","also":[{"kind":"image","path":"/repo/dist/x.oci.tar","sha256":"11ee"}]}
+    {"type":"finished","status":"failed","ok":false,"errors":2,"warnings":1}
+    {"type":"finished","status":"ok","ok":true,"errors":0,"warnings":0,"artifact":"/repo/dist/x.tar.gz","sha256":"00ff","also":[{"kind":"image","path":"/repo/dist/x.oci.tar","sha256":"11ee"}]}
     "#);
 }
 

@@ -47,6 +47,11 @@ fn platform_dir(package: &str) -> Option<&'static str> {
     PLATFORM_CRATES.into_iter().find_map(|(name, dir)| (name == package).then_some(dir))
 }
 
+/// Folders of the platform's own crates in the repository.
+pub(crate) fn platform_folders() -> impl Iterator<Item = &'static str> {
+    PLATFORM_CRATES.into_iter().map(|(_, dir)| dir)
+}
+
 /// What is staged, and where.
 pub struct Input<'a> {
     /// The repository, absolute.
