@@ -15,11 +15,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use hub_manifest::dbt_packages::INSTALL_PATH;
 use hub_manifest::diagnostic::{self, Diagnostic};
 use hub_manifest::plan::{DbtWorkspace, Plan};
+use hub_manifest::rules::files::join;
 use serde_json::json;
 
 use crate::failure::Machine;
 use crate::load::LoadedPlugin;
-use crate::projects::join;
 use crate::write::write_if_changed;
 
 /// What is installed, relative to the checkout: dbt's parser, pinned.

@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 use hub_manifest::diagnostic::{Diagnostic, Span};
 use hub_manifest::overrides::{self, Overrides};
 use hub_manifest::plugin::{self, Manifest};
+use hub_manifest::rules::Subject;
 use hub_manifest::source::{MAX_BYTES, Source};
 
 use crate::migrations::{self, Migrations};
@@ -67,6 +68,11 @@ impl LoadedPlugin {
     /// The slug, or the folder's name where the manifest gives none.
     pub fn slug(&self) -> &str {
         self.manifest.name.as_ref().map_or(&self.folder.name, |name| &name.value)
+    }
+
+    /// The plugin as the rules see it that the build and the host share.
+    pub(crate) fn subject(&self) -> Subject<'_> {
+        Subject { slug: self.slug(), manifest: &self.manifest, source: self.source.as_ref() }
     }
 
     /// A file of the plugin, as findings show it.

@@ -5,9 +5,9 @@ use std::{fs, io};
 
 use hub_manifest::diagnostic::Span;
 use hub_manifest::migrations::{Engine, Unordered, in_order, runs_on};
+use hub_manifest::rules::files::join;
 
 use crate::load::{LoadedPlugin, text};
-use crate::projects::join;
 
 /// One migration.
 #[derive(Debug, Clone, PartialEq, Eq)]

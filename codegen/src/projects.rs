@@ -6,6 +6,7 @@ use std::fs;
 use hub_manifest::dbt_packages::{self, DbtPackage, Origin};
 use hub_manifest::dbt_project::{self, DbtProject};
 use hub_manifest::diagnostic::{Diagnostic, Span};
+use hub_manifest::rules::files::join;
 use hub_manifest::source::Source;
 
 use crate::load::{LoadedPlugin, read_source};
@@ -145,15 +146,6 @@ fn vendored(plugin: &LoadedPlugin, project_dir: &str, project: &DbtProject) -> u
         .filter_map(|file| file.strip_prefix(&install)?.strip_prefix('/')?.strip_suffix("/dbt_project.yml"))
         .filter(|name| !name.contains('/'))
         .count()
-}
-
-/// A path below a folder of the plugin; `.` is the plugin's root.
-pub fn join(folder: &str, file: &str) -> String {
-    match (folder, file) {
-        (".", file) => file.to_string(),
-        (folder, ".") => folder.to_string(),
-        (folder, file) => format!("{folder}/{file}"),
-    }
 }
 
 /// The files of the plugin below one of its folders.

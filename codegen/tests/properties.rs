@@ -13,11 +13,11 @@ use fastrand::Rng;
 use fixture::Fixture;
 use hub_codegen::migrations::OfPlatform;
 use hub_codegen::pipeline::Front;
-use hub_codegen::resolve::order::{Constraints, plugin_order};
 use hub_codegen::resolve::{Platform, Resolved, resolve};
 use hub_codegen::websource;
 use hub_fuzz::mutate::mutated;
 use hub_manifest::diagnostic::{Diagnostic, Level};
+use hub_manifest::rules::order::{Constraints, plugin_order};
 use semver::Version;
 
 /// Runs many cases, each from a seed of its own.
@@ -159,7 +159,13 @@ fn again(front: &mut Front, fixture: &Fixture, rng: &mut Rng) -> Resolved {
     }
     let shell = websource::scan(&fixture.folder().join("host-template/shell/src"));
     let version = Version::new(0, 1, 0);
-    let platform = Platform { version, shell, shared: BTreeMap::new(), migrations: OfPlatform::default() };
+    let platform = Platform {
+        release: version.clone(),
+        version,
+        shell,
+        shared: BTreeMap::new(),
+        migrations: OfPlatform::default(),
+    };
     resolve(&front.loaded, &platform, Vec::new())
 }
 

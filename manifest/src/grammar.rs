@@ -24,6 +24,7 @@ pub const RESERVED_SLUGS: &[&str] = &[
     "orgs",
     "overrides",
     "permissions",
+    "platform",
     "plugins",
     "records",
     "scripts",

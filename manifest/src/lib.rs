@@ -21,6 +21,7 @@ pub mod plugin;
 pub mod public;
 mod reader;
 pub mod routes;
+pub mod rules;
 #[cfg(feature = "schema")]
 pub mod schema;
 pub mod source;

@@ -6,6 +6,7 @@ use std::{fs, io};
 
 use hub_manifest::codes::{AREAS, Code};
 use hub_manifest::diagnostic::Level;
+use hub_manifest::rules::build::BUILD_ONLY;
 
 use super::cell;
 
@@ -42,7 +43,21 @@ pub(super) fn page(root: &Path) -> io::Result<String> {
             }
         }
     }
+    build_only(&mut page);
     Ok(page)
+}
+
+/// What customers' plugins are not held to.
+fn build_only(page: &mut String) {
+    page.push_str(
+        "\n## Customers' plugins\n\nThe running host holds the plugins of the data folder to every rule above but for these, \
+         which only a build can hold:\n\n| codes | why |\n|---|---|\n",
+    );
+    for (why, codes) in BUILD_ONLY {
+        let linked: Vec<String> =
+            codes.iter().map(|code| format!("[{code}](#{})", code.to_lowercase())).collect();
+        let _ = writeln!(page, "| {} | {} |", linked.join(" "), cell(why));
+    }
 }
 
 fn word(level: Level) -> &'static str {

@@ -23,6 +23,7 @@ pub(super) fn of_shell(root: &Path) -> BTreeMap<String, Surface> {
     let shell = websource::scan(&root.join("host-template/shell/src"));
     let platform = Platform {
         version: Version::new(0, 0, 0),
+        release: Version::new(0, 0, 0),
         shell,
         shared: BTreeMap::new(),
         migrations: OfPlatform::default(),

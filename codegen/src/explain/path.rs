@@ -1,8 +1,9 @@
 //! A path: the API's route that answers it, or the page that shows there.
 
+use hub_manifest::rules::pages::answers;
+
 use super::{Page, Routes, World, key};
 use crate::inventory::Route;
-use crate::resolve::page_matches;
 
 /// What is said where only a build can tell a plugin's routes.
 pub const UNKNOWN: &str =
@@ -101,7 +102,7 @@ fn route(world: &World<'_>, method: Option<&str>, path: &str) -> Option<String> 
 fn page(world: &World<'_>, path: &str) -> Option<String> {
     let web = &world.front.resolved.plan.web;
     let entries = web.entries.iter().filter_map(|entry| {
-        let paths = entry.paths.iter().filter(|page| *page == path || page_matches(page, path));
+        let paths = entry.paths.iter().filter(|page| *page == path || answers(page, path));
         // A page without a parameter is the more exact one.
         Some((entry, paths.min_by_key(|page| page.matches([':', '*']).count())?))
     });

@@ -9,6 +9,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use hub_manifest::diagnostic::Diagnostic;
+use hub_manifest::rules;
 use semver::Version;
 
 use super::front::platform;
@@ -56,7 +57,8 @@ impl Checker {
             found: Vec::new(),
             scanned: Vec::new(),
             platform: Platform {
-                version,
+                version: rules::platform::version(),
+                release: version,
                 shell: Vec::new(),
                 shared: BTreeMap::new(),
                 migrations: OfPlatform::default(),
@@ -186,7 +188,7 @@ impl Checker {
     /// Reads what plugins are resolved against, where it is not what it was.
     fn read_platform(&mut self, stamp: Stamp) {
         if !self.shell.as_ref().is_some_and(|known| known.holds(&stamp)) {
-            self.platform = platform(&self.repo, self.platform.version.clone());
+            self.platform = platform(&self.repo, self.platform.release.clone());
             self.shell = Some(stamp);
         }
     }
@@ -252,7 +254,7 @@ impl Checker {
         let user = fs::metadata("/proc/self").map(|meta| (meta.uid(), meta.gid())).ok();
         key.add("user", format!("{user:?}").as_bytes());
         key.add("folder", format!("{:?}", current()).as_bytes());
-        key.add("version", self.platform.version.to_string().as_bytes());
+        key.add("version", self.platform.release.to_string().as_bytes());
         key.add("shell", format!("{:?}", self.repo.shell()).as_bytes());
         key.add("roots", format!("{:?}", self.roots).as_bytes());
         key

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use hub_manifest::diagnostic::Level;
+use hub_manifest::rules;
 use semver::Version;
 
 use super::Repo;
@@ -46,12 +47,13 @@ impl std::error::Error for FrontError {}
 
 /// Reads what plugins are resolved against. A change of the files read here must show in the stamp that `check` has of
 /// them.
-pub(super) fn platform(repo: &Repo, version: Version) -> Platform {
+pub(super) fn platform(repo: &Repo, release: Version) -> Platform {
     let current = std::env::current_dir().unwrap_or_default();
     let sources = repo.shell().join("src");
     let shell = websource::scan(&shown_path(&sources, &current));
     let migrations = migrations::of_platform(&shown_path(&repo.migrations(), &current));
-    Platform { version, shell, shared: shared::versions(&repo.shell()), migrations }
+    let version = rules::platform::version();
+    Platform { version, release, shell, shared: shared::versions(&repo.shell()), migrations }
 }
 
 /// Reads and resolves the plugins of all roots. With `keep_going`, plugins with errors are left out of the plan; their

@@ -9,13 +9,13 @@ use hub_manifest::diagnostic::{Diagnostic, Span};
 use hub_manifest::migrations::{
     Engine, Foreign, SQLITE_TABLES, Unordered, engine, foreign, runs_on, table_prefix,
 };
+use hub_manifest::rules::files::join;
 use rusqlite::fallible_iterator::FallibleIterator;
 use rusqlite::limits::Limit;
 use rusqlite::{Batch, Connection, Error};
 
 use super::{Context, Platform};
 use crate::load::LoadedPlugin;
-use crate::projects::join;
 
 /// Steps of SQLite's machine after which a migration is taken for one that never ends: about a second.
 const MOST_STEPS: u32 = 20_000_000;
@@ -315,6 +315,7 @@ mod tests {
         assert!(migrations.files.len() > 6, "{migrations:?}");
         let platform = |migrations| Platform {
             version: Version::new(0, 1, 0),
+            release: Version::new(0, 1, 0),
             shell: Vec::new(),
             shared: BTreeMap::new(),
             migrations,
@@ -346,6 +347,7 @@ mod tests {
     fn run(sql: &[&str]) -> Vec<String> {
         let platform = Platform {
             version: Version::new(0, 1, 0),
+            release: Version::new(0, 1, 0),
             shell: Vec::new(),
             shared: BTreeMap::new(),
             migrations: OfPlatform {

@@ -8,7 +8,6 @@ mod contributions;
 mod identity;
 mod migrations;
 mod one_sided;
-pub mod order;
 mod pages;
 mod react;
 mod routers;
@@ -21,21 +20,22 @@ use std::path::PathBuf;
 
 use hub_manifest::diagnostic::{self, Diagnostic, Level, Span};
 use hub_manifest::plan::{HostPlan, Plan};
+use hub_manifest::rules::order::Constraints;
 use semver::Version;
 
 use crate::load::LoadedPlugin;
 use crate::migrations::OfPlatform;
 use crate::websource::Source;
-use order::Constraints;
-pub(crate) use pages::page_matches;
 pub use routers::ReadCrate;
 pub use web::{ClaimPlace, claim_places};
 
 /// What the plugins are resolved against.
 #[derive(Debug)]
 pub struct Platform {
-    /// Version of the release that is built.
+    /// Version of the platform's own crates.
     pub version: Version,
+    /// Version of the release that is built, its maker's to choose.
+    pub release: Version,
     /// Sources of the web shell, which ask for override keys too.
     pub shell: Vec<Source>,
     /// Versions of the packages that the whole page shares, by name.
@@ -114,7 +114,7 @@ pub fn resolve(loaded: &[LoadedPlugin], platform: &Platform, found: Vec<Diagnost
     let crates = routers::crates(&mut context);
     let web = web::web_plan(&mut context, platform);
     let mut host = HostPlan {
-        version: platform.version.to_string(),
+        version: platform.release.to_string(),
         plugins: contributions::host_plugins(&mut context),
     };
     react::check(&mut context, platform);

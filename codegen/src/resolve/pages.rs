@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use hub_manifest::diagnostic::{Diagnostic, Span};
-use hub_manifest::grammar::{alternatives, nearest};
 use hub_manifest::plan::FrontendEntry;
+use hub_manifest::rules::pages::{self, SHELL, answers, owner_of};
 use hub_manifest::source::Spanned;
 
 use super::Context;
@@ -12,24 +12,12 @@ use super::web::{Modules, is_module, missing_module, module_at, no_module};
 use crate::load::LoadedPlugin;
 use crate::websource::{Claimed, Module, Wanted, check_export, pages_of};
 
-/// Paths that the web shell itself answers.
-const SHELL_PATHS: &[&str] = &["/", "/records", "/plugins", "/overrides"];
-
 /// The pages of a plugin.
 pub struct PagesOf<'a> {
     slug: &'a str,
     paths: Vec<String>,
     /// Whether there are no others: only the running program may know some.
     complete: bool,
-}
-
-/// The slug that a page's path lies under.
-fn owner_of(path: &str) -> Option<&str> {
-    let mut segments = path.strip_prefix('/')?.split('/');
-    match segments.next()? {
-        "plugins" => segments.next(),
-        slug => Some(slug),
-    }
 }
 
 /// The plugin's page module, and the pages that it lists; reports pages that are not the plugin's to have.
@@ -129,86 +117,20 @@ fn entry_module<'a>(
 }
 
 /// Warns of navigation that leads nowhere: to no page of the shell, of the plugin itself or of another one.
-pub fn warn_of_dead_navigation(context: &mut Context<'_>, plugin: &LoadedPlugin, pages: &[PagesOf<'_>]) {
-    if plugin.manifest.nav.is_empty() {
-        return;
-    }
-    let of = |slug: &str| pages.iter().find(|pages| pages.slug == slug);
+pub fn warn_of_dead_navigation(context: &mut Context<'_>, plugin: &LoadedPlugin, all: &[PagesOf<'_>]) {
+    let of = |slug: &str| all.iter().find(|pages| pages.slug == slug);
     let own = of(plugin.slug());
     if own.is_some_and(|own| !own.complete) {
         return;
     }
     let paths = own.map(|own| own.paths.as_slice()).unwrap_or_default();
-    let replaced: Vec<&str> = plugin
-        .manifest
-        .frontend_overrides
-        .iter()
-        .filter_map(|(key, _)| key.value.strip_prefix("route:"))
-        .collect();
-    for item in &plugin.manifest.nav {
-        let path = item.path.value.as_str();
-        let known = SHELL_PATHS.contains(&path)
-            || replaced.contains(&path)
-            || owner_of(path).and_then(of).is_some_and(|owner| {
-                !owner.complete || owner.paths.iter().any(|page| page_matches(page, path))
-            });
-        if !known {
-            let near = nearest(path, paths.iter().map(String::as_str));
-            let help = match near.as_slice() {
-                [] => "add a page with this path to the module of `frontend_entry`".to_string(),
-                near => format!("did you mean {}?", alternatives(near)),
-            };
-            let message =
-                format!("the navigation entry `{}` leads to `{path}`, but no page has that path", item.label);
-            let found = Diagnostic::warning("HUB070", message).help(help);
-            context.in_manifest(plugin, &item.path.range, found);
-        }
-    }
-}
-
-/// Whether a page's path, with `:name` and a closing `*`, answers a path of the navigation.
-pub(crate) fn page_matches(page: &str, path: &str) -> bool {
-    let mut wanted = path.split('/');
-    for segment in page.split('/') {
-        match (segment, wanted.next()) {
-            ("*", _) => return true,
-            (_, None) => return false,
-            (segment, Some(text)) if segment.starts_with(':') || segment == text => {}
-            _ => return false,
-        }
-    }
-    wanted.next().is_none()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{owner_of, page_matches};
-
-    #[test]
-    fn pages_answer_paths() {
-        for (page, path, expect) in [
-            ("/crm/customers", "/crm/customers", true),
-            ("/crm/customers", "/crm/accounts", false),
-            ("/crm/:id", "/crm/7", true),
-            ("/crm/*", "/crm/a/b", true),
-            ("/crm/:id", "/crm", false),
-            ("/crm", "/crm/7", false),
-        ] {
-            assert_eq!(page_matches(page, path), expect, "{page} {path}");
-        }
-    }
-
-    #[test]
-    fn a_path_lies_under_one_slug() {
-        for (path, expect) in [
-            ("/crm", Some("crm")),
-            ("/crm/customers", Some("crm")),
-            ("/plugins/crm/x", Some("crm")),
-            ("/plugins", None),
-            ("/", Some("")),
-            ("crm/x", None),
-        ] {
-            assert_eq!(owner_of(path), expect, "{path}");
-        }
-    }
+    let overrides = plugin.manifest.frontend_overrides.iter();
+    let replaced: Vec<&str> = overrides.filter_map(|(key, _)| key.value.strip_prefix("route:")).collect();
+    let serves = |path: &str| {
+        SHELL.iter().chain(&replaced).any(|page| answers(page, path))
+            || owner_of(path)
+                .and_then(of)
+                .is_some_and(|owner| !owner.complete || owner.paths.iter().any(|page| answers(page, path)))
+    };
+    context.diagnostics.extend(pages::check(&plugin.subject(), &serves, Some(paths)));
 }

@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use hub_manifest::diagnostic::{Diagnostic, Span};
 use hub_manifest::grammar::{PLATFORM_WORKSPACE, ident_of};
 use hub_manifest::plan::HostPlugin;
+use hub_manifest::rules::files::join;
 
 use super::Context;
 use crate::load::LoadedPlugin;
-use crate::projects::{Project, join};
+use crate::projects::Project;
 
 /// A project with the plugin and the folder that it lies in.
 #[derive(Clone, Copy)]

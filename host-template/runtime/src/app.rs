@@ -23,7 +23,7 @@ use crate::probes;
 use crate::registry::{Hub, Registry};
 use crate::runs::Runs;
 use crate::streams::Streams;
-use crate::web::{self, Base, Pages, Web};
+use crate::web::{self, Base, Web};
 
 /// What the application is made of.
 pub(crate) struct Parts {
@@ -100,7 +100,7 @@ pub(crate) async fn assemble(parts: Parts) -> Result<(Arc<Hub>, axum::Router), E
         let config = configs.get(owner).copied().cloned().unwrap_or_default();
         Ctx::new(owner, config, hub.clone())
     };
-    let pages = Arc::new(Pages::read(&hub.install, registry.plugins.iter().map(|plugin| plugin.name())));
+    let pages = registry.pages.clone();
     let router = mount::build(&hub.routes, &ctx_of, &registry)
         .fallback(move |request: Request| std::future::ready(web::answer(&web, &pages, &request)));
     let router = probes::mount(router, &hub);

@@ -11,7 +11,6 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -22,7 +21,6 @@ use serde::Serialize;
 use self::admin::{CreateUser, EndSessions, ListUsers, ResetPassword};
 use crate::api::plugin_views;
 use crate::connectors::probe;
-use crate::discover::customer_plugins;
 use crate::fault::Fault;
 use crate::gather::gather;
 use crate::locate;
@@ -31,7 +29,7 @@ use crate::mount::PLATFORM;
 use crate::platform::{Mount, Platform};
 use crate::privilege;
 use crate::process;
-use crate::registry::Plugin;
+use crate::registry::Registry;
 use crate::runs::reader;
 use crate::serve;
 use crate::settings::{self, address, process_env};
@@ -380,13 +378,17 @@ fn list_routes(platform: &Platform, json: bool, trace: bool) -> Result<(), Fault
 
 fn list_plugins(platform: &Platform, json: bool) -> Result<(), Fault> {
     let plan = platform.plan()?;
-    let mut plugins = start::of_build(plan.plugins, &platform.gather(false), &process_env);
-    // Without a data folder there are no plugins of the customer's to list.
-    if let Some(data) = settings::existing_data_dir(&process_env) {
-        let of_build: Vec<Arc<Plugin>> = plugins.iter().cloned().map(Arc::new).collect();
-        plugins.extend(customer_plugins(&data, &of_build));
+    let plugins = start::of_build(plan.plugins, &platform.gather(false), &process_env);
+    let (registry, trouble) = Registry::of_release(&settings::install_dir(&process_env)?, plugins);
+    if let Some(trouble) = trouble {
+        let _ = writeln!(io::stderr(), "warning: no overrides: {trouble}");
     }
-    let views = plugin_views(&plugins);
+    let registry = match settings::existing_data_dir(&process_env) {
+        Some(data) => registry.rescanned(&data, &process_env),
+        // Without a data folder there are no plugins of the customer's to list.
+        None => registry,
+    };
+    let views = plugin_views(registry.plugins.iter().map(|plugin| &**plugin));
     if json {
         print_json(&views);
         return Ok(());

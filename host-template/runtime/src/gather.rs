@@ -6,9 +6,9 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 
 use hub_manifest::plan::HostPlan;
-use hub_manifest::public::is_public;
 use hub_manifest::routes::{Place, Route, RouteConflict, RouteTable, RouterPanic};
 
+use crate::access::is_public;
 use crate::api;
 use crate::logs::panic_text;
 use crate::mount::{Mounted, Settled, Source, place_of, settle};
@@ -69,7 +69,11 @@ impl Gathered {
 
     /// The table that `routes` prints.
     pub(crate) fn table(&self, plan: &HostPlan) -> RouteTable {
-        let marked = |route: Route| Route { public: answers_anyone(plan, &route), ..route };
+        let about = |slug: &str| plan.plugins.iter().find(|plugin| plugin.name == slug);
+        let marked = |route: Route| {
+            let public = is_public(route.plugin.as_deref(), &route.method, &route.path, about);
+            Route { public, ..route }
+        };
         let mut routes: Vec<Route> = self.routes.iter().map(|route| marked(route.row())).collect();
         routes.sort_by(|a, b| {
             // A false comes first: the platform's own have no plugin.
@@ -82,17 +86,6 @@ impl Gathered {
             ..conflict
         });
         RouteTable { routes, conflicts: conflicts.collect(), panics: self.panics.clone() }
-    }
-}
-
-fn answers_anyone(plan: &HostPlan, route: &Route) -> bool {
-    match &route.plugin {
-        None => api::is_public(&route.path),
-        Some(slug) => plan
-            .plugins
-            .iter()
-            .find(|plugin| plugin.name == *slug)
-            .is_some_and(|plugin| is_public(plugin, &route.method, &route.path)),
     }
 }
 

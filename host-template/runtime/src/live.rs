@@ -2,7 +2,8 @@
 //!
 //! Whoever changes the database raises its generation in the same transaction ([`crate::db::Tx::announce`]). Every host
 //! on that database then reads anew: the one that made the change at once, the others when PostgreSQL notifies them, and
-//! at the latest when they next look.
+//! at the latest when they next look. Whoever wants the customer's plugins looked for anew raises a second number
+//! besides ([`crate::db::Tx::announce_plugins`]): each host has a data folder of its own to look into.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,7 +15,7 @@ use tokio::sync::{Mutex, watch};
 use crate::access::{Switches, View, Views};
 use crate::args;
 use crate::db::{self, Db, Error};
-use crate::registry::Registry;
+use crate::registry::{Hub, Registry};
 
 /// How often a host looks whether another one has changed something.
 const POLL: Duration = Duration::from_millis(500);
@@ -23,7 +24,7 @@ const POLL: Duration = Duration::from_millis(500);
 pub(crate) struct Snapshot {
     /// Rises with every change that this host has taken in.
     pub(crate) epoch: u64,
-    generation: i64,
+    marks: Marks,
     pub(crate) registry: Arc<Registry>,
     pub(crate) switches: Arc<Switches>,
     views: Views,
@@ -34,6 +35,15 @@ impl Snapshot {
     pub(crate) fn view(&self, org: &str, tenant: Option<&str>) -> Arc<View> {
         self.views.get(&self.registry, &self.switches, org, tenant)
     }
+}
+
+/// The numbers in the database that tell of changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Marks {
+    /// Raised by every change.
+    generation: i64,
+    /// Raised where customers' plugins are to be looked for anew; 0 before the first time.
+    plugins: i64,
 }
 
 /// The state, and the news of its changes.
@@ -48,14 +58,14 @@ pub(crate) struct Live {
 impl Live {
     /// The state with which the host starts.
     pub(crate) async fn start(db: &Db, registry: Registry) -> Result<Live, Error> {
-        let (generation, switches) = read(db).await?;
-        Ok(Live::of(registry, generation, switches))
+        let marks = Marks::read(db).await?;
+        Ok(Live::of(registry, marks, Switches::load(db).await?))
     }
 
-    fn of(registry: Registry, generation: i64, switches: Switches) -> Live {
+    fn of(registry: Registry, marks: Marks, switches: Switches) -> Live {
         let snapshot = Snapshot {
             epoch: 1,
-            generation,
+            marks,
             registry: Arc::new(registry),
             switches: Arc::new(switches),
             views: Views::default(),
@@ -86,52 +96,66 @@ impl Live {
     /// Reads the switches anew, after a change of this host's own.
     pub(crate) async fn refresh(&self, db: &Db) -> Result<(), Error> {
         let _turn = self.reading.lock().await;
-        let (generation, switches) = read(db).await?;
-        let registry = self.snapshot().registry.clone();
-        self.replace(generation, registry, switches);
+        let Marks { generation, .. } = Marks::read(db).await?;
+        let now = self.snapshot();
+        // Plugins are left for the next look.
+        self.replace(Marks { generation, ..now.marks }, now.registry.clone(), Switches::load(db).await?);
         Ok(())
     }
 
-    /// Takes in another set of plugins.
-    pub(crate) async fn reload(&self, registry: Registry) {
+    /// Reads anew where anybody has changed something; `rescan` gives the plugins with those of the customer as they are on
+    /// disk now, and is waited for where somebody wants that.
+    pub(crate) async fn look(
+        &self,
+        db: &Db,
+        rescan: impl Future<Output = Arc<Registry>>,
+    ) -> Result<(), Error> {
         let _turn = self.reading.lock().await;
+        let marks = Marks::read(db).await?;
         let now = self.snapshot();
-        self.replace(now.generation, Arc::new(registry), Switches::clone(&now.switches));
+        if marks == now.marks {
+            return Ok(());
+        }
+        let registry = match marks.plugins == now.marks.plugins {
+            true => now.registry.clone(),
+            false => rescan.await,
+        };
+        self.replace(marks, registry, Switches::load(db).await?);
+        Ok(())
     }
 
-    /// Reads anew where another host has changed something.
-    async fn look(&self, db: &Db) -> Result<(), Error> {
-        let generation = generation(db).await?;
-        if generation == self.snapshot().generation { Ok(()) } else { self.refresh(db).await }
-    }
-
-    fn replace(&self, generation: i64, registry: Arc<Registry>, switches: Switches) {
+    fn replace(&self, marks: Marks, registry: Arc<Registry>, switches: Switches) {
         let epoch = self.epoch() + 1;
         let switches = Arc::new(switches);
-        let next = Snapshot { epoch, generation, registry, switches, views: Views::default() };
+        let next = Snapshot { epoch, marks, registry, switches, views: Views::default() };
         self.current.store(Arc::new(next));
         self.epoch.store(epoch, Ordering::Release);
         self.changed.send_replace(epoch);
     }
 }
 
-async fn generation(db: &Db) -> Result<i64, Error> {
-    db.value("SELECT value FROM hub_state WHERE name = 'generation'", args![]).await
-}
-
-/// The generation first: a change between the two readings is then read twice rather than missed.
-async fn read(db: &Db) -> Result<(i64, Switches), Error> {
-    let generation = generation(db).await?;
-    Ok((generation, Switches::load(db).await?))
+impl Marks {
+    /// Always read before what they tell of: a change between the two readings is then read twice rather than missed.
+    async fn read(db: &Db) -> Result<Marks, Error> {
+        let (generation, plugins) = db
+            .one(
+                "SELECT value, coalesce((SELECT value FROM hub_state WHERE name = 'plugins'), 0)
+                 FROM hub_state WHERE name = 'generation'",
+                args![],
+            )
+            .await?
+            .ok_or_else(|| Error::Row("hub_state has no generation".to_owned()))?;
+        Ok(Marks { generation, plugins })
+    }
 }
 
 /// Follows the changes of other hosts for as long as it is polled.
-pub(crate) async fn follow(live: &Live, db: &Db) {
-    let mut listener = db::Listener::new(db.clone());
+pub(crate) async fn follow(hub: &Hub) {
+    let mut listener = db::Listener::new(hub.db.clone());
     let mut reachable = true;
     loop {
         listener.wait(POLL).await;
-        let looked = live.look(db).await;
+        let looked = hub.look().await;
         // Told once, not twice a second.
         match (&looked, reachable) {
             (Err(error), true) => tracing::error!(%error, "cannot look for changes in the database"),

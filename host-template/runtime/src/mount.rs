@@ -8,11 +8,9 @@ use std::panic::Location;
 use axum::extract::MatchedPath;
 use axum::http::{Method, StatusCode};
 use axum::routing::{MethodFilter, MethodRouter};
-use hub_manifest::public::is_public;
 use hub_manifest::routes::{Place, Route as Row, RouteConflict};
 
-use crate::access::{Guard, Target};
-use crate::api;
+use crate::access::{Guard, Target, is_public};
 use crate::ctx::Ctx;
 use crate::problem::Problem;
 use crate::registry::{Plugin, Registry};
@@ -55,20 +53,22 @@ pub(crate) struct Mounted {
 }
 
 impl Mounted {
+    /// Slug of the plugin whose it is; none for the platform's own.
+    pub(crate) fn plugin(&self) -> Option<&str> {
+        (self.owner != PLATFORM).then_some(&self.owner)
+    }
+
     /// Whether it answers callers who are not signed in.
     pub(crate) fn is_public(&self, registry: &Registry) -> bool {
-        match registry.find(&self.owner) {
-            Some(plugin) => is_public(&plugin.about, self.method.as_str(), &self.path),
-            None => api::is_public(&self.path),
-        }
+        let about = |slug: &str| registry.of_build(slug).map(|(_, plugin)| &plugin.about);
+        is_public(self.plugin(), self.method.as_str(), &self.path, about)
     }
 
     /// The route as tables show it; whether it is public is for the plan to say.
     pub(crate) fn row(&self) -> Row {
-        let of_plugin = |text: &String| (self.owner != PLATFORM).then(|| text.clone());
         Row {
-            plugin: of_plugin(&self.owner),
-            router: of_plugin(&self.spec),
+            plugin: self.plugin().map(str::to_owned),
+            router: self.plugin().map(|_| self.spec.clone()),
             method: self.method.to_string(),
             path: self.path.clone(),
             public: false,
@@ -214,25 +214,22 @@ pub(crate) fn build(routes: &[Mounted], ctx_of: &dyn Fn(&str) -> Ctx, registry: 
 /// Whose a route is, as far as its gate has to know.
 struct Owner<'a> {
     ctx: Ctx,
-    /// The plugin with its place in the registry; none for the platform.
+    registry: &'a Registry,
+    /// The plugin with its place in the registry; none for the platform, whatever plugins are called.
     plugin: Option<(usize, &'a Plugin)>,
 }
 
 impl<'a> Owner<'a> {
     fn of(owner: &str, ctx_of: &dyn Fn(&str) -> Ctx, registry: &'a Registry) -> Owner<'a> {
-        let place = registry.plugins.iter().position(|plugin| plugin.name() == owner);
-        let plugin = place.map(|place| (place, &*registry.plugins[place]));
-        Owner { ctx: ctx_of(owner), plugin }
+        let plugin = if owner == PLATFORM { None } else { registry.of_build(owner) };
+        Owner { ctx: ctx_of(owner), registry, plugin }
     }
 
     fn guard(&self, route: &Mounted) -> Guard {
-        let Some((place, plugin)) = self.plugin else {
-            let public = api::is_public(&route.path);
-            return Guard { target: Target::Endpoint(route.endpoint), public, plugin: None };
-        };
-        let target = if plugin.works() { Target::Endpoint(route.endpoint) } else { Target::Unavailable };
-        let public = is_public(&plugin.about, route.method.as_str(), &route.path);
-        Guard { target, public, plugin: Some(place) }
+        let works = self.plugin.is_none_or(|(_, plugin)| plugin.works());
+        let target = if works { Target::Endpoint(route.endpoint) } else { Target::Unavailable };
+        let public = route.is_public(self.registry);
+        Guard { target, public, plugin: self.plugin.map(|(place, _)| place) }
     }
 }
 

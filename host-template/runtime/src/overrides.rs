@@ -53,6 +53,11 @@ impl Chains {
         }
     }
 
+    /// The keys of blocks that a plugin has, `block:…`.
+    pub(crate) fn blocks(&self) -> impl Iterator<Item = &str> {
+        self.keys.keys().map(String::as_str).filter(|key| key.starts_with("block:"))
+    }
+
     /// For each key the first claim whose plugin is on.
     pub(crate) fn active(&self, enabled: &dyn Fn(&str) -> bool) -> BTreeMap<&str, Active> {
         self.keys

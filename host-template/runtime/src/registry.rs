@@ -8,16 +8,16 @@ use axum::body::Bytes;
 use axum::http::StatusCode;
 use hub_manifest::limits::Limits;
 use hub_manifest::plan::HostPlugin;
-use hub_manifest::public::is_public;
+use hub_manifest::rules::platform;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::access::Proxies;
+use crate::access::{Proxies, is_public};
 use crate::connectors::Tests;
 use crate::ctx::Config;
-use crate::db::Db;
 use crate::db::migrate::Migration;
-use crate::discover::customer_plugins;
+use crate::db::{Db, Error};
+use crate::discover::{Release, customer_plugins};
 use crate::drivers::{Alias, Import, Importable};
 use crate::identity::mail::Mailer;
 use crate::identity::{Attempts, Passwords, Sessions};
@@ -29,8 +29,9 @@ use crate::mount::Mounted;
 use crate::overrides::Chains;
 use crate::problem::{FieldError, Problem, Result};
 use crate::runs::Runs;
+use crate::settings::{Env, process_env};
 use crate::streams::Streams;
-use crate::web::Base;
+use crate::web::{Base, Pages};
 
 /// What all requests share.
 pub(crate) struct Hub {
@@ -73,17 +74,26 @@ pub(crate) struct Hub {
     pub(crate) description: OnceLock<Bytes>,
 }
 
-/// The plugins that there are, and the override chains of the build.
+/// The plugins that there are, and the override chains and pages of the build.
 pub(crate) struct Registry {
     /// Those of the build first, in plugin order: their places never change while the host runs.
     pub(crate) plugins: Vec<Arc<Plugin>>,
     pub(crate) chains: Arc<Chains>,
+    pub(crate) pages: Arc<Pages>,
 }
 
 impl Registry {
-    /// The build's plugins and the customer's.
-    pub(crate) fn new(plugins: Vec<Plugin>, chains: Chains) -> Registry {
-        Registry { plugins: plugins.into_iter().map(Arc::new).collect(), chains: Arc::new(chains) }
+    /// The build's plugins, in plugin order.
+    pub(crate) fn new(plugins: Vec<Plugin>, chains: Chains, pages: Pages) -> Registry {
+        let plugins = plugins.into_iter().map(Arc::new).collect();
+        Registry { plugins, chains: Arc::new(chains), pages: Arc::new(pages) }
+    }
+
+    /// The same of an installed release; the second value says what is wrong with the file that lists overrides and pages.
+    pub(crate) fn of_release(install: &Path, plugins: Vec<Plugin>) -> (Registry, Option<String>) {
+        let (chains, trouble) = Chains::read(install);
+        let pages = Pages::read(install, plugins.iter().map(|plugin| plugin.name()));
+        (Registry::new(plugins, chains, pages), trouble)
     }
 
     /// The plugin of this name.
@@ -91,13 +101,28 @@ impl Registry {
         self.plugins.iter().find(|plugin| plugin.name() == slug && !plugin.shadowed)
     }
 
+    /// The plugin of the build that has this name, and its place.
+    pub(crate) fn of_build(&self, slug: &str) -> Option<(usize, &Plugin)> {
+        let mut all = self.plugins.iter().enumerate();
+        let (place, plugin) =
+            all.find(|(_, plugin)| plugin.origin == Origin::Install && plugin.name() == slug)?;
+        Some((place, &**plugin))
+    }
+
     /// The same with the customer's plugins as they are on disk now.
-    pub(crate) fn rescanned(&self, data: &Path) -> Registry {
+    pub(crate) fn rescanned(&self, data: &Path, env: Env<'_>) -> Registry {
         let mut plugins: Vec<Arc<Plugin>> =
             self.plugins.iter().filter(|plugin| plugin.origin == Origin::Install).cloned().collect();
-        let found = customer_plugins(data, &plugins);
+        let release = Release {
+            plugins: &plugins,
+            chains: &self.chains,
+            pages: &self.pages,
+            version: platform::version(),
+            env,
+        };
+        let found = customer_plugins(data, &release);
         plugins.extend(found.into_iter().map(Arc::new));
-        Registry { plugins, chains: self.chains.clone() }
+        Registry { plugins, chains: self.chains.clone(), pages: self.pages.clone() }
     }
 }
 
@@ -163,11 +188,11 @@ impl Plugin {
     ) -> Plugin {
         let routes = routes
             .iter()
-            .filter(|route| route.owner == about.name)
+            .filter(|route| route.plugin() == Some(about.name.as_str()))
             .map(|route| PluginRoute {
                 method: route.method.to_string(),
                 path: route.path.clone(),
-                public: is_public(&about, route.method.as_str(), &route.path),
+                public: is_public(route.plugin(), route.method.as_str(), &route.path, |_| Some(&about)),
             })
             .collect();
         let warnings = about.warnings.clone();
@@ -243,14 +268,30 @@ impl Hub {
         count(self.live.snapshot().registry.plugins.iter().map(|plugin| &**plugin))
     }
 
-    /// Looks for the customer's plugins anew.
-    pub(crate) async fn reload(&self) -> Result<()> {
-        let registry = self.live.snapshot().registry.clone();
-        let data = self.data.clone();
-        let registry = self.aside(move || registry.rescanned(&data)).await?;
+    /// Takes in what has changed in the database, and on disk where somebody wants it looked at.
+    pub(crate) async fn look(&self) -> Result<(), Error> {
+        self.live.look(&self.db, self.rescan()).await
+    }
+
+    /// The plugins, with the customer's as they are on disk now.
+    async fn rescan(&self) -> Arc<Registry> {
+        let before = self.live.snapshot().registry.clone();
+        let (registry, data) = (before.clone(), self.data.clone());
+        let found = self.aside(move || registry.rescanned(&data, &process_env)).await;
+        let registry = found.map(Arc::new).unwrap_or_else(|problem| {
+            tracing::error!(%problem, "cannot look for the customer's plugins: those from before stay");
+            before
+        });
         crate::start::report_customers(&registry);
-        self.live.reload(registry).await;
-        Ok(())
+        registry
+    }
+
+    /// Looks for the customer's plugins anew, as all hosts of this database do then.
+    pub(crate) async fn reload(&self) -> Result<(), Error> {
+        let mut tx = self.db.begin().await?;
+        tx.announce_plugins().await?;
+        tx.commit().await?;
+        self.look().await
     }
 
     /// What became of importing each driver, by package. Tried once for a set of drivers.

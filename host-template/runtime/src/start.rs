@@ -23,7 +23,6 @@ use crate::identity::{Org, first};
 use crate::listing::Listing;
 use crate::locate;
 use crate::metrics::Metrics;
-use crate::overrides::Chains;
 use crate::platform::Platform;
 use crate::registry::{Counts, Hub, Origin, Plugin, Registry};
 use crate::settings::{self, Database, Env};
@@ -73,7 +72,7 @@ pub(crate) async fn parts(platform: &Platform, options: &Options<'_>) -> Result<
         plugin.listing = listing.clone();
     }
     migrate_all(&db, &mut plugins).await?;
-    let (chains, trouble) = Chains::read(&install);
+    let (registry, trouble) = Registry::of_release(&install, plugins);
     if let Some(trouble) = trouble {
         tracing::error!("no overrides: {trouble}");
     }
@@ -81,7 +80,7 @@ pub(crate) async fn parts(platform: &Platform, options: &Options<'_>) -> Result<
         tracing::error!("no drivers: {trouble}");
         Vec::new()
     });
-    let registry = Registry::new(plugins, chains).rescanned(&data);
+    let registry = registry.rescanned(&data, env);
     report(&registry);
     let runs = settings::runs(&limits, &data)?;
     Ok(Parts {

@@ -36,7 +36,7 @@ use crate::problem::{Problem, Result};
 use crate::registry::{Hub, Plugin, Registry};
 use crate::router::Router;
 use crate::runs::Runs;
-use crate::web::{Base, Web};
+use crate::web::{Base, Pages, Web};
 
 /// A plugin to be tested. Whatever is wrong with it makes the test fail with a panic that says so.
 pub struct App {
@@ -101,7 +101,7 @@ impl App {
         let (hub, router, admin) = runtime.block_on(async {
             let (hub, router) = app::assemble(Parts {
                 version: "0.0.0".to_owned(),
-                registry: Registry::new(vec![plugin], Chains::default()),
+                registry: Registry::new(vec![plugin], Chains::default(), Pages::default()),
                 routes,
                 db: db.clone(),
                 install: PathBuf::new(),

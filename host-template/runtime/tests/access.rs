@@ -29,6 +29,28 @@ on_both! {
         assert_eq!((malformed.status, &malformed.json()["errors"][0]["field"]), (422, &json!("password")));
     }
 
+    fn every_route_wants_a_session_unless_the_table_of_routes_calls_it_public(world: &World) {
+        // Its name and its mistakes are no matter of the platform's own routes.
+        world.folder.write("data/plugins/platform/plugin.yaml", "name: platform\nversion: 1.0.0\ndisplay_name: X\nvisibility: public\n");
+        let host = Host::start(&world.folder, |command| world.prepare(command));
+        let mut command = command(&world.folder);
+        world.prepare(&mut command);
+        command.args(["routes", "--json"]);
+        let table: Value = serde_json::from_str(&run_with(command, "").1).unwrap();
+        let routes = table["routes"].as_array().unwrap();
+        assert!(routes.len() > 50, "{table}");
+        let mut public = 0;
+        for route in routes {
+            let path = route["path"].as_str().unwrap();
+            let filled: Vec<&str> = path.split('/').map(|part| if part.starts_with('{') { "x" } else { part }).collect();
+            let answer = host.ask(route["method"].as_str().unwrap(), &filled.join("/"), &[], "");
+            let is_public = route["public"].as_bool().unwrap();
+            public += usize::from(is_public);
+            assert_eq!(answer.status != 401, is_public, "{route}: {} {}", answer.status, answer.text);
+        }
+        assert!((5..15).contains(&public), "{public}");
+    }
+
     fn a_session_is_a_cookie_and_a_token_and_outlives_the_host(world: &World) {
         let host = Host::start(&world.folder, |command| world.prepare(command));
         let body = json!({"email": " Admin@Example.com ", "password": PASSWORD}).to_string();
@@ -306,6 +328,43 @@ fn another_host_on_the_same_database_hears_of_a_change() {
     let out = admin.ask("POST", "/api/auth/logout", None);
     assert_eq!(out.status, 204);
     until("signing out is not heard", || there.get("/api/session").status == 401);
+}
+
+/// A customer's plugin in the data folder of one host.
+fn customers(world: &World, data: &str, slug: &str) {
+    let folder = world.folder.path(&format!("{data}/plugins/{slug}"));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("plugin.yaml"), format!("name: {slug}\nversion: 1.0.0\ndisplay_name: X\n"))
+        .unwrap();
+}
+
+#[test]
+fn looking_for_plugins_anew_reaches_the_other_hosts() {
+    let Some(server) = Server::shared() else { return };
+    let world = World::new(Some(server.database()));
+    let (one, other) = (world.host(), world.other_host());
+    let of_data = |host: &Host| -> Vec<String> {
+        let plugins = host.get("/api/plugins").json();
+        let of_data = plugins.as_array().unwrap().iter().filter(|plugin| plugin["source"] == "data");
+        of_data.map(|plugin| plugin["name"].as_str().unwrap().to_owned()).collect()
+    };
+    customers(&world, "data", "mine");
+    customers(&world, "data-other", "theirs");
+    assert!(of_data(&one).is_empty() && of_data(&other).is_empty());
+    assert_eq!(one.post("/api/plugins/reload", "").status, 200);
+    assert_eq!(of_data(&one), ["mine"]);
+    let took = until("the other host does not look", || of_data(&other) == ["theirs"]);
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    customers(&world, "data", "more");
+    other.signal("HUP");
+    until("the first host does not look", || of_data(&one) == ["mine", "more"]);
+    // Another change makes nobody look.
+    customers(&world, "data-other", "unasked");
+    let admin = Person::new(&one, ADMIN, PASSWORD);
+    let there = Person { host: &other, token: admin.token.clone() };
+    assert_eq!(admin.turn("good", true, json!({"scope": "org"})).status, 200);
+    until("the other host does not hear", || there.get("/api/good/boom").status == 500);
+    assert_eq!(of_data(&other), ["theirs"]);
 }
 
 #[test]

@@ -448,21 +448,32 @@ on_both! {
 
     // S20
     fn s20_a_customers_plugin_brings_no_group_that_manages_members(world: &World) {
-        world.folder.write("data/plugins/mine/plugin.yaml", "name: mine\nversion: 1.0.0\ndisplay_name: Mine
+        let manifest = |groups: &str| format!("name: mine\nversion: 1.0.0\ndisplay_name: Mine
 permissions: [mine.read]
 seed_groups:
-  - {name: Miners, permissions: [mine.read]}
-  - {name: Helpers, permissions: [mine.read, members.manage]}
-  - {name: Watchers, permissions: [audit.read]}
-");
+  - {{name: Miners, permissions: [mine.read, records.read]}}
+{groups}");
+        let write = |groups: &str| world.folder.write("data/plugins/mine/plugin.yaml", &manifest(groups));
+        write("  - {name: Helpers, permissions: [mine.read, members.manage]}\n  - {name: Watchers, permissions: [audit.read]}\n");
         let host = world.host();
+        let refused = host.post("/api/plugins/mine/enable", r#"{"scope": "org"}"#);
+        is(&refused, 409, "plugin-invalid");
+        let plugins = host.get("/api/plugins").json();
+        let mine = plugins.as_array().unwrap().iter().find(|plugin| plugin["name"] == "mine").unwrap().clone();
+        assert_eq!(mine["state"], "invalid");
+        for wrong in [
+            "HUB109 plugin.yaml:7:46: the group `Helpers` grants `members.manage`, which only people grant",
+            "HUB109 plugin.yaml:8:36: the group `Watchers` grants `audit.read`, which only people grant",
+        ] {
+            assert!(mine["errors"].to_string().contains(wrong), "{mine}");
+            host.logs(wrong);
+        }
+        write("");
+        assert_eq!(host.post("/api/plugins/reload", "").status, 200);
         host.enable("mine");
         let groups = host.get("/api/groups").json();
         let names: Vec<&str> = groups.as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
-        assert_eq!(names, ["Members", "Miners"]);
-        let plugins = host.get("/api/plugins").json();
-        let mine = plugins.as_array().unwrap().iter().find(|plugin| plugin["name"] == "mine").unwrap().clone();
-        assert!(mine["warnings"].to_string().contains("its group `Helpers` is not made: it would give `members.manage`"), "{mine}");
+        assert_eq!(names, ["Members", "Miners"], "nothing is made of the groups that it had");
     }
 
     // S20

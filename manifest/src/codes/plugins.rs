@@ -16,8 +16,8 @@ pub(super) const CODES: &[Code] = &[
         .cause("Two plugin roots (`--plugins`) hold a plugin of the same name; the one in the earlier root is built.")
         .cure("Remove one of the two, or leave it so where the later one is meant to be replaced.")
         .why("A warning: replacing a plugin by a patched copy in an earlier root is a way to work, but one that should be seen."),
-    Code::error("HUB032", "a needed plugin is not in the build")
-        .cause("A plugin of `dependencies` is in no plugin root, is left out by `enabled: false`, or was left out for its own errors.")
+    Code::error("HUB032", "a needed plugin is not there")
+        .cause("A plugin of `dependencies` is in no plugin root, is left out by `enabled: false`, or was left out for its own errors. For a customer's plugin: it is neither in the release nor among the customer's.")
         .cure("Add that plugin, switch it on, mend the slug, or name it in `optional_dependencies`.")
         .why("An error: the plugin says itself that it does not work without."),
     Code::error("HUB033", "plugins wait for each other")
@@ -25,12 +25,12 @@ pub(super) const CODES: &[Code] = &[
         .cure("Remove one of the dependencies in the cycle, or one entry of `order`.")
         .why("An error: there is one order for routers, overrides, navigation and seeds, and a cycle has none."),
     Code::error("HUB034", "a plugin's version does not fit the requirement")
-        .cause("A dependency names a version that the plugin in the build does not have.")
+        .cause("A dependency names a version that the plugin in the build, or beside the customer's, does not have.")
         .cure("Update that plugin, or widen the requirement.")
         .why("An error: the author has said that other versions do not work."),
     Code::error("HUB035", "the platform's version does not fit the requirement")
-        .cause("`min_platform_version` is not met by the version of the platform that is built.")
-        .cure("Build with a platform of that version, or lower the requirement.")
+        .cause("`min_platform_version` is not met by the version of the platform's own crates; the `--version` of a release does not matter. A platform before its release counts as the release: `0.2.0-rc.1` meets `>=0.2.0`.")
+        .cure("Take a platform of that version, or lower the requirement.")
         .why("An error: the plugin may need what this platform does not have."),
     Code::error("HUB048", "two dbt workspaces have one slug")
         .cause("Two workspaces of one plugin or of two plugins have the same slug, or one has that of the platform's own, `honeyframe`.")
@@ -96,4 +96,8 @@ pub(super) const CODES: &[Code] = &[
         .cause("A migration for both engines has a word, a function or a sign that only SQLite or only PostgreSQL knows, or that means another thing there.")
         .cure("Write what the help line says, or give each engine a file of its own: `0001_name.sqlite.sql` beside `0001_name.postgres.sql`.")
         .why("A warning: a platform that only ever runs on the one engine works. On the other, enabling the plugin fails."),
+    Code::error("HUB109", "a group grants what is not the plugin's to give")
+        .cause("A permission in `seed_groups` is one that only people grant (`audit.read`, `connectors.test`, `members.manage`, `members.read`), or is declared by another plugin.")
+        .cure("Remove it. Whoever administers an organisation grants it to those who need it, by a group of their own.")
+        .why("An error: switching the plugin on would hand out what neither its author nor the plugin has to give."),
 ];

@@ -29,7 +29,8 @@ pub struct PluginYaml {
     pub license: Option<Text>,
     /// Where to read more.
     pub homepage: Option<Text>,
-    /// Versions of the platform that the plugin works with, such as `>=0.1.0`.
+    /// Versions of the platform's own crates that the plugin works with, such as `>=0.1.0`; the version of a release does not
+    /// matter. `0.2.0-rc.1` meets `>=0.2.0`.
     pub min_platform_version: Option<Requirement>,
     /// Plugins that must be in the build, and come before this one.
     pub dependencies: Option<Dependencies>,
@@ -189,7 +190,8 @@ pub struct NavItem {
 pub struct SeedGroup {
     /// Name shown.
     pub name: Text,
-    /// Permissions granted, each declared by this plugin or the platform.
+    /// Permissions granted, each declared by this plugin or the platform, and none that only people grant
+    /// (`members.manage`, `members.read`, `audit.read`, `connectors.test`).
     pub permissions: Vec<Permission>,
 }
 

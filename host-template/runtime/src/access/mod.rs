@@ -5,6 +5,7 @@ mod credentials;
 mod gate;
 mod grants;
 mod proxies;
+mod public;
 mod switches;
 mod view;
 mod watch;
@@ -15,6 +16,7 @@ pub(crate) use credentials::{Credentials, DEVICE_COOKIE, SESSION_COOKIE, cookie,
 pub(crate) use gate::{Guard, Target};
 pub(crate) use grants::{Deed, Holding, Reach, decide};
 pub(crate) use proxies::{Proxies, Seen, peer, sender};
+pub(crate) use public::is_public;
 pub(crate) use switches::{OrgState, Switches, TenantState};
 pub(crate) use view::{View, Views};
 pub(crate) use watch::Watch;

@@ -48,15 +48,13 @@ pub(crate) fn router(dev: bool) -> Router {
     }
 }
 
-/// Whether one of the platform's own routes answers anonymous callers.
-pub(crate) fn is_public(path: &str) -> bool {
-    let public = |below: &str| {
-        below == "/health"
-            || below == auth::LOGIN
-            || invitations::PUBLIC.contains(&below)
-            || docs::PATHS.contains(&below)
-    };
-    path.strip_prefix("/api").is_some_and(|below| public(below) || below.starts_with("/_dev/"))
+/// The platform's own routes below `/api` that are for everybody; for [`crate::access::is_public`] alone to ask.
+pub(crate) fn answers_anybody(below: &str) -> bool {
+    below == "/health"
+        || below == auth::LOGIN
+        || invitations::PUBLIC.contains(&below)
+        || docs::PATHS.contains(&below)
+        || below.starts_with("/_dev/")
 }
 
 /// SQL of the platform's own tables, in order: what both engines understand, and what each has a word of its own for.

@@ -264,15 +264,16 @@ async fn turn(ctx: &Ctx, caller: &Caller, slug: String, scope: Scope, on: bool) 
     }))
 }
 
-/// Looks for the customer's plugins in the data folder anew.
+/// Looks for the customer's plugins in the data folder anew, on every host of this database in its own.
 #[utoipa::path(post, path = "/plugins/reload", operation_id = "plugins_reload", responses((status = 200, body = crate::registry::Counts)))]
 async fn reload(ctx: Ctx, Admin(caller): Admin) -> Result<Json<crate::registry::Counts>> {
     // Reads the disk, and makes every session be read anew.
     ctx.hub().attempts.reload(&caller.org().id).map_err(too_many)?;
-    ctx.hub().reload().await?;
     let mut tx = ctx.db().begin().await?;
     audit::record(&mut tx, &caller.org().id, &Actor::from(&caller), Event::new("plugins_reload")).await?;
+    tx.announce_plugins().await?;
     tx.commit().await?;
+    ctx.hub().look().await?;
     Ok(Json(ctx.hub().counts()))
 }
 

@@ -381,6 +381,17 @@ impl Tx {
         Ok(())
     }
 
+    /// Has all hosts on the same database look for their customers' plugins anew, once this is committed.
+    pub(crate) async fn announce_plugins(&mut self) -> Result<(), Error> {
+        self.execute(
+            "INSERT INTO hub_state (name, value) VALUES ('plugins', 1)
+             ON CONFLICT (name) DO UPDATE SET value = hub_state.value + 1",
+            Vec::new(),
+        )
+        .await?;
+        self.announce().await
+    }
+
     /// The names of all tables.
     pub(crate) async fn tables(&mut self) -> Result<Vec<String>, Error> {
         #[derive(serde::Deserialize)]

@@ -1,211 +1,238 @@
 //! The customer's own vertical plugins: folders of the data folder with a `plugin.yaml`. Whatever such a folder holds,
 //! the host starts; what is wrong with it goes into the list of plugins.
+//!
+//! They are held to the rules that the build holds its plugins to (`hub_manifest::rules`): what is an error there makes
+//! such a plugin invalid, what is a warning there is one here.
 
-use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::Read;
-use std::panic::catch_unwind;
+mod folder;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
 use hub_manifest::diagnostic::{Diagnostic, Level};
 use hub_manifest::plan::HostPlugin;
-use hub_manifest::plugin::{self, Manifest};
-use hub_manifest::source::{MAX_BYTES, Source};
+use hub_manifest::rules::dependencies::{self, Present, Whose};
+use hub_manifest::rules::order::plugin_order;
+use hub_manifest::rules::{Subject, Taken, blocks, called_twice, files, groups, pages, platform};
+use semver::Version;
 
-use crate::ctx::Config;
-use crate::enable;
+use crate::config;
 use crate::listing::Listing;
+use crate::overrides::Chains;
 use crate::registry::{Origin, Plugin};
+use crate::settings::Env;
+use crate::web::Pages;
+use folder::Folder;
 
-/// The plugins in `<data>/plugins`, by folder name.
-///
-/// A name of the release's is the release's: the customer's plugin is listed as shadowed.
-pub(crate) fn customer_plugins(data_dir: &Path, of_build: &[Arc<Plugin>]) -> Vec<Plugin> {
-    let folder = data_dir.join("plugins");
-    let Ok(entries) = fs::read_dir(&folder) else { return Vec::new() };
-    let mut names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
-    names.sort();
-    let mut found: Vec<Plugin> = Vec::new();
-    for name in names {
-        // What `drivers install` lists here is no vertical plugin, whatever is in it.
-        if fs::read_link(folder.join(&name)).is_ok_and(|target| crate::drivers::is_ours(&target)) {
-            continue;
-        }
-        let Some(mut plugin) = one(&folder.join(&name), &name.to_string_lossy()) else { continue };
-        if of_build.iter().any(|other| other.name() == plugin.name()) {
-            plugin.shadowed = true;
-            plugin.warnings.push(format!(
-                "not used: the release has a vertical plugin `{}` already; give this one another name",
-                plugin.name()
-            ));
-        } else if found.iter().any(|other| other.ok() && other.name() == plugin.name()) {
-            plugin
-                .errors
-                .push(format!("another folder's vertical plugin is named `{}` already", plugin.name()));
-        }
-        found.push(plugin);
-    }
-    found
+/// What customers' plugins stand beside.
+pub(crate) struct Release<'a> {
+    /// The plugins of the build.
+    pub(crate) plugins: &'a [Arc<Plugin>],
+    pub(crate) chains: &'a Chains,
+    pub(crate) pages: &'a Pages,
+    /// The platform's version.
+    pub(crate) version: Version,
+    /// What sets settings.
+    pub(crate) env: Env<'a>,
 }
 
-/// The plugin in a folder; none where it has no manifest.
-fn one(folder: &Path, name: &str) -> Option<Plugin> {
-    let file = folder.join("plugin.yaml");
-    if fs::symlink_metadata(&file).is_err() {
-        return None;
-    }
-    let (manifest, diagnostics) = match read(&file) {
-        // The parser is tested not to panic; if it ever does, one plugin is invalid and the host still starts.
-        Ok(source) => catch_unwind(|| plugin::parse(&source, name)).unwrap_or_else(|_| {
-            (
-                Manifest::default(),
-                vec![Diagnostic::error("HUB001", "plugin.yaml makes the manifest's parser fail")],
-            )
-        }),
-        Err(diagnostic) => (Manifest::default(), vec![*diagnostic]),
-    };
-    if manifest.enabled == Some(false) {
-        return None;
-    }
-    let say = |level: Level| {
-        let of_level = diagnostics.iter().filter(move |d| d.level == level);
-        of_level.map(sentence).collect::<Vec<String>>()
-    };
-    let mut warnings = say(Level::Warning);
-    if !manifest.routers.is_empty() {
-        warnings
-            .push("its routers are not mounted: a backend is linked when the platform is built".to_owned());
-    }
-    if manifest.migrations.is_some() {
-        warnings
-            .push("its migrations do not run: only a plugin of the release has tables of its own".to_owned());
-    }
-    let about = describe(&manifest, name);
-    for group in &about.seed_groups {
-        if let Some(permission) = enable::unfit(&about, group) {
-            warnings.push(format!(
-                "its group `{}` is not made: it would give `{permission}`, which is not this plugin's to give",
-                group.name
-            ));
+/// The plugins in `<data>/plugins`: dependencies first, then by name.
+///
+/// A name of the release's is the release's: the customer's plugin is listed as shadowed.
+pub(crate) fn customer_plugins(data_dir: &Path, release: &Release<'_>) -> Vec<Plugin> {
+    let folders = folders(&data_dir.join("plugins"));
+    let is_of_release = |slug: &str| release.plugins.iter().any(|other| other.name() == slug);
+    // Those that count; the first of each name does.
+    let mut used: BTreeMap<&str, &Folder> = BTreeMap::new();
+    let mut aside = Vec::new();
+    for folder in &folders {
+        if is_of_release(&folder.slug) {
+            let warning = format!(
+                "not used: the release has a vertical plugin `{}` already; give this one another name",
+                folder.slug
+            );
+            aside.push(Plugin { shadowed: true, warnings: vec![warning], ..listed(folder, Vec::new()) });
+        } else if used.contains_key(folder.slug.as_str()) {
+            let range = folder.manifest.name.as_ref().map_or(0..0, |name| name.range.clone());
+            let twice = folder.subject().found(&range, called_twice(&folder.slug));
+            aside.push(listed(folder, folder.found.iter().cloned().chain([twice]).collect()));
+        } else {
+            used.insert(&folder.slug, folder);
         }
     }
-    Some(Plugin {
-        about,
+    let (order, mut found) = judged(&used, release);
+    let plugins = order.iter().filter_map(|slug| {
+        let folder = used.get(slug.as_str())?;
+        Some(set_up(folder, found.remove(slug.as_str()).unwrap_or_default(), release.env))
+    });
+    let mut plugins: Vec<Plugin> = plugins.collect();
+    // Shown where their names would stand.
+    for plugin in aside {
+        let place = plugins.iter().position(|other| other.name() > plugin.name());
+        plugins.insert(place.unwrap_or(plugins.len()), plugin);
+    }
+    plugins
+}
+
+/// The folders that hold a plugin, by name.
+fn folders(folder: &Path) -> Vec<Folder> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let mut names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
+    names.sort();
+    names
+        .into_iter()
+        // What `drivers install` lists here is no vertical plugin, whatever is in it.
+        .filter(|name| !fs::read_link(folder.join(name)).is_ok_and(|target| crate::drivers::is_ours(&target)))
+        .filter_map(|name| Folder::read(&folder.join(&name), &name.to_string_lossy()))
+        .collect()
+}
+
+/// What there is to say of one plugin.
+#[derive(Default)]
+struct Judged {
+    found: Vec<Diagnostic>,
+    /// Settings whose variable is somebody else's.
+    foreign: BTreeSet<String>,
+}
+
+/// Holds the plugins to the rules; gives their order, and what was found in each.
+fn judged<'a>(
+    used: &BTreeMap<&'a str, &'a Folder>,
+    release: &'a Release<'_>,
+) -> (Vec<String>, BTreeMap<&'a str, Judged>) {
+    let subjects: BTreeMap<&str, Subject<'_>> =
+        used.iter().map(|(slug, folder)| (*slug, folder.subject())).collect();
+    let abouts = || release.plugins.iter().map(|plugin| &plugin.about);
+    let mut present = Present::new(Whose::Host);
+    let mut taken = Taken::default();
+    let mut declared: BTreeSet<&str> = BTreeSet::new();
+    for about in abouts() {
+        present.add(&about.name, Version::parse(&about.version).ok());
+        taken.know(about);
+        declared.extend(about.permissions.iter().map(String::as_str));
+    }
+    for (slug, subject) in &subjects {
+        present.add(slug, subject.manifest.version.as_ref().map(|version| version.value.clone()));
+        declared.extend(subject.manifest.permissions.iter().map(|permission| permission.value.as_str()));
+    }
+    let (order, cycles) = in_order(&subjects);
+    let blocks: BTreeSet<&str> = release.chains.blocks().collect();
+    let serves = |path: &str| release.pages.has(path.trim_start_matches('/'));
+    let mut out = BTreeMap::new();
+    for slug in &order {
+        let Some((slug, folder)) = used.get_key_value(slug.as_str()) else { continue };
+        let subject = folder.subject();
+        let mut found = folder.found.clone();
+        found.extend(platform::check(&subject, &release.version));
+        found.extend(dependencies::check(&subject, &present));
+        found.extend(cycles.get(slug).cloned());
+        found.extend(files::check(&subject, *folder));
+        found.extend(groups::check(&subject, &declared));
+        found.extend(blocks::check(&subject, &blocks));
+        found.extend(pages::check(&subject, &serves, None));
+        let before = taken.clone();
+        let foreign =
+            taken.variables.clone().take(&subject).into_iter().map(|it| it.key.to_owned()).collect();
+        found.extend(taken.take(&subject));
+        // One that cannot be switched on takes nothing from the others.
+        if found.iter().any(|found| found.level == Level::Error) {
+            taken = before;
+        }
+        out.insert(*slug, Judged { found, foreign });
+    }
+    (order, out)
+}
+
+/// The plugins in plugin order, and a finding for each that waits for itself; those stand last.
+fn in_order<'a>(subjects: &BTreeMap<&'a str, Subject<'a>>) -> (Vec<String>, BTreeMap<&'a str, Diagnostic>) {
+    let mut constraints = dependencies::constraints(subjects);
+    let mut found = BTreeMap::new();
+    loop {
+        match plugin_order(&constraints) {
+            Ok(mut order) => {
+                order.extend(found.keys().map(|slug: &&str| (*slug).to_owned()));
+                return (order, found);
+            }
+            Err(cycle) => {
+                for slug in &cycle {
+                    constraints.remove(slug);
+                    if let Some((slug, _)) = subjects.get_key_value(slug.as_str())
+                        && let Some(of_cycle) = dependencies::cycle(subjects, &cycle)
+                    {
+                        found.insert(*slug, of_cycle);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A plugin with its settings, and with what is wrong with it in sentences.
+fn set_up(folder: &Folder, Judged { found, foreign }: Judged, env: Env<'_>) -> Plugin {
+    let mut plugin = listed(folder, found);
+    for key in &foreign {
+        // What belongs to the platform or to another plugin is not read for this one.
+        if let Some(field) = plugin.about.config.get_mut(key) {
+            field.env = None;
+        }
+    }
+    (plugin.config, plugin.unset) = config::resolve(&plugin.about.config, env);
+    for (is_there, what) in [
+        (!folder.manifest.routers.is_empty(), "its routers are not mounted: a backend is linked"),
+        (
+            folder.manifest.frontend_entry.is_some() || !folder.manifest.frontend_overrides.is_empty(),
+            "its pages and blocks are not shown: a frontend is bundled",
+        ),
+    ] {
+        if is_there {
+            plugin.warnings.push(format!("{what} when the platform is built"));
+        }
+    }
+    if folder.manifest.migrations.is_some() {
+        let text = "its migrations do not run: only a plugin of the release has tables of its own";
+        plugin.warnings.push(text.to_owned());
+    }
+    plugin
+}
+
+/// A plugin as the list shows it.
+fn listed(folder: &Folder, found: Vec<Diagnostic>) -> Plugin {
+    let say = |level: Level| {
+        let of_level = found.iter().filter(move |found| found.level == level);
+        of_level.map(sentence).collect::<Vec<String>>()
+    };
+    Plugin {
+        about: describe(folder),
         origin: Origin::Data,
-        root: folder.to_path_buf(),
-        config: Config::default(),
+        root: folder.root.clone(),
+        config: Default::default(),
         routes: Vec::new(),
         errors: say(Level::Error),
         unset: Vec::new(),
-        warnings,
+        warnings: say(Level::Warning),
         shadowed: false,
         listing: Listing::default(),
-    })
-}
-
-/// The manifest's text. A pipe or a device in its place is not waited for.
-fn read(file: &Path) -> Result<Source, Box<Diagnostic>> {
-    let cannot = |e: String| {
-        let message = format!("cannot read {}: {e}", file.display());
-        Box::new(Diagnostic::error("HUB001", message).help("make it a file that the host may read"))
-    };
-    let about = fs::metadata(file).map_err(|e| cannot(e.to_string()))?;
-    if !about.is_file() {
-        return Err(cannot("it is not a file".to_owned()));
     }
-    let mut bytes = Vec::new();
-    let limit = MAX_BYTES as u64 + 1;
-    File::open(file)
-        .and_then(|opened| opened.take(limit).read_to_end(&mut bytes))
-        .map_err(|e| cannot(e.to_string()))?;
-    if bytes.len() > MAX_BYTES {
-        return Err(Box::new(Source::too_large(file, about.len().max(limit))));
-    }
-    Source::decode(file, &bytes)
 }
 
 fn sentence(diagnostic: &Diagnostic) -> String {
+    let mut diagnostic = diagnostic.clone();
+    diagnostic.clean();
     let Diagnostic { code, message, span, help, .. } = diagnostic;
     let help = if help.is_empty() { String::new() } else { format!(" ({help})") };
     format!("{code} plugin.yaml:{}:{}: {message}{help}", span.line, span.column)
 }
 
 /// The plugin that a manifest describes, as far as it could be read. What needs a build is left out.
-fn describe(manifest: &Manifest, folder: &str) -> HostPlugin {
-    let slug = manifest.name.as_ref().map_or(folder, |name| &name.value);
+fn describe(folder: &Folder) -> HostPlugin {
     HostPlugin {
         routers: Vec::new(),
         public_routes: Vec::new(),
-        config: BTreeMap::new(),
         migrations: None,
-        ..HostPlugin::from_manifest(manifest, slug)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    struct Folder(std::path::PathBuf);
-
-    impl Folder {
-        fn new(name: &str, files: &[(&str, &[u8])]) -> Folder {
-            let root = std::env::temp_dir().join(format!("hub-discover-{name}-{}", std::process::id()));
-            for (path, bytes) in files {
-                let file = root.join("plugins").join(path);
-                fs::create_dir_all(file.parent().unwrap()).unwrap();
-                fs::write(file, bytes).unwrap();
-            }
-            Folder(root)
-        }
-    }
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
-    }
-
-    const SOUND: &str = "name: extra\nversion: 1.0.0\ndisplay_name: Extra\n";
-
-    #[test]
-    fn a_bad_manifest_is_listed_and_the_others_stand() {
-        let folder = Folder::new(
-            "bad",
-            &[
-                ("extra/plugin.yaml", SOUND.as_bytes()),
-                ("broken/plugin.yaml", b"name: [\n"),
-                ("binary/plugin.yaml", b"\xff\xfe\x00"),
-                ("large/plugin.yaml", &vec![b'a'; MAX_BYTES + 1]),
-                ("folder/plugin.yaml/file", b""),
-                ("notes/README.md", b"no manifest here"),
-                (".driver", b"a file"),
-            ],
-        );
-        let found = customer_plugins(&folder.0, &[]);
-        let seen: Vec<_> = found.iter().map(|p| (p.name(), p.ok())).collect();
-        assert_eq!(
-            seen,
-            [("binary", false), ("broken", false), ("extra", true), ("folder", false), ("large", false)]
-        );
-        for plugin in found.iter().filter(|p| !p.ok()) {
-            assert!(plugin.errors[0].starts_with("HUB0"), "{:?}", plugin.errors);
-        }
-        assert_eq!(found[2].about.display_name, "Extra");
-        assert_eq!(found[2].origin, Origin::Data);
-    }
-
-    #[test]
-    fn a_name_of_the_release_cannot_be_taken() {
-        let folder = Folder::new("taken", &[("extra/plugin.yaml", SOUND.as_bytes())]);
-        let of_build =
-            customer_plugins(&folder.0, &[]).pop().map(|p| Plugin { origin: Origin::Install, ..p }).unwrap();
-        let found = customer_plugins(&folder.0, &[Arc::new(of_build)]);
-        assert!(found[0].shadowed && !found[0].ok());
-        assert_eq!(
-            found[0].warnings,
-            ["not used: the release has a vertical plugin `extra` already; give this one another name"]
-        );
+        ..HostPlugin::from_manifest(&folder.manifest, &folder.slug)
     }
 }

@@ -104,6 +104,9 @@ fn noted(libraries: &Path, package: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::overrides::Chains;
+    use crate::registry::Registry;
+    use crate::web::Pages;
 
     // O11
     #[test]
@@ -137,7 +140,8 @@ mod tests {
         assert_eq!(show(&data).unwrap(), ["mine"], "the customer's own folder is left alone");
         assert_eq!(entries(), ["evil", "linked", "mine", "pymysql"]);
         assert!(data.join("plugins/pymysql/METADATA").is_file());
-        let found = crate::discover::customer_plugins(&data, &[]);
+        let none = Registry::new(Vec::new(), Chains::default(), Pages::default());
+        let found = none.rescanned(&data, &|_| None).plugins;
         assert!(found.is_empty(), "a driver is no vertical plugin, whatever it holds");
         fs::rename(set.join("PyMySQL-1.1.dist-info"), set.join("PyMySQL-1.2.dist-info")).unwrap();
         fs::write(set.join("hub-drivers.json"), r#"["pymysql"]"#).unwrap();

@@ -15,7 +15,6 @@ use crate::problem::Problem;
 use crate::registry::{Hub, Plugin};
 
 pub(crate) use rules::{Change, Scope};
-pub(crate) use seeds::unfit;
 
 /// What a change came to.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -183,6 +183,7 @@ mod tests {
     use super::*;
     use crate::ctx::Config;
     use crate::overrides::Chains;
+    use crate::web::Pages;
 
     fn registry() -> Registry {
         let plugin = |name: &str, dependencies: &[&str]| {
@@ -198,6 +199,7 @@ mod tests {
                 plugin("more", &["base"]),
             ],
             Chains::default(),
+            Pages::default(),
         )
     }
 

@@ -1,24 +1,16 @@
 //! What a plugin brings when an organisation enables it for the first time: groups and dashboards. Never twice.
 
-use hub_manifest::grammar::{ADMINISTRATIVE, PLATFORM_PERMISSIONS};
-use hub_manifest::plan::{DashboardSeed, HostPlugin, SeedGroup};
+use hub_manifest::plan::{DashboardSeed, SeedGroup};
 use serde_json::json;
 
 use crate::args;
 use crate::db::{Error, Tx};
-use crate::registry::{Origin, Plugin};
+use crate::registry::Plugin;
 
 /// Makes what has not been made before. What somebody has changed or deleted since stays as they left it.
 pub(super) async fn plant(tx: &mut Tx, org: &str, plugin: &Plugin) -> Result<(), Error> {
     let slug = plugin.name();
     for group in &plugin.about.seed_groups {
-        // Found when the plugin is looked at, and held here, where the group would be made.
-        if plugin.origin == Origin::Data
-            && let Some(name) = unfit(&plugin.about, group)
-        {
-            tracing::warn!(plugin = slug, group = %group.name, "a group is not made: it would give `{name}`");
-            continue;
-        }
         if first_time(tx, org, slug, "group", &group.name).await? {
             add_group(tx, org, slug, group).await?;
         }
@@ -29,17 +21,6 @@ pub(super) async fn plant(tx: &mut Tx, org: &str, plugin: &Plugin) -> Result<(),
         }
     }
     Ok(())
-}
-
-/// What a group of a customer's plugin would give that is not the plugin's to give: what only people of the organisation
-/// give, and what another plugin declares.
-pub(crate) fn unfit<'g>(about: &HostPlugin, group: &'g SeedGroup) -> Option<&'g str> {
-    let own = |name: &str| {
-        !ADMINISTRATIVE.contains(&name)
-            && (about.permissions.iter().any(|declared| declared == name)
-                || PLATFORM_PERMISSIONS.contains(&name))
-    };
-    group.permissions.iter().map(String::as_str).find(|name| !own(name))
 }
 
 async fn first_time(tx: &mut Tx, org: &str, plugin: &str, kind: &str, slug: &str) -> Result<bool, Error> {

@@ -17,15 +17,13 @@ use self::trial::Tried;
 pub(crate) use self::trial::{Pending, Removed};
 use crate::access::Proxies;
 use crate::connectors::Reach;
-use crate::discover::customer_plugins;
 use crate::drivers::{self, Import, Importable, plain};
 use crate::fault::Fault;
 use crate::listing::Listing;
 use crate::locate;
 use crate::logs;
-use crate::overrides::Chains;
 use crate::platform::Platform;
-use crate::registry::{Origin, Plugin};
+use crate::registry::{Origin, Plugin, Registry};
 use crate::serve;
 use crate::settings::{self, Env, reason};
 use crate::start;
@@ -159,10 +157,6 @@ async fn look(platform: &Platform, asked: &Asked, outer: Env<'_>, report: &mut R
     let Some(install) = report.take(settings::install_dir(outer)) else { return };
     let Some(listing) = report.take(Listing::of(&install)) else { return };
     report.take(Web::open(install.join("web"), false, &listing, &Base::default()));
-    if let (_, Some(trouble)) = Chains::read(&install) {
-        report.errors.push(Finding::machine(format!("no overrides: {trouble}"), AGAIN));
-    }
-
     let mut plugins = start::of_build(plan.plugins, &platform.gather(false), &env);
     for plugin in &mut plugins {
         plugin.root = install.join("plugins").join(plugin.name());
@@ -179,8 +173,11 @@ async fn look(platform: &Platform, asked: &Asked, outer: Env<'_>, report: &mut R
     report.errors.extend(tried.errors);
     report.warnings.extend(tried.warnings);
 
-    let of_build: Vec<Arc<Plugin>> = plugins.iter().cloned().map(Arc::new).collect();
-    plugins.extend(customer_plugins(&data, &of_build));
+    let (registry, trouble) = Registry::of_release(&install, plugins);
+    if let Some(trouble) = trouble {
+        report.errors.push(Finding::machine(format!("no overrides: {trouble}"), AGAIN));
+    }
+    let plugins = registry.rescanned(&data, &env).plugins;
     let old = Release::in_use(asked.since.as_deref(), &install, &data, &variables);
     let before = match &old {
         Some(old) => old.ask::<Vec<Known>>(&["plugins", "list", "--json"]).await,
@@ -251,7 +248,12 @@ pub(crate) fn take_over_help(slugs: &[String]) -> String {
 }
 
 /// Plugins of the customer's whose name this release has and the one in use has not, unless somebody has agreed to it.
-fn take_overs(plugins: &[Plugin], before: Option<&[Known]>, agreed: &str, data: &Path) -> Option<Finding> {
+fn take_overs(
+    plugins: &[Arc<Plugin>],
+    before: Option<&[Known]>,
+    agreed: &str,
+    data: &Path,
+) -> Option<Finding> {
     let agreed: Vec<&str> = agreed.split(',').map(str::trim).collect();
     let is_of_before = |name: &str| {
         before.is_some_and(|all| all.iter().any(|known| known.name == name && known.source == "install"))

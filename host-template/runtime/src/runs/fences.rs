@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use hub_manifest::limits::Limit;
+use hub_manifest::rules::settings::is_platform_variable;
 
 use super::Kind;
 use super::recipe::Recipe;
@@ -40,7 +41,7 @@ impl Fences {
             .flat_map(|plugin| plugin.about.config.values())
             .filter_map(|field| field.env.clone());
         let settings = wanted
-            .filter(|name| name != "DATABASE_URL" && !name.starts_with("HUB_"))
+            .filter(|name| !is_platform_variable(name))
             .filter_map(|name| Some((name.clone(), process_env(&name)?)))
             .collect();
         let get = |limit| hub.limits.get(limit);

@@ -276,7 +276,7 @@ pub(crate) fn cannot_listen(address: SocketAddr, error: &io::Error) -> Fault {
     }
 }
 
-/// Follows other hosts' changes, and looks for customer plugins anew on SIGHUP.
+/// Follows other hosts' changes, and has customer plugins looked for anew on SIGHUP.
 async fn follow(hub: Arc<Hub>, mut hangup: Signal, notify: Notify) {
     let reload = async {
         while hangup.recv().await.is_some() {
@@ -291,11 +291,13 @@ async fn follow(hub: Arc<Hub>, mut hangup: Signal, notify: Notify) {
             }
             match reloaded {
                 Ok(()) => tracing::info!("SIGHUP: looked for customer plugins anew"),
-                Err(problem) => tracing::error!("SIGHUP: {problem}"),
+                Err(error) => {
+                    tracing::error!(%error, "SIGHUP: cannot look for customer plugins anew");
+                }
             }
         }
     };
-    tokio::join!(reload, live::follow(&hub.live, &hub.db));
+    tokio::join!(reload, live::follow(&hub));
 }
 
 /// Microseconds on the clock that systemd compares with.

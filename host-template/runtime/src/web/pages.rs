@@ -5,24 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use hub_manifest::rules::pages::{SHELL, answers};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-
-/// The shell's pages, as `shell/src/App.tsx` has them; a test compares.
-const SHELL: &[&str] = &[
-    "/",
-    "/records",
-    "/connectors",
-    "/dashboards",
-    "/dashboards/:id",
-    "/datasets",
-    "/flow",
-    "/plugins",
-    "/overrides",
-    "/members",
-    "/audit",
-    "/invitation",
-];
 
 /// All of them.
 #[derive(Debug, Default)]
@@ -88,21 +73,6 @@ impl Pages {
     }
 }
 
-/// As the page's router matches: in any case, with or without a `/` at the end.
-fn answers(page: &str, path: &str) -> bool {
-    let mut wanted = path.split('/');
-    for segment in page.trim_matches('/').split('/') {
-        match (segment, wanted.next()) {
-            ("*", _) => return true,
-            (_, None) => return false,
-            (segment, Some(text))
-                if segment.eq_ignore_ascii_case(text) || segment.starts_with(':') && !text.is_empty() => {}
-            _ => return false,
-        }
-    }
-    wanted.next().is_none()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,7 +95,11 @@ mod tests {
             paths
         };
         found.sort_unstable();
-        assert_eq!(found, sorted(SHELL.to_vec()), "bring SHELL of web/pages.rs up to date with App.tsx");
+        assert_eq!(
+            found,
+            sorted(SHELL.to_vec()),
+            "bring SHELL of manifest/src/rules/pages.rs up to date with App.tsx"
+        );
     }
 
     #[test]

@@ -1,0 +1,96 @@
+//! One folder of a customer's plugin: its manifest, read, and the files that there are.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::panic::catch_unwind;
+use std::path::{Path, PathBuf};
+
+use hub_manifest::diagnostic::Diagnostic;
+use hub_manifest::plugin::{self, Manifest};
+use hub_manifest::rules::Subject;
+use hub_manifest::rules::files::Files;
+use hub_manifest::source::{MAX_BYTES, Source};
+
+/// A folder with a manifest.
+pub(super) struct Folder {
+    pub(super) root: PathBuf,
+    pub(super) manifest: Manifest,
+    /// The manifest's text, if it could be read.
+    source: Option<Source>,
+    /// The slug, or the folder's name where the manifest gives none.
+    pub(super) slug: String,
+    /// What is wrong with the manifest alone.
+    pub(super) found: Vec<Diagnostic>,
+}
+
+impl Folder {
+    /// Reads a folder; none where it has no manifest, or one that leaves the plugin out.
+    pub(super) fn read(root: &Path, name: &str) -> Option<Folder> {
+        let file = root.join("plugin.yaml");
+        if fs::symlink_metadata(&file).is_err() {
+            return None;
+        }
+        let (source, manifest, found) = match text(&file) {
+            // The parser is tested not to panic; if it ever does, one plugin is invalid and the host still starts.
+            Ok(source) => match catch_unwind(|| plugin::parse(&source, name)) {
+                Ok((manifest, found)) => (Some(source), manifest, found),
+                Err(_) => {
+                    let found = Diagnostic::error("HUB001", "plugin.yaml makes the manifest's parser fail");
+                    (None, Manifest::default(), vec![found.help("remove what it was given last")])
+                }
+            },
+            Err(found) => (None, Manifest::default(), vec![*found]),
+        };
+        if manifest.enabled == Some(false) {
+            return None;
+        }
+        let slug = manifest.name.as_ref().map_or(name, |name| &name.value).to_owned();
+        Some(Folder { root: root.to_path_buf(), manifest, source, slug, found })
+    }
+
+    /// The plugin as the rules see it that the build and the host share.
+    pub(super) fn subject(&self) -> Subject<'_> {
+        Subject { slug: &self.slug, manifest: &self.manifest, source: self.source.as_ref() }
+    }
+}
+
+impl Files for Folder {
+    fn has(&self, path: &str) -> bool {
+        self.root.join(path).is_file()
+    }
+
+    fn has_sql(&self, _: &str) -> bool {
+        // A customer's migrations do not run, which is told.
+        true
+    }
+
+    fn similar(&self, _: &str) -> Option<String> {
+        // Looking for it would mean to read the whole folder, at every start.
+        None
+    }
+
+    fn shown(&self, path: &str) -> String {
+        self.root.join(path).display().to_string()
+    }
+}
+
+/// The manifest's text. A pipe or a device in its place is not waited for.
+fn text(file: &Path) -> Result<Source, Box<Diagnostic>> {
+    let cannot = |e: String| {
+        let message = format!("cannot read {}: {e}", file.display());
+        Box::new(Diagnostic::error("HUB001", message).help("make it a file that the host may read"))
+    };
+    let about = fs::metadata(file).map_err(|e| cannot(e.to_string()))?;
+    if !about.is_file() {
+        return Err(cannot("it is not a file".to_owned()));
+    }
+    let mut bytes = Vec::new();
+    let limit = MAX_BYTES as u64 + 1;
+    File::open(file)
+        .and_then(|opened| opened.take(limit).read_to_end(&mut bytes))
+        .map_err(|e| cannot(e.to_string()))?;
+    if bytes.len() > MAX_BYTES {
+        return Err(Box::new(Source::too_large(file, about.len().max(limit))));
+    }
+    Source::decode(file, &bytes)
+}
