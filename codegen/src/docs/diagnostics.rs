@@ -4,9 +4,9 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+use hub_manifest::codes::customers::BUILD_ONLY;
 use hub_manifest::codes::{AREAS, Code};
 use hub_manifest::diagnostic::Level;
-use hub_manifest::rules::build::BUILD_ONLY;
 
 use super::cell;
 

@@ -4,6 +4,7 @@
 //! good. Whoever gives a new one adds its entry to the file of its area; a test compares the registry with the sources.
 
 mod build;
+pub mod customers;
 mod dbt;
 mod manifest;
 mod plugins;

@@ -3,10 +3,10 @@
 //!
 //! A file an idea, and nothing but functions over values. Where the order of plugins decides who is in the right, the
 //! rule is a ledger: it knows what the plugins before have, and is shown one plugin after the other. What follows from one
-//! manifest alone is found where it is read ([`crate::plugin::parse`]); what only a build can see stands in [`build`].
+//! manifest alone is found where it is read ([`crate::plugin::parse`]); what only a build can see stands in
+//! [`crate::codes::customers`].
 
 pub mod blocks;
-pub mod build;
 pub mod dependencies;
 pub mod files;
 pub mod groups;
