@@ -108,7 +108,8 @@ fn the_last_line_tells_warnings_from_nothing_at_all() {
         let word = |field: &str| last[field].as_str().unwrap_or_default().to_string();
         (word("type"), word("status"), last["ok"] == true, ran.code)
     };
-    let finished = |status: &str, ok: bool, code: i32| ("finished".into(), status.into(), ok, Some(code));
+    let finished =
+        |status: &str, ok: bool, code: i32| ("finished".to_string(), status.to_string(), ok, Some(code));
     assert_eq!(last(&[]), finished("warnings", false, 0));
     assert_eq!(last(&["--deny-warnings"]), finished("failed", false, 1));
     tree.write("crm/frontend/overrides.json", "{ \"overrides\": {} }\n");
