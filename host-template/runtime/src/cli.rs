@@ -63,9 +63,6 @@ enum Command {
     /// Let another host take the place of the one that runs, without losing a request
     #[command(hide = true)]
     HandOver {
-        /// What to start in its place [default: the launcher, else the program that runs]
-        #[arg(long, value_name = "FILE")]
-        program: Option<PathBuf>,
         /// How long it has to become ready
         #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=3600))]
         patience: u64,
@@ -195,7 +192,7 @@ fn carry_out(platform: &Platform, cli: Cli) -> Result<ExitCode, Fault> {
     match cli.command {
         Command::Preflight(asked) => return preflight::run(platform, asked),
         Command::Serve { listen, demo, dev } => serve(platform, listen, demo, dev),
-        Command::HandOver { program, patience } => hand_over(program.as_deref(), patience),
+        Command::HandOver { patience } => hand_over(patience),
         Command::Admin { command } => match command {
             AdminCommand::CreateUser(new) => admin::create_user(&new),
             AdminCommand::ResetPassword(of) => admin::reset_password(&of),
@@ -319,9 +316,9 @@ fn fence() {
 }
 
 /// Asks the host that runs on the data folder.
-fn hand_over(program: Option<&Path>, patience: u64) -> Result<(), Fault> {
+fn hand_over(patience: u64) -> Result<(), Fault> {
     let (data, _) = settings::data_dir(&process_env)?;
-    let taken = serve::ask(&data, program, Duration::from_secs(patience))?;
+    let taken = serve::ask(&data, Duration::from_secs(patience))?;
     let _ = writeln!(io::stdout(), "process {} serves now; it was ready in {} ms", taken.pid, taken.millis);
     Ok(())
 }

@@ -9,7 +9,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -17,6 +17,48 @@ use std::time::{Duration, Instant};
 use program::{Folder, Host, lives};
 
 const REQUEST: &[u8] = b"GET /api/health HTTP/1.1\r\nhost: hub\r\n\r\n";
+
+/// A launcher that never gets to serve.
+const HANGS: &str = "#!/bin/sh\necho $$ > \"$DATA_DIR/hangs\"\nsleep 60 & wait\n";
+
+/// The release of a folder as it is installed, beside a launcher: what a host hands over to.
+struct Installed {
+    release: PathBuf,
+    launcher: PathBuf,
+    /// The host's own program.
+    program: String,
+}
+
+impl Installed {
+    fn new(folder: &Folder) -> Installed {
+        let root = folder.path("root");
+        let program = program::command(folder).get_program().to_str().unwrap().to_owned();
+        fs::create_dir_all(root.join("releases")).unwrap();
+        fs::create_dir_all(root.join("bin")).unwrap();
+        let release = root.join("releases/7.8.9");
+        fs::rename(folder.path("release"), &release).unwrap();
+        Installed { release, launcher: root.join("bin/hub-launch"), program }
+    }
+
+    fn start(&self, folder: &Folder) -> Host {
+        Host::start(folder, |command| {
+            command.env("INSTALL_DIR", &self.release);
+        })
+    }
+
+    /// Makes this script the launcher. By renaming: one that runs keeps its text.
+    fn launches(&self, text: &str) {
+        let next = self.launcher.with_extension("next");
+        fs::write(&next, text).unwrap();
+        fs::set_permissions(&next, fs::Permissions::from_mode(0o755)).unwrap();
+        fs::rename(&next, &self.launcher).unwrap();
+    }
+
+    /// A launcher that does what one should.
+    fn itself(&self) -> String {
+        format!("#!/bin/sh\nexec {} \"$@\"\n", self.program)
+    }
+}
 
 /// A client that keeps its connection for as long as the host does, and never asks twice.
 struct Client {
@@ -183,35 +225,26 @@ fn a_connection_that_is_open_is_answered_once_more_and_a_silent_one_is_closed() 
     host.first_has_ended();
 }
 
-/// A program of the release's folder.
-fn script(folder: &Folder, name: &str, text: &str) -> String {
-    folder.write(name, text);
-    let file = folder.path("release").join(name);
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
-    file.display().to_string()
-}
-
 #[test]
 fn one_that_cannot_take_over_changes_nothing() {
     let folder = Folder::release();
-    let mut host = Host::start(&folder, |_| {});
+    let installed = Installed::new(&folder);
+    let mut host = installed.start(&folder);
     let first = host.process();
     let mut client = Client::new(&host);
     assert!(client.ask().unwrap());
-    let program = |folder: &Folder| program::command(folder).get_program().to_str().unwrap().to_owned();
-    let hangs = script(&folder, "hangs", "#!/bin/sh\necho $$ > \"$DATA_DIR/hangs\"\nsleep 60 & wait\n");
-    let broken = script(
-        &folder,
-        "broken",
-        &format!("#!/bin/sh\nDATA_DIR=/proc/none exec {} \"$@\"\n", program(&folder)),
-    );
-    for (program, want) in [
-        ("/nothing/there", "cannot start /nothing/there: no such file or directory"),
-        ("/bin/false", "it ended with exit code 1 before it was ready; the log says why"),
-        (hangs.as_str(), "it was not ready within 1 seconds"),
-        (broken.as_str(), "cannot write to the data folder /proc/none: no such file or directory"),
+    let nothing = format!("cannot start {}: no such file or directory", installed.launcher.display());
+    for (text, want) in [
+        ("#!/nothing/there\n".to_owned(), nothing.as_str()),
+        ("#!/bin/false\n".to_owned(), "it ended with exit code 1 before it was ready; the log says why"),
+        (HANGS.to_owned(), "it was not ready within 1 seconds"),
+        (
+            format!("#!/bin/sh\nDATA_DIR=/proc/none exec {} \"$@\"\n", installed.program),
+            "cannot write to the data folder /proc/none: no such file or directory",
+        ),
     ] {
-        let (status, text) = host.hand_over(&folder, &["--program", program, "--patience", "1"]);
+        installed.launches(&text);
+        let (status, text) = host.hand_over(&folder, &["--patience", "1"]);
         assert_eq!(
             (status, text.as_str()),
             (
@@ -223,11 +256,12 @@ fn one_that_cannot_take_over_changes_nothing() {
                 .as_str()
             )
         );
-        assert!(client.ask().unwrap(), "{program}: the connection was closed");
+        assert!(client.ask().unwrap(), "{want}: the connection was closed");
         assert_eq!(host.process(), first);
     }
     let hung: u32 = fs::read_to_string(folder.path("data/hangs")).unwrap().trim().parse().unwrap();
     assert!(!lives(hung), "what hangs goes on");
+    installed.launches(&installed.itself());
     hand_over(&mut host, &folder);
     host.first_has_ended();
 }
@@ -236,21 +270,22 @@ fn one_that_cannot_take_over_changes_nothing() {
 #[test]
 fn a_successor_that_dies_at_any_moment_leaves_a_host_that_serves() {
     let folder = Folder::release();
-    let program = program::command(&folder).get_program().to_str().unwrap().to_owned();
-    let mut host = Host::start(&folder, |_| {});
+    let installed = Installed::new(&folder);
+    let mut host = installed.start(&folder);
     let mut client = Client::new(&host);
     let (mut served_on, mut taken_over) = (0, 0);
     for millis in 0..24 {
-        let text = format!("#!/bin/sh\n(sleep 0.{millis:03}; kill -9 $$) &\nexec {program} \"$@\"\n");
-        let mortal = script(&folder, "mortal", &text);
+        let program = &installed.program;
+        installed
+            .launches(&format!("#!/bin/sh\n(sleep 0.{millis:03}; kill -9 $$) &\nexec {program} \"$@\"\n"));
         let before = host.process();
-        let (status, told) = host.hand_over(&folder, &["--program", &mortal]);
+        let (status, told) = host.hand_over(&folder, &[]);
         if status == Some(0) {
             taken_over += 1;
             // It was ready, and dies as any host may; its clients find the next one.
             program::world::until("it lives on", || !lives(host.process()));
             drop(host);
-            host = Host::start(&folder, |_| {});
+            host = installed.start(&folder);
             client = Client::new(&host);
         } else {
             served_on += 1;
@@ -261,16 +296,18 @@ fn a_successor_that_dies_at_any_moment_leaves_a_host_that_serves() {
     }
     println!("{served_on} times the host served on, {taken_over} times the successor had taken over");
     assert!(served_on > 0);
+    installed.launches(&installed.itself());
     hand_over(&mut host, &folder);
 }
 
 #[test]
 fn a_host_that_is_stopped_meanwhile_takes_the_other_along() {
     let folder = Folder::release();
-    let host = Host::start(&folder, |_| {});
-    let hangs = script(&folder, "hangs", "#!/bin/sh\necho $$ > \"$DATA_DIR/hangs\"\nsleep 60 & wait\n");
+    let installed = Installed::new(&folder);
+    let host = installed.start(&folder);
+    installed.launches(HANGS);
     let mut asking = program::command(&folder);
-    asking.args(["hand-over", "--program", &hangs]).stdout(Stdio::null()).stderr(Stdio::piped());
+    asking.arg("hand-over").stdout(Stdio::null()).stderr(Stdio::piped());
     let asking = asking.spawn().unwrap();
     let hung = || fs::read_to_string(folder.path("data/hangs")).ok()?.trim().parse::<u32>().ok();
     program::world::until("it starts no successor", || hung().is_some());
@@ -285,19 +322,11 @@ fn a_host_that_is_stopped_meanwhile_takes_the_other_along() {
 #[test]
 fn it_hands_over_to_the_launcher_of_its_install_folder() {
     let folder = Folder::release();
-    let (root, data) = (folder.path("root"), folder.path("data"));
-    fs::create_dir_all(root.join("releases")).unwrap();
-    fs::create_dir_all(root.join("bin")).unwrap();
-    fs::rename(folder.path("release"), root.join("releases/7.8.9")).unwrap();
-    let release = root.join("releases/7.8.9");
-    let program = program::command(&folder).get_program().to_str().unwrap().to_owned();
-    let launcher = root.join("bin/hub-launch");
-    let text = format!("#!/bin/sh\necho \"$@\" > {}/launched\nexec {program} \"$@\"\n", data.display());
-    fs::write(&launcher, text).unwrap();
-    fs::set_permissions(&launcher, fs::Permissions::from_mode(0o755)).unwrap();
-    let mut host = Host::start(&folder, |command| {
-        command.env("INSTALL_DIR", &release);
-    });
+    let (installed, data) = (Installed::new(&folder), folder.path("data"));
+    let program = &installed.program;
+    installed
+        .launches(&format!("#!/bin/sh\necho \"$@\" > {}/launched\nexec {program} \"$@\"\n", data.display()));
+    let mut host = installed.start(&folder);
     hand_over(&mut host, &folder);
     assert_eq!(fs::read_to_string(data.join("launched")).unwrap(), "serve --listen 127.0.0.1:0\n");
     assert_eq!(host.get("/api/health").status, 200, "at the same address");

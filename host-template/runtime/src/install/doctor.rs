@@ -59,7 +59,8 @@ fn fences() {
         Ok(held) => match held.lack() {
             Some(lack) => say::warn(lack),
             None => {
-                let names = [(held.namespaces, "namespaces"), (held.landlock, "Landlock")];
+                let names =
+                    [(held.namespaces, "namespaces"), (held.landlock != process::Kernel::None, "Landlock")];
                 let names: Vec<&str> =
                     names.iter().filter(|(there, _)| *there).map(|(_, name)| *name).collect();
                 say::done("runs", &format!("are held by {}", names.join(" and ")));

@@ -39,7 +39,7 @@ impl Service {
     pub(super) fn renew(&self, place: &Place, limit: Duration) -> Result<(), Fault> {
         match self {
             Service::HandOver => {
-                let taken = serve::ask(&place.data, Some(&place.install.launcher()), limit)?;
+                let taken = serve::ask(&place.data, limit)?;
                 say::done("handed over", &format!("to process {} in {} ms", taken.pid, taken.millis));
                 Ok(())
             }

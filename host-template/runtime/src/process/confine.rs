@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use hub_release::beneath::{self, Beneath};
 use landlock::{
     ABI, Access, AccessFs, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr,
-    RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
+    RulesetCreatedAttr, RulesetError, Scope,
 };
 use rustix::fs::{CWD, FileType};
 use rustix::mount::{
@@ -41,15 +41,37 @@ const TEMPORARY_BYTES: &str = "size=1g,mode=0700";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Held {
     pub(crate) namespaces: bool,
-    pub(crate) landlock: bool,
+    pub(crate) landlock: Kernel,
+}
+
+/// How much the kernel's Landlock holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kernel {
+    None,
+    /// Reading and writing, though a file may be emptied: before Linux 6.2.
+    Files,
+    /// That too, though not signals to other processes: before Linux 6.12.
+    Truncation,
+    All,
 }
 
 impl Held {
     /// What runs can do here that they should not, in one sentence; none where they cannot.
     pub(crate) fn lack(self) -> Option<&'static str> {
-        match self {
-            Held { namespaces: true, .. } | Held { landlock: true, .. } => None,
-            _ => Some(
+        if self.namespaces {
+            return None;
+        }
+        match self.landlock {
+            Kernel::All => None,
+            Kernel::Truncation => Some(
+                "runs and scripts can end other processes of the host's user, the host too: this system has no user namespaces, \
+                 and its Landlock is older than Linux 6.12",
+            ),
+            Kernel::Files => Some(
+                "runs and scripts can empty files of the host's user and end its processes, though not read them: this system \
+                 has no user namespaces, and its Landlock is older than Linux 6.2",
+            ),
+            Kernel::None => Some(
                 "runs and scripts can read what the host's user can read, the database too: this system has neither user \
                  namespaces nor Landlock",
             ),
@@ -59,11 +81,19 @@ impl Held {
 
 /// Looks which fences there are, in a process of its own.
 pub(crate) fn held() -> io::Result<Held> {
-    let landlock = Ruleset::default()
-        .set_compatibility(CompatLevel::HardRequirement)
-        .handle_access(AccessFs::from_all(ABI::V1))
-        .and_then(Ruleset::create)
-        .is_ok();
+    let has = |abi: ABI, signals: bool| {
+        let rules = Ruleset::default()
+            .set_compatibility(CompatLevel::HardRequirement)
+            .handle_access(AccessFs::from_all(abi));
+        let rules = rules.and_then(|rules| if signals { rules.scope(Scope::Signal) } else { Ok(rules) });
+        rules.and_then(Ruleset::create).is_ok()
+    };
+    let landlock = match () {
+        () if has(ABI::V3, true) => Kernel::All,
+        () if has(ABI::V3, false) => Kernel::Truncation,
+        () if has(ABI::V1, false) => Kernel::Files,
+        () => Kernel::None,
+    };
     // `unshare` is of one process: somebody else tries it.
     let tried = std::process::Command::new("/proc/self/exe").arg(super::COMMAND).arg(super::TRY).output()?;
     Ok(Held { namespaces: tried.status.success(), landlock })
@@ -306,7 +336,7 @@ fn give_up_capabilities() -> io::Result<()> {
 }
 
 /// The rules for files where the mounts do not hold them, and in either case those for other processes.
-fn landlock(job: &Job, mounted: bool) -> Result<RulesetStatus, RulesetError> {
+fn landlock(job: &Job, mounted: bool) -> Result<(), RulesetError> {
     let all = AccessFs::from_all(LANDLOCK);
     let mut rules = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
@@ -333,7 +363,8 @@ fn landlock(job: &Job, mounted: bool) -> Result<RulesetStatus, RulesetError> {
             }
         }
     }
-    Ok(rules.restrict_self()?.ruleset)
+    // What the kernel does not hold, [`held`] has said.
+    rules.restrict_self().map(drop)
 }
 
 /// All that lies below a folder, but for what is hidden: the folder itself where nothing below it is, else its entries, each
@@ -346,7 +377,9 @@ fn except(folder: &Path, hide: &[PathBuf]) -> Vec<PathBuf> {
         return vec![folder.to_path_buf()];
     }
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.flat_map(|entry| except(&entry.path(), hide)).collect()
+    // A link is none of them: it leads to another entry, or into what is hidden.
+    let own = entries.filter(|entry| entry.file_type().is_ok_and(|kind| !kind.is_symlink()));
+    own.flat_map(|entry| except(&entry.path(), hide)).collect()
 }
 
 #[cfg(test)]
@@ -369,7 +402,22 @@ mod tests {
         check(&["a/b"], &["a/d", "e"]);
         check(&["a", "e"], &[]);
         check(&["a/b/c"], &["a/d", "e"]);
+        // A link to a folder above what is hidden would open it.
+        std::os::unix::fs::symlink(root.join("a"), root.join("link")).unwrap();
+        check(&["a/b"], &["a/d", "e"]);
         fs::remove_dir_all(&root).unwrap();
+    }
+
+    #[test]
+    fn what_a_machine_lacks_is_said() {
+        let lack = |namespaces, landlock| Held { namespaces, landlock }.lack();
+        assert_eq!(lack(true, Kernel::None), None);
+        assert_eq!(lack(false, Kernel::All), None);
+        for (kernel, said) in
+            [(Kernel::None, "can read"), (Kernel::Files, "can empty"), (Kernel::Truncation, "can end")]
+        {
+            assert!(lack(false, kernel).unwrap().contains(said), "{kernel:?}");
+        }
     }
 
     #[test]

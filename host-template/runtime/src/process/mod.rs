@@ -25,7 +25,7 @@ use tokio::net::UnixStream;
 use tokio::process::Child;
 use tokio::sync::mpsc;
 
-pub(crate) use confine::{Held, held};
+pub(crate) use confine::{Held, Kernel, held};
 
 /// The hidden command under which the host's binary is a supervisor.
 pub(crate) const COMMAND: &str = "supervise";
@@ -320,7 +320,7 @@ pub(crate) fn is_of_a_job(process: u32) -> io::Result<bool> {
     let mut at = process;
     // As deep as processes are nested anywhere.
     for _ in 0..4096 {
-        if known.contains(&at) {
+        if known.contains(&at) || is_supervisor(at)? {
             return Ok(true);
         }
         match parent(at)? {
@@ -329,6 +329,13 @@ pub(crate) fn is_of_a_job(process: u32) -> io::Result<bool> {
         }
     }
     Ok(true)
+}
+
+/// Whether a process has the command line of a supervisor: those of a host that has handed over are not known here.
+fn is_supervisor(process: u32) -> io::Result<bool> {
+    let mut line = Vec::new();
+    std::fs::File::open(format!("/proc/{process}/cmdline"))?.take(4096).read_to_end(&mut line)?;
+    Ok(line.split(|byte| *byte == 0).nth(1) == Some(COMMAND.as_bytes()))
 }
 
 /// The process that a process was started by.

@@ -41,8 +41,6 @@ enum Question {
 /// That the host hand over.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Wish {
-    /// What to hand over to; the launcher or the host's own program where none is named.
-    pub(super) program: Option<PathBuf>,
     /// How long it has to become ready.
     pub(super) seconds: u64,
 }
@@ -78,7 +76,7 @@ pub(crate) struct HandedOver {
 
 /// Asks the host that works on this data folder to hand over, and waits for the outcome. Where it cannot, that host
 /// serves on.
-pub(crate) fn ask(data: &Path, program: Option<&Path>, limit: Duration) -> Result<HandedOver, Fault> {
+pub(crate) fn ask(data: &Path, limit: Duration) -> Result<HandedOver, Fault> {
     let nobody = |e: io::Error| {
         Fault::machine(
             format!(
@@ -89,7 +87,7 @@ pub(crate) fn ask(data: &Path, program: Option<&Path>, limit: Duration) -> Resul
             "start the host, or restart it as the user that it runs as, or as root",
         )
     };
-    let wish = Wish { program: program.map(Path::to_path_buf), seconds: limit.as_secs().max(1) };
+    let wish = Wish { seconds: limit.as_secs().max(1) };
     let question = Question::HandOver(wish);
     let answer = say(data, &question, limit + Duration::from_secs(15)).map_err(nobody)?;
     match serde_json::from_str(&answer) {
@@ -176,7 +174,7 @@ impl Control {
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 continue;
             };
-            // A program is started on its word: none but the host's own user, and root, has any.
+            // When it hands over the host's own user says, and root; to which program, nobody does.
             let own = rustix::process::geteuid().as_raw();
             match stream.peer_cred() {
                 Ok(who) if (who.uid() == own || who.uid() == 0) && !of_a_job(who.pid()) => {}
@@ -245,8 +243,7 @@ mod tests {
         let asking = |folder: &Path| {
             let folder = folder.to_path_buf();
             tokio::task::spawn_blocking(move || {
-                ask(&folder, Some(Path::new("/p")), Duration::from_secs(7))
-                    .map_err(|fault| fault.what().to_owned())
+                ask(&folder, Duration::from_secs(7)).map_err(|fault| fault.what().to_owned())
             })
         };
         assert!(asking(&folder).await.unwrap().unwrap_err().starts_with("no host that could be asked"));
@@ -267,7 +264,7 @@ mod tests {
             let told = tokio::task::spawn_blocking(move || who(&place));
             let asked = asking(&folder);
             let (wish, asker) = control.next().await;
-            assert_eq!((wish.program.as_deref(), wish.seconds), (Some(Path::new("/p")), 7));
+            assert_eq!(wish.seconds, 7);
             asker.tell(&outcome).await;
             assert_eq!(asked.await.unwrap(), want);
             let serving = tokio::select! {

@@ -238,11 +238,8 @@ async fn hand_over(
     if std::process::id() == 1 {
         return Err("the host is the first process of a container, which ends with it".to_owned());
     }
-    let program = match &wish.program {
-        Some(program) => program.clone(),
-        None => successor::program(install)
-            .map_err(|e| format!("cannot tell which program to start: {}", reason(&e)))?,
-    };
+    let program = successor::program(install)
+        .map_err(|e| format!("cannot tell which program to start: {}", reason(&e)))?;
     tracing::info!("handing over to {}", program.display());
     successor::start(&program, socket, lock, notify, Duration::from_secs(wish.seconds)).await
 }
