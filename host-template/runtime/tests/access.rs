@@ -406,6 +406,36 @@ fn the_audit_log_cannot_be_changed_even_in_the_database() {
 }
 
 #[test]
+fn a_group_that_another_removes_meanwhile_is_404() {
+    let Some(server) = Server::shared() else { return };
+    let world = World::new(Some(server.database()));
+    let database = world.url.clone().unwrap().rsplit_once('/').unwrap().1.to_owned();
+    let host = world.host();
+    for (method, body) in [("PUT", r#"{"name": "Auditors", "permissions": ["audit.read"]}"#), ("DELETE", "")]
+    {
+        let made = host.post("/api/groups", r#"{"name": "Readers", "permissions": ["audit.read"]}"#);
+        let path = format!("/api/groups/{}", made.json()["id"].as_str().unwrap());
+        std::thread::scope(|scope| {
+            // As the other's request does it, only slower.
+            let other = scope.spawn(|| {
+                server.sql(
+                    &database,
+                    "BEGIN; UPDATE hub_orgs SET revision = revision + 1; SELECT pg_sleep(2);
+                     DELETE FROM hub_group_permissions USING hub_groups WHERE group_id = id AND name = 'Readers';
+                     DELETE FROM hub_groups WHERE name = 'Readers'; COMMIT",
+                )
+            });
+            let asleep = format!(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = '{database}' AND wait_event = 'PgSleep'"
+            );
+            until("nothing sleeps there", || server.sql("postgres", &asleep) == "1");
+            is(&host.ask(method, &path, &[("content-type", "application/json")], body), 404, "");
+            other.join().unwrap();
+        });
+    }
+}
+
+#[test]
 fn the_command_line_says_what_is_wrong_with_a_user() {
     let folder = Folder::release();
     let ask = |arguments: &[&str], password: &str| {

@@ -161,7 +161,7 @@ async fn change(
     let mut tx = ctx.db().begin().await?;
     let granter = Granter::caller(&mut tx, org, &caller.user().id).await?;
     // What it gives at this moment: another may have taken something out since.
-    let kept = store::given_by(&mut tx, org, &id).await?.unwrap_or_default();
+    let kept = store::given_by(&mut tx, org, &id).await?.ok_or_else(|| none(&id))?;
     granter.may_define(body.added(&kept))?;
     tx.execute("UPDATE hub_groups SET name = $2 WHERE id = $1", args![&id, tidy(&body.name)])
         .await
@@ -184,6 +184,8 @@ async fn remove(ctx: Ctx, caller: Allowed<Manage>, Path(id): Path<String>) -> Re
     let Group { name, permissions, .. } = find(ctx.db(), &caller.org().id, &id).await?;
     let mut tx = ctx.db().begin().await?;
     Granter::caller(&mut tx, &caller.org().id, &caller.user().id).await?.may_define([])?;
+    // Another may have removed it since, and has recorded that.
+    store::given_by(&mut tx, &caller.org().id, &id).await?.ok_or_else(|| none(&id))?;
     for sql in [
         "DELETE FROM hub_group_permissions WHERE group_id = $1",
         "DELETE FROM hub_group_members WHERE group_id = $1",
@@ -197,7 +199,11 @@ async fn remove(ctx: Ctx, caller: Allowed<Manage>, Path(id): Path<String>) -> Re
 
 async fn find(db: &Db, org: &str, id: &str) -> Result<Group> {
     let found = groups(db, org).await?.into_iter().find(|group| group.id == id);
-    found.ok_or_else(|| Problem::not_found(format!("there is no group `{id}` in this organisation")))
+    found.ok_or_else(|| none(id))
+}
+
+fn none(id: &str) -> Problem {
+    Problem::not_found(format!("there is no group `{id}` in this organisation"))
 }
 
 fn taken(error: Error, name: &str) -> Problem {
