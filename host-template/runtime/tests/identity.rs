@@ -363,6 +363,24 @@ on_both! {
     }
 
     // O4
+    fn o4_every_organisation_of_an_account_hears_of_a_new_password(world: &World) {
+        let host = world.host();
+        for org in ["North", "South"] {
+            world.create_user(&["--email", "ann@north.example", "--org", org], "ann's password!\n");
+            let admin = format!("admin@{org}.example").to_lowercase();
+            world.create_user(&["--email", &admin, "--org", org, "--role", "admin"], "the admin's one\n");
+        }
+        let heard = |org: &str| {
+            let admin = Person::new(&host, &format!("admin@{org}.example"), "the admin's one");
+            ["password_reset", "user_changed"].map(|event_type| events_of(&admin, event_type).len())
+        };
+        // Taking her into South was a new password too.
+        assert_eq!((heard("north"), heard("south")), ([1, 0], [0, 1]));
+        world.create_user(&["--email", "ann@north.example", "--org", "South"], "ann's second one\n");
+        assert_eq!((heard("north"), heard("south")), ([2, 0], [1, 2]));
+    }
+
+    // O4
     fn o4_nothing_is_created_or_demoted_unless_asked(world: &World) {
         let host = world.host();
         let admin = |arguments: &[&str], input: &str| {
@@ -393,7 +411,8 @@ on_both! {
         until("the old session lives", || ann.get("/api/session").status == 401);
         assert_eq!(sign_in_status(&host, "ann@north.example", "ann's second one"), 401);
         let ann = Person::new(&host, "ann@north.example", "ann's third one!");
-        assert_eq!((ann.session()["role"].clone(), events_of(&ann, "password_reset").len()), (json!("admin"), 1));
+        // Once by `create-user`, once by `reset-password`.
+        assert_eq!((ann.session()["role"].clone(), events_of(&ann, "password_reset").len()), (json!("admin"), 2));
         let (status, _, stderr) = admin(&["reset-password", "--email", "nobody@north.example"], "a long password\n");
         assert_eq!((status, stderr.contains("there is no account `nobody@north.example`")), (Some(2), true), "{stderr}");
 

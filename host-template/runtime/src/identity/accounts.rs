@@ -85,7 +85,8 @@ pub(crate) async fn reset_password(db: &Db, email: &str, password: &str) -> Resu
     let work = async {
         let mut tx = db.begin().await?;
         tx.execute("UPDATE hub_users SET password = $2 WHERE id = $1", args![&user.id, hashed]).await?;
-        let ended = end(&mut tx, db, &user, "password_reset").await?;
+        let ended = end(&mut tx, &user, "password_reset").await?;
+        tx.announce().await?;
         tx.commit().await?;
         Ok(ended)
     };
@@ -98,7 +99,8 @@ pub(crate) async fn end_sessions(db: &Db, email: &str) -> Result<Ended, Fault> {
     let user = known(db, email).await?;
     let work = async {
         let mut tx = db.begin().await?;
-        let ended = end(&mut tx, db, &user, "sessions_ended").await?;
+        let ended = end(&mut tx, &user, "sessions_ended").await?;
+        tx.announce().await?;
         tx.commit().await?;
         Ok(ended)
     };
@@ -132,14 +134,14 @@ async fn known(db: &Db, email: &str) -> Result<User, Fault> {
     })
 }
 
-/// Ends the sessions, and tells every organisation of the account.
-async fn end(tx: &mut Tx, db: &Db, user: &User, event_type: &'static str) -> Result<u64, Error> {
+/// Ends the sessions, and tells every organisation of the account why; gives how many there were.
+pub(super) async fn end(tx: &mut Tx, user: &User, event_type: &'static str) -> Result<u64, Error> {
     let ended = sessions::end_all(tx, &user.id).await?;
-    // Read beside the transaction, which changes nothing of it.
-    for org in store::orgs_of(db, &user.id).await? {
+    let orgs: Vec<(String,)> =
+        tx.all("SELECT org_id FROM hub_members WHERE user_id = $1", args![&user.id]).await?;
+    for (org,) in orgs {
         let event = Event::new(event_type).with("email", user.email.as_str());
-        audit::record(tx, &org.id, &Actor::platform(), event).await?;
+        audit::record(tx, &org, &Actor::platform(), event).await?;
     }
-    tx.announce().await?;
     Ok(ended)
 }

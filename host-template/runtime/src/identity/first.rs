@@ -1,6 +1,6 @@
 //! Making people: the first admin of a new installation, and those that the operator adds from the command line.
 
-use super::{Org, Role, Tenant, User, near, password, sessions, store};
+use super::{Org, Role, Tenant, User, accounts, near, password, store};
 use crate::audit::{self, Actor, Event};
 use crate::db::{Db, Error, Tx};
 use crate::fault::Fault;
@@ -179,7 +179,8 @@ async fn add(tx: &mut Tx, new: &NewUser<'_>) -> Result<Made, Error> {
         Some(user) => {
             let sql = "UPDATE hub_users SET password = $2 WHERE id = $1";
             tx.execute(sql, crate::args![&user.id, new.password]).await?;
-            ended = sessions::end_all(tx, &user.id).await?;
+            // An account is in several organisations: the password is a matter of all of them.
+            ended = accounts::end(tx, &user, "password_reset").await?;
             user
         }
         None => {
