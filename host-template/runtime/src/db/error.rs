@@ -94,6 +94,12 @@ impl Error {
         matches!(self, Error::Sql(sqlx::Error::Database(e)) if e.code().as_deref() == Some("55P03"))
     }
 
+    /// Whether a table or column that a statement names is not there (PostgreSQL).
+    pub(super) fn is_undefined(&self) -> bool {
+        let Error::Sql(sqlx::Error::Database(e)) = self else { return false };
+        matches!(e.code().as_deref(), Some("42P01" | "42703" | "3F000"))
+    }
+
     /// What an operator can do about a database that cannot be opened.
     pub(crate) fn cure(&self, postgres: bool) -> &'static str {
         match (self.kind(), postgres) {

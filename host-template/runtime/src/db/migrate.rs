@@ -4,12 +4,16 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use hub_manifest::migrations::{Engine, Foreign, Unordered, foreign, in_order, runs_on, table_prefix};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::census::{Broken, Census, Loss};
+use super::broken::Broken;
+use super::census::Census;
+use super::loss::Loss;
+use super::own::{Named, Own, names_around};
 use super::{Db, Error, Patience, Tx};
 use crate::args;
 
@@ -137,8 +141,11 @@ pub(crate) async fn run_in(tx: &mut Tx, owner: Owner<'_>, migrations: &[Migratio
     for loss in counted.lost {
         tracing::warn!(owner = owner.key(), "a migration removed what it says that it removes: {loss}");
     }
-    for table in counted.uncounted {
-        tracing::warn!(owner = owner.key(), "{table} was too large to be counted around a migration");
+    for table in counted.estimated {
+        tracing::warn!(
+            owner = owner.key(),
+            "{table} was too large to be counted around a migration: nothing was removed there by the server's estimate"
+        );
     }
     Ok(ran)
 }
@@ -146,10 +153,10 @@ pub(crate) async fn run_in(tx: &mut Tx, owner: Owner<'_>, migrations: &[Migratio
 /// What was found by counting before and after migrations.
 #[derive(Debug, Default)]
 pub(crate) struct Counted {
-    /// What they remove, and say that they remove.
+    /// What they remove, or may remove for all that is known, and say that they remove.
     pub(crate) lost: Vec<Loss>,
-    /// Tables that were too large.
-    pub(crate) uncounted: BTreeSet<String>,
+    /// Tables that were too large, where an estimate says that nothing was removed.
+    pub(crate) estimated: BTreeSet<String>,
 }
 
 /// The same; what they remove, and say that they remove, is added to `counted`.
@@ -157,6 +164,17 @@ pub(crate) async fn run_counting(
     tx: &mut Tx,
     owner: Owner<'_>,
     migrations: &[Migration],
+    counted: &mut Counted,
+) -> Result<usize, String> {
+    run_within(tx, owner, migrations, Patience::get().census, counted).await
+}
+
+/// The same, with so much time for counting once.
+async fn run_within(
+    tx: &mut Tx,
+    owner: Owner<'_>,
+    migrations: &[Migration],
+    time: Duration,
     counted: &mut Counted,
 ) -> Result<usize, String> {
     // Asked before waiting for other hosts: mostly there is nothing to do.
@@ -169,7 +187,7 @@ pub(crate) async fn run_counting(
     let (broken, tables) = (Broken::find(tx).await.map_err(text)?, tx.tables().await.map_err(text)?);
     let mut census = None;
     for migration in &pending {
-        apply(tx, owner, migration, &mut census, counted)
+        apply(tx, owner, migration, time, &mut census, counted)
             .await
             .map_err(|e| format!("migration {}: {e}", migration.name))?;
     }
@@ -224,30 +242,33 @@ async fn apply(
     tx: &mut Tx,
     owner: Owner<'_>,
     migration: &Migration,
+    time: Duration,
     census: &mut Option<Census>,
     counted: &mut Counted,
 ) -> Result<(), String> {
     let text = |e: Error| e.to_string();
-    let time = Patience::get().census;
-    let tables = tx.tables().await.map_err(text)?;
+    let tables = Named::all(tx).await.map_err(text)?;
     // What another one counted after itself is what is there before this one.
     let before = match census.take() {
         _ if !may_remove(&migration.sql) => None,
         Some(known) => Some(known),
-        None => Some(Census::take(tx, time).await.map_err(text)?),
+        None => Some(Census::take(tx, time, None).await.map_err(text)?),
     };
     tx.script(migration.sql.clone()).await.map_err(text)?;
     if let Owner::Plugin(slug) = owner {
-        let after = tx.tables().await.map_err(text)?;
-        check_names(slug, &tables, &after)?;
+        let after = Named::all(tx).await.map_err(text)?;
+        let own = Own::read(tx).await.map_err(text)?;
+        let (before, after) = names_around(&own, &tables, &after);
+        check_names(slug, &before, &after)?;
     }
     if let Some(before) = before {
-        let after = Census::take(tx, time).await.map_err(text)?;
-        for loss in before.lost(&after) {
+        let after = Census::take(tx, time, Some(&before)).await.map_err(text)?;
+        let compared = before.lost(&after);
+        for loss in compared.lost {
             may_lose(owner, migration, &loss)?;
             counted.lost.push(loss);
         }
-        counted.uncounted.extend(after.uncounted().map(str::to_owned));
+        counted.estimated.extend(compared.estimated);
         *census = Some(after);
     }
     tx.execute(
@@ -287,7 +308,13 @@ fn may_lose(owner: Owner<'_>, migration: &Migration, loss: &Loss) -> Result<(), 
     if let Owner::Plugin(slug) = owner
         && !loss.table.starts_with(&table_prefix(slug))
     {
-        return Err(format!("it removes what is not vertical plugin `{slug}`'s ({loss})"));
+        return Err(match loss.is_unknown() {
+            true => format!(
+                "it cannot be told whether it removes what is not vertical plugin `{slug}`'s ({loss}): let counting take \
+                 longer, HUB_MIGRATION_COUNT_SECONDS"
+            ),
+            false => format!("it removes what is not vertical plugin `{slug}`'s ({loss})"),
+        });
     }
     let name = loss.name();
     let said = migration.sql.lines().filter_map(|line| line.trim().strip_prefix("--")).any(|line| {
@@ -297,9 +324,15 @@ fn may_lose(owner: Owner<'_>, migration: &Migration, loss: &Loss) -> Result<(), 
     if said {
         return Ok(());
     }
-    Err(format!(
-        "it removes data ({loss}) and does not say so: keep the data, or write the comment `-- {REMOVES}{name}` into it"
-    ))
+    Err(match loss.is_unknown() {
+        true => format!(
+            "it cannot be told whether it removes data ({loss}): let counting take longer, HUB_MIGRATION_COUNT_SECONDS; or, \
+             where it means to remove some, write the comment `-- {REMOVES}{name}` into it"
+        ),
+        false => format!(
+            "it removes data ({loss}) and does not say so: keep the data, or write the comment `-- {REMOVES}{name}` into it"
+        ),
+    })
 }
 
 /// A plugin keeps to tables of its own name, and leaves the others alone.
@@ -405,6 +438,46 @@ mod tests {
         // A file for the other engine is none here.
         let other = file("0002_b.postgres.sql", "CREATE EXTENSION x");
         assert_eq!(run(&db, owner, &[first, other]).await, Ok(0));
+    }
+
+    #[tokio::test]
+    async fn d2_what_cannot_be_counted_in_time_has_to_be_named() {
+        let db = database().await;
+        let owner = Owner::Plugin("crm");
+        let first =
+            file("0001_a.sql", "CREATE TABLE plugin_crm_a (id TEXT); INSERT INTO plugin_crm_a VALUES ('x')");
+        assert_eq!(run(&db, owner, std::slice::from_ref(&first)).await, Ok(1));
+        let attempt = async |sql: &str| {
+            let mut counted = Counted::default();
+            let mut tx = db.begin().await.unwrap();
+            let all = [first.clone(), file("0002_b.sql", sql)];
+            let ran = run_within(&mut tx, owner, &all, Duration::ZERO, &mut counted).await;
+            tx.rollback().await.unwrap();
+            ran.map(|_| counted.lost.iter().map(Loss::to_string).collect::<Vec<_>>())
+        };
+        // What only adds needs no counting.
+        assert_eq!(attempt("CREATE TABLE plugin_crm_b (id TEXT)").await, Ok(vec![]));
+        let why = "cannot be told whether it removes what is not vertical plugin `crm`'s (hub_plugin_migrations: its rows \
+            were not counted in time): let counting take longer, HUB_MIGRATION_COUNT_SECONDS";
+        let refused = attempt("UPDATE plugin_crm_a SET id = 'y'").await.unwrap_err();
+        assert_eq!(refused, format!("migration 0002_b.sql: it {why}"));
+        let loss = |table: &str| Loss {
+            table: table.to_owned(),
+            column: None,
+            before: None,
+            after: Some(0),
+            about: true,
+        };
+        let said = file("0002_b.sql", "-- hub: removes plugin_crm_a\nDELETE FROM plugin_crm_a");
+        assert_eq!(may_lose(owner, &said, &loss("plugin_crm_a")), Ok(()));
+        let unsaid = may_lose(owner, &file("0002_b.sql", "DELETE FROM plugin_crm_a"), &loss("plugin_crm_a"))
+            .unwrap_err();
+        assert_eq!(
+            unsaid,
+            "it cannot be told whether it removes data (plugin_crm_a: its rows were not counted in time): let counting take \
+             longer, HUB_MIGRATION_COUNT_SECONDS; or, where it means to remove some, write the comment `-- hub: removes \
+             plugin_crm_a` into it"
+        );
     }
 
     #[test]

@@ -4,11 +4,14 @@
 //! runs unchanged on an engine added later. Rows are read through serde: a struct that derives `Deserialize` is
 //! filled by column name.
 
-pub(crate) mod census;
+mod broken;
+mod census;
 mod engine;
 mod error;
 mod listen;
+pub(crate) mod loss;
 pub mod migrate;
+mod own;
 mod patience;
 mod postgres;
 mod row;

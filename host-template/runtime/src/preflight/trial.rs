@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::Finding;
 use crate::api;
 use crate::args;
-use crate::db::census::Loss;
+use crate::db::loss::Loss;
 use crate::db::migrate::{self, Counted, Migration, Owner};
 use crate::db::schema::Schema;
 use crate::db::{AssertSqlSafe, Db, Error, Patience, Tx};
@@ -69,11 +69,20 @@ pub(super) async fn run(
     tried.errors.extend(done.err());
     for loss in &tried.losses {
         let (name, whose) = (loss.name(), loss.whose());
-        let what = format!("a migration of {whose} removes data, as it says: {}", loss.loss);
+        let removes = if loss.loss.is_unknown() { "may remove" } else { "removes" };
+        let what = format!("a migration of {whose} {removes} data, as it says: {}", loss.loss);
         if accepted.contains(&name) || accepted.contains(&loss.loss.table) {
             tried.warnings.push(Finding::machine(what, "it was accepted with --accept-loss"));
         } else {
-            let help = format!("keep a copy, and name it where that is meant: upgrade --accept-loss {name}");
+            let help = match loss.loss.is_unknown() {
+                true => format!(
+                    "let counting take longer, HUB_MIGRATION_COUNT_SECONDS; or keep a copy, and name it where that is meant: \
+                     upgrade --accept-loss {name}"
+                ),
+                false => {
+                    format!("keep a copy, and name it where that is meant: upgrade --accept-loss {name}")
+                }
+            };
             tried.errors.push(Finding::machine(what, help));
         }
     }
@@ -257,9 +266,12 @@ async fn one(
         return Ok(false);
     }
     tx.execute("RELEASE SAVEPOINT preflight", args![]).await?;
-    tried.warnings.extend(counted.uncounted.into_iter().map(|table| {
+    tried.warnings.extend(counted.estimated.into_iter().map(|table| {
         Finding::machine(
-            format!("{table} is too large to be counted in time: rows that a migration removes there are estimated"),
+            format!(
+                "{table} is too large to be counted in time: that a migration removes nothing there is an estimate of the \
+                 server's"
+            ),
             "let it take longer: HUB_MIGRATION_COUNT_SECONDS",
         )
     }));

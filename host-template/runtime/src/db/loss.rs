@@ -1,0 +1,446 @@
+//! What was there before and is not there after: two counts of a database, held against each other.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::census::{Census, Deeds, Table};
+use super::own::Own;
+
+/// Something that was there before and is not there after, or of which that cannot be told.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Loss {
+    pub(crate) table: String,
+    /// None where rows are gone.
+    pub(crate) column: Option<String>,
+    /// None where it is not known.
+    pub(crate) before: Option<i64>,
+    /// None where it is not known.
+    pub(crate) after: Option<i64>,
+    /// Whether the numbers are estimated.
+    pub(crate) about: bool,
+}
+
+impl Loss {
+    /// As a migration and an operator name it: `table` or `table.column`.
+    pub(crate) fn name(&self) -> String {
+        match &self.column {
+            Some(column) => format!("{}.{column}", self.table),
+            None => self.table.clone(),
+        }
+    }
+
+    /// Whether it is only not known that nothing is lost.
+    pub(crate) fn is_unknown(&self) -> bool {
+        self.before.is_none() || self.after.is_none()
+    }
+}
+
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let about = if self.about { "about " } else { "" };
+        let what = if self.column.is_some() { "values" } else { "rows" };
+        let name = self.name();
+        match (self.before, self.after) {
+            (Some(before), Some(after)) => write!(f, "{name}: {about}{before} {what} before, {after} after"),
+            _ => write!(f, "{name}: its {what} were not counted in time"),
+        }
+    }
+}
+
+/// What came of holding two counts against each other.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Compared {
+    /// By name.
+    pub(crate) lost: Vec<Loss>,
+    /// Tables of which an estimate says that nothing is lost.
+    pub(crate) estimated: BTreeSet<String>,
+}
+
+impl Census {
+    /// What is here and no longer in the later one, as far as the transaction itself has done it. A table or column that has
+    /// another name then is not lost; a new one stands for one that is gone and no more.
+    pub(crate) fn lost(&self, later: &Census) -> Compared {
+        let mut compared = Compared::default();
+        let mut gone = Vec::new();
+        for (name, before) in &self.tables {
+            match later.same(name, before) {
+                Some(after) => before.compare(name, after, &later.own, &mut compared),
+                None if later.own.has(before.oid()) => gone.push((name, before)),
+                None => {}
+            }
+        }
+        let is_new =
+            |name: &str, table: &Table| self.same(name, table).is_none() && later.own.has(table.oid());
+        let mut new: BTreeMap<&str, &Table> = later
+            .tables
+            .iter()
+            .filter(|(name, table)| is_new(name, table))
+            .map(|(name, table)| (name.as_str(), table))
+            .collect();
+        // A new table takes the place of the one of its name before anything is guessed; then the largest find theirs first.
+        gone.sort_by_key(|(name, before)| (!new.contains_key(name.as_str()), Reverse(before.rows)));
+        for (name, before) in gone {
+            let twin = match new.contains_key(name.as_str()) {
+                true => Some(name.as_str()),
+                false => before.twin(&new),
+            };
+            match twin.and_then(|twin| new.remove(twin)) {
+                Some(after) => before.compare(name, after, &later.own, &mut compared),
+                None => compared.lost.extend(before.all_of(name)),
+            }
+        }
+        compared.lost.sort();
+        compared
+    }
+}
+
+/// What of a table the transaction can have made less.
+#[derive(Clone, Copy)]
+pub(super) struct Touched {
+    rows: bool,
+    values: bool,
+    columns: bool,
+}
+
+impl Touched {
+    const ALL: Touched = Touched { rows: true, values: true, columns: true };
+
+    pub(super) fn any(self) -> bool {
+        self.rows || self.values || self.columns
+    }
+}
+
+impl Table {
+    /// What the transaction can have done to it between two counts. What others did is no business of a migration's.
+    pub(super) fn touched(&self, after: &Table, own: &Own) -> Touched {
+        let (Some(was), Some(is)) = (&self.mark, &after.mark) else { return Touched::ALL };
+        // Another table has its place, or nobody else could write meanwhile: the numbers say it all.
+        if was.oid != is.oid || was.alone {
+            return Touched::ALL;
+        }
+        let columns = own.has(Some(is.oid));
+        let (Some(Deeds { updated, deleted, .. }), Some(now)) = (was.deeds, is.deeds) else {
+            return Touched { columns, ..Touched::ALL };
+        };
+        let rows = (columns && was.file != is.file) || deleted != now.deleted;
+        Touched { rows, values: rows || updated != now.updated, columns }
+    }
+
+    fn compare(&self, name: &str, after: &Table, own: &Own, compared: &mut Compared) {
+        let touched = self.touched(after, own);
+        let less = match (self.rows, after.rows) {
+            (Some(before), Some(now)) => {
+                (touched.rows && now < before).then(|| rows(name, Some(before), Some(now), false))
+            }
+            (Some(0), _) => None,
+            _ if !touched.any() => None,
+            _ => {
+                compared.estimated.insert(name.to_owned());
+                self.estimated(name, after).filter(|_| touched.rows)
+            }
+        };
+        if let Some(less) = less {
+            compared.estimated.remove(name);
+            compared.lost.push(less);
+            return;
+        }
+        self.compare_columns(name, after, touched, &mut compared.lost);
+    }
+
+    /// Whether there is less in it, where it was not counted both times: by what was written meanwhile, else by what the
+    /// server believes. An estimate is held against another one only, and what has none is not known.
+    fn estimated(&self, name: &str, after: &Table) -> Option<Loss> {
+        let (Some(was), Some(is)) = (&self.mark, &after.mark) else {
+            return Some(rows(name, self.rows, after.rows, true)).filter(Loss::is_unknown);
+        };
+        let nothing = |bytes: i64| (bytes == 0).then_some(0);
+        let before = self.rows.or(nothing(was.bytes)).or(was.believed);
+        let same = was.oid == is.oid;
+        let now = match (was.deeds, is.deeds) {
+            (Some(then), Some(now)) if same && was.file == is.file => {
+                let less = (now.deleted - then.deleted) - (now.inserted - then.inserted);
+                if less <= 0 {
+                    return None;
+                }
+                before.map(|before| (before - less).max(0))
+            }
+            // All that is in it was written by the transaction.
+            (_, Some(deeds)) if !same => nothing(is.bytes).or(Some(deeds.inserted - deeds.deleted)),
+            _ => nothing(is.bytes).or(is.believed),
+        };
+        match (before, now) {
+            (Some(0), _) => None,
+            (Some(before), Some(now)) => (now < before).then(|| rows(name, Some(before), Some(now), true)),
+            _ => Some(rows(name, before, None, true)),
+        }
+    }
+
+    fn compare_columns(&self, name: &str, after: &Table, touched: Touched, lost: &mut Vec<Loss>) {
+        let mut new: Vec<Option<i64>> = after
+            .columns
+            .iter()
+            .filter(|(column, _)| !self.columns.contains_key(*column))
+            .map(|(_, values)| *values)
+            .collect();
+        // The fullest find theirs first.
+        let mut columns: Vec<_> = self.columns.iter().filter(|(_, before)| **before != Some(0)).collect();
+        columns.sort_by_key(|(_, before)| Reverse(**before));
+        for (column, before) in columns {
+            let loss = |after| Loss {
+                table: name.to_owned(),
+                column: Some(column.clone()),
+                before: *before,
+                after,
+                about: false,
+            };
+            match (before, after.columns.get(column)) {
+                (Some(before), Some(Some(now))) if touched.values && now < before => {
+                    lost.push(loss(Some(*now)));
+                }
+                (_, Some(_)) => {}
+                (_, None) if !touched.columns => {}
+                // Each new column stands for one that is gone: the one of those that hold as much that holds least.
+                (_, None) => match fitting(*before, &new) {
+                    Some(at) => drop(new.swap_remove(at)),
+                    None => lost.push(loss(Some(0))),
+                },
+            }
+        }
+    }
+
+    /// Of the new tables that may hold all that this one did, the one of which that is known best and that holds least.
+    fn twin<'n>(&self, new: &BTreeMap<&'n str, &Table>) -> Option<&'n str> {
+        let doubt = |table: &Table| match (self.rows, table.rows) {
+            (Some(before), Some(now)) => (now >= before).then_some(0),
+            _ => Some(1 + u8::from(self.estimated("", table).is_some())),
+        };
+        let columns = |table: &Table| self.columns.keys().all(|column| table.columns.contains_key(column));
+        let fits = new.iter().filter(|(_, table)| !self.columns.is_empty() && columns(table));
+        let known = fits.filter_map(|(name, table)| Some((doubt(table)?, table.rows, *name)));
+        known.min().map(|(_, _, name)| name)
+    }
+
+    /// The loss of the whole table; none where nothing was in it.
+    fn all_of(&self, name: &str) -> Option<Loss> {
+        let empty = self.mark.as_ref().and_then(|mark| if mark.bytes == 0 { Some(0) } else { mark.believed });
+        let before = self.rows.or(empty);
+        (before != Some(0)).then(|| rows(name, before, Some(0), self.rows.is_none()))
+    }
+}
+
+/// The place of the smallest number that is no less; one that was not counted fits as well as any.
+fn fitting(before: Option<i64>, new: &[Option<i64>]) -> Option<usize> {
+    let fits = |values: &Option<i64>| before.zip(*values).is_none_or(|(before, values)| values >= before);
+    let fit = new.iter().enumerate().filter(|(_, values)| fits(values));
+    fit.min_by_key(|(_, values)| **values).map(|(at, _)| at)
+}
+
+fn rows(name: &str, before: Option<i64>, after: Option<i64>, about: bool) -> Loss {
+    Loss { table: name.to_owned(), column: None, before, after, about }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    use crate::db::Db;
+    use crate::db::census::Mark;
+
+    const TIME: Duration = Duration::from_secs(9);
+
+    async fn lost(before: &str, sql: &str, times: [Duration; 2]) -> (Vec<String>, BTreeSet<String>) {
+        let db = Db::open_memory().await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        tx.script(before.to_owned()).await.unwrap();
+        let before = Census::take(&mut tx, times[0], None).await.unwrap();
+        tx.script(sql.to_owned()).await.unwrap();
+        let after = Census::take(&mut tx, times[1], Some(&before)).await.unwrap();
+        let Compared { lost, estimated } = before.lost(&after);
+        (lost.iter().map(Loss::to_string).collect(), estimated)
+    }
+
+    #[tokio::test]
+    async fn d2_what_is_lost_is_named() {
+        let check = async |sql: &str, want: &[&str]| {
+            let before = "CREATE TABLE a (id TEXT PRIMARY KEY, x TEXT, y TEXT);
+                INSERT INTO a VALUES ('1', 'x', NULL), ('2', NULL, NULL);
+                CREATE TABLE \"odd \"\" name\" (\"odd \"\" column\" TEXT);
+                INSERT INTO \"odd \"\" name\" VALUES ('1'); CREATE TABLE empty (id TEXT);";
+            assert_eq!(lost(before, sql, [TIME; 2]).await.0, want, "{sql}");
+        };
+        check("INSERT INTO a VALUES ('3', NULL, NULL); DROP TABLE empty", &[]).await;
+        check(
+            "ALTER TABLE a RENAME TO b; ALTER TABLE b RENAME COLUMN x TO z",
+            &["a: 2 rows before, 0 after"],
+        )
+        .await;
+        check("ALTER TABLE a RENAME TO b", &[]).await;
+        check("ALTER TABLE a RENAME COLUMN x TO z", &[]).await;
+        check("ALTER TABLE a DROP COLUMN y", &[]).await;
+        check("ALTER TABLE a DROP COLUMN x", &["a.x: 1 values before, 0 after"]).await;
+        check("UPDATE a SET x = NULL", &["a.x: 1 values before, 0 after"]).await;
+        check("DELETE FROM a WHERE id = '1'", &["a: 2 rows before, 1 after"]).await;
+        check("DROP TABLE a", &["a: 2 rows before, 0 after"]).await;
+        check("DROP TABLE a; CREATE TABLE a (id TEXT, x TEXT, y TEXT)", &["a: 2 rows before, 0 after"]).await;
+        check("DELETE FROM \"odd \"\" name\"", &["odd \" name: 1 rows before, 0 after"]).await;
+    }
+    #[tokio::test]
+    async fn d2_a_new_table_or_column_stands_for_one_that_is_gone() {
+        let check = async |sql: &str, want: &[&str]| {
+            let before = "CREATE TABLE a (id TEXT); INSERT INTO a VALUES (1), (2), (3), (4), (5);
+                CREATE TABLE b (id TEXT); INSERT INTO b SELECT id FROM a; CREATE TABLE c (id TEXT); INSERT INTO c VALUES (1);
+                CREATE TABLE d (x TEXT, y TEXT); INSERT INTO d VALUES (1, 1), (2, NULL);";
+            assert_eq!(lost(before, sql, [TIME; 2]).await.0, want, "{sql}");
+        };
+        let gone = "DROP TABLE a; DROP TABLE b;";
+        check(
+            &format!("ALTER TABLE a RENAME TO n; {gone}").replace("DROP TABLE a;", ""),
+            &["b: 5 rows before, 0 after"],
+        )
+        .await;
+        check(&format!("CREATE TABLE n AS SELECT id FROM a; {gone}"), &["b: 5 rows before, 0 after"]).await;
+        check(
+            &format!("CREATE TABLE n AS SELECT id FROM a; CREATE TABLE m AS SELECT id FROM b; {gone}"),
+            &[],
+        )
+        .await;
+        // The one of its own name, and the one that just fits, whatever the names are.
+        check("ALTER TABLE a RENAME TO z; ALTER TABLE c RENAME TO a", &["a: 5 rows before, 1 after"]).await;
+        check("ALTER TABLE c RENAME TO m; ALTER TABLE a RENAME TO n; ALTER TABLE b RENAME TO o", &[]).await;
+        check("ALTER TABLE c RENAME TO o; ALTER TABLE a RENAME TO n; ALTER TABLE b RENAME TO m", &[]).await;
+        check("ALTER TABLE d RENAME COLUMN x TO n; ALTER TABLE d RENAME COLUMN y TO m", &[]).await;
+        check("ALTER TABLE d RENAME COLUMN x TO m; ALTER TABLE d RENAME COLUMN y TO n", &[]).await;
+        check(
+            "ALTER TABLE d RENAME COLUMN y TO n; ALTER TABLE d DROP COLUMN x",
+            &["d.x: 2 values before, 0 after"],
+        )
+        .await;
+        check(
+            "ALTER TABLE d RENAME COLUMN x TO n; ALTER TABLE d DROP COLUMN y",
+            &["d.y: 1 values before, 0 after"],
+        )
+        .await;
+    }
+
+    #[tokio::test]
+    async fn d2_what_was_not_counted_is_not_known() {
+        let none = Duration::ZERO;
+        let before = "CREATE TABLE a (id TEXT); INSERT INTO a VALUES ('1'); CREATE TABLE empty (id TEXT)";
+        let unknown = vec!["a: its rows were not counted in time".to_owned()];
+        let both = vec![unknown[0].clone(), "empty: its rows were not counted in time".to_owned()];
+        for (sql, times, want) in [
+            ("SELECT 1", [TIME, none], &unknown),
+            ("SELECT 1", [none, TIME], &both),
+            ("DELETE FROM a", [none, none], &both),
+            ("ALTER TABLE a RENAME TO b", [TIME, none], &unknown),
+            ("DROP TABLE a", [none, TIME], &both),
+            ("DELETE FROM a", [TIME, TIME], &vec!["a: 1 rows before, 0 after".to_owned()]),
+        ] {
+            assert_eq!(lost(before, sql, times).await, (want.clone(), BTreeSet::new()), "{sql} {times:?}");
+        }
+    }
+
+    /// A table of PostgreSQL's with about a hundred rows.
+    fn table(oid: i64, rows: Option<i64>, deeds: (i64, i64, i64)) -> Table {
+        let (inserted, updated, deleted) = deeds;
+        let deeds = Some(Deeds { inserted, updated, deleted });
+        let mark = Mark { oid, file: oid, alone: false, bytes: 1 << 40, believed: Some(100), deeds };
+        Table { rows, columns: BTreeMap::from([("id".to_owned(), rows)]), mark: Some(mark) }
+    }
+
+    fn compared(before: Table, after: Option<(&str, Table)>, own: &[i64]) -> (Vec<String>, bool) {
+        let census = |tables: Vec<(&str, Table)>, own: &[i64]| Census {
+            tables: tables.into_iter().map(|(name, table)| (name.to_owned(), table)).collect(),
+            own: Own::Of(own.iter().copied().collect()),
+        };
+        let Compared { lost, estimated } =
+            census(vec![("t", before)], &[]).lost(&census(after.into_iter().collect(), own));
+        (lost.iter().map(Loss::to_string).collect(), !estimated.is_empty())
+    }
+
+    #[test]
+    fn s19_an_estimate_is_held_against_an_estimate() {
+        let nothing = (0, 0, 0);
+        let check =
+            |before: Table, after: Option<(&str, Table)>, own: &[i64], want: &[&str], estimated: bool| {
+                let want = want.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+                assert_eq!(compared(before, after, own), (want, estimated));
+            };
+        let counted = || table(1, Some(98), (7, 0, 7));
+        let large = || table(1, None, (7, 0, 7));
+        // Nothing was done to it here, whatever became of it.
+        check(counted(), Some(("t", table(1, Some(3), (7, 0, 7)))), &[], &[], false);
+        check(counted(), Some(("t", large())), &[], &[], false);
+        check(counted(), None, &[], &[], false);
+        check(counted(), Some(("t", table(2, Some(3), nothing))), &[], &[], false);
+        // Counted in time before, and not after: what was written tells, not what the server believes.
+        check(counted(), Some(("t", table(1, None, (7, 5, 7)))), &[], &[], true);
+        check(counted(), Some(("t", table(1, None, (9, 5, 9)))), &[], &[], true);
+        check(
+            counted(),
+            Some(("t", table(1, None, (7, 0, 8)))),
+            &[],
+            &["t: about 98 rows before, 97 after"],
+            false,
+        );
+        check(
+            large(),
+            Some(("t", table(1, None, (7, 0, 8)))),
+            &[],
+            &["t: about 100 rows before, 99 after"],
+            false,
+        );
+        check(large(), None, &[1], &["t: about 100 rows before, 0 after"], false);
+        // Made anew: what was copied is known.
+        check(counted(), Some(("t", table(2, None, (98, 0, 0)))), &[1, 2], &[], true);
+        check(counted(), Some(("n", table(2, None, (98, 0, 0)))), &[1, 2], &[], true);
+        check(
+            counted(),
+            Some(("t", table(2, None, (97, 0, 0)))),
+            &[1, 2],
+            &["t: about 98 rows before, 97 after"],
+            false,
+        );
+        // Rewritten, or emptied and filled again: nobody knows.
+        let mut rewritten = table(1, None, (0, 0, 0));
+        rewritten.mark.as_mut().unwrap().file = 9;
+        rewritten.mark.as_mut().unwrap().believed = None;
+        check(
+            counted(),
+            Some(("t", rewritten.clone())),
+            &[1],
+            &["t: its rows were not counted in time"],
+            false,
+        );
+        rewritten.mark.as_mut().unwrap().bytes = 0;
+        check(counted(), Some(("t", rewritten)), &[1], &["t: about 98 rows before, 0 after"], false);
+    }
+
+    #[test]
+    fn s19_the_loss_is_the_transactions_own() {
+        let counted = |rows, deeds| table(1, Some(rows), deeds);
+        let check = |before: Table, after: Table, own: &[i64], lost: bool| {
+            assert_eq!(!compared(before, Some(("t", after)), own).0.is_empty(), lost);
+        };
+        check(counted(9, (0, 0, 0)), counted(8, (0, 0, 0)), &[], false);
+        check(counted(9, (0, 0, 0)), counted(8, (0, 0, 0)), &[1], false);
+        check(counted(9, (0, 0, 0)), counted(8, (0, 0, 1)), &[], true);
+        check(counted(9, (0, 0, 0)), counted(8, (0, 1, 0)), &[], true);
+        // Emptied as a whole; within the transaction that made it, its numbers begin anew.
+        let mut emptied = counted(0, (0, 0, 0));
+        emptied.mark.as_mut().unwrap().file = 9;
+        check(counted(9, (0, 0, 0)), emptied.clone(), &[1], true);
+        check(counted(9, (0, 0, 0)), emptied, &[], false);
+        let mut own = counted(9, (9, 0, 0));
+        own.mark.as_mut().unwrap().alone = true;
+        check(own, counted(0, (9, 0, 0)), &[1], true);
+        // A server that does not count what is written.
+        let mut without = counted(8, (0, 0, 0));
+        without.mark.as_mut().unwrap().deeds = None;
+        check(counted(9, (0, 0, 0)), without, &[], true);
+    }
+}
