@@ -1,12 +1,15 @@
-//! What others do on the same PostgreSQL while a host migrates: they remove rows and tables of their own.
+//! What others do on the same PostgreSQL while a host migrates or runs something: they remove rows and tables of their own,
+//! their clock is another one, and the network between falls silent.
 
 mod program;
 
 use std::fs;
+use std::time::Duration;
 
 use program::postgres::Server;
+use program::proxy::Proxy;
 use program::world::{World, until};
-use program::{command, run};
+use program::{Host, command, lives, run, runs};
 use serde_json::{Value, json};
 
 /// A table of a plugin's, made anew.
@@ -26,6 +29,12 @@ fn preflight(world: &World) -> Value {
 fn errors(report: &Value) -> String {
     let errors = report["errors"].as_array().unwrap();
     errors.iter().map(|error| error["what"].as_str().unwrap()).collect()
+}
+
+fn with_port(url: &str, port: u16) -> String {
+    let (head, rest) = url.split_once("127.0.0.1:").unwrap();
+    let (_, path) = rest.split_once('/').unwrap();
+    format!("{head}127.0.0.1:{port}/{path}")
 }
 
 /// Waits until a statement of that text is under way on the server, sleeping.
@@ -118,4 +127,92 @@ fn s19_what_others_remove_meanwhile_is_no_loss_of_a_migrations() {
     });
     let host = world.host();
     assert_eq!(host.get(&note).json(), json!({"text": "changed"}), "{}", host.log());
+}
+
+/// A script that takes a minute, of this name.
+fn with_a_slow_script(world: &World, slug: &str) {
+    runs::with_scripts(
+        world,
+        "mine",
+        "",
+        &[(slug, "import time\nprint('begun', flush=True)\ntime.sleep(60)\n")],
+    );
+}
+
+/// A process that has this text among its arguments.
+fn process_of(text: &str) -> Option<u32> {
+    let processes = fs::read_dir("/proc").unwrap().flatten();
+    let mut numbers = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    numbers.find(|process| {
+        let line = fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line).contains(text)
+    })
+}
+
+#[test]
+fn s19_a_run_ends_with_its_lease_when_the_network_falls_silent() {
+    let Some(server) = Server::shared() else { return };
+    let url = server.database();
+    let database = url.rsplit_once('/').unwrap().1.to_owned();
+    let proxy = Proxy::to(server.port);
+    let world = World::new(Some(with_port(&url, proxy.port)));
+    with_a_slow_script(&world, "beside_silence");
+    let host = Host::start_as_admin(&world.folder, |command| {
+        world.prepare(command);
+        command.env("HUB_RUN_LEASE", "10");
+    });
+    host.enable("mine");
+    let id = runs::start(&host, "mine", "beside_silence");
+    until("it does not run", || runs::log(&host, &id).contains("begun"));
+    let process = process_of("beside_silence.py").expect("the script's process");
+    // The network dies between the question whether the run goes on and the answer to it.
+    let took = std::thread::scope(|scope| {
+        let held = scope.spawn(|| {
+            server.sql(&database, "BEGIN; SELECT id FROM hub_runs FOR UPDATE; SELECT pg_sleep(2); COMMIT")
+        });
+        let asks = format!(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = '{database}' AND wait_event_type = 'Lock'
+             AND query LIKE 'UPDATE hub_runs SET seen_at%'"
+        );
+        until("it does not ask", || server.sql("postgres", &asks) == "1");
+        proxy.fall_silent();
+        held.join().unwrap();
+        until("it runs on", || !lives(process))
+    });
+    assert!(took < Duration::from_secs(15), "{took:?}");
+    proxy.mend();
+}
+
+#[test]
+fn s19_the_clock_by_which_a_run_is_lost_is_the_databases() {
+    let Some(server) = Server::shared() else { return };
+    let url = server.database();
+    let database = url.rsplit_once('/').unwrap().1.to_owned();
+    // The server's clock is years behind that of the host.
+    server.sql(
+        &database,
+        &format!(
+            "CREATE FUNCTION public.now() RETURNS timestamptz LANGUAGE sql AS
+               $$ SELECT clock_timestamp() - INTERVAL '20 years' $$;
+             ALTER DATABASE {database} SET search_path = public, pg_catalog"
+        ),
+    );
+    let world = World::new(Some(url));
+    with_a_slow_script(&world, "long_ago");
+    let host = world.host();
+    host.enable("mine");
+    let id = runs::start(&host, "mine", "long_ago");
+    let seen = || server.sql(&database, &format!("SELECT seen_at FROM hub_runs WHERE id = '{id}'"));
+    until("it is not taken", || !seen().is_empty());
+    let first = seen();
+    until("it does not say that it is there", || seen() > first);
+    let of_server = "SELECT to_char(public.now() AT TIME ZONE 'UTC', 'YYYY')";
+    assert_eq!(
+        (&seen()[..4], seen().len()),
+        (&server.sql(&database, of_server)[..], "2006-01-01T00:00:00.000Z".len())
+    );
+    assert_eq!(server.sql(&database, "SELECT DISTINCT left(seen_at, 4) FROM hub_hosts"), seen()[..4]);
+    // And it is not lost, although that is long ago by the host's clock.
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(runs::state(&host, &id), "running", "{}", host.log());
 }

@@ -308,6 +308,17 @@ impl Db {
         !matches!(self, Db::Sqlite(_))
     }
 
+    /// SQL for a moment so long ago by the database's own clock, as times are kept: those of several hosts are not the same.
+    pub(crate) fn moment(&self, ago: Duration) -> String {
+        let seconds = ago.as_secs();
+        match self {
+            Db::Sqlite(_) => format!("strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-{seconds} seconds')"),
+            Db::Postgres(_) | Db::Pooled(_) => format!(
+                "to_char((now() - INTERVAL '{seconds} seconds') AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
+            ),
+        }
+    }
+
     /// How many connections are open, and how many of them nobody uses.
     pub(crate) fn connections(&self) -> (usize, usize) {
         match self {

@@ -6,10 +6,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
 
 use crate::args;
-use crate::db::{Db, Error, Tx};
+use crate::db::{AssertSqlSafe, Db, Error, Tx};
 
 /// After how much silence a host counts as absent.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -109,22 +108,22 @@ pub(super) async fn settle(
 
 /// Says that this host is there.
 pub(super) async fn seen(db: &Db, host: &str, name: &str) -> Result<(), Error> {
-    db.execute(
-        "INSERT INTO hub_hosts (id, name, seen_at) VALUES ($1, $2, $3)
+    let sql = format!(
+        "INSERT INTO hub_hosts (id, name, seen_at) VALUES ($1, $2, {})
          ON CONFLICT (id) DO UPDATE SET name = excluded.name, seen_at = excluded.seen_at",
-        args![host, name, crate::now()],
-    )
-    .await
-    .map(drop)
+        db.moment(Duration::ZERO)
+    );
+    db.execute(AssertSqlSafe(sql), args![host, name]).await.map(drop)
 }
 
 /// For each workspace of an organisation whose runs wait for an absent host, the sentence that says so.
 pub(crate) async fn absent(db: &Db, org: &str) -> Result<BTreeMap<String, String>, Error> {
-    let sql = format!("{SELECT} WHERE w.org_id = $1 AND w.host IS NOT NULL");
-    let homes: Vec<Home> = db.all(crate::db::AssertSqlSafe(sql), args![org]).await?;
-    let since = crate::at(OffsetDateTime::now_utc() - SILENCE);
-    let waits = homes.into_iter().filter(|home| home.seen_at.as_ref().is_none_or(|seen| *seen < since));
-    Ok(waits.map(|home| (home.workspace.clone(), sentence(&home))).collect())
+    let sql = format!(
+        "{SELECT} WHERE w.org_id = $1 AND w.host IS NOT NULL AND (h.seen_at IS NULL OR h.seen_at < {})",
+        db.moment(SILENCE)
+    );
+    let waits: Vec<Home> = db.all(AssertSqlSafe(sql), args![org]).await?;
+    Ok(waits.into_iter().map(|home| (home.workspace.clone(), sentence(&home))).collect())
 }
 
 fn sentence(home: &Home) -> String {

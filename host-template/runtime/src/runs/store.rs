@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize};
-use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use super::options::Options;
@@ -145,13 +144,12 @@ pub(crate) async fn claim(db: &Db, host: &str) -> Result<Option<Run>, Error> {
         )
         .await?;
     let Some((id,)) = next else { return Ok(None) };
-    let claimed = db
-        .execute(
-            "UPDATE hub_runs SET state = 'running', host = $2, started_at = $3, seen_at = $3
-             WHERE id = $1 AND state = 'queued'",
-            args![&id, host, crate::now()],
-        )
-        .await;
+    let sql = format!(
+        "UPDATE hub_runs SET state = 'running', host = $2, started_at = $3, seen_at = {}
+         WHERE id = $1 AND state = 'queued'",
+        db.moment(Duration::ZERO)
+    );
+    let claimed = db.execute(AssertSqlSafe(sql), args![&id, host, crate::now()]).await;
     match claimed {
         Ok(0) => Ok(None),
         Ok(_) => {
@@ -176,12 +174,11 @@ pub(crate) enum Beat {
 
 /// Says that the run is still under way on this host.
 pub(crate) async fn alive(db: &Db, id: &str, host: &str) -> Result<Beat, Error> {
-    let ours = db
-        .execute(
-            "UPDATE hub_runs SET seen_at = $3 WHERE id = $1 AND host = $2 AND state = 'running'",
-            args![id, host, crate::now()],
-        )
-        .await?;
+    let sql = format!(
+        "UPDATE hub_runs SET seen_at = {} WHERE id = $1 AND host = $2 AND state = 'running'",
+        db.moment(Duration::ZERO)
+    );
+    let ours = db.execute(AssertSqlSafe(sql), args![id, host]).await?;
     if ours == 0 {
         return Ok(Beat::NotOurs);
     }
@@ -222,13 +219,12 @@ pub(crate) async fn cancel(tx: &mut Tx, id: &str) -> Result<bool, Error> {
 
 /// Marks runs as lost that this host began in an earlier life, and those of hosts that have been silent for too long.
 pub(crate) async fn lose(db: &Db, host: Option<&str>, silent: Duration) -> Result<u64, Error> {
-    let since = crate::at(OffsetDateTime::now_utc() - silent);
-    db.execute(
+    let sql = format!(
         "UPDATE hub_runs SET state = 'lost', finished_at = $1, error = 'the host that ran it died'
-         WHERE state = 'running' AND (seen_at < $2 OR host = $3)",
-        args![crate::now(), since, host],
-    )
-    .await
+         WHERE state = 'running' AND (seen_at < {} OR host = $2)",
+        db.moment(silent)
+    );
+    db.execute(AssertSqlSafe(sql), args![crate::now(), host]).await
 }
 
 /// The newest run of a workspace's builds that has ended, of those that succeeded where that is asked.

@@ -330,15 +330,21 @@ async fn wanted_end(hub: &Arc<Hub>, run: &Run) -> Why {
     // One file has one host: nobody else can take the run over while it cannot be read.
     let shared = !matches!(hub.db, Db::Sqlite(_));
     let beating = async {
+        // The database's word is as old as the question, at the most.
         let mut heard = Instant::now();
         loop {
-            match store::alive(&hub.db, &run.id, &hub.runs.host).await {
-                Ok(Beat::GoOn) => heard = Instant::now(),
-                Ok(Beat::Cancel) => return Why::Cancelled,
-                Ok(Beat::NotOurs) => return Why::NotOurs,
+            let asked = Instant::now();
+            // A network that has fallen silent ends no question: another connection may get an answer.
+            let left = if shared { lease.saturating_sub(heard.elapsed()) } else { lease };
+            let alive =
+                tokio::time::timeout(left.min(lease / 2), store::alive(&hub.db, &run.id, &hub.runs.host));
+            match alive.await {
+                Ok(Ok(Beat::GoOn)) => heard = asked,
+                Ok(Ok(Beat::Cancel)) => return Why::Cancelled,
+                Ok(Ok(Beat::NotOurs)) => return Why::NotOurs,
                 // A database that is away for a moment ends no run.
-                Err(_) if shared && heard.elapsed() >= lease => return Why::NotOurs,
-                Err(_) => {}
+                Ok(Err(_)) | Err(_) if shared && heard.elapsed() >= lease => return Why::NotOurs,
+                Ok(Err(_)) | Err(_) => {}
             }
             tokio::time::sleep(BEAT).await;
         }
