@@ -85,8 +85,7 @@ mod tests {
         let rules = fs::read_dir(src.join("rules")).unwrap().map(|file| file.unwrap().path());
         let reader = ["plugin.rs", "contributions.rs", "reader.rs", "source.rs", "yaml.rs"];
         let mut given = BTreeSet::new();
-        for file in rules.chain(reader.map(|name| src.join(name)))
-        {
+        for file in rules.chain(reader.map(|name| src.join(name))) {
             let text = fs::read_to_string(&file).unwrap();
             let told = text.split("#[cfg(test)]").next().unwrap_or_default();
             given.extend(told.match_indices("\"HUB").filter_map(|(at, _)| {

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use hub_manifest::plan::{ConfigField, ConfigKind, DbtWorkspace, HostPlugin, NavItem};
 use hub_manifest::codes::customers::HELD_BY_BOTH;
+use hub_manifest::plan::{ConfigField, ConfigKind, DbtWorkspace, HostPlugin, NavItem};
 use hub_manifest::source::MAX_BYTES;
 
 use super::*;
