@@ -39,6 +39,9 @@ const PAGES = [
   ["/no/such/page", "not-found"],
 ];
 
+/** What a browser writes by itself about a page that there is not: its status says so, too. */
+const NO_PAGE = [/Failed to load resource.*\b404\b/];
+
 const browser = await launch();
 const { pageCheck, shot, signedIn, failed } = harness(browser, outDir);
 try {
@@ -131,7 +134,8 @@ async function overrides() {
 /** Every page: its title, both colour schemes, a narrow screen, accessibility, and a quiet console. */
 async function pages() {
   for (const [path, name] of PAGES) {
-    await pageCheck(`${path} is titled and accessible in light and dark, and fits 360 px`, {}, async (page) => {
+    const expected = path === "/no/such/page" ? NO_PAGE : [];
+    await pageCheck(`${path} is titled and accessible in light and dark, and fits 360 px`, { expected }, async (page) => {
       await visit(page, base, path);
       assert.match(await page.title(), / · /);
       for (const scheme of ["light", "dark"]) {
@@ -147,7 +151,7 @@ async function pages() {
     });
   }
 
-  await pageCheck("an unknown page says 404 and leads back", {}, async (page) => {
+  await pageCheck("an unknown page says 404 and leads back", { expected: NO_PAGE }, async (page) => {
     await visit(page, base, "/no/such/page");
     await page.getByText("404: there is no page here").waitFor();
     await page.getByRole("link", { name: "Go to the dashboard" }).click();

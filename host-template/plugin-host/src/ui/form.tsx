@@ -178,7 +178,10 @@ function FieldInput({ field, first, value, error, onChange }: InputProps): React
     return <Textarea {...typed} autosize minRows={3} />;
   }
   if (kind === "password") {
-    return <PasswordInput {...typed} autoComplete={field.autoComplete ?? "off"} />;
+    // Mantine marks every other input by itself.
+    return (
+      <PasswordInput {...typed} aria-invalid={error !== undefined} autoComplete={field.autoComplete ?? "off"} />
+    );
   }
   return (
     <TextInput

@@ -121,6 +121,7 @@ function SignInForm({ onSignedIn }: Pick<Props, "onSignedIn">): ReactNode {
           required
           withAsterisk={false}
           error={refusal?.password}
+          aria-invalid={refusal?.password !== undefined}
           visibilityToggleFocusable
           visibilityToggleButtonProps={{ "aria-label": "Show or hide the password" }}
           size="md"
