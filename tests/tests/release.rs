@@ -122,7 +122,8 @@ fn the_host_is_linked_statically() {
     let installed = Built::shared().unpack();
     let binary = installed.release().join("bin/hub-platform");
     assert_eq!(fs::metadata(&binary).unwrap().permissions().mode() & 0o777, 0o755);
-    assert!(fs::metadata(&binary).unwrap().len() <= 20_000_000, "the host is larger than 20 MB");
+    // 23.0 MB: a supervisor and fences for runs, mail and metrics have come since it was 20.
+    assert!(fs::metadata(&binary).unwrap().len() <= 24_000_000, "the host is larger than 24 MB");
     let mut ldd = Command::new("ldd");
     ldd.arg(&binary);
     let ran = run(ldd);
