@@ -232,6 +232,10 @@ on_both! {
             (&admin, "PUT", member(&pat_id), json!({"role": "member", "groups": [readers, auditors], "tenants": [alder]}), 200),
             // What somebody holds already may stay.
             (&mo, "PUT", member(&pat_id), json!({"role": "member", "groups": [readers, auditors], "tenants": [alder]}), 200),
+            // Though not in more tenants than before.
+            (&tim, "PUT", member(&pat_id), json!({"role": "member", "groups": [readers, auditors], "tenants": [alder, birch]}), 403),
+            (&tim, "PUT", member(&pat_id), json!({"role": "member", "groups": [readers, auditors], "tenants": [birch]}), 403),
+            (&tim, "PUT", member(&pat_id), json!({"role": "member", "groups": [readers, auditors], "tenants": []}), 403),
             (&mo, "PUT", member(&pat_id), json!({"role": "member", "groups": [readers], "tenants": []}), 403),
             (&mo, "PUT", member(&pat_id), json!({"role": "member", "groups": [readers], "tenants": [birch]}), 403),
             (&mo, "PUT", member(&pat_id), json!({"role": "member", "groups": [readers], "tenants": [alder]}), 200),

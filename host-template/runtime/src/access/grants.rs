@@ -24,7 +24,8 @@ impl Reach {
         if role == Role::Admin || tenants.is_empty() { Reach::Whole } else { Reach::Only(tenants) }
     }
 
-    fn covers(&self, other: &Reach) -> bool {
+    /// Whether all of the other is part of it.
+    pub(crate) fn covers(&self, other: &Reach) -> bool {
         match (self, other) {
             (Reach::Whole, _) => true,
             (Reach::Only(_), Reach::Whole) => false,

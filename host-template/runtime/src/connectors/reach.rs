@@ -15,18 +15,20 @@ const ALLOW: &str = "HUB_CONNECTOR_ALLOW";
 const DENY: &str = "HUB_CONNECTOR_DENY";
 
 /// Never reached: what is no machine, the machine's own link with the metadata services of clouds on it, and those of them that
-/// have an address elsewhere (AWS by IPv6, Alibaba, Oracle).
+/// have an address elsewhere (AWS and Google by IPv6, Alibaba, Oracle, Azure).
 const NEVER: &[&str] = &[
     "0.0.0.0/8",
     "169.254.0.0/16",
     "224.0.0.0/4",
     "255.255.255.255/32",
     "100.100.100.200/32",
+    "168.63.129.16/32",
     "192.0.0.192/32",
     "::/128",
     "fe80::/10",
     "ff00::/8",
     "fd00:ec2::254/128",
+    "fd20:ce::254/128",
 ];
 
 /// What the operator says.
@@ -85,8 +87,8 @@ fn plain(address: IpAddr) -> IpAddr {
         IpAddr::V4(Ipv4Addr::new(a, b, c, d))
     };
     match parts {
-        // Mapped, and the older compatible form; `::` and `::1` are themselves.
-        [0, 0, 0, 0, 0, 0xffff, high, low] => four(high, low),
+        // Mapped, translated, and the older compatible form; `::` and `::1` are themselves.
+        [0, 0, 0, 0, 0, 0xffff, high, low] | [0, 0, 0, 0, 0xffff, 0, high, low] => four(high, low),
         [0, 0, 0, 0, 0, 0, high, low] if six != Ipv6Addr::UNSPECIFIED && six != Ipv6Addr::LOCALHOST => {
             four(high, low)
         }
@@ -119,6 +121,9 @@ mod tests {
         for address in [
             "169.254.169.254",
             "::ffff:169.254.169.254",
+            "::ffff:0:a9fe:a9fe",
+            "168.63.129.16",
+            "fd20:ce::254",
             "::169.254.169.254",
             "64:ff9b::a9fe:a9fe",
             "2002:a9fe:a9fe::1",

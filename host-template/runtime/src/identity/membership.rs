@@ -66,8 +66,10 @@ impl<'a> Granter<'a> {
         other: Option<&str>,
         place: &Place,
     ) -> Result<()> {
-        let given = given(tx, self.org, place, kept).await?;
         let reach = Reach::of(place.role, place.tenants.iter().cloned());
+        // A group gives its permissions in every tenant: where the place grows, those that are kept are given there.
+        let grows = now.is_some_and(|now| !now.reach.covers(&reach));
+        let given = given(tx, self.org, place, if grows { const { &BTreeSet::new() } } else { kept }).await?;
         let deed = Deed::Place { now, role: place.role, given: &given, reach: &reach };
         Ok(decide(&self.holding, &deed, other == Some(self.user))?)
     }
