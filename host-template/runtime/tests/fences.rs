@@ -207,7 +207,8 @@ print(json.dumps(["end", True, ""]), flush=True)
 /// Lets the script try everything, and holds what came of it against what may.
 fn tries_in_vain(world: &World, namespaces: bool, nobody: bool) {
     let config = "config:\n  key: {type: password, env: MINE_KEY}\n  a: {type: password, env: DATABASE_URL}\n  \
-                  b: {type: password, env: HUB_SMTP_PASSWORD}\n  c: {type: password, env: HUB_ADMIN_PASSWORD}\n";
+                  b: {type: password, env: HUB_SMTP_PASSWORD}\n  c: {type: password, env: HUB_ADMIN_PASSWORD}\n  \
+                  d: {type: password, env: AWS_SECRET_ACCESS_KEY}\n  e: {type: password, env: DBT_ENV_SECRET_X}\n";
     with_scripts(world, "mine", config, &[("attack", "")]);
     let other = "config:\n  key: {type: password, env: OTHER_KEY}\n";
     with_scripts(world, "other", other, &[("idle", "SECRET = 'of another plugin'\n")]);
@@ -249,11 +250,12 @@ fn tries_in_vain(world: &World, namespaces: bool, nobody: bool) {
         "HUB_SCHEMA",
         "HUB_TENANT",
         "HUB_WAREHOUSE",
+        "MINE_KEY",
         "PATH",
         "PYTHONUNBUFFERED",
         "TMPDIR",
     ];
-    assert_eq!(names, want, "a plugin of the customer has no settings of the host");
+    assert_eq!(names, want, "it gets its own settings, and nothing of the host");
     let own = fs::read_link("/proc/self/ns/pid").unwrap();
     if !namespaces {
         assert_eq!(of("namespace"), json!(own.to_str().unwrap()), "it was to be without namespaces");

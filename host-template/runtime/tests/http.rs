@@ -344,7 +344,8 @@ fn o8_metrics_are_for_this_machine_or_by_token() {
     let folder = Folder::release();
     let host = Host::start(&folder, |_| {});
     host.get("/api/health");
-    let metrics = host.get("/metrics");
+    let here = [("host", "127.0.0.1:8001")];
+    let metrics = host.ask("GET", "/metrics", &here, "");
     assert_eq!(metrics.status, 200, "{}", metrics.text);
     assert!(metrics.header("content-type").starts_with("application/openmetrics-text"));
     assert!(metrics.text.ends_with("# EOF\n"), "{}", metrics.text);
@@ -359,14 +360,15 @@ fn o8_metrics_are_for_this_machine_or_by_token() {
     }
     assert!(metrics.text.contains("\nprocess_resident_memory_bytes "), "{}", metrics.text);
     // Somebody else, behind a proxy on this machine.
-    let proxied = host.ask("GET", "/metrics", &[("x-forwarded-for", "192.0.2.7")], "");
+    let proxied = host.ask("GET", "/metrics", &[here[0], ("x-forwarded-for", "192.0.2.7")], "");
     assert_eq!(proxied.status, 404);
+    assert_eq!(host.ask("GET", "/metrics", &[("host", "hub.example.com")], "").status, 404);
     host.stop();
     let token = "a token of some length";
     let host = Host::start(&folder, |command| {
         command.env("HUB_METRICS_TOKEN", token);
     });
-    assert_eq!(host.get("/metrics").status, 404);
+    assert_eq!(host.ask("GET", "/metrics", &here, "").status, 404);
     for (sent, status) in [(format!("Bearer {token}"), 200), (format!("Bearer {token}r"), 404)] {
         let headers = [("authorization", sent.as_str()), ("x-forwarded-for", "192.0.2.7")];
         assert_eq!(host.ask("GET", "/metrics", &headers, "").status, status, "{sent}");

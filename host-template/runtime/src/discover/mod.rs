@@ -14,6 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use hub_manifest::diagnostic::{Diagnostic, Level};
+use hub_manifest::grammar::ident_of;
 use hub_manifest::plan::HostPlugin;
 use hub_manifest::rules::dependencies::{self, Present, Whose};
 use hub_manifest::rules::order::plugin_order;
@@ -178,6 +179,16 @@ fn set_up(folder: &Folder, Judged { found, foreign }: Judged, env: Env<'_>) -> P
         // What belongs to the platform or to another plugin is not read for this one.
         if let Some(field) = plugin.about.config.get_mut(key) {
             field.env = None;
+        }
+    }
+    // The host's variables are the operator's, who has given them to nobody: a customer's plugin names its own, by its slug.
+    let own = format!("{}_", ident_of(plugin.name()).trim_matches('_').to_ascii_uppercase());
+    for (key, field) in &mut plugin.about.config {
+        if let Some(name) = field.env.take_if(|name| !name.starts_with(&own)) {
+            let text = format!(
+                "its setting `{key}` is not read from `{name}`: give it a variable of the plugin's own, one that begins with `{own}`"
+            );
+            plugin.warnings.push(text);
         }
     }
     (plugin.config, plugin.unset) = config::resolve(&plugin.about.config, env);

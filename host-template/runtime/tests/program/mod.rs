@@ -372,9 +372,8 @@ pub fn lives(process: u32) -> bool {
 
 fn request_head(method: &str, path: &str, headers: &[(&str, &str)], length: usize) -> String {
     let more: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    format!(
-        "{method} {path} HTTP/1.1\r\nhost: hub\r\nconnection: close\r\ncontent-length: {length}\r\n{more}\r\n"
-    )
+    let host = if headers.iter().any(|(name, _)| *name == "host") { "" } else { "host: hub\r\n" };
+    format!("{method} {path} HTTP/1.1\r\n{host}connection: close\r\ncontent-length: {length}\r\n{more}\r\n")
 }
 
 /// Server-sent events.
