@@ -56,6 +56,7 @@ fn build_only(page: &mut String) {
     for (why, codes) in BUILD_ONLY {
         let linked: Vec<String> =
             codes.iter().map(|code| format!("[{code}](#{})", code.to_lowercase())).collect();
+        // Writing to a text cannot fail.
         let _ = writeln!(page, "| {} | {} |", linked.join(" "), cell(why));
     }
 }

@@ -378,6 +378,7 @@ fn list_plugins(platform: &Platform, json: bool) -> Result<(), Fault> {
     let plugins = start::of_build(plan.plugins, &platform.gather(false), &process_env);
     let (registry, trouble) = Registry::of_release(&settings::install_dir(&process_env)?, plugins);
     if let Some(trouble) = trouble {
+        // Nobody may be there to read it.
         let _ = writeln!(io::stderr(), "warning: no overrides: {trouble}");
     }
     let registry = match settings::existing_data_dir(&process_env) {

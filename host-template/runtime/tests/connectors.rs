@@ -20,7 +20,8 @@ const MOST: u64 = 200;
 /// The file of the release.
 const DRIVERS: &str = include_str!("../../drivers.yaml");
 
-/// A server that does this with each connection.
+/// A server that does this with each connection. It ignores what it cannot read or write: the tested side may hang up at any
+/// moment, and what that side says is what tests look at.
 struct Fake {
     port: u16,
     /// How many connections were taken, how many are open, and how many were at once.
