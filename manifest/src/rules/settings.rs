@@ -28,9 +28,18 @@ pub fn is_platform_variable(name: &str) -> bool {
     name.starts_with("HUB_") || OF_PLATFORM.contains(&name)
 }
 
+/// What the names of a plugin's own variables begin with, for a customer's plugin.
+pub fn prefix_of(slug: &str) -> String {
+    format!("{}_", ident_of(slug).trim_matches('_').to_ascii_uppercase())
+}
+
 /// Which variable sets what.
 #[derive(Debug, Clone, Default)]
-pub struct Variables<'a>(BTreeMap<&'a str, (Owner<'a>, &'a str)>);
+pub struct Variables<'a> {
+    taken: BTreeMap<&'a str, (Owner<'a>, &'a str)>,
+    /// Whose the variables are by their names, where that decides.
+    prefixes: Option<BTreeMap<String, &'a str>>,
+}
 
 /// A setting whose variable is somebody else's.
 #[derive(Debug, Clone)]
@@ -42,10 +51,17 @@ pub struct Foreign<'a> {
 }
 
 impl<'a> Variables<'a> {
+    /// The rule for plugins that nobody has reviewed together: a variable belongs to the plugin whose slug it begins with,
+    /// to the longest such slug where there are several. `slugs` are those of all plugins.
+    pub fn by_name(slugs: impl IntoIterator<Item = &'a str>) -> Variables<'a> {
+        let prefixes = slugs.into_iter().map(|slug| (prefix_of(slug), slug)).collect();
+        Variables { prefixes: Some(prefixes), ..Variables::default() }
+    }
+
     pub(super) fn know(&mut self, about: &'a HostPlugin) {
         for (key, field) in &about.config {
             if let Some(env) = &field.env {
-                self.0.entry(env).or_insert_with(|| (Owner::of_release(about), key));
+                self.taken.entry(env).or_insert_with(|| (Owner::of_release(about), key));
             }
         }
     }
@@ -56,30 +72,68 @@ impl<'a> Variables<'a> {
         for (key, field) in &subject.manifest.config {
             let Some(env) = &field.env else { continue };
             let name = env.value.as_str();
-            let found = if is_platform_variable(name) {
-                let message = format!("the environment variable `{name}` is the platform's own");
-                Diagnostic::warning("HUB024", message)
-            } else if let Some((owner, other)) = self.0.get(name) {
-                let message = format!(
-                    "the environment variable `{name}` sets `{other}` of plugin `{}` too",
-                    owner.slug
-                );
-                owner.beside(Diagnostic::warning("HUB024", message), "read here too")
-            } else {
-                self.0.insert(name, (subject.owner(&env.range), &key.value));
-                continue;
-            };
-            let own = format!("{}_{}", ident_of(subject.slug), key.value).to_ascii_uppercase();
-            let help = format!("give the setting a variable of its own, such as `{}`", own.trim_matches('_'));
-            out.push(Foreign { key: &key.value, found: subject.found(&env.range, found.help(help)) });
+            match self.not_to_be_had(subject, name) {
+                None => {
+                    self.taken.insert(name, (subject.owner(&env.range), &key.value));
+                }
+                Some(found) => {
+                    let help = format!(
+                        "give the setting a variable of its own, such as `{}`",
+                        self.free(subject, &key.value)
+                    );
+                    out.push(Foreign { key: &key.value, found: subject.found(&env.range, found.help(help)) });
+                }
+            }
         }
         out
+    }
+
+    /// Why a plugin cannot have a variable.
+    fn not_to_be_had(&self, subject: &Subject<'a>, name: &str) -> Option<Diagnostic> {
+        if is_platform_variable(name) {
+            let message = format!("the environment variable `{name}` is the platform's own");
+            return Some(Diagnostic::warning("HUB024", message));
+        }
+        if let Some((owner, other)) = self.taken.get(name) {
+            let message =
+                format!("the environment variable `{name}` sets `{other}` of plugin `{}` too", owner.slug);
+            return Some(owner.beside(Diagnostic::warning("HUB024", message), "read here too"));
+        }
+        let whose = self.whose(name)?;
+        let own = prefix_of(subject.slug);
+        (whose != Some(own.as_str())).then(|| {
+            let message = match whose.and_then(|prefix| self.prefixes.as_ref()?.get(prefix)) {
+                Some(other) => {
+                    format!("the environment variable `{name}` is plugin `{other}`'s, by its name")
+                }
+                None => format!(
+                    "the environment variable `{name}` is not the plugin's own, which begin with `{own}`"
+                ),
+            };
+            Diagnostic::warning("HUB024", message)
+        })
+    }
+
+    /// The prefix that makes a variable a plugin's, where names decide.
+    fn whose(&self, name: &str) -> Option<Option<&str>> {
+        let prefixes = self.prefixes.as_ref()?.keys();
+        let begin = prefixes.filter(|prefix| name.starts_with(prefix.as_str()));
+        Some(begin.max_by_key(|prefix| prefix.len()).map(String::as_str))
+    }
+
+    /// A variable that the plugin can have.
+    fn free(&self, subject: &Subject<'a>, key: &str) -> String {
+        let first = format!("{}{}", prefix_of(subject.slug), key.to_ascii_uppercase());
+        let more = (2..).map(|number| format!("{first}_{number}"));
+        let mut names = std::iter::once(first.clone()).chain(more);
+        names.find(|name| self.not_to_be_had(subject, name).is_none()).unwrap_or(first)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules::tests::Read;
 
     #[test]
     fn the_hosts_own_variables_are_no_plugins() {
@@ -89,5 +143,45 @@ mod tests {
         for other in ["HUBSPOT_KEY", "CRM_DATABASE_URL", "LISTEN_ON", ""] {
             assert!(!is_platform_variable(other), "{other}");
         }
+    }
+
+    /// What plugins with these slugs and settings are told of their variables.
+    fn told(by_name: bool, plugins: &[(&str, &str)]) -> Vec<String> {
+        let read: Vec<Read> = plugins
+            .iter()
+            .map(|(slug, variable)| {
+                Read::new(slug, &format!("config: {{key: {{type: string, env: {variable}}}}}\n"))
+            })
+            .collect();
+        let slugs = plugins.iter().map(|(slug, _)| *slug);
+        let mut variables = if by_name { Variables::by_name(slugs) } else { Variables::default() };
+        let found = read.iter().flat_map(|read| variables.take(&read.subject()));
+        found.map(|foreign| format!("{} ({})", foreign.found.message, foreign.found.help)).collect()
+    }
+
+    #[test]
+    fn a_variable_is_the_plugins_whose_name_it_bears() {
+        assert!(told(true, &[("a", "A_KEY"), ("a-b", "A_B_KEY"), ("c", "C_")]).is_empty());
+        assert_eq!(
+            told(true, &[("a", "A_B_KEY"), ("a-b", "A_B_KEY"), ("c", "KEY")]),
+            [
+                "the environment variable `A_B_KEY` is plugin `a-b`'s, by its name (give the setting a variable of its own, \
+                 such as `A_KEY`)",
+                "the environment variable `KEY` is not the plugin's own, which begin with `C_` (give the setting a variable \
+                 of its own, such as `C_KEY`)"
+            ]
+        );
+        assert_eq!(told(true, &[("a", "HUB_KEY")]).len(), 1);
+    }
+
+    #[test]
+    fn what_is_proposed_is_free() {
+        // Neither the variable itself nor one that is another's by its name.
+        let told_of = |by_name, plugins: &[(&str, &str)]| told(by_name, plugins).pop().unwrap();
+        assert!(told_of(false, &[("b", "A_KEY"), ("a", "A_KEY")]).contains("such as `A_KEY_2`"));
+        assert!(told_of(true, &[("a", "KEY"), ("a-key", "A_KEY_X")]).contains("such as `A_KEY`"));
+        assert!(
+            told_of(false, &[("b", "A_KEY_2"), ("c", "A_KEY"), ("a", "A_KEY")]).contains("such as `A_KEY_3`")
+        );
     }
 }

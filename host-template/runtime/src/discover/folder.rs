@@ -1,6 +1,6 @@
 //! One folder of a customer's plugin: its manifest, read, and the files that there are.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::Read;
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
@@ -10,6 +10,7 @@ use hub_manifest::plugin::{self, Manifest};
 use hub_manifest::rules::Subject;
 use hub_manifest::rules::files::Files;
 use hub_manifest::source::{MAX_BYTES, Source};
+use hub_release::beneath::Beneath;
 
 /// A folder with a manifest.
 pub(super) struct Folder {
@@ -74,23 +75,26 @@ impl Files for Folder {
     }
 }
 
-/// The manifest's text. A pipe or a device in its place is not waited for.
+/// The manifest's text. A link in its place would show what the host may read and its author may not; a pipe or a device is
+/// not waited for.
 fn text(file: &Path) -> Result<Source, Box<Diagnostic>> {
-    let cannot = |e: String| {
+    let cannot = |e: std::io::Error| {
         let message = format!("cannot read {}: {e}", file.display());
-        Box::new(Diagnostic::error("HUB001", message).help("make it a file that the host may read"))
+        Box::new(
+            Diagnostic::error("HUB001", message)
+                .help("make it a file of the folder itself that the host may read"),
+        )
     };
-    let about = fs::metadata(file).map_err(|e| cannot(e.to_string()))?;
-    if !about.is_file() {
-        return Err(cannot("it is not a file".to_owned()));
-    }
+    let (Some(folder), Some(name)) = (file.parent(), file.file_name()) else {
+        return Err(cannot(std::io::ErrorKind::InvalidFilename.into()));
+    };
+    let opened = Beneath::open(folder).and_then(|folder| folder.file(name)).map_err(cannot)?;
+    let length = opened.metadata().map_err(cannot)?.len();
     let mut bytes = Vec::new();
     let limit = MAX_BYTES as u64 + 1;
-    File::open(file)
-        .and_then(|opened| opened.take(limit).read_to_end(&mut bytes))
-        .map_err(|e| cannot(e.to_string()))?;
+    opened.take(limit).read_to_end(&mut bytes).map_err(cannot)?;
     if bytes.len() > MAX_BYTES {
-        return Err(Box::new(Source::too_large(file, about.len().max(limit))));
+        return Err(Box::new(Source::too_large(file, length.max(limit))));
     }
     Source::decode(file, &bytes)
 }

@@ -14,10 +14,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use hub_manifest::diagnostic::{Diagnostic, Level};
-use hub_manifest::grammar::ident_of;
 use hub_manifest::plan::HostPlugin;
 use hub_manifest::rules::dependencies::{self, Present, Whose};
 use hub_manifest::rules::order::plugin_order;
+use hub_manifest::rules::settings::Variables;
 use hub_manifest::rules::{Subject, Taken, blocks, called_twice, files, groups, pages, platform};
 use semver::Version;
 
@@ -109,7 +109,9 @@ fn judged<'a>(
         used.iter().map(|(slug, folder)| (*slug, folder.subject())).collect();
     let abouts = || release.plugins.iter().map(|plugin| &plugin.about);
     let mut present = Present::new(Whose::Host);
-    let mut taken = Taken::default();
+    let slugs = abouts().map(|about| about.name.as_str()).chain(subjects.keys().copied());
+    // The host's variables are the operator's, who has given them to nobody: a plugin has those that bear its name.
+    let mut taken = Taken { variables: Variables::by_name(slugs), ..Taken::default() };
     let mut declared: BTreeSet<&str> = BTreeSet::new();
     for about in abouts() {
         present.add(&about.name, Version::parse(&about.version).ok());
@@ -179,16 +181,6 @@ fn set_up(folder: &Folder, Judged { found, foreign }: Judged, env: Env<'_>) -> P
         // What belongs to the platform or to another plugin is not read for this one.
         if let Some(field) = plugin.about.config.get_mut(key) {
             field.env = None;
-        }
-    }
-    // The host's variables are the operator's, who has given them to nobody: a customer's plugin names its own, by its slug.
-    let own = format!("{}_", ident_of(plugin.name()).trim_matches('_').to_ascii_uppercase());
-    for (key, field) in &mut plugin.about.config {
-        if let Some(name) = field.env.take_if(|name| !name.starts_with(&own)) {
-            let text = format!(
-                "its setting `{key}` is not read from `{name}`: give it a variable of the plugin's own, one that begins with `{own}`"
-            );
-            plugin.warnings.push(text);
         }
     }
     (plugin.config, plugin.unset) = config::resolve(&plugin.about.config, env);

@@ -34,7 +34,7 @@ impl Data {
             chains: &Chains::default(),
             pages: &Pages::read(&self.0, std::iter::empty()),
             version: Version::new(0, 2, 0),
-            env: &|name| (name == "CRM_KEY" || name == "MINE_KEY").then(|| format!("value of {name}")),
+            env: &|name| (name == "CRM_KEY" || name == "EXTRA_KEY").then(|| format!("value of {name}")),
         };
         customer_plugins(&self.0, &release)
     }
@@ -73,6 +73,19 @@ fn a_bad_manifest_is_listed_and_the_others_stand() {
     }
     assert_eq!(found[2].about.display_name, "Extra");
     assert_eq!(found[2].origin, Origin::Data);
+}
+
+#[test]
+fn s5_a_manifest_that_is_a_link_shows_nothing_of_what_it_leads_to() {
+    let data = Data::new("link", &[("extra/README.md", b""), ("../.env", b"secret_of_the_host: x\n")]);
+    std::os::unix::fs::symlink("../../.env", data.0.join("plugins/extra/plugin.yaml")).unwrap();
+    let plugin = data.plugins(&[]).remove(0);
+    assert!(!plugin.ok() && plugin.errors.len() == 1, "{:?}", plugin.errors);
+    assert!(
+        plugin.errors[0].contains("cannot read") && !plugin.errors[0].contains("secret"),
+        "{:?}",
+        plugin.errors
+    );
 }
 
 #[test]
@@ -146,6 +159,8 @@ fn customers_plugins_are_held_to_the_rules_of_the_build() {
     let cases: &[(&str, bool, &str)] = &[
         ("HUB024", false, "config: {key: {type: string, env: CRM_KEY}}\n"),
         ("HUB024", false, "config: {key: {type: string, env: HUB_ADMIN_PASSWORD}}\n"),
+        ("HUB024", false, "config: {key: {type: string, env: AWS_SECRET_ACCESS_KEY}}\n"),
+        ("HUB024", false, "config: {key: {type: string, env: CRM_OTHER}}\n"),
         ("HUB032", true, "dependencies: [healthcare]\n"),
         ("HUB034", true, "dependencies: {crm: \"^2\"}\n"),
         ("HUB035", true, "min_platform_version: \">=0.3\"\n"),
@@ -190,18 +205,18 @@ fn customers_plugins_are_held_to_the_rules_of_the_build() {
 #[test]
 fn a_setting_is_read_and_one_that_is_required_is_missed() {
     let settings = "config:
-  key: {type: string, env: MINE_KEY}
+  key: {type: string, env: EXTRA_KEY}
   other: {type: string, env: CRM_KEY, required: true}
-  more: {type: string, env: MINE_MORE, required: true}
+  more: {type: string, env: EXTRA_MORE, required: true}
 ";
     let text = format!("{}{settings}", SOUND);
     let data = Data::new("settings", &[("extra/plugin.yaml", text.as_bytes())]);
     let plugin = data.plugins(&[crm()]).remove(0);
-    assert_eq!(plugin.config.str("key"), Some("value of MINE_KEY"));
+    assert_eq!(plugin.config.str("key"), Some("value of EXTRA_KEY"));
     assert_eq!(plugin.config.str("other"), None, "it is another plugin's");
     assert_eq!(
         plugin.unset,
-        ["setting `more` is required: set MINE_MORE", "setting `other` is required and has no value"]
+        ["setting `more` is required: set EXTRA_MORE", "setting `other` is required and has no value"]
     );
     assert!(plugin.ok() && !plugin.works());
 }
