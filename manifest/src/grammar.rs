@@ -343,25 +343,6 @@ pub const MAX_LINE: usize = 1000;
 /// Longest name that nearby ones are looked for; nobody mistypes longer ones.
 const MAX_NEAR: usize = 100;
 
-/// The first character that would not show as what it is on a terminal or a page: control characters, and those that
-/// turn the direction of text round or have no width. The joiners of scripts and emoji are none.
-pub fn hidden_character(text: &str) -> Option<char> {
-    text.chars().find(|c| {
-        c.is_control()
-            || matches!(
-                c,
-                // Without width, or drawn as nothing: soft hyphen, joiner of graphemes, fillers of Hangul, blank Braille.
-                '\u{AD}' | '\u{034F}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}' | '\u{180E}'
-                    | '\u{200B}' | '\u{2800}' | '\u{3164}' | '\u{FEFF}' | '\u{FFA0}'
-                    // Marks and overrides of direction, breaks of lines, invisible operators.
-                    | '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}'
-                    | '\u{FFF9}'..='\u{FFFB}'
-                    // Tags, which carry text that nobody sees.
-                    | '\u{E0000}'..='\u{E007F}'
-            )
-    })
-}
-
 /// At most three of `candidates` that look like `name`, nearest first. What length and letters rule out is not
 /// compared, so that ten thousand candidates cost little.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {

@@ -25,4 +25,5 @@ pub mod rules;
 #[cfg(feature = "schema")]
 pub mod schema;
 pub mod source;
+pub mod visible;
 pub mod yaml;

@@ -3,9 +3,10 @@
 use std::ops::Range;
 
 use crate::diagnostic::{Diagnostic, MAX_FINDINGS, Span};
-use crate::grammar::{MAX_LINE, alternatives, hidden_character, nearest};
+use crate::grammar::{MAX_LINE, alternatives, nearest};
 use crate::node::{Entry, Node, Value};
 use crate::source::{Source, Spanned};
+use crate::visible::hidden_character;
 use std::collections::HashSet;
 
 /// Longest text of several lines, in characters.

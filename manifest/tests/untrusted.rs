@@ -3,8 +3,9 @@
 
 use std::path::Path;
 
-use hub_manifest::grammar::{hidden_character, nearest};
+use hub_manifest::grammar::nearest;
 use hub_manifest::source::Source;
+use hub_manifest::visible::hidden_character;
 use hub_manifest::{dbt_project, plugin};
 
 /// `HUB010 HUB010`: the codes that a manifest gives, with the three required fields in front.

@@ -102,7 +102,7 @@ where
 {
     type Rejection = Problem;
 
-    /// None where the body is empty, whatever its type is said to be.
+    /// None where the body is empty, whatever its type is said to be, or `null`.
     async fn from_request(request: Request, state: &S) -> Result<Option<Json<T>>, Problem> {
         let json = is_json(request.headers());
         // What is said to be something else, and is something, is not read.
@@ -113,7 +113,7 @@ where
         let bytes = whole(request, state).await?;
         match bytes.is_empty() {
             true => Ok(None),
-            false if json => parse(&bytes).map(|value| Some(Json(value))),
+            false if json => parse::<Option<T>>(&bytes).map(|value| value.map(Json)),
             false => Err(not_json()),
         }
     }

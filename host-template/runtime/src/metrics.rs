@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, Version, header};
 use axum::response::{IntoResponse, Response};
 use hmac::{Hmac, KeyInit, Mac};
 use prometheus_client::encoding::{EncodeLabelSet, text};
@@ -83,6 +83,8 @@ impl Metrics {
             None => {
                 peer(request.extensions()).is_loopback()
                     && !Proxies::speak(request.headers())
+                    // What nginx speaks to the host behind it, and no scraper.
+                    && request.version() > Version::HTTP_10
                     && asks_here(request.headers())
             }
         }

@@ -90,6 +90,11 @@ impl Problem {
         Problem::new(StatusCode::CONFLICT).detail(detail)
     }
 
+    /// 409: a name is another one's, or people would take it for that.
+    pub(crate) fn name_taken(what: &str, name: &str) -> Problem {
+        Problem::conflict(format!("there is a {what} `{name}` already")).code("name-taken")
+    }
+
     /// 422 that names the fields.
     pub fn invalid(errors: Vec<FieldError>) -> Problem {
         let detail = match errors.as_slice() {

@@ -35,6 +35,8 @@ static FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 static PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 static HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 static PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+/// What nginx's examples write beside, or alone: read by nobody, it tells that there is a proxy.
+static REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 
 /// A request as it left the caller, before any proxy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,7 +120,10 @@ impl Proxies {
 
     /// Whether any proxy says anything; asked with every request, so the names are looked at once.
     pub(crate) fn speak(headers: &HeaderMap) -> bool {
-        headers.keys().any(|name| name.as_str().starts_with("x-forwarded-") || name == header::FORWARDED)
+        headers.keys().any(|name| {
+            name.as_str().starts_with("x-forwarded-")
+                || [&header::FORWARDED, &header::VIA, &REAL_IP].contains(&name)
+        })
     }
 
     /// Whether the request came over TLS.

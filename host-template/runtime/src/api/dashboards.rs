@@ -3,6 +3,7 @@
 use axum::http::StatusCode;
 use hub_manifest::limits::{Limit, Limits};
 use hub_manifest::plan::{Column, Widget};
+use hub_manifest::visible::hidden_character;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
@@ -15,7 +16,7 @@ use crate::db::{AssertSqlSafe, Error};
 use crate::extract::{Created, Json, Path};
 use crate::problem::{Problem, Result};
 use crate::router::Router;
-use crate::validate::Check;
+use crate::validate::{Check, tidy};
 
 crate::permission!(Read = "dashboards.read", Write = "dashboards.write", ReadDatasets = "datasets.read");
 
@@ -130,10 +131,16 @@ struct DashboardBody {
 
 impl DashboardBody {
     fn check(&self, limits: &Limits) -> Result<()> {
-        let named =
-            |block: &str| block.strip_prefix("block:").is_some_and(|name| (1..=100).contains(&name.len()));
+        let named = |block: &str| {
+            block
+                .strip_prefix("block:")
+                .is_some_and(|name| (1..=100).contains(&name.len()) && hidden_character(name).is_none())
+        };
         let wrong = self.widgets.iter().position(|widget| !named(&widget.block));
-        Check::new()
+        let shown = self.widgets.iter().enumerate().fold(Check::new(), |check, (at, widget)| {
+            check.visible(&format!("widgets[{at}].props"), &widget.props)
+        });
+        shown
             .name("title", &self.title, 1..=200)
             .that(
                 "widgets",
@@ -177,10 +184,10 @@ async fn create(
     tx.execute(
         "INSERT INTO hub_dashboards (id, org_id, slug, title, widgets, created_at, updated_at)
          VALUES ($1, $2, $1, $3, $4, $5, $5)",
-        args![&id, &caller.org().id, body.title.trim(), json!(body.widgets), now],
+        args![&id, &caller.org().id, tidy(&body.title), json!(body.widgets), now],
     )
     .await?;
-    record(&mut tx, &caller, "dashboard_added", &id, &body.title).await?;
+    record(&mut tx, &caller, "dashboard_added", &id, &tidy(&body.title)).await?;
     tx.commit().await?;
     let body = find(&ctx, &caller, &id).await?;
     Ok(Created { location: format!("/api/dashboards/{id}"), body })
@@ -206,10 +213,10 @@ async fn change(
     let mut tx = ctx.db().begin().await?;
     tx.execute(
         "UPDATE hub_dashboards SET title = $2, widgets = $3, updated_at = $4 WHERE id = $1",
-        args![&id, body.title.trim(), json!(body.widgets), crate::now()],
+        args![&id, tidy(&body.title), json!(body.widgets), crate::now()],
     )
     .await?;
-    record(&mut tx, &caller, "dashboard_changed", &id, &body.title).await?;
+    record(&mut tx, &caller, "dashboard_changed", &id, &tidy(&body.title)).await?;
     tx.commit().await?;
     Ok(Json(find(&ctx, &caller, &id).await?))
 }

@@ -13,7 +13,7 @@ use crate::ctx::Ctx;
 use crate::db::{Db, Error, Tx};
 use crate::extract::{Created, Json, Path};
 use crate::identity::membership::Granter;
-use crate::identity::store;
+use crate::identity::{near, store};
 use crate::problem::{FieldError, Problem, Result};
 use crate::router::Router;
 use crate::validate::{Check, tidy};
@@ -128,12 +128,12 @@ async fn add(ctx: Ctx, caller: Allowed<Manage>, Json(body): Json<GroupBody>) -> 
     let id = crate::new_id();
     let mut tx = ctx.db().begin().await?;
     Granter::caller(&mut tx, &caller.org().id, &caller.user().id).await?.may_define(body.added(&[]))?;
+    let name = free_name(&mut tx, &caller.org().id, &id, &body.name).await?;
     tx.execute(
         "INSERT INTO hub_groups (id, org_id, name, created_at) VALUES ($1, $2, $3, $4)",
-        args![&id, &caller.org().id, tidy(&body.name), crate::now()],
+        args![&id, &caller.org().id, name, crate::now()],
     )
-    .await
-    .map_err(|error| taken(error, &body.name))?;
+    .await?;
     grant(&mut tx, &id, &body.permissions).await?;
     commit(&ctx, &caller, tx, "group_added", &id, &body).await?;
     let body = find(ctx.db(), &caller.org().id, &id).await?;
@@ -163,9 +163,8 @@ async fn change(
     // What it gives at this moment: another may have taken something out since.
     let kept = store::given_by(&mut tx, org, &id).await?.ok_or_else(|| none(&id))?;
     granter.may_define(body.added(&kept))?;
-    tx.execute("UPDATE hub_groups SET name = $2 WHERE id = $1", args![&id, tidy(&body.name)])
-        .await
-        .map_err(|error| taken(error, &body.name))?;
+    let name = free_name(&mut tx, org, &id, &body.name).await?;
+    tx.execute("UPDATE hub_groups SET name = $2 WHERE id = $1", args![&id, name]).await?;
     tx.execute("DELETE FROM hub_group_permissions WHERE group_id = $1", args![&id]).await?;
     grant(&mut tx, &id, &body.permissions).await?;
     commit(&ctx, &caller, tx, "group_changed", &id, &body).await?;
@@ -206,11 +205,17 @@ fn none(id: &str) -> Problem {
     Problem::not_found(format!("there is no group `{id}` in this organisation"))
 }
 
-fn taken(error: Error, name: &str) -> Problem {
-    if error.is_unique_violation() {
-        return Problem::conflict(format!("there is a group `{}` already", name.trim())).code("name-taken");
+/// A group's name as it is kept, where no other group of the organisation has it or one that people take for it. The
+/// organisation is held, so that of two who ask at once the second finds it taken.
+async fn free_name(tx: &mut Tx, org: &str, group: &str, name: &str) -> Result<String> {
+    let name = tidy(name);
+    let sql = "SELECT name FROM hub_groups WHERE org_id = $1 AND id <> $2";
+    let others: Vec<(String,)> = tx.all(sql, args![org, group]).await?;
+    let others = || others.iter().map(|(other,)| other.as_str());
+    match others().find(|other| *other == name).or_else(|| near::twin(&name, others())) {
+        Some(other) => Err(Problem::name_taken("group", other)),
+        None => Ok(name),
     }
-    error.into()
 }
 
 async fn grant(tx: &mut Tx, group: &str, permissions: &[String]) -> Result<(), Error> {

@@ -86,7 +86,8 @@ pub(super) struct Invited {
     role: Role,
     expires_at: String,
     mail: Mail,
-    /// Path of the page that opens it, to be passed on by hand: shown this once. None where it went by mail.
+    /// Path of the page that opens it, with `HUB_BASE_PATH`, to be passed on by hand: shown this once. None where it went by
+    /// mail.
     link: Option<String>,
     /// What the link carries, for `POST /api/invitations/accept`.
     token: Option<String>,
@@ -215,11 +216,11 @@ async fn offer(
     tx.commit().await?;
     hub.live.refresh(&hub.db).await?;
     // From here on the invitation is there, whatever the mail server does.
-    let path = format!("/invitation#{}", token.secret());
+    let page = format!("/invitation#{}", token.secret());
     let mail = match &hub.mailer {
         None => Mail::Unsent,
         Some(mailer) => {
-            let text = letter(&written, &mailer.link(&path));
+            let text = letter(&written, &mailer.link(&page));
             match mailer.send(email, &format!("Invitation to {}", written.org_name), text).await {
                 Ok(()) => Mail::Sent,
                 Err(why) => {
@@ -240,7 +241,7 @@ async fn offer(
         role: place.role,
         expires_at: written.expires_at,
         mail,
-        link: shown.then_some(path),
+        link: shown.then(|| format!("{}{page}", hub.base.prefix())),
         token: shown.then(|| token.secret().to_owned()),
     })
 }
@@ -331,6 +332,17 @@ async fn still_there(tx: &mut Tx, org: &str, mut place: Place) -> Result<Place> 
     Ok(place)
 }
 
+/// The place that an invitation gives, where whoever answers for it may give that still.
+async fn offered(tx: &mut Tx, granter: Option<Granter<'_>>, invitation: &Invitation) -> Result<Place> {
+    let granter = granter.ok_or_else(void)?;
+    let place = still_there(tx, &invitation.org_id, invitation.place()).await?;
+    granter
+        .may_place(tx, None, &place)
+        .await
+        .map_err(|problem| if problem.status() == StatusCode::FORBIDDEN { void() } else { problem })?;
+    Ok(place)
+}
+
 /// The token of a link.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -361,7 +373,11 @@ struct Offered {
 )]
 async fn look(ctx: Ctx, Brief(link): Brief<Link>) -> Result<Json<Offered>> {
     let invitation = opened(&ctx, &link.token).await?;
-    let role = invitation.place().role;
+    let mut tx = ctx.db().begin().await?;
+    let granter = Granter::read(&mut tx, &invitation.org_id, &invitation.invited_by).await?;
+    // Nothing of this transaction lasts: whoever looks takes nothing up.
+    let role = offered(&mut tx, granter, &invitation).await?.role;
+    drop(tx);
     Ok(Json(Offered {
         email: invitation.email,
         name: invitation.name,
@@ -524,12 +540,7 @@ async fn join(tx: &mut Tx, invitation: &Invitation, account: &Account) -> Result
     if !invitations::take(tx, &invitation.id).await? {
         return Err(gone());
     }
-    let granter = granter.ok_or_else(void)?;
-    let place = still_there(tx, org, invitation.place()).await?;
-    granter
-        .may_place(tx, None, &place)
-        .await
-        .map_err(|problem| if problem.status() == StatusCode::FORBIDDEN { void() } else { problem })?;
+    let place = offered(tx, granter, invitation).await?;
     let actor = Actor::person(&account.id, &account.email);
     // Whom the operator has added since stays as it is.
     if store::is_member(tx, org, &account.id).await? {

@@ -117,27 +117,55 @@ async fn add(ctx: Ctx, caller: Allowed<Manage>, Json(new): Json<NewInvitation>) 
     Ok((StatusCode::ACCEPTED, Json(invitations::invite(&ctx, &caller, new).await?)).into_response())
 }
 
+/// What somebody is to be in the organisation. A list that is left out stays as it is: without tenants somebody is in all of
+/// them, and nobody gets there by saying nothing.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct PlaceChange {
+    role: Role,
+    /// Identifiers of tenants; an empty list means the organisation at large.
+    tenants: Option<Vec<String>>,
+    /// Identifiers of groups.
+    groups: Option<Vec<String>>,
+}
+
+impl PlaceChange {
+    /// The place of a member after it.
+    async fn of(self, tx: &mut Tx, org: &str, user: &str) -> Result<Place, Error> {
+        let tenants = match self.tenants {
+            Some(tenants) => tenants,
+            None => store::tenant_ids_of(tx, org, user).await?,
+        };
+        let groups = match self.groups {
+            Some(groups) => groups,
+            None => store::groups_of(tx, org, user).await?.into_iter().collect(),
+        };
+        Ok(Place { role: self.role, tenants, groups })
+    }
+}
+
 /// Changes a member's role, tenants and groups.
 #[utoipa::path(
     put,
     path = "/members/{user}",
     operation_id = "members_change",
     params(("user" = String, Path)),
-    request_body = Place,
+    request_body = PlaceChange,
     responses((status = 200, body = Member)),
 )]
 async fn change(
     ctx: Ctx,
     caller: Allowed<Manage>,
     Path(user): Path<String>,
-    Json(place): Json<Place>,
+    Json(change): Json<PlaceChange>,
 ) -> Result<Json<Member>> {
     let hub = ctx.hub();
     let org = &caller.org().id;
     let member = find(&hub.db, org, &user).await?;
-    check_place(&place).done()?;
     let mut tx = hub.db.begin().await?;
     let granter = Granter::caller(&mut tx, org, &caller.user().id).await?;
+    let place = change.of(&mut tx, org, &user).await?;
+    check_place(&place).done()?;
     granter.may_place(&mut tx, Some(&user), &place).await?;
     if !store::is_member(&mut tx, org, &user).await? {
         return Err(unknown(&user));

@@ -1,7 +1,8 @@
 //! `/api/plugins`: the list of vertical plugins, their state for the page, and the switches.
 
 use hub_manifest::plan::Visibility;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use super::auth::too_many;
@@ -180,9 +181,9 @@ async fn list(ctx: Ctx, Admin(caller): Admin) -> Result<Json<Vec<PluginView>>> {
     Ok(Json(views.collect()))
 }
 
-/// For whom a plugin is to be switched.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(tag = "scope", rename_all = "lowercase", deny_unknown_fields)]
+/// For whom a plugin is to be switched. Read from [`Named`], which need not say everything.
+#[derive(Debug, PartialEq, Serialize, ToSchema)]
+#[serde(tag = "scope", rename_all = "lowercase")]
 enum Target {
     /// The caller's organisation.
     Org {},
@@ -191,6 +192,36 @@ enum Target {
         /// Identifier of the tenant.
         tenant: String,
     },
+}
+
+/// What a request says of it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Named {
+    scope: Option<ScopeName>,
+    tenant: Option<String>,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+enum ScopeName {
+    Org,
+    Tenant,
+}
+
+impl<'de> Deserialize<'de> for Target {
+    /// Whoever names nobody means the organisation; whoever names a tenant means that.
+    fn deserialize<D: Deserializer<'de>>(from: D) -> std::result::Result<Target, D::Error> {
+        let Named { scope, tenant } = Named::deserialize(from)?;
+        match (scope, tenant) {
+            (None | Some(ScopeName::Org), None) => Ok(Target::Org {}),
+            (None | Some(ScopeName::Tenant), Some(tenant)) => Ok(Target::Tenant { tenant }),
+            (Some(ScopeName::Tenant), None) => Err(D::Error::missing_field("tenant")),
+            (Some(ScopeName::Org), Some(_)) => Err(D::Error::custom(
+                "`tenant` names a tenant, and `scope` the organisation: leave out one of them",
+            )),
+        }
+    }
 }
 
 /// What a switch came to.

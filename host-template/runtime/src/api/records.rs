@@ -13,7 +13,7 @@ use crate::extract::{Created, Json, Path};
 use crate::page::{Page, Paged};
 use crate::problem::{Problem, Result};
 use crate::router::Router;
-use crate::validate::Check;
+use crate::validate::{Check, tidy};
 
 crate::permission!(Read = "records.read", Write = "records.write");
 
@@ -117,6 +117,7 @@ impl NewRecord {
             .name("subtitle", self.subtitle.as_deref().unwrap_or_default(), 0..=200)
             .one_of("status", &self.status, STATUSES)
             .that("fields", self.fields.len() <= 50, "must have at most 50 entries")
+            .visible("fields", &self.fields)
             .size("fields", &self.fields, limits.size(Limit::FieldBytes))
             .done()
     }
@@ -191,8 +192,8 @@ async fn create(ctx: Ctx, caller: Allowed<Write>, Json(new): Json<NewRecord>) ->
     new.check(&ctx.hub().limits)?;
     let record = Record {
         id: crate::new_id(),
-        title: new.title.trim().to_owned(),
-        subtitle: new.subtitle.map(|text| text.trim().to_owned()),
+        title: tidy(&new.title),
+        subtitle: new.subtitle.map(|text| tidy(&text)),
         status: new.status,
         source: "api".to_owned(),
         fields: new.fields,

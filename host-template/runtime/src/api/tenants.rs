@@ -7,7 +7,7 @@ use crate::access::Admin;
 use crate::audit::{self, Actor, Event};
 use crate::ctx::Ctx;
 use crate::extract::{Created, Json};
-use crate::identity::{Tenant, store};
+use crate::identity::{Tenant, near, store};
 use crate::problem::{Problem, Result};
 use crate::router::Router;
 use crate::validate::{Check, tidy};
@@ -42,13 +42,18 @@ async fn create(ctx: Ctx, Admin(caller): Admin, Json(new): Json<NewTenant>) -> R
     Check::new().name("name", &new.name, 1..=100).done()?;
     let name = &tidy(&new.name);
     let mut tx = ctx.db().begin().await?;
-    let (tenant, is_new) = store::ensure_tenant(&mut tx, &caller.org().id, name).await?;
+    let org = &caller.org().id;
+    store::hold_org(&mut tx, org).await?;
+    let there = store::tenant_names(&mut tx, org).await?;
+    if let Some(twin) = near::twin(name, there.iter().map(String::as_str)) {
+        return Err(Problem::name_taken("tenant", twin));
+    }
+    let (tenant, is_new) = store::ensure_tenant(&mut tx, org, name).await?;
     if !is_new {
-        return Err(Problem::conflict(format!("there is a tenant `{name}` already")).code("name-taken"));
+        return Err(Problem::name_taken("tenant", name));
     }
     let event = Event { tenant: Some(&tenant.id), ..Event::new("tenant_created") };
-    audit::record(&mut tx, &caller.org().id, &Actor::from(&caller), event.with("name", name.as_str()))
-        .await?;
+    audit::record(&mut tx, org, &Actor::from(&caller), event.with("name", name.as_str())).await?;
     tx.announce().await?;
     tx.commit().await?;
     ctx.hub().live.refresh(ctx.db()).await?;

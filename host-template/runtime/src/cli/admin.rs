@@ -108,7 +108,7 @@ pub(super) fn create_user(new: &CreateUser) -> Result<(), Fault> {
         };
         first::create_user(db, new).await
     })?;
-    let Made { user, org, org_is_new, tenant, known, role, ended } = made;
+    let Made { user, org, org_is_new, tenant, known, role, ended, was: _ } = made;
     let done = if known { "changed" } else { "created" };
     let place = match tenant {
         Some(tenant) => format!("{} ({}), tenant {} ({})", org.name, org.id, tenant.name, tenant.id),
@@ -179,12 +179,10 @@ fn sessions(count: u64) -> String {
 fn email(text: &str) -> Result<String, Fault> {
     let email = store::canonical(text);
     // An address of the machine itself, such as admin@localhost, will do here.
-    let named = Check::new().name("email", &email, 1..=254).done().is_ok();
-    let whole = email.split_once('@').is_some_and(|(before, after)| !before.is_empty() && !after.is_empty());
-    if named && whole && !email.contains(char::is_whitespace) && email.len() <= 254 {
-        return Ok(email);
+    match Check::new().local_email("email", &email).done() {
+        Ok(()) => Ok(email),
+        Err(_) => Err(unfit("--email", text, "an e-mail address, like ann@example.com")),
     }
-    Err(unfit("--email", text, "an e-mail address, like ann@example.com"))
 }
 
 fn name(option: &str, text: &str) -> Result<String, Fault> {

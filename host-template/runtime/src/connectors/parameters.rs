@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use hub_manifest::grammar::{hidden_character, nearest};
+use hub_manifest::grammar::nearest;
+use hub_manifest::visible::hidden_character;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use utoipa::ToSchema;

@@ -1,10 +1,11 @@
 //! Making people: the first admin of a new installation, and those that the operator adds from the command line.
 
-use super::{Org, Role, Tenant, User, accounts, near, password, store};
+use super::{Org, Role, Tenant, User, accounts, membership, near, password, store};
 use crate::audit::{self, Actor, Event};
 use crate::db::{Db, Error, Tx};
 use crate::fault::Fault;
 use crate::settings::Env;
+use crate::validate::{Check, tidy};
 
 /// The organisation of a new installation, where the environment does not name the customer.
 const FIRST_ORG: &str = "Default";
@@ -39,6 +40,8 @@ pub(crate) struct Made {
     /// Whether there was such a user already, who has now another password and place.
     pub(crate) known: bool,
     pub(crate) role: Role,
+    /// The role before; none where it was no member.
+    pub(crate) was: Option<Role>,
     /// Sessions that have ended with the password before.
     pub(crate) ended: u64,
 }
@@ -67,8 +70,10 @@ pub(crate) async fn ensure_somebody(db: &Db, env: Env<'_>) -> Result<(), Fault> 
             )
         })?,
     };
-    let org = env("HUB_CUSTOMER_NAME").unwrap_or_else(|| FIRST_ORG.to_owned());
+    let org = tidy(&env("HUB_CUSTOMER_NAME").unwrap_or_else(|| FIRST_ORG.to_owned()));
     let email = store::canonical(&env("HUB_ADMIN_EMAIL").unwrap_or_else(|| FIRST_EMAIL.to_owned()));
+    named("HUB_CUSTOMER_NAME", &org, Check::new().name("name", &org, 1..=100))?;
+    named("HUB_ADMIN_EMAIL", &email, Check::new().local_email("email", &email))?;
     let hashed = hash(&password)?;
     let new = NewUser {
         email: &email,
@@ -90,6 +95,17 @@ pub(crate) async fn ensure_somebody(db: &Db, env: Env<'_>) -> Result<(), Fault> 
     Ok(())
 }
 
+/// Goes on where what a variable says can be the name of somebody.
+fn named(variable: &str, text: &str, check: Check) -> Result<(), Fault> {
+    check.done().map_err(|problem| {
+        let why = problem.body().errors.first().map(|error| error.message.clone()).unwrap_or_default();
+        Fault::machine(
+            format!("{variable} is `{}`, which will not do: it {why}", text.escape_debug()),
+            format!("write another one into {variable}, and start again"),
+        )
+    })
+}
+
 /// Adds a user from the command line, with organisation and tenant where they are missing. The password comes in clear.
 pub(crate) async fn create_user(db: &Db, new: NewUser<'_>) -> Result<Made, Fault> {
     let hashed = hash(new.password)?;
@@ -105,6 +121,18 @@ pub(crate) async fn create_user(db: &Db, new: NewUser<'_>) -> Result<Made, Fault
         not_mistyped(&mut tx, &new).await?;
     }
     let made = add(&mut tx, &new).await.map_err(fault)?;
+    if made.was == Some(Role::Admin)
+        && made.role != Role::Admin
+        && !membership::has_an_admin(&mut tx, &made.org.id).await.map_err(fault)?
+    {
+        return Err(Fault::usage(
+            format!(
+                "{} is the only admin of {}, which nobody could manage then",
+                made.user.email, made.org.name
+            ),
+            "make somebody else an admin first, or leave out --role",
+        ));
+    }
     tx.commit().await.map_err(fault)?;
     Ok(made)
 }
@@ -203,7 +231,7 @@ async fn add(tx: &mut Tx, new: &NewUser<'_>) -> Result<Made, Error> {
         .with("role", role.as_str());
     audit::record(tx, &org.id, &actor, event).await?;
     tx.announce().await?;
-    Ok(Made { user, org, org_is_new, tenant, known: is_known, role, ended })
+    Ok(Made { user, org, org_is_new, tenant, known: is_known, role, was: now, ended })
 }
 
 /// The group that lets members look at things; an admin may change or delete it.

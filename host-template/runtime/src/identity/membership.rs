@@ -2,9 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
-
 use super::{Role, first, store};
 use crate::access::{Deed, Holding, Reach, decide};
 use crate::args;
@@ -12,15 +9,12 @@ use crate::db::{Error, Tx};
 use crate::problem::{Problem, Result};
 
 /// What somebody is in the organisation.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone)]
 pub(crate) struct Place {
     pub(crate) role: Role,
     /// Identifiers of tenants; none means the organisation at large.
-    #[serde(default)]
     pub(crate) tenants: Vec<String>,
     /// Identifiers of groups.
-    #[serde(default)]
     pub(crate) groups: Vec<String>,
 }
 
@@ -152,12 +146,17 @@ pub(crate) async fn leave(tx: &mut Tx, org: &str, user: &str) -> Result<(), Erro
 /// An organisation without an admin could never be managed again. The organisation is held by whoever asks, so that two
 /// admins cannot remove each other at the same moment.
 pub(crate) async fn keep_an_admin(tx: &mut Tx, org: &str) -> Result<()> {
-    let sql = "SELECT count(*) FROM hub_members WHERE org_id = $1 AND role = 'admin'";
-    let admins: i64 = tx.value(sql, args![org]).await?;
-    if admins > 0 {
+    if has_an_admin(tx, org).await? {
         return Ok(());
     }
     Err(Problem::conflict("the organisation needs at least one admin").code("last-admin"))
+}
+
+/// Whether anybody can manage the organisation.
+pub(super) async fn has_an_admin(tx: &mut Tx, org: &str) -> Result<bool, Error> {
+    let sql = "SELECT count(*) FROM hub_members WHERE org_id = $1 AND role = 'admin'";
+    let admins: i64 = tx.value(sql, args![org]).await?;
+    Ok(admins > 0)
 }
 
 /// The group that every member begins in, unless somebody says otherwise; none where it was removed.

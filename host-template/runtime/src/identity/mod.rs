@@ -7,7 +7,7 @@ pub(crate) mod invitations;
 mod limit;
 pub(crate) mod mail;
 pub(crate) mod membership;
-mod near;
+pub(crate) mod near;
 mod password;
 pub(crate) mod sessions;
 pub(crate) mod store;

@@ -1,4 +1,12 @@
-//! Names that are rather a slip of the hand than another name.
+//! Names that are rather a slip of the hand than another name, or that people take for one that there is.
+
+use crate::validate::likeness;
+
+/// The name among those that there are that people would take for this one, if it is not that one itself.
+pub(crate) fn twin<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    let like = likeness(name);
+    known.into_iter().find(|other| *other != name && likeness(other) == like)
+}
 
 /// Whether `typed` is `known` with another case or other blanks and signs, or with one slip in a word: a letter that is
 /// missing, doubled, swapped with its neighbour, or another one in the middle.
@@ -10,7 +18,8 @@ pub(super) fn is_slip(typed: &str, known: &str) -> bool {
         return false;
     }
     let (typed, known) = (words(typed), words(known));
-    if typed.concat() == known.concat() {
+    let as_drawn = |words: &[String]| words.concat().chars().map(look).collect::<String>();
+    if as_drawn(&typed) == as_drawn(&known) {
         return true;
     }
     if typed.len() != known.len() {
@@ -20,6 +29,16 @@ pub(super) fn is_slip(typed: &str, known: &str) -> bool {
     match (differ.next(), differ.next()) {
         (Some((one, other)), None) => slipped(one, other),
         _ => false,
+    }
+}
+
+/// The letter that a digit looks like: `S0uth` is hardly another organisation than `South`.
+fn look(c: char) -> char {
+    match c {
+        '0' => 'o',
+        '1' | 'i' => 'l',
+        '5' => 's',
+        _ => c,
     }
 }
 
@@ -58,6 +77,14 @@ fn slipped(one: &str, other: &str) -> bool {
 mod tests {
     use super::*;
 
+    // S20
+    #[test]
+    fn s20_a_twin_is_found() {
+        assert_eq!(twin("NORTH", ["South", "North"]), Some("North"));
+        assert_eq!(twin("North", ["North"]), None);
+        assert_eq!(twin("Norths", ["North"]), None);
+    }
+
     // O4
     #[test]
     fn o4_a_slip_is_told_from_another_name() {
@@ -74,6 +101,8 @@ mod tests {
             ("Defualt", "Default"),
             ("St. Mary Hospitl", "St. Mary Hospital"),
             ("Müler", "Müller"),
+            ("S0uth", "South"),
+            ("C1inic 2", "Clinic 2"),
         ] {
             assert!(is_slip(typed, known), "{typed} {known}");
         }

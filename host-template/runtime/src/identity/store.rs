@@ -66,6 +66,12 @@ pub(crate) async fn tenants(db: &Db, org: &str) -> Result<Vec<Tenant>, Error> {
     db.all("SELECT id, name FROM hub_tenants WHERE org_id = $1 ORDER BY name", args![org]).await
 }
 
+/// The names of an organisation's tenants.
+pub(crate) async fn tenant_names(tx: &mut Tx, org: &str) -> Result<Vec<String>, Error> {
+    let rows: Vec<(String,)> = tx.all("SELECT name FROM hub_tenants WHERE org_id = $1", args![org]).await?;
+    Ok(rows.into_iter().map(|(name,)| name).collect())
+}
+
 /// The tenants of an organisation that a member works in, by name.
 pub(crate) async fn tenants_of(db: &Db, org: &str, user: &str) -> Result<Vec<Tenant>, Error> {
     db.all(
@@ -74,6 +80,18 @@ pub(crate) async fn tenants_of(db: &Db, org: &str, user: &str) -> Result<Vec<Ten
         args![org, user],
     )
     .await
+}
+
+/// The same, as identifiers.
+pub(crate) async fn tenant_ids_of(tx: &mut Tx, org: &str, user: &str) -> Result<Vec<String>, Error> {
+    let rows: Vec<(String,)> = tx
+        .all(
+            "SELECT t.id FROM hub_tenant_members m JOIN hub_tenants t ON t.id = m.tenant_id
+             WHERE t.org_id = $1 AND m.user_id = $2",
+            args![org, user],
+        )
+        .await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
 /// The tenants that somebody may choose: an admin any of the organisation's, a member its own.
@@ -117,13 +135,7 @@ pub(crate) async fn holding(tx: &mut Tx, org: &str, user: &str) -> Result<Option
     }
     let sql = "SELECT role FROM hub_members WHERE org_id = $1 AND user_id = $2";
     let Some(Member { role }) = tx.one(sql, args![org, user]).await? else { return Ok(None) };
-    let tenants: Vec<(String,)> = tx
-        .all(
-            "SELECT t.id FROM hub_tenant_members m JOIN hub_tenants t ON t.id = m.tenant_id
-             WHERE t.org_id = $1 AND m.user_id = $2",
-            args![org, user],
-        )
-        .await?;
+    let tenants = tenant_ids_of(tx, org, user).await?;
     let permissions: Vec<(String,)> = tx
         .all(
             "SELECT DISTINCT p.permission FROM hub_group_members m
@@ -134,11 +146,7 @@ pub(crate) async fn holding(tx: &mut Tx, org: &str, user: &str) -> Result<Option
         )
         .await?;
     let names = |rows: Vec<(String,)>| rows.into_iter().map(|(name,)| name);
-    Ok(Some(Holding {
-        role,
-        permissions: names(permissions).collect(),
-        reach: Reach::of(role, names(tenants)),
-    }))
+    Ok(Some(Holding { role, permissions: names(permissions).collect(), reach: Reach::of(role, tenants) }))
 }
 
 /// Whether somebody is a member.

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
 use axum::extract::{ConnectInfo, Request};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode, Version, header};
 use axum::response::{IntoResponse, Response};
 use hub_manifest::limits::{Limit, Limits};
 use hyper::body::Incoming;
@@ -26,6 +27,7 @@ use super::line::Line;
 use super::pace::Patience;
 use crate::access::Proxies;
 use crate::life::Watch;
+use crate::problem::Problem;
 use crate::web::{Base, headers};
 
 /// How long a connection of a host that has handed over may be silent. A client that has just been answered may send its
@@ -202,6 +204,7 @@ async fn respond(
         }
     };
     let (mut parts, body) = request.into_parts();
+    let ambiguous = ambiguous(&parts);
     if let std::borrow::Cow::Owned(uri) = terms.base.strip(&parts.uri) {
         parts.uri = uri;
     }
@@ -214,7 +217,10 @@ async fn respond(
         let body = Received::new(body, conn.clone(), upload.clone(), terms.bodies.clone(), terms.receive);
         (Body::new(body), Some(upload))
     };
-    let mut response: Response = app.oneshot(Request::from_parts(parts, body)).await?;
+    let mut response: Response = match ambiguous {
+        Some(why) => Problem::bad_request(why).into_response(),
+        None => app.oneshot(Request::from_parts(parts, body)).await?,
+    };
     if let Some(problem) = upload.and_then(|upload| upload.failure()) {
         response = in_place_of(&response, problem.into_response());
     }
@@ -239,6 +245,24 @@ async fn respond(
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     Ok(response.map(|body| Answered::new(body, conn, held, counted, upgraded)))
+}
+
+/// Why nobody can tell which host a request is for: HTTP/1.1 names exactly one (RFC 9112, section 3.2), and of two a proxy in
+/// front may have taken the other.
+fn ambiguous(parts: &Parts) -> Option<&'static str> {
+    let mut hosts = parts.headers.get_all(header::HOST).iter();
+    let differs = |host: &HeaderValue| {
+        let named = parts.uri.authority();
+        named.is_some_and(|named| !named.as_str().as_bytes().eq_ignore_ascii_case(host.as_bytes()))
+    };
+    match (hosts.next(), hosts.next()) {
+        (_, Some(_)) => Some("the request has more than one Host header"),
+        (None, None) if parts.version == Version::HTTP_11 => Some("the request has no Host header"),
+        (Some(host), None) if differs(host) => {
+            Some("the request's target and its Host header name different hosts")
+        }
+        _ => None,
+    }
 }
 
 /// Counts the request for whom a proxy passes it on.
@@ -279,6 +303,24 @@ mod tests {
 
     use super::*;
     use crate::life::{Life, Stage};
+
+    #[test]
+    fn o8_a_request_names_one_host() {
+        let why = |target: &str, version: Version, hosts: &[&str]| {
+            let mut request = Request::builder().uri(target).version(version);
+            for host in hosts {
+                request = request.header(header::HOST, *host);
+            }
+            ambiguous(&request.body(()).unwrap().into_parts().0)
+        };
+        assert_eq!(why("/x", Version::HTTP_11, &["a"]), None);
+        assert_eq!(why("/x", Version::HTTP_10, &[]), None);
+        assert_eq!(why("http://a:80/x", Version::HTTP_11, &["A:80"]), None);
+        assert!(why("/x", Version::HTTP_11, &[]).is_some());
+        assert!(why("/x", Version::HTTP_11, &["a", "b"]).is_some());
+        assert!(why("/x", Version::HTTP_10, &["a", "a"]).is_some());
+        assert!(why("http://b/x", Version::HTTP_11, &["a"]).is_some());
+    }
 
     #[tokio::test]
     async fn a_client_that_never_comes_to_the_point_is_sent_away() {

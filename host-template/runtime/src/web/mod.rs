@@ -72,15 +72,15 @@ pub(crate) fn answer(web: &Web, pages: &Pages, request: &Request) -> Response {
     if path == "/api" || path.starts_with("/api/") {
         return Problem::not_found(format!("there is no {path}")).into_response();
     }
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        let mut response = Problem::new(StatusCode::METHOD_NOT_ALLOWED)
-            .detail(format!("pages and files do not answer {}", request.method()))
-            .into_response();
-        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET,HEAD"));
-        return response;
-    }
     let file = site::decode(path);
     let found = file.as_deref().and_then(|path| web.find(if path.is_empty() { "index.html" } else { path }));
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return not_read(
+            path,
+            request.method(),
+            found.is_some() || file.is_some_and(|path| pages.has(&path)),
+        );
+    }
     // The page says itself that there is none, to a browser; the status says it to all others.
     let page = file.as_deref().filter(|path| found.is_none() && is_navigation(path, request.headers()));
     let known = page.is_some_and(|path| pages.has(path));
@@ -100,6 +100,18 @@ pub(crate) fn answer(web: &Web, pages: &Pages, request: &Request) -> Response {
             response
         }
     }
+}
+
+/// The answer to what wants something else than to read a file or a page, or what is neither.
+fn not_read(path: &str, method: &Method, is_there: bool) -> Response {
+    if !is_there {
+        return Problem::not_found(format!("there is no {path}")).into_response();
+    }
+    let mut response = Problem::new(StatusCode::METHOD_NOT_ALLOWED)
+        .detail(format!("pages and files do not answer {method}"))
+        .into_response();
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET,HEAD"));
+    response
 }
 
 /// Whether the page's own router is to answer: never for what looks like a file, unless a browser opens it as a page.

@@ -1,7 +1,7 @@
 /** The invitations that wait to be accepted, and the dialog that shows a link once. */
 
 import { ActionIcon, Badge, Button, CopyButton, Group, Menu, Modal, Stack, Text, TextInput } from "@mantine/core";
-import { apiDelete, apiPost, asApiError, platformUrl } from "@platform/plugin-host";
+import { apiDelete, apiPost, asApiError } from "@platform/plugin-host";
 import { type Column, ConfirmDialog, DataTable, EmptyState, ErrorState, formatDate } from "@platform/plugin-host/ui";
 import Ellipsis from "lucide-react/icons/ellipsis";
 import Send from "lucide-react/icons/send";
@@ -174,7 +174,7 @@ function InvitedBody({ invited, onClose }: { readonly invited: Invited; readonly
       </Stack>
     );
   }
-  const link = linkOf(platformUrl(invited.link), window.location.origin);
+  const link = linkOf(invited.link, window.location.origin);
   return (
     <Stack gap="md">
       <Text size="sm">

@@ -93,9 +93,9 @@ async fn read(ctx: Ctx, caller: Allowed<Read>, Path(id): Path<String>) -> Result
 #[utoipa::path(post, path = "/accounts", request_body = NewAccount, responses((status = 201, body = Account)))]
 async fn create(ctx: Ctx, caller: Allowed<Write>, Json(new): Json<NewAccount>) -> Result<Created<Account>> {
     Check::new()
-        .text("name", &new.name, 1..=200)
-        .text("industry", &new.industry, 1..=100)
-        .text("owner", &new.owner, 1..=100)
+        .name("name", &new.name, 1..=200)
+        .name("industry", &new.industry, 1..=100)
+        .name("owner", &new.owner, 1..=100)
         .range("annual_value", new.annual_value, 0..=1_000_000_000_000)
         .done()?;
     let account = Account {

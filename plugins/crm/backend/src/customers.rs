@@ -129,7 +129,7 @@ async fn create(ctx: Ctx, caller: Allowed<Write>, Json(new): Json<NewCustomer>) 
         )
         .await?;
     Check::new()
-        .text("name", &new.name, 1..=200)
+        .name("name", &new.name, 1..=200)
         .email("email", &email)
         .one_of("status", &new.status, STATUSES)
         .that("account_id", accounts == 1, "must be the identifier of an account")

@@ -95,9 +95,9 @@ async fn read(ctx: Ctx, caller: Allowed<Read>, Path(id): Path<String>) -> Result
 #[utoipa::path(post, path = "/facilities", request_body = NewFacility, responses((status = 201, body = Facility)))]
 async fn create(ctx: Ctx, caller: Allowed<Write>, Json(new): Json<NewFacility>) -> Result<Created<Facility>> {
     Check::new()
-        .text("name", &new.name, 1..=200)
+        .name("name", &new.name, 1..=200)
         .one_of("kind", &new.kind, KINDS)
-        .text("city", &new.city, 1..=100)
+        .name("city", &new.city, 1..=100)
         .range("beds", new.beds, 0..=10_000)
         .done()?;
     let facility = Facility {

@@ -122,7 +122,7 @@ async fn create(ctx: Ctx, caller: Allowed<Write>, Json(new): Json<NewRecord>) ->
         )
         .await?;
     Check::new()
-        .text("patient", &new.patient, 1..=200)
+        .name("patient", &new.patient, 1..=200)
         .text("diagnosis", &new.diagnosis, 1..=500)
         .one_of("status", &new.status, STATUSES)
         .that("facility_id", facilities == 1, "must be the identifier of a facility")
