@@ -366,6 +366,73 @@ fn s9_only_listed_files_are_read() {
     assert!(holds(b"plugin_good_notes") && !holds(b"plugin_good_evil"));
 }
 
+/// S9: what the launcher does not start, `verify` calls wrong, and the other way round.
+#[test]
+fn s9_launcher_and_verify_judge_alike() {
+    let at = At::new(&["0.1.0"]);
+    let release = at.root().join("releases/0.2.0");
+    let host = release.join("bin/hub-platform");
+    let mode = |path: PathBuf, mode: u32| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let judged = |what: &str, chosen: &str, said: &[&str]| {
+        let whole = chosen == "0.2.0";
+        let (status, out, err) = at.ran(&["verify"]);
+        let all = out + &err;
+        assert_eq!(
+            (at.chosen().as_deref(), status),
+            (Some(chosen), Some(if whole { 0 } else { 1 })),
+            "{what}: {all}"
+        );
+        for text in said {
+            assert!(all.contains(text), "{what}: it does not say `{text}`: {all}");
+        }
+    };
+    let fresh = || {
+        let _ = fs::remove_dir_all(&release);
+        at.release("0.2.0", &[("web/assets/app.js", "let a")]);
+    };
+    fresh();
+    judged("whole", "0.2.0", &["whole  release 0.2.0: 4 files"]);
+    for bits in [0o4755, 0o2755, 0o777, 0o775, 0o655] {
+        fresh();
+        mode(host.clone(), bits);
+        let has = format!("bin/hub-platform has the mode {bits:04o} instead of 0755");
+        judged(&has, "0.1.0", &[&has, "`hub-platform upgrade TARBALL`", "rm -r"]);
+    }
+    for (path, bits) in [("bin/hub-platform", 0o700), ("web/index.html", 0o640)] {
+        fresh();
+        mode(release.join(path), bits);
+        judged(path, "0.2.0", &["without effect: ", path]);
+    }
+    fresh();
+    fs::write(release.join("notes"), "x").unwrap();
+    judged("a note", "0.2.0", &["without effect: notes is not part of the release"]);
+    fresh();
+    mode(release.join("web"), 0o777);
+    judged("an open folder", "0.1.0", &["web is a folder that everybody may write to (mode 0777)"]);
+    for path in ["web", "bin", "web/assets"] {
+        fresh();
+        let moved = at.0.path("moved");
+        let _ = fs::remove_dir_all(&moved);
+        fs::rename(release.join(path), &moved).unwrap();
+        symlink(&moved, release.join(path)).unwrap();
+        let has = format!("{path} is a link where a folder is expected");
+        judged(path, "0.1.0", &[&has, "unpack it again: rm -r", "tar xzf"]);
+    }
+    // A copy of a whole release, and one that has taken another's place.
+    fresh();
+    let copied = at.root().join("releases/0.3.0");
+    fs::rename(&release, &copied).unwrap();
+    judged(
+        "a copy",
+        "0.1.0",
+        &["its folder is named 0.3.0, and its list says 0.2.0", "lies under another version's name: 0.3.0"],
+    );
+    let (_, _, said) = at.ran(&["doctor"]);
+    assert!(said.contains("lies under another version's name: 0.3.0"), "{said}");
+}
+
 /// S12: nobody else reads the customer's data, whatever the umask and whatever lies there already.
 #[test]
 fn s12_the_data_folder_is_its_owners_alone() {

@@ -246,8 +246,17 @@ fn own_release(place: &Place, keys: &[Key], allow_downgrade: bool) -> Result<Ver
     };
     let mut trusted = place.install.trusted()?;
     keys.iter().try_for_each(|key| trusted.add(&key.from))?;
-    let looked = folder::check(&place.release, &trusted).map_err(|unusable| match unusable {
+    let looked = match hub_release::Install::of_release(&place.release) {
+        Some(_) => folder::check_installed(&place.release, &trusted),
+        None => folder::check(&place.release, &trusted),
+    };
+    let looked = looked.map_err(|unusable| match unusable {
         Unusable::Damaged(why) => refused(why),
+        Unusable::Misnamed(why) => Fault::refused(
+            format!("{}: {why}", place.release.display()),
+            "give the folder the name of its own version, or unpack the tarball over the install folder (tar xzf \
+             hub-platform-v….tar.gz -C /opt/honeyframe); nothing was changed",
+        ),
         Unusable::Untrusted(why) => Fault::refused(
             format!("{}: {why}", place.release.display()),
             "take a release that such a key signed, or name the key that signed this one: --trust KEY.pub; nothing was \
