@@ -347,6 +347,40 @@ fn s19_a_server_that_takes_no_writes_is_left_for_the_one_that_does() {
     assert!(host.stop().0.is_some());
 }
 
+/// O3: an empty database of a server is no installation either: only what begins one makes tables there.
+#[test]
+fn o3_commands_that_need_an_installation_make_no_tables() {
+    let Some(server) = server() else { return };
+    let url = server.database();
+    let world = World::new(Some(url.clone()));
+    let database = url.rsplit_once('/').unwrap().1;
+    let tables = || server.sql(database, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'");
+    let hub = |arguments: &[&str]| {
+        let mut command = command(&world.folder);
+        world.prepare(&mut command);
+        command.args(arguments).env("DATA_DIR", world.folder.path("data-none"));
+        run_with(command, "a long password\n")
+    };
+    for arguments in [
+        &["admin", "list-users"][..],
+        &["admin", "reset-password", "--email", "a@example.com"],
+        &["admin", "end-sessions", "--all"],
+        &["warehouses", "list"],
+    ] {
+        let (status, _, said) = hub(arguments);
+        assert_eq!((status, tables().as_str()), (Some(2), "0"), "{arguments:?}: {said}");
+        for part in ["holds no table of the platform's", "data-none", &format!("/{database}"), "DATA_DIR=DIR"]
+        {
+            assert!(said.contains(part), "{arguments:?} does not say `{part}`: {said}");
+        }
+    }
+    assert!(!world.folder.path("data-none").exists());
+    world.create_user(&["--email", "a@example.com", "--org", "North"], "a long password\n");
+    let (status, out, said) = hub(&["admin", "list-users"]);
+    assert!(status == Some(0) && out.contains("a@example.com"), "{said}");
+    assert!(!world.folder.path("data-none").exists(), "what only looks makes no folder");
+}
+
 fn cannot_start(world: &World, arguments: &[&str]) -> String {
     let mut command = command(&world.folder);
     world.prepare(&mut command);

@@ -196,6 +196,52 @@ fn o2_a_kill_at_any_moment_of_a_rollback_leaves_a_release_to_start() {
     assert!(points >= 40, "only {points} points");
 }
 
+/// Commands that work with a database, and begin none.
+const NEED_A_DATABASE: [&[&str]; 7] = [
+    &["admin", "list-users"],
+    &["admin", "list-users", "--json"],
+    &["admin", "reset-password", "--email", "ann@example.com"],
+    &["admin", "end-sessions", "--all"],
+    &["warehouses", "list"],
+    &["warehouses", "move", "--org", "North", "--workspace", "finance"],
+    &["warehouses", "forget", "--org", "North", "--workspace", "finance"],
+];
+
+/// O3: a file that another program made, or an empty one, is no installation, and is left as it is.
+#[test]
+fn o3_a_file_without_the_platforms_tables_is_no_installation() {
+    let folder = Folder::release();
+    let file = folder.path("data/hub.db");
+    let list = || {
+        let mut list = command(&folder);
+        list.args(["admin", "list-users"]);
+        run(list)
+    };
+    for text in ["", "this is no database"] {
+        fs::write(&file, text.repeat(100)).unwrap();
+        let (status, _, said) = list();
+        assert_eq!(status, Some(if text.is_empty() { 2 } else { 3 }), "{said}");
+        assert_eq!(fs::read_to_string(&file).unwrap(), text.repeat(100));
+    }
+    fs::remove_file(&file).unwrap();
+    let python = format!(
+        "import sqlite3; sqlite3.connect({:?}).execute('CREATE TABLE theirs (a)')",
+        file.display().to_string()
+    );
+    let mut other = Command::new("python3");
+    other.args(["-c", &python]);
+    if !other.output().is_ok_and(|output| output.status.success()) {
+        program::skip("a database of another program: python3 is not installed");
+        return;
+    }
+    let before = fs::read(&file).unwrap();
+    let (status, _, said) = list();
+    assert_eq!(status, Some(2), "{said}");
+    assert!(said.contains("holds no table of the platform's") && said.contains("DATA_DIR"), "{said}");
+    assert_eq!(fs::read(&file).unwrap(), before);
+    assert!(!folder.path("data/hub.db-wal").exists());
+}
+
 /// O3: the data folder that setup settled is found by every command, and said.
 #[test]
 fn o3_commands_find_the_installation_that_they_lie_in() {
@@ -228,7 +274,35 @@ fn o3_commands_find_the_installation_that_they_lie_in() {
         assert_eq!(status, Some(2), "{said}");
         assert!(said.contains("there is no installation here") && said.contains("--data-dir"), "{said}");
         assert!(!home.join(".local").exists());
+        // Nor does any other command make one, so that it would not be asked for any more.
+        let own = home.join(".local/share/honeyframe").display().to_string();
+        for command in NEED_A_DATABASE {
+            let (status, out, said) = run_with(hub(command), "a long password\n");
+            assert_eq!((status, out.as_str()), (Some(2), ""), "{command:?}: {said}");
+            for part in [&*own, &format!("{own}/hub.db"), "--data-dir DIR", "DATA_DIR=DIR"] {
+                assert!(said.contains(part), "{command:?} does not say `{part}`: {said}");
+            }
+        }
+        for command in [&["plugins", "list"][..], &["drivers", "list"], &["hand-over"]] {
+            run(hub(command));
+        }
+        // One rule for all: `doctor` looks where `list-users` does.
+        let (_, out, _) = run(hub(&["doctor"]));
+        assert!(out.contains(&format!("data  {own} (")), "{out}");
+        assert!(!home.exists(), "{:?}", fs::read_dir(&home).map(|all| all.flatten().collect::<Vec<_>>()));
+        assert_eq!(run_with(hub(&new), "a long password\n").0, Some(2));
     }
+    // A name that is mistyped is a folder that is not there, and stays so.
+    let typo = at.0.path("dtaa").display().to_string();
+    for command in NEED_A_DATABASE {
+        let (status, _, said) =
+            run_with(hub(&[command, &["--data-dir", &typo]].concat()), "a long password\n");
+        assert_eq!(status, Some(2), "{command:?}: {said}");
+        assert!(said.contains(&format!("{typo} (--data-dir)")), "{command:?}: {said}");
+    }
+    let (_, _, said) = run(hub(&["plugins", "list", "--data-dir", &typo]));
+    assert!(said.contains(&format!("there is no data folder {typo}")), "{said}");
+    assert!(!Path::new(&typo).exists());
     fs::write(
         at.root().join("install.json"),
         serde_json::json!({"format": 9, "data_dir": data, "from": "the future"}).to_string(),
@@ -239,6 +313,12 @@ fn o3_commands_find_the_installation_that_they_lie_in() {
     let want =
         format!("data folder {} (settled by setup), database {}/hub.db", data.display(), data.display());
     assert!(said.contains(&want), "{said}");
+    assert_eq!(said.matches("data folder").count(), 1, "{said}");
+    let (status, out, said) = run(hub(&["admin", "list-users"]));
+    assert!(status == Some(0) && out.contains("ann@example.com"), "{out}{said}");
+    assert!(said.contains(&want) && said.lines().count() == 1, "{said}");
+    let (_, out, _) = run(hub(&["doctor"]));
+    assert!(out.contains(&format!("data  {} (settled by setup)", data.display())), "{out}");
     assert!(data.join("hub.db").is_file() && !home.exists());
     let (status, _, said) = run(hub(&["plugins", "list"]));
     assert_eq!(status, Some(0), "{said}");

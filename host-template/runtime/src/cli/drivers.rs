@@ -1,12 +1,12 @@
 //! `drivers`: optional pip packages for connectors, and dbt, installed into the data folder.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use hub_manifest::grammar::nearest;
 use serde::Serialize;
 
-use super::{print_json, print_table};
+use super::{existing_data_dir, print_json, print_table};
 use crate::drivers::{self, Alias, DBT, Wanted};
 use crate::fault::Fault;
 use crate::settings::{self, process_env};
@@ -130,7 +130,7 @@ struct Row {
 
 /// Lists what can be installed, and what is.
 pub(super) fn list(json: bool) -> Result<(), Fault> {
-    let data: Option<PathBuf> = settings::existing_data_dir(&process_env);
+    let data = existing_data_dir();
     let row = |alias: Alias| Row {
         version: data.as_ref().and_then(|data| drivers::version(data, &alias.package)),
         alias: alias.name,

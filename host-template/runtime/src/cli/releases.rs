@@ -136,6 +136,13 @@ pub(super) struct Doctor {
     folders: Folders,
 }
 
+impl Doctor {
+    /// The install folder, where one is named.
+    pub(super) fn install_dir(&self) -> Option<&Path> {
+        self.folders.install_dir.as_deref()
+    }
+}
+
 impl Wait {
     fn limit(&self) -> Duration {
         Duration::from_secs(self.health_timeout)

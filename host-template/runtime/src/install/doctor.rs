@@ -32,7 +32,7 @@ pub(crate) fn doctor(
     say::done("install", &format!("{}", place.install.root().display()));
     note(verify::installed(&place.install));
     note(links(&place));
-    say::done("data", &format!("{}", place.data.display()));
+    say::done("data", &format!("{} ({})", place.data.display(), place.why.told()));
     let asked =
         Asked { data: Some(place.data.clone()), listen: None, since: None, accepted: BTreeSet::new() };
     let report = runtime.block_on(preflight::run(platform, &asked, &process_env));

@@ -65,7 +65,7 @@ pub(crate) struct Setup {
 
 /// Runs `setup`.
 pub(crate) fn setup(options: &Setup) -> Result<(), Fault> {
-    let mut place = Place::find(options.install_dir.as_deref(), options.data_dir.as_deref())?;
+    let mut place = Place::to_set_up(options.install_dir.as_deref(), options.data_dir.as_deref())?;
     let conf = options.install_conf.as_deref().map(Conf::read).transpose()?.unwrap_or_default();
     conf.warnings.iter().for_each(|warning| say::warn(warning));
     let mut names = conf.plugins.clone();

@@ -126,7 +126,7 @@ async fn look(platform: &Platform, asked: &Asked, outer: Env<'_>, report: &mut R
     let data = asked.data.clone().or_else(|| settings::existing_data_dir(outer)).filter(|data| data.is_dir());
     let Some(data) = data else {
         let shown = asked.data.as_ref().map_or(String::new(), |data| format!(" {}", data.display()));
-        let how = "name the one that the service has: preflight --data DIR, or DATA_DIR";
+        let how = "name the one that the service has: --data-dir DIR or DATA_DIR=DIR";
         report.errors.push(Finding::machine(format!("there is no data folder{shown}"), how));
         return;
     };
