@@ -11,6 +11,7 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -22,6 +23,7 @@ use serde::Serialize;
 use self::admin::{CreateUser, EndSessions, ListUsers, ResetPassword};
 use crate::api::plugin_views;
 use crate::connectors::probe;
+use crate::discover;
 use crate::fault::Fault;
 use crate::gather::gather;
 use crate::locate::{self, Absent};
@@ -30,7 +32,7 @@ use crate::mount::PLATFORM;
 use crate::platform::{Mount, Platform};
 use crate::privilege;
 use crate::process;
-use crate::registry::Registry;
+use crate::registry::{Plugin, Registry};
 use crate::runs::reader;
 use crate::serve;
 use crate::settings::{self, address, process_env};
@@ -132,6 +134,9 @@ enum PluginsCommand {
         #[arg(long)]
         json: bool,
     },
+    /// For setup: those of the customer's that have the name of one of the release, as JSON
+    #[command(hide = true)]
+    Namesakes,
 }
 
 #[derive(Subcommand)]
@@ -201,6 +206,7 @@ fn carry_out(platform: &Platform, cli: Cli) -> Result<ExitCode, Fault> {
             AdminCommand::EndSessions(of) => admin::end_sessions(&of),
         },
         Command::Plugins { command: PluginsCommand::List { json } } => list_plugins(platform, json),
+        Command::Plugins { command: PluginsCommand::Namesakes } => list_namesakes(platform),
         Command::Drivers { command: DriversCommand::Install { names } } => drivers::install(&names),
         Command::Drivers { command: DriversCommand::List { json } } => drivers::list(json),
         Command::Warehouses { command } => warehouses::run(&command),
@@ -418,6 +424,14 @@ fn list_plugins(platform: &Platform, json: bool) -> Result<(), Fault> {
     for (name, error) in views.iter().flat_map(|view| view.errors().map(move |error| (&view.name, error))) {
         let _ = writeln!(io::stdout(), "{name}: {error}");
     }
+    Ok(())
+}
+
+fn list_namesakes(platform: &Platform) -> Result<(), Fault> {
+    let plugins = start::of_build(platform.plan()?.plugins, &platform.gather(false), &process_env);
+    let plugins: Vec<Arc<Plugin>> = plugins.into_iter().map(Arc::new).collect();
+    let data = settings::existing_data_dir(&process_env);
+    print_json(&data.map(|data| discover::namesakes(&data, &plugins)).unwrap_or_default());
     Ok(())
 }
 

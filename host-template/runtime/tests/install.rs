@@ -609,6 +609,22 @@ fn s17_a_key_is_trusted_only_once_the_release_is_signed_with_it() {
     assert!(said.contains("vertical plugin `good`") && said.contains("--take-over good"), "{said}");
     let (status, _, said) = setup(&["--take-over", "other"]);
     assert_eq!(status, Some(1), "{said}");
+    let ours = "name: good\nversion: 1.2.3\ndisplay_name: Ours\nenabled: false\n";
+    fs::write(theirs.join("plugin.yaml"), ours).unwrap();
+    let (status, _, said) = setup(&[]);
+    assert_eq!(status, Some(0), "{said}");
+    let warned = said.lines().find(|line| line.starts_with("warning: ")).unwrap_or_default();
+    for part in
+        ["`good` (1.2.3)", &*theirs.display().to_string(), "is off", "the release has one of that name ("]
+    {
+        assert!(warned.contains(part), "{part}: {said}");
+    }
+    fs::remove_dir_all(data.join("plugins")).unwrap();
+    fs::create_dir_all(&theirs).unwrap();
+    fs::write(theirs.join("plugin.yaml"), "name: good\nversion: 1.0.0\ndisplay_name: Ours\n").unwrap();
+    for name in [".env", "../opt/install.json", "../opt/current"] {
+        fs::remove_file(data.join(name)).unwrap();
+    }
     if is_root() {
         // S17: what root makes in somebody's folder is theirs.
         for path in [&data, &data.join("plugins"), &theirs] {
@@ -643,6 +659,19 @@ fn o6_a_customers_plugin_is_taken_over_only_when_somebody_says_so() {
         assert!(errors.contains("vertical plugin `good`") && errors.contains("--take-over good"), "{errors}");
     }
     assert!(!preflight("needy, good").contains("`good`"));
+
+    // One that is off stops nothing, and is told: with its folder and both versions.
+    let off = "name: good\nversion: 1.2.3\ndisplay_name: Ours\nenabled: false\n";
+    at.0.write("data/plugins/good/plugin.yaml", off);
+    assert!(!preflight("").contains("`good`"));
+    let mut said = command(&at.0);
+    said.args(["preflight", "--json"]);
+    let report: serde_json::Value = serde_json::from_str(&run(said).1).unwrap();
+    let warnings = report["warnings"].to_string();
+    let shown = at.0.path("data/plugins/good").display().to_string();
+    for part in ["`good` (1.2.3)", &*shown, "is off", "the release has one of that name ("] {
+        assert!(warnings.contains(part), "{part}: {warnings}");
+    }
 }
 
 /// S3: root runs nothing that lies in the data folder, follows no link there, and leaves nothing of its own.

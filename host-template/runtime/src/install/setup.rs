@@ -25,9 +25,10 @@ use super::place::Place;
 use super::service::{self, Service, UNIT};
 use super::{say, upgrade};
 use crate::cli::drivers as wanted;
+use crate::discover::Namesake;
 use crate::fault::Fault;
 use crate::locate::{Settled, absolute};
-use crate::preflight;
+use crate::preflight::namesakes;
 use crate::privilege;
 use crate::settings::reason;
 
@@ -192,20 +193,15 @@ fn names_of_customer(place: &Place, take_over: &[String]) -> Result<(), Fault> {
     }
     let program = place.release.join(HOST);
     let mut command = privilege::command(&program, place.owner, &place.data);
-    command.args(["plugins", "list", "--json"]).env("DATA_DIR", &place.data).env_remove("INSTALL_DIR");
+    command.args(["plugins", "namesakes"]).env("DATA_DIR", &place.data).env_remove("INSTALL_DIR");
     let unknown = |why: String| {
         Fault::machine(
             format!("cannot tell which vertical plugins the customer has in {}: {why}", place.data.display()),
             "run `hub-platform plugins list` by hand, and see what it says",
         )
     };
-    #[derive(Deserialize)]
-    struct Listed {
-        name: String,
-        state: String,
-    }
     let heard = privilege::hear(command, Duration::from_secs(60)).map_err(|e| unknown(reason(&e)))?;
-    let all: Vec<Listed> = serde_json::from_slice(&heard.out)
+    let all: Vec<Namesake> = serde_json::from_slice(&heard.out)
         .map_err(|_| unknown(privilege::shown(String::from_utf8_lossy(&heard.err).trim())))?;
     // Those that the release in use has too were settled when it came.
     let before = place.install.current().and_then(|version| {
@@ -221,16 +217,15 @@ fn names_of_customer(place: &Place, take_over: &[String]) -> Result<(), Fault> {
         Some(names.plugins.into_iter().filter_map(name).collect::<Vec<String>>())
     });
     let before = before.unwrap_or_default();
-    let taken: Vec<String> = all
-        .into_iter()
-        .filter(|plugin| plugin.state == "shadowed")
-        .map(|plugin| privilege::shown(&plugin.name))
-        .filter(|name| !before.contains(name) && !take_over.contains(name))
-        .collect();
-    if taken.is_empty() {
-        return Ok(());
+    let settled = |slug: &str| before.iter().any(|name| name == slug);
+    let judged = namesakes::judge(&all, settled, |slug| take_over.iter().any(|name| name == slug));
+    for warning in &judged.warnings {
+        say::warn(&privilege::shown(&format!("{}; {}", warning.what, warning.help)));
     }
-    Err(Fault::refused(preflight::taken(&taken, &place.data), preflight::take_over_help(&taken)))
+    match judged.error {
+        Some(error) => Err(Fault::refused(privilege::shown(&error.what), privilege::shown(&error.help))),
+        None => Ok(()),
+    }
 }
 
 /// Sees that this program's own release is whole, signed where it has to be, and not older than the current one.
