@@ -312,6 +312,11 @@ fn serve(platform: &Platform, listen: Option<SocketAddr>, demo: bool, dev: bool)
     #[allow(unsafe_code)]
     let inherited = unsafe { serve::take() }?;
     logs::start(&process_env);
+    if let Some(found) = locate::found()
+        && let Some(text) = privilege::as_root(&found.data)
+    {
+        tracing::warn!("{text}");
+    }
     fence();
     let runtime = runtime()?;
     let listen = match (listen, process_env("LISTEN")) {

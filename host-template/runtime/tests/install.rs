@@ -642,6 +642,72 @@ fn s17_a_key_is_trusted_only_once_the_release_is_signed_with_it() {
     assert_eq!((&settled["data_dir"], &settled["format"]), (&serde_json::json!(data), &serde_json::json!(1)));
 }
 
+/// A user that is not there is refused before anything is written, whoever runs it; and a data folder of somebody else's too.
+#[test]
+fn setup_names_a_user_that_is_not_there_and_writes_nothing() {
+    let at = At::new(&[]);
+    let own = at.root().join("releases/7.8.9/bin/hub-platform");
+    fs::create_dir_all(own.parent().unwrap()).unwrap();
+    fs::copy(command(&at.0).get_program(), &own).unwrap();
+    let (data, units) = (at.0.path("new-data"), at.0.path("units"));
+    let entries = || fs::read_dir(at.root()).unwrap().count();
+    let setup = |more: &[&str]| {
+        let mut setup = Command::new(&own);
+        setup.arg("setup").args(more).arg("--data-dir").arg(&data).arg("--unit-dir").arg(&units);
+        run(setup)
+    };
+    for more in [
+        &["--user", "nope-nobody"][..],
+        &["--user", "54321", "--no-service"],
+        &["--user", "-x"],
+        &["--user="],
+    ] {
+        let (status, _, said) = setup(more);
+        assert_eq!(status, Some(2), "{more:?}: {said}");
+        assert!(!data.exists() && !units.exists() && entries() == 1, "{more:?}: {said}");
+        if more[0] == "--user" && !more[1].starts_with('-') {
+            assert!(said.contains(&format!("`{}`", more[1])) && said.contains("no such user"), "{said}");
+        }
+    }
+    if is_root() {
+        fs::create_dir(&data).unwrap();
+        chown(&data, Some(STRANGER), Some(STRANGER)).unwrap();
+        let (status, _, said) = setup(&["--user", "root"]);
+        assert_eq!(status, Some(3), "{said}");
+        assert!(said.contains("belongs to user 54321"), "{said}");
+        assert!(fs::read_dir(&data).unwrap().next().is_none() && entries() == 1, "{said}");
+    }
+}
+
+/// Root's own folder makes a host of root's; that is said once, with the way to another.
+#[test]
+fn a_host_that_serves_as_root_says_so() {
+    let contained = ["/.dockerenv", "/run/.containerenv"].iter().any(|mark| Path::new(mark).exists());
+    let folder = Folder::release();
+    let host = Host::start(&folder, |command| {
+        command.env_remove("container");
+    });
+    let warned =
+        host.log().lines().filter(|line| line.contains(" WARN ") && line.contains("serves as root")).count();
+    assert_eq!(warned, usize::from(is_root() && !contained), "{}", host.log());
+    let chown = format!("chown -R USER {}", folder.path("data").display());
+    assert_eq!(host.log().contains(&chown), warned == 1, "{}", host.log());
+    host.stop();
+    if is_root() {
+        chown_to_stranger(&folder);
+        let host = Host::start(&folder, |_| {});
+        assert!(!host.log().contains("serves as root"), "{}", host.log());
+        host.stop();
+    }
+}
+
+fn chown_to_stranger(folder: &Folder) {
+    fs::set_permissions(folder.path(""), fs::Permissions::from_mode(0o755)).unwrap();
+    let mut give = Command::new("chown");
+    give.args(["-hR", &format!("{STRANGER}:{STRANGER}")]).arg(folder.path("data"));
+    assert_eq!(run(give).0, Some(0));
+}
+
 /// O6: an upgrade does not turn a customer's plugin into the release's.
 #[test]
 fn o6_a_customers_plugin_is_taken_over_only_when_somebody_says_so() {

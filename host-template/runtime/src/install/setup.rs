@@ -35,6 +35,9 @@ use crate::settings::reason;
 /// How long pip may take for all drivers.
 const INSTALLING: Duration = Duration::from_secs(3600);
 
+/// The user that the service runs as where nobody names another. Setup makes this one where it is missing, and no other.
+pub(crate) const USER: &str = "honeyframe";
+
 /// Folder of the units that an administrator adds.
 const UNITS: &str = "/etc/systemd/system";
 
@@ -75,6 +78,11 @@ pub(crate) fn setup(options: &Setup) -> Result<(), Fault> {
     let drivers = wanted::of_names(&place.release, &names)?;
 
     let keys = options.trust.iter().map(|file| Key::read(&place, file)).collect::<Result<Vec<_>, _>>()?;
+    let system = !options.no_service && (options.unit_dir.is_some() || service::has_systemd());
+    see_user(&options.user)?;
+    if system && rustix::process::geteuid().is_root() {
+        see_owner(&options.user, &place.data)?;
+    }
 
     let lock = place.install.lock()?;
     place.tell()?;
@@ -83,7 +91,6 @@ pub(crate) fn setup(options: &Setup) -> Result<(), Fault> {
     names_of_customer(&place, &options.take_over)?;
     data_folder(&place, &conf, options.listen)?;
     let data = absolute(&place.data)?;
-    let system = !options.no_service && (options.unit_dir.is_some() || service::has_systemd());
     if system && rustix::process::geteuid().is_root() {
         own_user(&options.user, &data)?;
     }
@@ -332,6 +339,69 @@ fn env_line(name: &str, value: &str) -> String {
     format!("{name}=\"{value}\"\n")
 }
 
+/// Sees that the user that is named is there: a unit with another would start nothing, and a name that nobody made is most
+/// likely a slip.
+fn see_user(user: &str) -> Result<(), Fault> {
+    if user == USER || is_user(user)? {
+        return Ok(());
+    }
+    Err(Fault::usage(
+        format!("--user names `{}`, and there is no such user on this machine", user.escape_debug()),
+        format!(
+            "make it first, as with useradd --system, or leave --user out: setup makes the user {USER} where it is missing; \
+             nothing was changed"
+        ),
+    ))
+}
+
+/// Whether the machine has a user of this name. A machine's own file tells without a program; accounts of a directory
+/// service are known to the system's tool alone.
+fn is_user(user: &str) -> Result<bool, Fault> {
+    if user.is_empty() {
+        return Ok(false);
+    }
+    // A machine without the file has none there.
+    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    if users.lines().any(|line| line.split(':').next() == Some(user)) {
+        return Ok(true);
+    }
+    let asked =
+        Command::new("id").args(["-u", "--", user]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let asked = asked.map_err(|e| {
+        Fault::machine(
+            format!(
+                "cannot tell whether there is a user `{}`: id cannot be run: {}",
+                user.escape_debug(),
+                reason(&e)
+            ),
+            "put the system's tool `id` onto PATH, or name a user of /etc/passwd: --user NAME",
+        )
+    })?;
+    Ok(asked.success())
+}
+
+/// Sees that a data folder that is there can be this user's, before anything is written to it.
+fn see_owner(user: &str, data: &Path) -> Result<(), Fault> {
+    match fs::metadata(data) {
+        Ok(about) if about.uid() != 0 && id(user, "-u") != Some(about.uid()) => {
+            Err(anothers(data, about.uid(), user))
+        }
+        // One that cannot be looked at is told by whoever opens it.
+        _ => Ok(()),
+    }
+}
+
+/// That the data folder belongs to somebody else than the service's user.
+fn anothers(data: &Path, owner: u32, user: &str) -> Fault {
+    Fault::machine(
+        format!("the data folder {} belongs to user {owner}, and the service runs as {user}", data.display()),
+        format!(
+            "name that user: --user NAME, or give the folder to this one: chown -R {user} {}",
+            data.display()
+        ),
+    )
+}
+
 /// Makes the service's user where there is none, and gives it the data folder where that is new.
 fn own_user(user: &str, data: &Path) -> Result<(), Fault> {
     if id(user, "-u").is_none() {
@@ -361,23 +431,19 @@ fn own_user(user: &str, data: &Path) -> Result<(), Fault> {
     match folder.metadata().map_err(failed)?.uid() {
         0 => folder.give_all(uid, gid).map_err(failed),
         owner if owner == uid => Ok(()),
-        owner => Err(Fault::machine(
-            format!(
-                "the data folder {} belongs to user {owner}, and the service runs as {user} ({uid})",
-                data.display()
-            ),
-            format!(
-                "name that user: --user NAME, or give the folder to this one: chown -R {user} {}",
-                data.display()
-            ),
-        )),
+        owner => Err(anothers(data, owner, user)),
     }
 }
 
 /// The number of a user or its group, as the system's own tool knows it: accounts may come from a directory service.
 fn id(user: &str, flag: &str) -> Option<u32> {
-    let output = Command::new("id").args([flag, user]).stderr(Stdio::null()).output().ok()?;
-    String::from_utf8(output.stdout).ok()?.trim().parse().ok()
+    asked_id(user, flag)?.parse().ok()
+}
+
+fn asked_id(user: &str, flag: &str) -> Option<String> {
+    let output = Command::new("id").args([flag, "--", user]).stderr(Stdio::null()).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?.trim().to_owned();
+    (output.status.success() && !text.is_empty()).then_some(text)
 }
 
 /// Writes the unit for these folders.
@@ -386,7 +452,8 @@ fn unit(place: &Place, folder: &Path, user: &str, listen: SocketAddr) -> Result<
         root: place.install.root().to_path_buf(),
         data: place.data.clone(),
         user: user.to_owned(),
-        group: user.to_owned(),
+        // Mostly of the same name; `nobody`, for one, is in `nogroup`.
+        group: asked_id(user, "-gn").unwrap_or_else(|| user.to_owned()),
         // What `.env` says goes before this.
         listen,
         environment: Vec::new(),
