@@ -63,7 +63,7 @@ pub(crate) async fn parts(platform: &Platform, options: &Options<'_>) -> Result<
     api::samples(&db, options.demo || options.dev).await.map_err(|e| {
         Fault::machine(
             format!("cannot see to the sample records: {e}"),
-            "see that the database can be written to, and start again",
+            e.help("see that the database can be written to, and start again"),
         )
     })?;
     let mut plugins = of_build(plugins, &gathered, env);

@@ -67,7 +67,7 @@ pub(super) fn run(command: &Warehouses) -> Result<(), Fault> {
 fn away(error: &Error) -> Fault {
     Fault::machine(
         format!("the database does not answer: {error}"),
-        "see that it runs, and run the command again; nothing was changed",
+        error.help("see that it runs, and run the command again; nothing was changed"),
     )
 }
 

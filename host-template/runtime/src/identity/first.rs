@@ -49,7 +49,7 @@ pub(crate) async fn ensure_somebody(db: &Db, env: Env<'_>) -> Result<(), Fault> 
     let fault = |e: Error| {
         Fault::machine(
             format!("cannot make the first user: {e}"),
-            "see that the database can be written to, and start again",
+            e.help("see that the database can be written to, and start again"),
         )
     };
     let mut tx = db.begin().await.map_err(fault)?;
@@ -97,7 +97,7 @@ pub(crate) async fn create_user(db: &Db, new: NewUser<'_>) -> Result<Made, Fault
     let fault = |e: Error| {
         Fault::machine(
             format!("cannot add the user: {e}"),
-            "see that the database can be written to, and try again",
+            e.help("see that the database can be written to, and try again"),
         )
     };
     let mut tx = db.begin().await.map_err(fault)?;
@@ -113,7 +113,10 @@ pub(crate) async fn create_user(db: &Db, new: NewUser<'_>) -> Result<Made, Fault
 /// is rather a slip of the hand.
 async fn not_mistyped(tx: &mut Tx, new: &NewUser<'_>) -> Result<(), Fault> {
     let fault = |e: Error| {
-        Fault::machine(format!("cannot read the organisations: {e}"), "see that the database can be read")
+        Fault::machine(
+            format!("cannot read the organisations: {e}"),
+            e.help("see that the database can be read"),
+        )
     };
     let rows: Vec<(String,)> = tx.all("SELECT name FROM hub_orgs", crate::args![]).await.map_err(fault)?;
     let slip = |names: &[(String,)], name: &str| {
