@@ -932,6 +932,15 @@ fn messages_of_install_commands_fit_what_is_wrong() {
     check(&["verify"], 1, &["untrusted", "setup --trust"], &["damaged", "unpack"]);
     fs::write(at.install().keys_dir().join("broken.pub"), "no key").unwrap();
     check(&["verify"], 1, &["broken.pub is no public key of minisign"], &["damaged"]);
+    // Whatever is named as a key and is none, the disk is not to blame.
+    let page = at.root().join("releases/0.2.0/web/index.html").display().to_string();
+    fs::remove_file(at.install().keys_dir().join("broken.pub")).unwrap();
+    for path in [&*page, &*folder, "/dev/null", "/proc/self/exe"] {
+        let no_key = format!("{path} is no public key of minisign");
+        let want = [&*no_key, "two lines", "`cargo xtask keygen NAME`"];
+        check(&["verify", &page, "--key", path], 1, &want, &["disk"]);
+        check(&["setup", "--no-service", "--trust", path], 1, &want, &["disk"]);
+    }
     fs::remove_dir_all(at.install().keys_dir()).unwrap();
     fs::write(at.root().join("releases/0.2.0/web/index.html"), "half").unwrap();
     check(
