@@ -123,6 +123,43 @@ fn o2_after_a_restart_that_fails_something_is_startable() {
     assert_eq!((status, at.chosen().as_deref()), (Some(1), Some("0.2.0")), "{said}");
 }
 
+/// O2: what is said names the host that serves, and what to restart.
+#[test]
+fn o2_a_restart_that_does_nothing_is_told_with_the_host_that_serves() {
+    let at = At::new(&["0.1.0", "7.8.9"]);
+    let host = Host::start(&at.0, |_| {});
+    fs::write(at.data().join(".env"), format!("LISTEN={}\n", host.address)).unwrap();
+    let still = format!(
+        "the host that ran before still serves at http://{}: release 7.8.9, process {}",
+        host.address,
+        host.process()
+    );
+    at.is("7.8.9", &[]);
+    let soon = ["--health-timeout", "1"];
+    let (status, _, said) = at.ran(&[&["rollback", "--restart", "false"][..], &soon].concat());
+    assert!(status.is_some_and(|status| status != 0), "{said}");
+    for part in [
+        "release 0.1.0 was not started: `false` failed",
+        &*still,
+        "release 7.8.9",
+        "run that command by hand",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert!(!said.contains("does not serve"), "{said}");
+    // Nothing to go back to.
+    fs::remove_dir_all(at.root().join("releases/7.8.9")).unwrap();
+    at.is("0.1.0", &[]);
+    let (status, _, said) = at.ran(&[&["upgrade", "--restart", "false"][..], &soon].concat());
+    assert_eq!(status, Some(1), "{said}");
+    let restart = format!("restart the host that runs now (process {})", host.process());
+    for part in ["release 0.1.0 was not started: `false` failed", &*still, &*restart] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert!(!said.contains("does not serve"), "{said}");
+    host.stop();
+}
+
 /// O2: killed at every system call that changes something.
 #[test]
 fn o2_a_kill_at_any_moment_of_a_rollback_leaves_a_release_to_start() {

@@ -43,8 +43,8 @@ pub(crate) fn doctor(
     note(limits(&place));
     fences();
     let address = place.address()?;
-    match runtime.block_on(health::version(address)) {
-        Some(version) => say::done("serves", &format!("version {version} at http://{address}")),
+    match runtime.block_on(health::now(address)) {
+        Some(host) => say::done("serves", &format!("version {} at http://{address}", host.version)),
         None => say::done("silent", &format!("nothing answers at http://{address}")),
     }
     match wrong.len() {
