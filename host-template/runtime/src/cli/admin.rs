@@ -37,6 +37,9 @@ pub(super) struct CreateUser {
     /// Make an organisation although another one has nearly that name
     #[arg(long)]
     new_org: bool,
+    /// Make a tenant although another one of the organisation has nearly that name
+    #[arg(long, requires = "tenant")]
+    new_tenant: bool,
 }
 
 /// Whose password is to be another one.
@@ -102,18 +105,22 @@ pub(super) fn create_user(new: &CreateUser) -> Result<(), Fault> {
             tenant: tenant.as_deref(),
             role: new.role,
             new_org: new.new_org,
+            new_tenant: new.new_tenant,
         };
         first::create_user(db, new).await
     })?;
-    let Made { user, org, org_is_new, tenant, known, role, ended } = made;
+    let Made { user, org, org_is_new, tenant, tenant_is_new, known, role, ended } = made;
     let done = if known { "changed" } else { "created" };
-    let place = match tenant {
+    let place = match &tenant {
         Some(tenant) => format!("{} ({}), tenant {} ({})", org.name, org.id, tenant.name, tenant.id),
         None => format!("{} ({})", org.name, org.id),
     };
     say(&format!("{done} user {} ({}): {} of {place}", user.email, user.id, role.as_str()));
     if org_is_new {
         say(&format!("made the organisation {}", org.name));
+    }
+    if let Some(tenant) = tenant.filter(|_| tenant_is_new) {
+        say(&format!("made the tenant {} of {}", tenant.name, org.name));
     }
     if known {
         say(&format!("set the password, and ended {}", sessions(ended)));

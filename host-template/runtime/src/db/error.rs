@@ -55,6 +55,11 @@ impl Error {
         matches!(self, Error::Sql(sqlx::Error::Database(e)) if e.is_unique_violation())
     }
 
+    /// Whether another transaction has been quicker: the same one, begun anew, sees what that did.
+    pub(crate) fn is_in_the_way(&self) -> bool {
+        self.is_unique_violation() || self.kind() == Kind::Conflict
+    }
+
     /// Whether the database cannot be had at all just now; the same statement may work later.
     pub fn is_unavailable(&self) -> bool {
         matches!(self.kind(), Kind::Unreachable | Kind::Busy | Kind::Conflict | Kind::ReadOnly | Kind::Full)
