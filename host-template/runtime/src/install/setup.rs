@@ -393,10 +393,11 @@ fn see_owner(user: &str, data: &Path) -> Result<(), Fault> {
 
 /// That the data folder belongs to somebody else than the service's user.
 fn anothers(data: &Path, owner: u32, user: &str) -> Fault {
+    // Root passes on what is its own, also to a user that is made only then.
     Fault::machine(
         format!("the data folder {} belongs to user {owner}, and the service runs as {user}", data.display()),
         format!(
-            "name that user: --user NAME, or give the folder to this one: chown -R {user} {}",
+            "name that user: --user NAME, or give the folder to root, whose setup gives it to {user}: chown -R root {}",
             data.display()
         ),
     )
