@@ -182,7 +182,9 @@ impl Failed<'_> {
     fn cure(&self, found: &Found) -> String {
         match self.fault.how() {
             "" if self.asked && self.ran_on(found) => {
-                "see that the command given as --restart restarts the service: it ended well, and the host of before runs on".to_owned()
+                "see that the command given as --restart restarts the service: it ended well, and the host of before runs \
+                 on"
+                .to_owned()
             }
             "" => "see the service's log for the reason (journalctl -u hub-platform)".to_owned(),
             how => how.to_owned(),
