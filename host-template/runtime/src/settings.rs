@@ -65,14 +65,14 @@ pub(crate) fn own_release() -> Result<PathBuf, Fault> {
 
 /// The folder of the customer's data, and why it is this one. It is made where it is missing.
 pub(crate) fn data_dir(env: Env<'_>) -> Result<(PathBuf, &'static str), Fault> {
-    let (dir, why) = locate::data_dir(None, env)?;
+    let (dir, why) = locate::data_dir(None, None, env)?;
     let why = locate::found().filter(|found| found.data == dir).map_or(why, |found| found.why);
     usable(&dir).map(|()| (dir, why.told()))
 }
 
 /// The data folder, where there is one already; nothing is made.
 pub(crate) fn existing_data_dir(env: Env<'_>) -> Option<PathBuf> {
-    locate::data_dir(None, env).ok().map(|(dir, _)| dir).filter(|dir| dir.is_dir())
+    locate::data_dir(None, None, env).ok().map(|(dir, _)| dir).filter(|dir| dir.is_dir())
 }
 
 /// The user's own data folder for the host.

@@ -107,7 +107,7 @@ async fn start(
     let (hub, app) = app::assemble(parts).await.map_err(|e| {
         Fault::machine(
             format!("cannot read the state of the plugins: {e}"),
-            "see that the database answers, and start again",
+            e.help("see that the database answers, and start again"),
         )
     })?;
     if options.dev {

@@ -25,6 +25,63 @@ on_both! {
         assert_eq!((heard("north"), heard("south")), ([2, 0], [1, 2]));
     }
 
+    // O4: whoever comes second uses what the first has made, and says so; also where nobody has begun the database.
+    fn o4_users_of_one_new_organisation_are_added_at_the_same_time(world: &World) {
+        let add = |email: &str, org: &str, tenant: &str| {
+            let mut command = command(&world.folder);
+            world.prepare(&mut command);
+            command.args(["admin", "create-user", "--email", email, "--org", org, "--tenant", tenant]);
+            run_with(command, "a long password\n")
+        };
+        for round in 0..3 {
+            let (org, tenant) = (format!("New {round}"), format!("Alder {round}"));
+            let said: Vec<_> = std::thread::scope(|scope| {
+                let adding: Vec<_> = (0..4)
+                    .map(|number| {
+                        // Two of them are the same person.
+                        let email = format!("p{}@{round}.example", number.min(2));
+                        let (add, org, tenant) = (&add, &org, &tenant);
+                        scope.spawn(move || add(&email, org, tenant))
+                    })
+                    .collect();
+                adding.into_iter().map(|one| one.join().unwrap()).collect()
+            });
+            for (status, _, stderr) in &said {
+                assert_eq!(*status, Some(0), "{stderr}");
+            }
+            let count = |text: &str| said.iter().filter(|(_, stdout, _)| stdout.contains(text)).count();
+            assert_eq!(count(&format!("made the organisation {org}")), 1, "{said:?}");
+            assert_eq!(count(&format!("made the tenant {tenant} of {org}")), 1, "{said:?}");
+            assert_eq!((count("created user"), count("changed user")), (3, 1), "{said:?}");
+        }
+    }
+
+    // O4: what is asked of a tenant is said of a tenant.
+    fn o4_a_tenant_that_is_mistyped_is_asked_about(world: &World) {
+        let admin = |arguments: &[&str]| {
+            let mut command = command(&world.folder);
+            world.prepare(&mut command);
+            command.args(["admin", "create-user", "--email", "ann@north.example"]).args(arguments);
+            run_with(command, "a long password\n")
+        };
+        let (status, stdout, stderr) = admin(&["--org", "North", "--tenant", "Alder"]);
+        assert!(status == Some(0) && stdout.contains("made the tenant Alder of North"), "{stdout}{stderr}");
+        let (status, _, stderr) = admin(&["--org", "North", "--tenant", "alder"]);
+        assert_eq!(status, Some(2), "{stderr}");
+        for part in ["there is no tenant of North named `alder`", "did you mean `Alder`?", "--new-tenant"] {
+            assert!(stderr.contains(part), "{part}: {stderr}");
+        }
+        let (status, stdout, stderr) = admin(&["--org", "North", "--tenant", "alder", "--new-tenant"]);
+        assert!(status == Some(0) && stdout.contains("made the tenant alder of North"), "{stdout}{stderr}");
+        // Without an organisation nothing is guessed, and without a tenant there is none to make.
+        for arguments in [&["--tenant", "alder"][..], &["--org", "North", "--new-tenant"]] {
+            let (status, _, stderr) = admin(arguments);
+            assert_eq!(status, Some(2), "{stderr}");
+            let missing = if arguments[0] == "--tenant" { "--org <ORG>" } else { "--tenant <TENANT>" };
+            assert!(stderr.contains(missing), "{stderr}");
+        }
+    }
+
     // O4
     fn o4_nothing_is_created_or_demoted_unless_asked(world: &World) {
         let host = world.host();
