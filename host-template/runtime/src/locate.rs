@@ -253,7 +253,7 @@ impl Found {
 /// this user's own; gives what was changed, with its mode before.
 pub(crate) fn tighten(data: &Path, database: &Database) -> Vec<(PathBuf, u32)> {
     let mut paths: Vec<(PathBuf, u32)> = vec![(data.to_path_buf(), 0o700)];
-    let names = [".env", "host-id", "host.lock", "drivers.lock", "hub.db"];
+    let names = [".env", "host-id", "host.lock", "runs.lock", "drivers.lock", "hub.db"];
     paths.extend(names.map(|name| (data.join(name), 0o600)));
     if let Database::Sqlite(file) = database {
         for suffix in ["", "-wal", "-shm", "-journal"] {

@@ -12,7 +12,7 @@ use rustix::fs::Access;
 
 use crate::fault::Fault;
 use crate::locate;
-use crate::runs::Runs;
+use crate::runs::{Presence, Runs};
 
 /// The data folder that a set-up machine has.
 pub(crate) const SYSTEM_DATA: &str = "/data/honeyframe";
@@ -128,8 +128,8 @@ pub(crate) fn reason(error: &io::Error) -> String {
 
 /// The host's part of the queue of runs.
 pub(crate) fn runs(limits: &Limits, data: &Path) -> Result<Runs, Fault> {
-    let host = host_id(data)?;
-    Ok(Runs::new(host, limits.size(Limit::RunsAtOnce), limits.time(Limit::RunSeconds)))
+    let presence = Presence::new(host_id(data)?, data);
+    Ok(Runs::new(presence, limits.size(Limit::RunsAtOnce), limits.time(Limit::RunSeconds)))
 }
 
 /// What the host is called in the database: it lies in the data folder, and is made with it.
