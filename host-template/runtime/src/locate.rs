@@ -204,6 +204,11 @@ impl Found {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
+    /// The names of its variables.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.variables.keys().map(String::as_str)
+    }
+
     /// Sees that a command that changes something can only mean this installation, and gives the line that says which it is.
     pub(crate) fn meant(&self) -> Result<String, Fault> {
         let own = std::env::var("DATABASE_URL").ok().filter(|url| !url.is_empty());

@@ -35,6 +35,13 @@ pub(crate) fn process_env(name: &str) -> Option<String> {
     own.or_else(|| found?.variable(name).map(str::to_owned))
 }
 
+/// The names of all of them.
+pub(crate) fn process_env_names() -> impl Iterator<Item = String> {
+    let own = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let of_file = locate::found().into_iter().flat_map(|found| found.names().map(str::to_owned));
+    own.chain(of_file).collect::<std::collections::BTreeSet<_>>().into_iter()
+}
+
 /// The folder of the release: `INSTALL_DIR`, else the one that the program runs from.
 pub(crate) fn install_dir(env: Env<'_>) -> Result<PathBuf, Fault> {
     if let Some(dir) = env("INSTALL_DIR") {

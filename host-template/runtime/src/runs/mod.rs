@@ -14,6 +14,7 @@ mod profile;
 pub(crate) mod reader;
 pub(crate) mod recipe;
 pub(crate) mod store;
+mod variables;
 mod worker;
 
 use serde::{Deserialize, Serialize};

@@ -199,9 +199,15 @@ async fn one(hub: &Arc<Hub>, run: Run, heard: Instant) {
         Some(Err((state, sentence))) => (state, Some(sentence), None),
         Some(Ok((planned, fences))) => {
             let (sender, receiver) = mpsc::channel(1_000);
+            let work = planned.work.clone();
             let (end, ()) =
                 tokio::join!(steps(hub, planned, &fences, sender, &mut stop), keep_log(hub, &run, receiver));
             let (state, error) = ended(hub, end, noted().take());
+            match hub.aside(move || dbt::forget_profile(&work)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(what)) => tracing::error!(run = run.id, what, "a profile stays in a work folder"),
+                Err(problem) => tracing::error!(run = run.id, %problem, "a profile stays in a work folder"),
+            }
             let lineage = match run.kind {
                 Kind::Dbt => lineage_of(hub, &run).await,
                 Kind::Script => None,
