@@ -251,6 +251,11 @@ impl Found {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
+    /// The names of its variables.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.variables.keys().map(String::as_str)
+    }
+
     /// Sees that a command on the database can only mean this installation, and gives the line that says which it is.
     pub(crate) fn meant(&self, absent: Absent) -> Result<String, Fault> {
         let own = std::env::var("DATABASE_URL").ok().filter(|url| !url.is_empty());
@@ -308,7 +313,7 @@ impl Found {
 /// this user's own; gives what was changed, with its mode before.
 pub(crate) fn tighten(data: &Path, database: &Database) -> Vec<(PathBuf, u32)> {
     let mut paths: Vec<(PathBuf, u32)> = vec![(data.to_path_buf(), 0o700)];
-    let names = [".env", "host-id", "host.lock", "drivers.lock", "hub.db"];
+    let names = [".env", "host-id", "host.lock", "runs.lock", "drivers.lock", "hub.db"];
     paths.extend(names.map(|name| (data.join(name), 0o600)));
     if let Database::Sqlite(file) = database {
         for suffix in ["", "-wal", "-shm", "-journal"] {

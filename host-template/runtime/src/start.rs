@@ -21,6 +21,7 @@ use crate::gather::Gathered;
 use crate::identity::mail::Mailer;
 use crate::identity::{Org, first};
 use crate::listing::Listing;
+use crate::live::Marks;
 use crate::locate::{self, Absent, Why};
 use crate::metrics::Metrics;
 use crate::platform::Platform;
@@ -80,12 +81,19 @@ pub(crate) async fn parts(platform: &Platform, options: &Options<'_>) -> Result<
         tracing::error!("no drivers: {trouble}");
         Vec::new()
     });
+    let marks = Marks::read(&db).await.map_err(|e| {
+        Fault::machine(
+            format!("cannot read the state of the plugins: {e}"),
+            "see that the database answers, and start again",
+        )
+    })?;
     let registry = registry.rescanned(&data, env);
     report(&registry);
     let runs = settings::runs(&limits, &data)?;
     Ok(Parts {
         version,
         registry,
+        marks,
         routes: gathered.routes,
         db,
         install,
