@@ -199,15 +199,9 @@ async fn one(hub: &Arc<Hub>, run: Run, heard: Instant) {
         Some(Err((state, sentence))) => (state, Some(sentence), None),
         Some(Ok((planned, fences))) => {
             let (sender, receiver) = mpsc::channel(1_000);
-            let work = planned.work.clone();
             let (end, ()) =
                 tokio::join!(steps(hub, planned, &fences, sender, &mut stop), keep_log(hub, &run, receiver));
             let (state, error) = ended(hub, end, noted().take());
-            match hub.aside(move || dbt::forget_profile(&work)).await {
-                Ok(Ok(())) => {}
-                Ok(Err(what)) => tracing::error!(run = run.id, what, "a profile stays in a work folder"),
-                Err(problem) => tracing::error!(run = run.id, %problem, "a profile stays in a work folder"),
-            }
             let lineage = match run.kind {
                 Kind::Dbt => lineage_of(hub, &run).await,
                 Kind::Script => None,
@@ -215,6 +209,14 @@ async fn one(hub: &Arc<Hub>, run: Run, heard: Instant) {
             (state, error, lineage)
         }
     };
+    if run.kind == Kind::Dbt {
+        let work = dbt::work_folder(&hub.data, &run.org_id, &run.workspace);
+        match hub.aside(move || dbt::forget_profile(&work)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(what)) => tracing::error!(run = run.id, what, "a profile stays in a work folder"),
+            Err(problem) => tracing::error!(run = run.id, %problem, "a profile stays in a work folder"),
+        }
+    }
     tracing::info!(run = run.id, state = state.as_str(), error, "run ended");
     // The database may be away for a moment; a run that nobody hears of again is lost.
     for pause in [0, 1, 2, 4, 8] {

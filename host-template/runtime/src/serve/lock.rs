@@ -53,12 +53,7 @@ impl DataLock {
                 return Ok(DataLock(inherited));
             }
         }
-        let got = soon(|| match file.try_lock() {
-            Ok(()) => Ok(true),
-            Err(TryLockError::WouldBlock) => Ok(false),
-            Err(TryLockError::Error(e)) => Err(e),
-        });
-        if !got.map_err(failed)? {
+        if !soon(|| got(file.try_lock())).map_err(failed)? {
             return Err(taken(&mut file, data));
         }
         let lock = DataLock(file);
@@ -122,9 +117,20 @@ impl DatabaseLock {
         holder.push(HOLDER);
         let lock = DatabaseLock { file, id, holder: holder.into(), data: data.to_path_buf() };
         let joins = handed == Some(lock.name().as_str());
-        let got = soon(|| Ok((joins || ofd(&lock.file, libc::F_WRLCK)?) && ofd(&lock.file, libc::F_RDLCK)?));
-        if !got.map_err(failed)? {
-            return Err(in_use(&whole, &lock.holder));
+        let had = soon(|| Ok((joins || ofd(&lock.file, libc::F_WRLCK)?) && ofd(&lock.file, libc::F_RDLCK)?));
+        match had {
+            Ok(true) => {}
+            Ok(false) => return Err(in_use(&whole, &lock.holder)),
+            // Some sandboxes have their own idea of Linux.
+            Err(e) if matches!(e.raw_os_error(), Some(libc::EINVAL | libc::ENOSYS | libc::EOPNOTSUPP)) => {
+                tracing::warn!(
+                    error = reason(&e),
+                    "this system does not lock open files: see that no host with another data folder works with {}",
+                    whole.display()
+                );
+                return Ok(None);
+            }
+            Err(e) => return Err(failed(e)),
         }
         if !joins {
             lock.sign();
@@ -166,13 +172,17 @@ impl DatabaseLock {
 pub(super) struct RunsLock(#[expect(dead_code, reason = "held until it is dropped")] File);
 
 impl RunsLock {
-    /// Says so; and whether nobody else does.
-    pub(super) fn take(data: &Path) -> Result<(RunsLock, bool), Fault> {
+    /// Says so; and whether nobody else does. `joins` where somebody does for certain: a host that hands over.
+    pub(super) fn take(data: &Path, joins: bool) -> Result<(RunsLock, bool), Fault> {
         let path = data.join(RUNS);
         let failed = |e: io::Error| unlockable(&path, &e);
         let file = opened(&path, true).map_err(failed)?;
-        let alone = soon(|| ofd(&file, libc::F_WRLCK)).map_err(failed)?;
-        ofd(&file, libc::F_RDLCK).map_err(failed)?;
+        let alone = !joins && soon(|| got(file.try_lock())).map_err(failed)?;
+        if alone {
+            // Nobody comes in between: the folder is this host's.
+            file.unlock().map_err(failed)?;
+        }
+        file.lock_shared().map_err(failed)?;
         Ok((RunsLock(file), alone))
     }
 }
@@ -192,6 +202,15 @@ fn opened(path: &Path, own: bool) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(flags);
     options.open(path)
+}
+
+/// Whether a lock was to be had.
+fn got(tried: Result<(), TryLockError>) -> io::Result<bool> {
+    match tried {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(e)) => Err(e),
+    }
 }
 
 /// Tries until it is had, or whoever has it does not end within a moment.
@@ -342,14 +361,14 @@ mod tests {
     fn s13_a_host_that_has_handed_over_still_has_its_runs() {
         let folder = std::env::temp_dir().join(format!("hub-lock-runs-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
-        let (first, alone) = RunsLock::take(&folder).unwrap();
+        let (first, alone) = RunsLock::take(&folder, false).unwrap();
         assert!(alone);
-        let (second, alone) = RunsLock::take(&folder).unwrap();
+        let (second, alone) = RunsLock::take(&folder, true).unwrap();
         assert!(!alone);
         drop(second);
-        assert!(!RunsLock::take(&folder).unwrap().1);
+        assert!(!RunsLock::take(&folder, false).unwrap().1);
         drop(first);
-        assert!(RunsLock::take(&folder).unwrap().1);
+        assert!(RunsLock::take(&folder, false).unwrap().1);
         std::fs::remove_dir_all(&folder).unwrap();
     }
 }

@@ -107,7 +107,7 @@ async fn start(
     // First of all, so that a host that runs already is found out before its database is touched.
     let (data, _) = settings::data_dir(options.env)?;
     let lock = DataLock::take(&data, from.lock)?;
-    let (runs, alone) = RunsLock::take(&data)?;
+    let (runs, alone) = RunsLock::take(&data, from.handed_over)?;
     let listener = match from.listener {
         Some(listener) => TcpListener::from_std(listener),
         None => TcpListener::bind(listen).await,
