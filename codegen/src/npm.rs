@@ -149,7 +149,7 @@ fn check_manifest(repo: &Path, file: &Path, bytes: &[u8]) -> Option<Diagnostic> 
 }
 
 /// A `package.json` that is no JSON.
-fn broken(file: &Path, bytes: &[u8], error: &serde_json::Error) -> Diagnostic {
+pub(crate) fn broken(file: &Path, bytes: &[u8], error: &serde_json::Error) -> Diagnostic {
     let text = String::from_utf8_lossy(bytes);
     let before: usize = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
     let span = Span::at(&text, before + error.column().saturating_sub(1), 0);

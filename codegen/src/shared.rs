@@ -3,15 +3,17 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::path::Path;
 
-use hub_manifest::diagnostic::Span;
+use hub_manifest::diagnostic::{Diagnostic, Span};
 use hub_manifest::source::{MAX_BYTES, Source};
 use semver::{Comparator, Op, Version, VersionReq};
 use serde_json::Value;
 
 use crate::load::FRONTEND;
-use crate::scan::PluginFolder;
+use crate::npm;
+use crate::scan::{PluginFolder, reason};
 
 /// The packages whose hooks and contexts work within one copy only.
 pub const SHARED: [&str; 2] = ["react", "react-dom"];
@@ -64,13 +66,62 @@ pub fn packages(folder: &PluginFolder) -> Packages {
     out
 }
 
-/// The versions of the shared packages that the web shell asks for, by name.
-pub fn versions(shell: &Path) -> BTreeMap<String, Version> {
-    let Some((value, _)) = package(&shell.join("package.json")) else { return BTreeMap::new() };
-    let version = |name: &&str| Version::parse(value["dependencies"][name].as_str()?).ok();
-    SHARED.iter().filter_map(|name| Some(((*name).to_string(), version(name)?))).collect()
+/// What the web shell says of the shared packages.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct OfShell {
+    /// The versions that the page has, by name.
+    pub versions: BTreeMap<String, Version>,
+    /// What is wrong with its package.json: then nobody can tell whether a plugin's React is the page's.
+    pub troubles: Vec<Diagnostic>,
 }
 
+/// Reads the web shell's package.json. A checkout without the shell's folder has none.
+pub fn of_shell(shell: &Path) -> OfShell {
+    let file = shell.join("package.json");
+    let read = match fs::metadata(&file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !shell.exists() => {
+            return OfShell::default();
+        }
+        Err(error) => Err(unreadable(&file, &reason(&error))),
+        // Opening a pipe would wait for its other end.
+        Ok(about) if !about.is_file() => Err(unreadable(&file, "it is not a regular file")),
+        Ok(about) if about.len() > MAX_BYTES as u64 => Err(Source::too_large(&file, about.len())),
+        Ok(_) => match fs::read(&file) {
+            Ok(bytes) => Source::decode(&file, &bytes).map_err(|found| *found),
+            Err(error) => Err(unreadable(&file, &reason(&error))),
+        },
+    };
+    let parsed = read.and_then(|text| match serde_json::from_str::<Value>(&text.text) {
+        Ok(value) => Ok((value, text)),
+        Err(error) => Err(npm::broken(&file, text.text.as_bytes(), &error)),
+    });
+    let (value, text) = match parsed {
+        Ok(parsed) => parsed,
+        Err(found) => return OfShell { troubles: vec![found], ..OfShell::default() },
+    };
+    let mut shell = OfShell::default();
+    for name in SHARED {
+        match value["dependencies"][name].as_str().and_then(|version| Version::parse(version).ok()) {
+            Some(version) => drop(shell.versions.insert(name.to_string(), version)),
+            None => shell.troubles.push(
+                Diagnostic::error("HUB067", format!("the web shell names no exact version of `{name}`"))
+                    .at(&file, place(&text, name))
+                    .help(format!(
+                        "write the version that the page has under `dependencies`: \"{name}\": \"19.3.1\""
+                    )),
+            ),
+        }
+    }
+    shell
+}
+
+fn unreadable(file: &Path, why: &str) -> Diagnostic {
+    Diagnostic::error("HUB001", format!("the web shell's package.json cannot be read: {why}"))
+        .at(file, Span::START)
+        .help("it must be a regular file that the user who builds may read; restore it from the repository")
+}
+
+/// A plugin's package.json; none where npm has something to say about it.
 fn package(file: &Path) -> Option<(Value, Source)> {
     let metadata = fs::metadata(file).ok()?;
     if !metadata.is_file() || metadata.len() > MAX_BYTES as u64 {
@@ -157,6 +208,44 @@ mod tests {
         ] {
             assert_eq!(is_copy(specifier), expect, "{specifier}");
         }
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_shells_package_json_is_found_with_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("package.json");
+        let of = || {
+            let shell = of_shell(folder.path());
+            let told = shell.troubles.iter().map(|found| {
+                assert_eq!(found.file.as_deref(), Some(&*file));
+                format!("{} {}:{} {}", found.code, found.span.line, found.span.column, found.message)
+            });
+            (shell.versions.len(), told.collect::<Vec<_>>())
+        };
+        let one = |begins: &str| {
+            let (versions, told) = of();
+            assert!(versions == 0 && told.len() == 1 && told[0].starts_with(begins), "{told:?}");
+        };
+        one("HUB001 1:1 the web shell's package.json cannot be read: ");
+        fs::create_dir(&file).unwrap();
+        one("HUB001 1:1 the web shell's package.json cannot be read: it is not a regular file");
+        fs::remove_dir(&file).unwrap();
+        fs::write(&file, "{\n  \"dependencies\": {,}}").unwrap();
+        one("HUB067 2:20 package.json is not valid JSON: ");
+        fs::write(&file, b"\xff").unwrap();
+        one("HUB001 1:1 package.json is not UTF-8");
+        fs::write(&file, " ").unwrap();
+        one("HUB002 ");
+        fs::write(&file, "{\"dependencies\": {\"react\": \"19.3.1\",\n\"react-dom\": \"^19\"}}").unwrap();
+        assert_eq!(
+            of(),
+            (1, vec!["HUB067 2:1 the web shell names no exact version of `react-dom`".to_string()])
+        );
+        fs::write(&file, "{\"dependencies\": {\"react\": \"19.3.1\", \"react-dom\": \"19.3.1\"}}").unwrap();
+        assert_eq!(of(), (2, Vec::new()));
+        assert_eq!(of_shell(&folder.path().join("none")), OfShell::default());
+        let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../host-template/shell");
+        assert_eq!(of_shell(&own).troubles, Vec::new());
     }
 
     #[test]

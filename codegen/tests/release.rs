@@ -306,14 +306,14 @@ fn s9_a_file_more_is_damage_where_folders_are_read_whole() {
     let damage = || folder::check(&unpacked, &world.trusted()).unwrap().damage();
     fs::write(unpacked.join("bin/note.txt~"), "x").unwrap();
     fs::write(unpacked.join("notes"), "x").unwrap();
-    fs::set_permissions(unpacked.join("empty"), fs::Permissions::from_mode(0o664)).unwrap();
+    fs::set_permissions(unpacked.join("empty"), fs::Permissions::from_mode(0o640)).unwrap();
     let found = folder::check(&unpacked, &world.trusted()).unwrap();
     let told: Vec<String> = found.differences.iter().map(ToString::to_string).collect();
     assert_eq!(
         told,
         [
             "bin/note.txt~ is not part of the release",
-            "empty has the mode 0664 instead of 0644",
+            "empty has the mode 0640 instead of 0644",
             "notes is not part of the release",
         ]
     );

@@ -77,6 +77,12 @@ fn cure(root: &Path, passed: &[Because]) -> String {
             "unpack its tarball again: rm -r {root}/releases/VERSION && tar xzf hub-platform-vVERSION.tar.gz -C {root}"
         );
     }
+    if passed.contains(&Because::Misnamed) {
+        return format!(
+            "a release lies in {root}/releases/ under its own version: give the folder that name again, or unpack its tarball: \
+             tar xzf hub-platform-vVERSION.tar.gz -C {root}"
+        );
+    }
     if passed.contains(&Because::Marked) {
         return format!("remove the mark of the one to start, {root}/failed/VERSION.json, and start again");
     }

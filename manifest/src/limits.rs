@@ -131,7 +131,7 @@ limits! {
     RunsAtOnce, "HUB_RUNS_AT_ONCE", Count, 2, 1..=64, "dbt and script runs of one host under way at the same time; further ones wait in the queue";
     RunSeconds, "HUB_RUN_TIMEOUT", Seconds, 3600, 1..=7 * DAY, "time that a run may take; then it and all that it started are ended";
     RunsWaiting, "HUB_RUNS_WAITING", Count, 100, 1..=100_000, "runs of one organisation that wait in the queue; a further one is refused with 429";
-    RunMemory, "HUB_RUN_MEMORY", Bytes, 4 * GIB, 67_108_864..=1024 * GIB, "memory that one process of a run may take; what it asks for beyond that it does not get";
+    RunMemory, "HUB_RUN_MEMORY", Bytes, 4 * GIB, 67_108_864..=1024 * GIB, "memory that one process of a run may take; what it asks for beyond that it does not get. A quarter of it, and at most 1 GiB, is what the run's temporary files may have together, which are in memory where there are user namespaces";
     RunFileBytes, "HUB_RUN_FILE_BYTES", Bytes, 64 * GIB, 1_048_576..=1024 * GIB, "size of a file that a run writes; a longer one ends the program that writes it";
     RunProcesses, "HUB_RUN_PROCESSES", Count, 512, 16..=65_536, "processes and threads of a run at once, where the system counts them by run (user namespaces)";
     RunLease, "HUB_RUN_LEASE", Seconds, 40, 10..=3600, "silence of a host after which its runs are ended by their supervisors; 20 s later others count them as lost";

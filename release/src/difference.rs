@@ -27,6 +27,10 @@ pub enum How {
     Extra,
     /// A link, a folder, a device: not an ordinary file.
     NoFile,
+    /// A link, or something else, in the place of a folder of the release. What lies behind a link is nobody's release.
+    NoFolder { link: bool },
+    /// A folder that everybody may write to, and exchange files in after they were looked at.
+    Open { mode: String },
     /// Another length, in bytes.
     Size { listed: u64, found: u64 },
     /// Other permission bits, in octal.
@@ -43,12 +47,14 @@ impl Difference {
         Difference { path: path.to_string(), how }
     }
 
-    /// Whether what runs from there could behave differently. A mode that still lets a file be read changes nothing, nor
-    /// does a file more where nobody looks for files; where folders are read as they are, it does.
+    /// Whether what runs from there could behave differently. A mode that still lets a file be read, and nobody else write
+    /// it, changes nothing, nor does a file more where nobody looks for files; where folders are read as they are, it does.
+    ///
+    /// This is the one judgement: what is damage is not started, and `verify` says so; what is none is only told.
     pub fn is_damage(&self) -> bool {
         match &self.how {
             How::Extra => READ_WHOLE.contains(&self.path.split('/').next().unwrap_or_default()),
-            How::Mode { listed, found } => owner(listed) != owner(found),
+            How::Mode { listed, found } => owner(listed) != owner(found) || is_loose(found),
             _ => true,
         }
     }
@@ -59,6 +65,12 @@ fn owner(mode: &str) -> Option<char> {
     mode.chars().rev().nth(2)
 }
 
+/// Whether a mode in octal lets others than the owner write, or lends the owner's rights to whoever runs the file. No
+/// release lists such a mode.
+fn is_loose(mode: &str) -> bool {
+    u32::from_str_radix(mode, 8).is_ok_and(|bits| bits & 0o7022 != 0)
+}
+
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.path.escape_debug();
@@ -66,6 +78,9 @@ impl fmt::Display for Difference {
             How::Missing => write!(f, "{path} is missing"),
             How::Extra => write!(f, "{path} is not part of the release"),
             How::NoFile => write!(f, "{path} is not an ordinary file"),
+            How::NoFolder { link: true } => write!(f, "{path} is a link where a folder is expected"),
+            How::NoFolder { link: false } => write!(f, "{path} is no folder where one is expected"),
+            How::Open { mode } => write!(f, "{path} is a folder that everybody may write to (mode {mode})"),
             How::Size { listed, found } => write!(f, "{path} has {found} bytes instead of {listed}"),
             How::Mode { listed, found } => write!(f, "{path} has the mode {found} instead of {listed}"),
             How::Bytes { listed, found } => {
@@ -115,5 +130,31 @@ pub fn told(differences: &[Difference]) -> String {
     match more {
         0 => shown.join("; "),
         more => format!("{}; and {more} more", shown.join("; ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// S9: which modes keep a file from being started, whoever asks.
+    #[test]
+    fn s9_a_mode_that_lends_rights_or_lets_others_write_is_damage() {
+        let damage = |listed: &str, found: &str| {
+            let (listed, found) = (listed.to_owned(), found.to_owned());
+            Difference::new("bin/hub-platform", How::Mode { listed, found }).is_damage()
+        };
+        for found in ["4755", "2755", "6755", "1755", "0777", "0775", "0757", "0655", "0455"] {
+            assert!(damage("0755", found), "{found}");
+        }
+        for found in ["0664", "0646", "0666", "4644", "0755", "0444", "0044"] {
+            assert!(damage("0644", found), "{found}");
+        }
+        // What a strict umask leaves.
+        for (listed, found) in
+            [("0755", "0700"), ("0755", "0750"), ("0644", "0600"), ("0644", "0640"), ("0644", "0645")]
+        {
+            assert!(!damage(listed, found), "{found}");
+        }
     }
 }

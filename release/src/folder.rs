@@ -1,5 +1,6 @@
 //! An unpacked release, held against its own list.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
 use std::io;
@@ -43,16 +44,29 @@ pub enum Unusable {
     Damaged(String),
     /// It may be whole, and this machine does not trust who made it: unpacking it again changes nothing.
     Untrusted(String),
+    /// It may be whole, and lies where another version's place is: a copy, or a folder that somebody has renamed.
+    Misnamed(String),
 }
 
 impl fmt::Display for Unusable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Unusable::Damaged(why) | Unusable::Untrusted(why)) = self;
+        let (Unusable::Damaged(why) | Unusable::Untrusted(why) | Unusable::Misnamed(why)) = self;
         f.write_str(why)
     }
 }
 
-/// Reads all of a release's folder.
+/// Reads all of a release's folder in an install folder, where it has to lie under its own version. This is how everybody
+/// judges one that is installed: whoever starts it, and whoever only looks.
+pub fn check_installed(folder: &Path, trusted: &Trusted) -> Result<Looked, Unusable> {
+    let looked = check(folder, trusted)?;
+    let (name, version) = (folder.file_name().unwrap_or_default(), looked.manifest.version.to_string());
+    if name == version.as_str() {
+        return Ok(looked);
+    }
+    Err(Unusable::Misnamed(format!("its folder is named {}, and its list says {version}", name.display())))
+}
+
+/// Reads all of a release's folder, wherever that lies.
 pub fn check(folder: &Path, trusted: &Trusted) -> Result<Looked, Unusable> {
     let manifest = manifest(folder).map_err(Unusable::Damaged)?;
     let signature = match beneath::read(&folder.join(SIGNATURE), MAX_SIGNATURE) {
@@ -122,9 +136,22 @@ fn look(folder: &Path, listed: &Listed) -> Option<Difference> {
 
 /// What lies in the folder and is not listed. What cannot be listed could hold anything.
 fn extra(folder: &Path, manifest: &Manifest) -> Vec<Difference> {
+    let of_release: BTreeSet<&str> = manifest
+        .files
+        .keys()
+        .flat_map(|path| path.match_indices('/').map(|(slash, _)| &path[..slash]))
+        .collect();
     let mut found = Vec::new();
     let mut folders = vec![String::new()];
     while let Some(inner) = folders.pop() {
+        let shown = if inner.is_empty() { "." } else { &inner };
+        // Where the folder is not there any more, listing it says so.
+        if let Ok(about) = fs::symlink_metadata(folder.join(&inner))
+            && about.mode() & 0o1002 == 0o002
+        {
+            let mode = format!("{:04o}", about.mode() & 0o7777);
+            found.push(Difference::new(shown, How::Open { mode }));
+        }
         let entries = match fs::read_dir(folder.join(&inner)) {
             Ok(entries) => entries,
             Err(error) => {
@@ -148,6 +175,9 @@ fn extra(folder: &Path, manifest: &Manifest) -> Vec<Difference> {
             match entry.file_type() {
                 Ok(kind) if kind.is_dir() && plain => folders.push(path),
                 Ok(_) if plain && manifest.files.contains_key(&path) => {}
+                Ok(kind) if plain && of_release.contains(path.as_str()) => {
+                    found.push(Difference::new(&path, How::NoFolder { link: kind.is_symlink() }));
+                }
                 Ok(_) if path == RELEASE_JSON || path == SIGNATURE => {}
                 Ok(_) => found.push(Difference::new(&path, How::Extra)),
                 Err(error) => found.push(Difference::new(&path, How::Unreadable(error.to_string()))),

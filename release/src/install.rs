@@ -76,6 +76,8 @@ pub enum Because {
     Damaged,
     /// It is signed by nobody who is trusted here.
     Untrusted,
+    /// It lies in the folder of another version.
+    Misnamed,
 }
 
 impl Because {
@@ -85,6 +87,7 @@ impl Because {
             Because::Marked => "is skipped",
             Because::Damaged => "is damaged and skipped",
             Because::Untrusted => "is not trusted here and skipped",
+            Because::Misnamed => "lies under another version's name and is skipped",
         }
     }
 }
@@ -207,6 +210,7 @@ impl Install {
                 Ok(looked) => return Ok(Some((found, looked))),
                 Err(Unusable::Damaged(why)) => skip(Because::Damaged, why),
                 Err(Unusable::Untrusted(why)) => skip(Because::Untrusted, why),
+                Err(Unusable::Misnamed(why)) => skip(Because::Misnamed, why),
             }
         }
         Ok(None)
@@ -265,13 +269,7 @@ fn list(folder: &Path, doing: &str) -> Result<Vec<DirEntry>, Problem> {
 
 /// Whether a release is whole, and may be started here.
 fn whole(found: &Found, trusted: &Trusted) -> Result<Looked, Unusable> {
-    let looked = folder::check(&found.path, trusted)?;
-    if looked.manifest.version != found.version {
-        return Err(Unusable::Damaged(format!(
-            "its folder is named {}, and its list says {}",
-            found.version, looked.manifest.version
-        )));
-    }
+    let looked = folder::check_installed(&found.path, trusted)?;
     match looked.damage() {
         None => Ok(looked),
         Some(damage) => Err(Unusable::Damaged(damage)),

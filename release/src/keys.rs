@@ -60,15 +60,15 @@ impl Trusted {
 
     /// Trusts the key in a file too.
     pub fn add(&mut self, path: &Path) -> Result<(), Problem> {
-        let text = beneath::read(path, MAX_SIGNATURE)
-            .map_err(|error| Problem::io("read the public key", path, &error))?;
-        let decoded = std::str::from_utf8(&text).ok().and_then(|text| PublicKey::decode(text).ok());
-        let key = decoded.ok_or_else(|| {
-            Problem::refused(
-                format!("{} is no public key of minisign", path.display()),
-                "it has two lines: a comment, and 56 letters that begin with RW; `cargo xtask keygen` makes one",
-            )
+        let text = beneath::read(path, MAX_SIGNATURE).map_err(|error| match error.kind() {
+            // What is there and is no small file is no key; the disk is not to blame.
+            io::ErrorKind::InvalidInput | io::ErrorKind::FileTooLarge | io::ErrorKind::IsADirectory => {
+                no_key(path, &[])
+            }
+            _ => Problem::io("read the public key", path, &error),
         })?;
+        let decoded = std::str::from_utf8(&text).ok().and_then(|text| PublicKey::decode(text).ok());
+        let key = decoded.ok_or_else(|| no_key(path, &text))?;
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         self.keys.push(Key { name, key });
         Ok(())
@@ -107,6 +107,29 @@ impl Trusted {
     }
 }
 
+/// The refusal of a file that is no public key; what it is instead, where it is one of those that lie beside keys.
+fn no_key(path: &Path, text: &[u8]) -> Problem {
+    let first =
+        String::from_utf8_lossy(text.split(|byte| *byte == b'\n').next().unwrap_or_default()).to_lowercase();
+    let instead = match path {
+        path if path.is_dir() => ": it is a folder",
+        // minisign's own says `signature from minisign secret key`.
+        _ if first.contains("signature") => ": it is a signature",
+        _ if text.split(|byte| *byte == b'\n').any(|line| line.starts_with(b"RWRTY0Iy"))
+            || first.contains("secret key") =>
+        {
+            ": it is a secret key, which stays with whoever signs; the public one lies beside it and ends in .pub"
+        }
+        _ => "",
+    };
+    Problem::refused(
+        format!("{} is no public key of minisign{instead}", path.display()),
+        "a public key is a file of two lines: a comment that begins with `untrusted comment:`, and 56 letters that begin with \
+         RW; ask whoever signs the releases for it. `cargo xtask keygen NAME`, or `minisign -G`, makes a pair, of which NAME.pub \
+         is the one to name here",
+    )
+}
+
 /// Takes a signature that is written exactly as `build-platform` writes it: what is not signed has only one form.
 fn parse(text: &[u8], version: &Version) -> Result<Signature, String> {
     let bad = || format!("{SIGNATURE} is no signature of this release");
@@ -119,4 +142,47 @@ fn parse(text: &[u8], version: &Version) -> Result<Signature, String> {
         return Err(bad());
     }
     Signature::decode(text).map_err(|_| bad())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whatever is named in a key's place, the disk is not to blame.
+    #[test]
+    fn a_file_that_is_no_key_is_told_as_that() {
+        let folder = std::env::temp_dir().join(format!("hub-keys-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let said = |path: &Path| Trusted::none().add(path).unwrap_err();
+        let of = |bytes: &[u8]| {
+            let file = folder.join("a.pub");
+            fs::write(&file, bytes).unwrap();
+            said(&file)
+        };
+        let secret = "untrusted comment: a key\nRWRTY0IyAAAA\n";
+        for (bytes, instead) in [
+            (&b""[..], ""),
+            (b"no key\n", ""),
+            (&[0xff; 100], ""),
+            (&[b'a'; 100_000], ""),
+            (b"untrusted comment: minisign encrypted secret key\nx\n", "it is a secret key"),
+            (secret.as_bytes(), "it is a secret key"),
+            (b"untrusted comment: signature from minisign secret key\nRUQ\n", "it is a signature"),
+            (b"untrusted comment: signature of a hub-platform release\nRUQ\n", "it is a signature"),
+        ] {
+            let problem = of(bytes);
+            let text = problem.to_string();
+            assert!(text.contains("a.pub is no public key of minisign") && text.contains(instead), "{text}");
+            for part in ["two lines", "untrusted comment:", "RW", "cargo xtask keygen NAME", "minisign -G"] {
+                assert!(text.contains(part), "{part}: {text}");
+            }
+            assert!(!text.contains("disk"), "{text}");
+        }
+        let text = said(&folder).to_string();
+        assert!(text.contains("it is a folder") && !text.contains("disk"), "{text}");
+        assert!(said(Path::new("/dev/null")).to_string().contains("is no public key"));
+        let gone = said(&folder.join("gone.pub"));
+        assert_eq!((gone.kind, gone.help.as_str()), (crate::Kind::Machine, "see that the path is right"));
+        fs::remove_dir_all(&folder).unwrap();
+    }
 }

@@ -40,7 +40,11 @@ impl Problem {
                 "run the command as the user that owns the folder (root, mostly)"
             }
             io::ErrorKind::ReadOnlyFilesystem => "run the command where the folder can be written",
-            io::ErrorKind::NotFound => "see that the path is right",
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => "see that the path is right",
+            // Of a file that is no file, or too large to be what it should be.
+            io::ErrorKind::InvalidInput | io::ErrorKind::FileTooLarge | io::ErrorKind::IsADirectory => {
+                "name an ordinary file of the right kind"
+            }
             _ => "see that the disk is sound (the system's log tells), and run the command again",
         };
         Problem {

@@ -158,7 +158,7 @@ RestrictSUIDSGID=yes
 SystemCallArchitectures=native
 # A call that is left out fails like any other that is not allowed, rather than killing a driver that only tried.
 SystemCallErrorNumber=EPERM
-SystemCallFilter=@system-service landlock_create_ruleset landlock_add_rule landlock_restrict_self
+SystemCallFilter=@system-service landlock_create_ruleset landlock_add_rule landlock_restrict_self process_vm_readv seccomp
 SystemCallFilter=~@privileged
 # Left out: MemoryDenyWriteExecute, since Python packages that compile at run time (numba) need memory that becomes
 # executable; ProcSubset=pid, since numerical libraries read /proc/cpuinfo; ~@resources, since they pin threads to cores.

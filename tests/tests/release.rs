@@ -131,6 +131,46 @@ fn the_host_is_linked_statically() {
     assert!(text.contains("statically linked") || text.contains("not a dynamic executable"), "{text}");
 }
 
+/// S18: a static binary that asks the machine's name service for a user loads its libraries, and dies of them.
+#[test]
+fn s18_the_static_host_needs_no_entry_of_its_user() {
+    const NOBODY: &str = "54321";
+    let of = |program: &str, arguments: &[&str]| {
+        let mut command = Command::new(program);
+        command.args(arguments);
+        run(command).expect(0).stdout
+    };
+    if of("id", &["-u"]) != "0\n" {
+        hub_tests::xtask::skip("only root becomes a user without an entry");
+        return;
+    }
+    let installed = Built::shared().unpack();
+    let data = tempfile::tempdir().unwrap();
+    of("chown", &[NOBODY, &data.path().to_string_lossy()]);
+    of("chmod", &["-R", "a+rX", &installed.folder().to_string_lossy()]);
+    let password = tempfile::NamedTempFile::new().unwrap();
+    fs::write(password.path(), "correct horse battery\n").unwrap();
+    let own = format!("sqlite://{}/own.db", data.path().display());
+    for (url, status, said) in [
+        ("postgres:///hub", 3, "DATABASE_URL names no user"),
+        ("postgres://localhost:1/hub", 3, "DATABASE_URL names no user"),
+        ("postgres://hub@localhost:1/hub", 3, "localhost"),
+        ("postgres://hub@nobody.invalid:1/hub", 3, "nobody.invalid"),
+        (own.as_str(), 0, "created user a@example.com"),
+    ] {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups"]);
+        command.arg(installed.release().join("bin/hub-platform"));
+        command.args(["admin", "create-user", "--email", "a@example.com", "--org", "Some"]);
+        command.env_clear().env("DATA_DIR", data.path()).env("DATABASE_URL", url);
+        command.stdin(File::open(password.path()).unwrap());
+        let ran = run(command);
+        let text = ran.stdout.clone() + &ran.stderr;
+        assert!(text.contains(said), "{url}: {text}");
+        ran.expect(status);
+    }
+}
+
 #[test]
 fn the_chain_of_dashboard_view_stands_in_winning_order() {
     let installed = Built::shared().unpack();

@@ -3,7 +3,7 @@
 //! Two memories serve it. The cache on disk answers at once where nothing at all has changed since some earlier run.
 //! A [`Checker`] that stays alive keeps what it read and reads only plugins whose files changed.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -20,6 +20,7 @@ use crate::load::{LoadedPlugin, load_each};
 use crate::migrations::OfPlatform;
 use crate::resolve::{Platform, resolve};
 use crate::scan::{PluginFolder, scan, scan_again};
+use crate::shared::OfShell;
 use crate::stamp::{Stamp, now};
 
 /// What a check found.
@@ -60,7 +61,7 @@ impl Checker {
                 version: rules::platform::version(),
                 release: version,
                 shell: Vec::new(),
-                shared: BTreeMap::new(),
+                shared: OfShell::default(),
                 migrations: OfPlatform::default(),
             },
             shell: None,

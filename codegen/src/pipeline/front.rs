@@ -53,7 +53,8 @@ pub(super) fn platform(repo: &Repo, release: Version) -> Platform {
     let shell = websource::scan(&shown_path(&sources, &current));
     let migrations = migrations::of_platform(&shown_path(&repo.migrations(), &current));
     let version = rules::platform::version();
-    Platform { version, release, shell, shared: shared::versions(&repo.shell()), migrations }
+    let shared = shared::of_shell(&shown_path(&repo.shell(), &current));
+    Platform { version, release, shell, shared, migrations }
 }
 
 /// Reads and resolves the plugins of all roots. With `keep_going`, plugins with errors are left out of the plan; their

@@ -299,8 +299,6 @@ fn place(sql: &str, done: usize) -> Span {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use semver::Version;
 
     use super::*;
@@ -317,7 +315,7 @@ mod tests {
             version: Version::new(0, 1, 0),
             release: Version::new(0, 1, 0),
             shell: Vec::new(),
-            shared: BTreeMap::new(),
+            shared: crate::shared::OfShell::default(),
             migrations,
         };
         let database = Database::open(&platform(migrations)).expect("they run");
@@ -349,7 +347,7 @@ mod tests {
             version: Version::new(0, 1, 0),
             release: Version::new(0, 1, 0),
             shell: Vec::new(),
-            shared: BTreeMap::new(),
+            shared: crate::shared::OfShell::default(),
             migrations: OfPlatform {
                 files: vec![("0001_a.sql".to_string(), "CREATE TABLE hub_records (id TEXT)".to_string())],
                 ..OfPlatform::default()

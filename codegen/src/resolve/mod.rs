@@ -25,6 +25,7 @@ use semver::Version;
 
 use crate::load::LoadedPlugin;
 use crate::migrations::OfPlatform;
+use crate::shared::OfShell;
 use crate::websource::Source;
 pub use routers::ReadCrate;
 pub use web::{ClaimPlace, claim_places};
@@ -38,8 +39,8 @@ pub struct Platform {
     pub release: Version,
     /// Sources of the web shell, which ask for override keys too.
     pub shell: Vec<Source>,
-    /// Versions of the packages that the whole page shares, by name.
-    pub shared: BTreeMap<String, Version>,
+    /// What the web shell has of the packages that the whole page shares.
+    pub shared: OfShell,
     /// Its own migrations.
     pub migrations: OfPlatform,
 }

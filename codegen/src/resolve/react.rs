@@ -8,6 +8,7 @@ use crate::shared::{fits, is_copy};
 
 /// Finds all of them.
 pub fn check(context: &mut Context<'_>, platform: &Platform) {
+    context.diagnostics.extend(platform.shared.troubles.iter().cloned());
     for plugin in context.plugins.clone() {
         let found = dependencies(plugin, platform).chain(installed(plugin)).chain(imports(plugin));
         context.diagnostics.extend(found.map(|found| found.plugin(plugin.slug())));
@@ -21,7 +22,7 @@ fn dependencies<'a>(
 ) -> impl Iterator<Item = Diagnostic> + 'a {
     plugin.packages.dependencies.iter().filter_map(|dependency| {
         let (name, range) = (dependency.name, &dependency.range);
-        let version = platform.shared.get(name)?;
+        let version = platform.shared.versions.get(name)?;
         if fits(range, version) != Some(false) {
             return None;
         }

@@ -15,7 +15,7 @@ use crate::drivers::{Alias, Importable};
 use crate::identity::mail::Mailer;
 use crate::identity::{Attempts, Passwords, Sessions};
 use crate::life::Stage;
-use crate::live::Live;
+use crate::live::{Live, Marks};
 use crate::metrics::Metrics;
 use crate::middleware;
 use crate::mount::{self, Mounted};
@@ -29,6 +29,8 @@ use crate::web::{self, Base, Web};
 pub(crate) struct Parts {
     pub(crate) version: String,
     pub(crate) registry: Registry,
+    /// What the database told of changes before the registry was looked for.
+    pub(crate) marks: Marks,
     pub(crate) routes: Vec<Mounted>,
     pub(crate) db: Db,
     pub(crate) install: PathBuf,
@@ -50,6 +52,7 @@ pub(crate) async fn assemble(parts: Parts) -> Result<(Arc<Hub>, axum::Router), E
     let Parts {
         version,
         registry,
+        marks,
         routes,
         db,
         install,
@@ -71,7 +74,7 @@ pub(crate) async fn assemble(parts: Parts) -> Result<(Arc<Hub>, axum::Router), E
     let hub = Arc::new(Hub {
         version,
         routes,
-        live: Live::start(&db, registry).await?,
+        live: Live::start(&db, marks, registry).await?,
         db,
         sessions: Sessions::default(),
         attempts: Attempts::new(&limits),

@@ -11,9 +11,11 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use hub_release::Install;
 use rustix::fs::Mode;
 use rustix::process::umask;
 use serde::Serialize;
@@ -21,15 +23,16 @@ use serde::Serialize;
 use self::admin::{CreateUser, EndSessions, ListUsers, ResetPassword};
 use crate::api::plugin_views;
 use crate::connectors::probe;
+use crate::discover;
 use crate::fault::Fault;
 use crate::gather::gather;
-use crate::locate;
+use crate::locate::{self, Absent};
 use crate::logs;
 use crate::mount::PLATFORM;
 use crate::platform::{Mount, Platform};
 use crate::privilege;
 use crate::process;
-use crate::registry::Registry;
+use crate::registry::{Plugin, Registry};
 use crate::runs::reader;
 use crate::serve;
 use crate::settings::{self, address, process_env};
@@ -131,6 +134,9 @@ enum PluginsCommand {
         #[arg(long)]
         json: bool,
     },
+    /// For setup: those of the customer's that have the name of one of the release, as JSON
+    #[command(hide = true)]
+    Namesakes,
 }
 
 #[derive(Subcommand)]
@@ -185,12 +191,12 @@ fn carry_out(platform: &Platform, cli: Cli) -> Result<ExitCode, Fault> {
     umask(Mode::from_raw_mode(cli.command.umask()));
     let named = cli.data_dir.as_deref();
     if let Some(touch) = cli.command.touch()
-        && let Some(code) = installation(named, touch)?
+        && let Some(code) = installation(named, cli.command.install_dir(), touch)?
     {
         return Ok(code);
     }
     match cli.command {
-        Command::Preflight(asked) => return preflight::run(platform, asked),
+        Command::Preflight(asked) => return preflight::run(platform, asked, named),
         Command::Serve { listen, demo, dev } => serve(platform, listen, demo, dev),
         Command::HandOver { patience } => hand_over(patience),
         Command::Admin { command } => match command {
@@ -200,6 +206,7 @@ fn carry_out(platform: &Platform, cli: Cli) -> Result<ExitCode, Fault> {
             AdminCommand::EndSessions(of) => admin::end_sessions(&of),
         },
         Command::Plugins { command: PluginsCommand::List { json } } => list_plugins(platform, json),
+        Command::Plugins { command: PluginsCommand::Namesakes } => list_namesakes(platform),
         Command::Drivers { command: DriversCommand::Install { names } } => drivers::install(&names),
         Command::Drivers { command: DriversCommand::List { json } } => drivers::list(json),
         Command::Warehouses { command } => warehouses::run(&command),
@@ -218,8 +225,10 @@ fn carry_out(platform: &Platform, cli: Cli) -> Result<ExitCode, Fault> {
 enum Touch {
     /// It serves from it.
     Serves,
-    /// It changes something there, or in the database.
-    Changes,
+    /// It adds to it, and may begin an installation where somebody has named the folder.
+    Adds,
+    /// It works with the database, which has to be there.
+    Works,
     /// It only looks.
     Looks,
 }
@@ -229,15 +238,23 @@ impl Command {
     fn touch(&self) -> Option<Touch> {
         match self {
             Command::Serve { .. } => Some(Touch::Serves),
-            Command::Admin { command: AdminCommand::ListUsers(_) } => Some(Touch::Looks),
-            Command::Admin { .. } | Command::Warehouses { .. } => Some(Touch::Changes),
-            Command::Drivers { command: DriversCommand::Install { .. } } => Some(Touch::Changes),
+            Command::Admin { command: AdminCommand::CreateUser(_) } => Some(Touch::Adds),
+            Command::Drivers { command: DriversCommand::Install { .. } } => Some(Touch::Adds),
+            Command::Admin { .. } | Command::Warehouses { .. } => Some(Touch::Works),
             Command::Drivers { .. } | Command::Plugins { .. } => Some(Touch::Looks),
             Command::HandOver { .. } | Command::Doctor(_) => Some(Touch::Looks),
             // It is told its folder by the upgrade that runs it.
             Command::Preflight(_) => None,
             Command::Setup(_) | Command::Upgrade(_) | Command::Rollback(_) => None,
             Command::Verify(_) | Command::Routes { .. } => None,
+        }
+    }
+
+    /// The install folder that is named, of a command that does not settle the data folder by itself.
+    fn install_dir(&self) -> Option<&Path> {
+        match self {
+            Command::Doctor(typed) => typed.install_dir(),
+            _ => None,
         }
     }
 
@@ -253,14 +270,24 @@ impl Command {
 
 /// Finds the installation, for this process and everything in it. Root goes on as the owner of the data folder: then there
 /// is an exit code already.
-fn installation(named: Option<&Path>, touch: Touch) -> Result<Option<ExitCode>, Fault> {
-    let (data, why) = locate::data_dir(named, &process_env)?;
+fn installation(
+    named: Option<&Path>,
+    install: Option<&Path>,
+    touch: Touch,
+) -> Result<Option<ExitCode>, Fault> {
+    let absent = match touch {
+        Touch::Adds => Some(Absent::Made),
+        Touch::Works => Some(Absent::Refused),
+        Touch::Serves | Touch::Looks => None,
+    };
+    let install = install.map(locate::absolute).transpose()?.map(Install::at);
+    let (data, why) = locate::data_dir(named, install.as_ref(), &process_env)?;
     if let Some(code) = privilege::carry_on(&data, why, touch == Touch::Serves)? {
         return Ok(Some(code));
     }
     let variables = match locate::variables(&data) {
         Ok(variables) => variables,
-        Err(e) if touch == Touch::Changes => return Err(locate::unreadable(&data, &e)),
+        Err(e) if absent.is_some() => return Err(locate::unreadable(&data, &e)),
         // systemd reads it as root, and the service has the variables all the same.
         Err(e) => {
             let _ = writeln!(
@@ -273,8 +300,9 @@ fn installation(named: Option<&Path>, touch: Touch) -> Result<Option<ExitCode>, 
         }
     };
     let found = locate::settle(data, why, variables);
-    if touch == Touch::Changes {
-        let _ = writeln!(io::stderr(), "{}", found.meant()?);
+    if let Some(absent) = absent {
+        // To standard error: what a program reads stays as it is.
+        let _ = writeln!(io::stderr(), "{}", found.meant(absent)?);
     }
     Ok(None)
 }
@@ -284,6 +312,11 @@ fn serve(platform: &Platform, listen: Option<SocketAddr>, demo: bool, dev: bool)
     #[allow(unsafe_code)]
     let inherited = unsafe { serve::take() }?;
     logs::start(&process_env);
+    if let Some(found) = locate::found()
+        && let Some(text) = privilege::as_root(&found.data)
+    {
+        tracing::warn!("{text}");
+    }
     fence();
     let runtime = runtime()?;
     let listen = match (listen, process_env("LISTEN")) {
@@ -317,7 +350,7 @@ fn fence() {
 
 /// Asks the host that runs on the data folder.
 fn hand_over(patience: u64) -> Result<(), Fault> {
-    let (data, _) = settings::data_dir(&process_env)?;
+    let (data, _) = locate::data_dir(None, None, &process_env)?;
     let taken = serve::ask(&data, Duration::from_secs(patience))?;
     let _ = writeln!(io::stdout(), "process {} serves now; it was ready in {} ms", taken.pid, taken.millis);
     Ok(())
@@ -381,7 +414,7 @@ fn list_plugins(platform: &Platform, json: bool) -> Result<(), Fault> {
         // Nobody may be there to read it.
         let _ = writeln!(io::stderr(), "warning: no overrides: {trouble}");
     }
-    let registry = match settings::existing_data_dir(&process_env) {
+    let registry = match existing_data_dir() {
         Some(data) => registry.rescanned(&data, &process_env),
         // Without a data folder there are no plugins of the customer's to list.
         None => registry,
@@ -397,6 +430,27 @@ fn list_plugins(platform: &Platform, json: bool) -> Result<(), Fault> {
         let _ = writeln!(io::stdout(), "{name}: {error}");
     }
     Ok(())
+}
+
+fn list_namesakes(platform: &Platform) -> Result<(), Fault> {
+    let plugins = start::of_build(platform.plan()?.plugins, &platform.gather(false), &process_env);
+    let plugins: Vec<Arc<Plugin>> = plugins.into_iter().map(Arc::new).collect();
+    let data = settings::existing_data_dir(&process_env);
+    print_json(&data.map(|data| discover::namesakes(&data, &plugins)).unwrap_or_default());
+    Ok(())
+}
+
+/// The data folder, where there is one. One that was named and is not there is said: what it would add is not shown.
+fn existing_data_dir() -> Option<PathBuf> {
+    let found = settings::existing_data_dir(&process_env);
+    if let (None, Some(named)) = (&found, locate::found().filter(|found| found.why.is_named())) {
+        let (data, why) = (named.data.display(), named.why.told());
+        let _ = writeln!(
+            io::stderr(),
+            "warning: there is no data folder {data} ({why}): what the customer has there is not shown"
+        );
+    }
+    found
 }
 
 fn print_json(value: &impl Serialize) {

@@ -39,7 +39,7 @@ impl Snapshot {
 
 /// The numbers in the database that tell of changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Marks {
+pub(crate) struct Marks {
     /// Raised by every change.
     generation: i64,
     /// Raised where customers' plugins are to be looked for anew; 0 before the first time.
@@ -56,9 +56,9 @@ pub(crate) struct Live {
 }
 
 impl Live {
-    /// The state with which the host starts.
-    pub(crate) async fn start(db: &Db, registry: Registry) -> Result<Live, Error> {
-        let marks = Marks::read(db).await?;
+    /// The state with which the host starts; `marks` were read before the registry was looked for, so that what somebody wants
+    /// looked at meanwhile is looked at again.
+    pub(crate) async fn start(db: &Db, marks: Marks, registry: Registry) -> Result<Live, Error> {
         Ok(Live::of(registry, marks, Switches::load(db).await?))
     }
 
@@ -136,7 +136,7 @@ impl Live {
 
 impl Marks {
     /// Always read before what they tell of: a change between the two readings is then read twice rather than missed.
-    async fn read(db: &Db) -> Result<Marks, Error> {
+    pub(crate) async fn read(db: &Db) -> Result<Marks, Error> {
         let (generation, plugins) = db
             .one(
                 "SELECT value, coalesce((SELECT value FROM hub_state WHERE name = 'plugins'), 0)
@@ -163,5 +163,37 @@ pub(crate) async fn follow(hub: &Hub) {
             _ => {}
         }
         reachable = looked.is_ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::migrate::{self, Owner};
+    use crate::overrides::Chains;
+    use crate::web::Pages;
+
+    #[tokio::test]
+    async fn a_reload_that_is_asked_for_while_a_host_starts_is_not_missed() {
+        let db = Db::open_memory().await.unwrap();
+        migrate::prepare(&db).await.unwrap();
+        migrate::run(&db, Owner::Platform, &crate::api::migrations(&db)).await.unwrap();
+        let registry = || Registry::new(Vec::new(), Chains::default(), Pages::default());
+        let marks = Marks::read(&db).await.unwrap();
+        // The host looks at its data folder; then somebody changes it and asks all hosts to look.
+        let found = registry();
+        let mut tx = db.begin().await.unwrap();
+        tx.announce_plugins().await.unwrap();
+        tx.commit().await.unwrap();
+        let live = Live::start(&db, marks, found).await.unwrap();
+        let mut looked = 0;
+        for _ in 0..2 {
+            let rescan = async {
+                looked += 1;
+                Arc::new(registry())
+            };
+            live.look(&db, rescan).await.unwrap();
+        }
+        assert_eq!(looked, 1);
     }
 }

@@ -4,6 +4,8 @@
 //! 2. the one that `setup` settled for the install folder that the program lies in (`install.json`);
 //! 3. `/data/honeyframe` where that is there, else the user's own.
 //!
+//! `setup` alone, which makes what is missing, puts a new installation into `/data/honeyframe`.
+//!
 //! The settings are the environment's, and then those of `.env` in that folder, as the service has them.
 
 use std::collections::BTreeMap;
@@ -104,14 +106,31 @@ impl Why {
     }
 }
 
-/// The data folder that is meant. Nothing is made or written.
-pub(crate) fn data_dir(named: Option<&Path>, env: Env<'_>) -> Result<(PathBuf, Why), Fault> {
-    let settled = match own_install() {
+/// The data folder that is meant: of the install folder that is named, or that the program lies in. Nothing is made or
+/// written.
+pub(crate) fn data_dir(
+    named: Option<&Path>,
+    install: Option<&Install>,
+    env: Env<'_>,
+) -> Result<(PathBuf, Why), Fault> {
+    let settled = match install.cloned().or_else(own_install) {
         // What is named needs no file; one that cannot be read is then in nobody's way.
         Some(install) if named.is_none() && env("DATA_DIR").is_none() => Settled::read(install.root())?,
         _ => Settled::default(),
     };
     data_dir_of(named, &settled, env)
+}
+
+/// The same for `setup`: what nobody has named, and nobody has begun, is set up where such machines have it.
+pub(crate) fn data_dir_to_set_up(
+    named: Option<&Path>,
+    settled: &Settled,
+    env: Env<'_>,
+) -> Result<(PathBuf, Why), Fault> {
+    Ok(match data_dir_of(named, settled, env)? {
+        (data, Why::User) if !data.is_dir() => (PathBuf::from(settings::SYSTEM_DATA), Why::System),
+        found => found,
+    })
 }
 
 /// The same where it is known what was settled.
@@ -178,6 +197,34 @@ pub(crate) fn unreadable(data: &Path, error: &io::Error) -> Fault {
     )
 }
 
+/// What a command does where there is no database yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Absent {
+    /// It begins one: a start, and a command that adds to an installation.
+    Made,
+    /// It has nothing to do there, and says so.
+    Refused,
+}
+
+/// Whether nobody has begun this database. A file of no bytes is one that somebody made by hand.
+fn is_new(database: &Database) -> bool {
+    let Database::Sqlite(file) = database else { return false };
+    match fs::metadata(file) {
+        Ok(about) => about.is_file() && about.len() == 0,
+        // What cannot be looked at is told by whoever opens it.
+        Err(e) => e.kind() == io::ErrorKind::NotFound,
+    }
+}
+
+/// That a command needs a database, and what it looked at.
+pub(crate) fn no_database(data: &Path, why: Why, what: &str) -> Fault {
+    Fault::usage(
+        format!("there is no installation in the data folder {} ({}): {what}", data.display(), why.told()),
+        "name the data folder of the installation, --data-dir DIR or DATA_DIR=DIR; only `serve`, `setup` and `admin \
+         create-user` begin a new one",
+    )
+}
+
 /// What was found for the command that this process is.
 pub(crate) struct Found {
     pub(crate) data: PathBuf,
@@ -204,9 +251,19 @@ impl Found {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// Sees that a command that changes something can only mean this installation, and gives the line that says which it is.
-    pub(crate) fn meant(&self) -> Result<String, Fault> {
+    /// The names of its variables.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.variables.keys().map(String::as_str)
+    }
+
+    /// Sees that a command on the database can only mean this installation, and gives the line that says which it is.
+    pub(crate) fn meant(&self, absent: Absent) -> Result<String, Fault> {
         let own = std::env::var("DATABASE_URL").ok().filter(|url| !url.is_empty());
+        self.meant_by(own, absent)
+    }
+
+    /// The same where it is known what the environment has for `DATABASE_URL`.
+    fn meant_by(&self, own: Option<String>, absent: Absent) -> Result<String, Fault> {
         let of_file = self.variable("DATABASE_URL");
         if let (Some(own), Some(of_file)) = (&own, of_file)
             && own != of_file
@@ -234,7 +291,10 @@ impl Found {
             ));
         }
         let shown = database.shown();
-        let new = matches!(&database, Database::Sqlite(file) if !file.exists());
+        let new = is_new(&database);
+        if new && absent == Absent::Refused {
+            return Err(no_database(&self.data, self.why, &format!("it has no database {shown}")));
+        }
         if new && !self.why.is_named() {
             return Err(Fault::usage(
                 format!("there is no installation here: {shown} would be a new database"),
@@ -253,7 +313,7 @@ impl Found {
 /// this user's own; gives what was changed, with its mode before.
 pub(crate) fn tighten(data: &Path, database: &Database) -> Vec<(PathBuf, u32)> {
     let mut paths: Vec<(PathBuf, u32)> = vec![(data.to_path_buf(), 0o700)];
-    let names = [".env", "host-id", "host.lock", "drivers.lock", "hub.db"];
+    let names = [".env", "host-id", "host.lock", "runs.lock", "drivers.lock", "hub.db"];
     paths.extend(names.map(|name| (data.join(name), 0o600)));
     if let Database::Sqlite(file) = database {
         for suffix in ["", "-wal", "-shm", "-journal"] {
@@ -276,4 +336,83 @@ fn tightened(path: &Path, most: u32) -> Option<u32> {
     }
     // What is this user's own can be changed, or else it lies on a disk that knows no modes.
     fs::set_permissions(path, fs::Permissions::from_mode(mode & most)).ok().map(|()| mode)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Scratch(PathBuf);
+
+    impl Drop for Scratch {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn scratch(name: &str) -> Scratch {
+        let folder = std::env::temp_dir().join(format!("hub-locate-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
+        Scratch(folder)
+    }
+
+    /// O3: a command that is not meant to begin anything says where it looked, and what to write instead.
+    #[test]
+    fn o3_only_commands_that_begin_something_may_begin_a_database() {
+        let folder = scratch("meant");
+        let (data, file) = (folder.0.clone(), folder.0.join("hub.db"));
+        let found = |why| Found { data: data.clone(), why, variables: BTreeMap::new() };
+        let meant = |why, absent| found(why).meant_by(None, absent).map_err(|fault| fault.to_string());
+        for why in [Why::Flag, Why::Variable, Why::Settled] {
+            let text = meant(why, Absent::Refused).unwrap_err();
+            for part in [
+                &*data.display().to_string(),
+                why.told(),
+                &*file.display().to_string(),
+                "--data-dir",
+                "DATA_DIR=",
+            ] {
+                assert!(text.contains(part), "{part}: {text}");
+            }
+            let line = meant(why, Absent::Made).unwrap();
+            assert!(line.ends_with("hub.db (new)"), "{line}");
+        }
+        assert!(meant(Why::System, Absent::Made).unwrap_err().contains("would be a new database"));
+        // A file of no bytes is no database either.
+        fs::write(&file, "").unwrap();
+        assert!(meant(Why::Flag, Absent::Refused).is_err() && meant(Why::System, Absent::Made).is_err());
+        fs::write(&file, "a database").unwrap();
+        for absent in [Absent::Refused, Absent::Made] {
+            let line = meant(Why::System, absent).unwrap();
+            assert_eq!(line.matches("data folder").count(), 1, "{line}");
+            assert!(line.ends_with("hub.db"), "{line}");
+        }
+    }
+
+    /// O3: all commands find the same folder; `setup` alone begins one for the whole machine.
+    #[test]
+    fn o3_one_folder_for_all_commands() {
+        let folder = scratch("one");
+        let home = folder.0.display().to_string();
+        let env = |name: &str| (name == "HOME").then(|| home.clone());
+        let install = Install::at(folder.0.join("opt"));
+        fs::create_dir_all(install.root()).unwrap();
+        let settled = Settled::default();
+        if !Path::new(settings::SYSTEM_DATA).is_dir() {
+            let own = folder.0.join(".local/share/honeyframe");
+            assert_eq!(data_dir(None, Some(&install), &env), Ok((own.clone(), Why::User)));
+            let system = PathBuf::from(settings::SYSTEM_DATA);
+            assert_eq!(data_dir_to_set_up(None, &settled, &env), Ok((system, Why::System)));
+            fs::create_dir_all(&own).unwrap();
+            assert_eq!(data_dir_to_set_up(None, &settled, &env), Ok((own, Why::User)));
+        }
+        let elsewhere = folder.0.join("elsewhere");
+        Settled { data_dir: Some(elsewhere.clone()), ..settled }.write(install.root()).unwrap();
+        assert_eq!(data_dir(None, Some(&install), &env), Ok((elsewhere, Why::Settled)));
+        assert_eq!(
+            data_dir(Some(Path::new("/d")), Some(&install), &env),
+            Ok((PathBuf::from("/d"), Why::Flag))
+        );
+    }
 }

@@ -200,8 +200,9 @@ fn wait(child: &mut Child, limit: Duration) -> io::Result<ExitStatus> {
 pub(crate) fn carry_on(data: &Path, why: Why, stay: bool) -> Result<Option<ExitCode>, Fault> {
     let owner = match owner(data) {
         // A host in a container is root among nobody else, and a volume there may be anybody's.
-        Err(fault) if stay && is_contained() => {
-            tracing::warn!("going on as root in this container: {}", fault.what());
+        Err(fault) if stay && is_first() => {
+            // The log begins later, with the settings of the folder that this is about.
+            let _ = writeln!(io::stderr(), "warning: going on as root in this container: {}", fault.what());
             None
         }
         owner => owner?,
@@ -256,8 +257,26 @@ pub(crate) fn carry_on(data: &Path, why: Why, stay: bool) -> Result<Option<ExitC
 
 /// Whether this process, or the launcher that it was, is the first of a PID namespace: of a container, or of the machine, where
 /// nobody starts a service so.
-fn is_contained() -> bool {
+fn is_first() -> bool {
     std::process::id() == 1
+}
+
+/// What is to be said of a host that serves from this folder, where it is root's process on a machine that others live on too.
+pub(crate) fn as_root(data: &Path) -> Option<String> {
+    let marks = ["/.dockerenv", "/run/.containerenv"];
+    let contained = is_first()
+        || std::env::var_os("container").is_some()
+        || marks.iter().any(|mark| Path::new(mark).exists());
+    (geteuid().is_root() && !contained).then(|| root_serves(data))
+}
+
+fn root_serves(data: &Path) -> String {
+    let data = data.display();
+    format!(
+        "the host serves as root, because the data folder {data} is root's: a fault in it, or in a plugin, is then root's too. \
+         Give the folder to a user of its own, chown -R USER {data}, and start the host again: it goes on as the folder's \
+         owner, whoever starts it"
+    )
 }
 
 /// Passes on what can do no harm to a terminal: an owner's program may print what it likes.

@@ -46,8 +46,8 @@ pub(crate) fn mount(router: axum::Router, hub: &Arc<Hub>) -> axum::Router {
 
 struct Ready {
     hub: Arc<Hub>,
-    /// Whether the database answered, and when that was.
-    found: Mutex<Option<(Instant, bool)>>,
+    /// Why the database could not be worked with, where it could not, and when that was.
+    found: Mutex<Option<(Instant, Option<&'static str>)>>,
 }
 
 impl Ready {
@@ -59,34 +59,37 @@ impl Ready {
                 _ => "another host has taken over",
             });
         }
-        if !self.database().await {
-            return unready("the database does not answer");
+        if let Some(why) = self.database().await {
+            return unready(why);
         }
         well(&["database"])
     }
 
-    /// Asked once for all who ask at the same time.
-    async fn database(&self) -> bool {
+    /// Why requests cannot be served with the database as it is. Asked once for all who ask at the same time.
+    async fn database(&self) -> Option<&'static str> {
         let mut found = self.found.lock().await;
-        if let Some((when, answered)) = *found
+        if let Some((when, why)) = *found
             && when.elapsed() < FRESH
         {
-            return answered;
+            return why;
         }
-        let asked = self.hub.db.value::<i64>("SELECT count(*) FROM hub_orgs WHERE id = ''", crate::args![]);
-        let answered = match tokio::time::timeout(ANSWER, asked).await {
-            Ok(Ok(_)) => true,
+        let why = match tokio::time::timeout(ANSWER, self.hub.db.unwritable()).await {
+            Ok(Ok(None)) => None,
+            Ok(Ok(Some(why))) => {
+                tracing::warn!("not ready: {why}");
+                Some(why)
+            }
             Ok(Err(error)) => {
                 tracing::warn!(%error, "not ready: the database does not answer");
-                false
+                Some("the database does not answer")
             }
             Err(_) => {
                 tracing::warn!("not ready: the database takes more than {} s", ANSWER.as_secs());
-                false
+                Some("the database does not answer in time")
             }
         };
-        *found = Some((Instant::now(), answered));
-        answered
+        *found = Some((Instant::now(), why));
+        why
     }
 }
 

@@ -12,7 +12,7 @@ use rustix::fs::Access;
 
 use crate::fault::Fault;
 use crate::locate;
-use crate::runs::Runs;
+use crate::runs::{Presence, Runs};
 
 /// The data folder that a set-up machine has.
 pub(crate) const SYSTEM_DATA: &str = "/data/honeyframe";
@@ -33,6 +33,13 @@ pub(crate) fn process_env(name: &str) -> Option<String> {
     }
     let own = std::env::var(name).ok().filter(|value| !value.is_empty());
     own.or_else(|| found?.variable(name).map(str::to_owned))
+}
+
+/// The names of all of them.
+pub(crate) fn process_env_names() -> impl Iterator<Item = String> {
+    let own = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let of_file = locate::found().into_iter().flat_map(|found| found.names().map(str::to_owned));
+    own.chain(of_file).collect::<std::collections::BTreeSet<_>>().into_iter()
 }
 
 /// The folder of the release: `INSTALL_DIR`, else the one that the program runs from.
@@ -65,14 +72,14 @@ pub(crate) fn own_release() -> Result<PathBuf, Fault> {
 
 /// The folder of the customer's data, and why it is this one. It is made where it is missing.
 pub(crate) fn data_dir(env: Env<'_>) -> Result<(PathBuf, &'static str), Fault> {
-    let (dir, why) = locate::data_dir(None, env)?;
+    let (dir, why) = locate::data_dir(None, None, env)?;
     let why = locate::found().filter(|found| found.data == dir).map_or(why, |found| found.why);
     usable(&dir).map(|()| (dir, why.told()))
 }
 
 /// The data folder, where there is one already; nothing is made.
 pub(crate) fn existing_data_dir(env: Env<'_>) -> Option<PathBuf> {
-    locate::data_dir(None, env).ok().map(|(dir, _)| dir).filter(|dir| dir.is_dir())
+    locate::data_dir(None, None, env).ok().map(|(dir, _)| dir).filter(|dir| dir.is_dir())
 }
 
 /// The user's own data folder for the host.
@@ -128,8 +135,8 @@ pub(crate) fn reason(error: &io::Error) -> String {
 
 /// The host's part of the queue of runs.
 pub(crate) fn runs(limits: &Limits, data: &Path) -> Result<Runs, Fault> {
-    let host = host_id(data)?;
-    Ok(Runs::new(host, limits.size(Limit::RunsAtOnce), limits.time(Limit::RunSeconds)))
+    let presence = Presence::new(host_id(data)?, data);
+    Ok(Runs::new(presence, limits.size(Limit::RunsAtOnce), limits.time(Limit::RunSeconds)))
 }
 
 /// What the host is called in the database: it lies in the data folder, and is made with it.

@@ -21,7 +21,8 @@ use crate::gather::Gathered;
 use crate::identity::mail::Mailer;
 use crate::identity::{Org, first};
 use crate::listing::Listing;
-use crate::locate;
+use crate::live::Marks;
+use crate::locate::{self, Absent, Why};
 use crate::metrics::Metrics;
 use crate::platform::Platform;
 use crate::registry::{Counts, Hub, Origin, Plugin, Registry};
@@ -54,7 +55,7 @@ pub(crate) async fn parts(platform: &Platform, options: &Options<'_>) -> Result<
     let (data, why) = settings::data_dir(env)?;
     tracing::info!("data folder: {} ({why})", data.display());
     let named = settings::database(env("DATABASE_URL").as_deref(), &data)?;
-    let db = database(env, &data).await?;
+    let db = database(env, &data, Absent::Made).await?;
     // Only now: a file that is no database is nobody's to change.
     for (path, mode) in locate::tighten(&data, &named) {
         tracing::info!("{} had the mode {mode:04o}, and is the host's alone now", path.display());
@@ -63,7 +64,7 @@ pub(crate) async fn parts(platform: &Platform, options: &Options<'_>) -> Result<
     api::samples(&db, options.demo || options.dev).await.map_err(|e| {
         Fault::machine(
             format!("cannot see to the sample records: {e}"),
-            "see that the database can be written to, and start again",
+            e.help("see that the database can be written to, and start again"),
         )
     })?;
     let mut plugins = of_build(plugins, &gathered, env);
@@ -80,12 +81,19 @@ pub(crate) async fn parts(platform: &Platform, options: &Options<'_>) -> Result<
         tracing::error!("no drivers: {trouble}");
         Vec::new()
     });
+    let marks = Marks::read(&db).await.map_err(|e| {
+        Fault::machine(
+            format!("cannot read the state of the plugins: {e}"),
+            "see that the database answers, and start again",
+        )
+    })?;
     let registry = registry.rescanned(&data, env);
     report(&registry);
     let runs = settings::runs(&limits, &data)?;
     Ok(Parts {
         version,
         registry,
+        marks,
         routes: gathered.routes,
         db,
         install,
@@ -102,9 +110,10 @@ pub(crate) async fn parts(platform: &Platform, options: &Options<'_>) -> Result<
     })
 }
 
-/// The database that the environment names, up to date.
-pub(crate) async fn database(env: Env<'_>, data: &Path) -> Result<Db, Fault> {
-    open(settings::database(env("DATABASE_URL").as_deref(), data)?, &settings::limits(env)?).await
+/// The database that the environment names, up to date. One that nobody has begun is begun only where that is wanted.
+pub(crate) async fn database(env: Env<'_>, data: &Path, absent: Absent) -> Result<Db, Fault> {
+    let database = settings::database(env("DATABASE_URL").as_deref(), data)?;
+    open(database, &settings::limits(env)?, data, absent).await
 }
 
 /// The plugins of the build, with their settings and with what is wrong with their routers.
@@ -123,17 +132,38 @@ pub(crate) fn of_build(
         .collect()
 }
 
-async fn open(database: Database, limits: &Limits) -> Result<Db, Fault> {
+async fn open(database: Database, limits: &Limits, data: &Path, absent: Absent) -> Result<Db, Fault> {
     Patience::set(limits);
-    let (opened, shown, postgres) = match &database {
-        Database::Sqlite(file) => (Db::open_sqlite(file).await, file.display().to_string(), false),
-        Database::Postgres(url) => {
-            (Db::open_postgres(url, limits).await, settings::without_password(url), true)
-        }
-    };
+    let (shown, postgres) = (database.shown(), matches!(database, Database::Postgres(_)));
     let no_database =
         |e: Error| Fault::machine(format!("cannot use the database {shown}: {e}"), e.cure(postgres));
+    let refused = |what: String| {
+        // In a process without a command line nobody has named anything.
+        let why = locate::found().map_or(Why::User, |found| found.why);
+        locate::no_database(data, why, &what)
+    };
+    let opened = match (&database, absent) {
+        (Database::Sqlite(file), Absent::Made) => Db::open_sqlite(file).await,
+        (Database::Sqlite(file), Absent::Refused) => {
+            if !file.exists() {
+                return Err(refused(format!("it has no database {shown}")));
+            }
+            // Looked at as it is: what makes it the host's own changes the file.
+            let looked = Db::open_existing(file).await.map_err(no_database)?;
+            let begun = migrate::is_begun(&looked).await;
+            looked.close().await;
+            if !begun.map_err(no_database)? {
+                return Err(refused(format!("the file {shown} holds no table of the platform's")));
+            }
+            Db::open_sqlite(file).await
+        }
+        (Database::Postgres(url), _) => Db::open_postgres(url, limits).await,
+    };
     let db = opened.map_err(no_database)?;
+    if absent == Absent::Refused && !migrate::is_begun(&db).await.map_err(no_database)? {
+        db.close().await;
+        return Err(refused(format!("the database {shown} holds no table of the platform's")));
+    }
     migrate::prepare(&db).await.map_err(no_database)?;
     migrate::run(&db, Owner::Platform, &api::migrations(&db)).await.map_err(|e| {
         Fault::machine(format!("cannot bring the database {shown} up to date: {e}"), migrate::UNCHANGED)

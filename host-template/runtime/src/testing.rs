@@ -30,12 +30,13 @@ use crate::db::Db;
 use crate::db::migrate::{self, Owner};
 use crate::enable::{self, Change, Scope};
 use crate::identity::{Role, sessions, store};
+use crate::live::Marks;
 use crate::mount::{Settled, Source, settle};
 use crate::overrides::Chains;
 use crate::problem::{Problem, Result};
 use crate::registry::{Hub, Plugin, Registry};
 use crate::router::Router;
-use crate::runs::Runs;
+use crate::runs::{Presence, Runs};
 use crate::web::{Base, Pages, Web};
 
 /// A plugin to be tested. Whatever is wrong with it makes the test fail with a panic that says so.
@@ -99,15 +100,21 @@ impl App {
         assert!(conflicts.is_empty(), "{}", conflicts.join("\n"));
         let plugin = Plugin::of_build(about, &routes, config, Vec::new());
         let (hub, router, admin) = runtime.block_on(async {
+            let marks = Marks::read(&db).await.expect("the database in memory can be read");
             let (hub, router) = app::assemble(Parts {
                 version: "0.0.0".to_owned(),
                 registry: Registry::new(vec![plugin], Chains::default(), Pages::default()),
+                marks,
                 routes,
                 db: db.clone(),
                 install: PathBuf::new(),
                 aliases: Vec::new(),
                 data: PathBuf::new(),
-                runs: Runs::new(crate::new_id(), 1, std::time::Duration::from_secs(60)),
+                runs: Runs::new(
+                    Presence::new(crate::new_id(), &std::env::temp_dir()),
+                    1,
+                    std::time::Duration::from_secs(60),
+                ),
                 proxies: Proxies::default(),
                 web: Web::Absent,
                 base: Base::default(),

@@ -4,7 +4,7 @@
 mod program;
 
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use program::postgres::Server;
 use program::proxy::Proxy;
@@ -215,4 +215,53 @@ fn s19_the_clock_by_which_a_run_is_lost_is_the_databases() {
     // And it is not lost, although that is long ago by the host's clock.
     std::thread::sleep(Duration::from_secs(2));
     assert_eq!(runs::state(&host, &id), "running", "{}", host.log());
+}
+
+#[test]
+fn o5_a_copied_data_folder_makes_no_second_host_of_one_identifier() {
+    let Some(server) = Server::shared() else { return };
+    let world = World::new(Some(server.database()));
+    with_a_slow_script(&world, "of_the_first");
+    let host = world.host();
+    host.enable("mine");
+    let id = runs::start(&host, "mine", "of_the_first");
+    until("it does not run", || runs::state(&host, &id) == "running");
+    fs::create_dir_all(world.folder.path("data-copy")).unwrap();
+    fs::copy(world.folder.path("data/host-id"), world.folder.path("data-copy/host-id")).unwrap();
+    let copy = |command: &mut std::process::Command| {
+        world.prepare(command);
+        command.env("DATA_DIR", world.folder.path("data-copy"));
+    };
+    let mut second = command(&world.folder);
+    second.args(["serve", "--listen", "127.0.0.1:0"]);
+    copy(&mut second);
+    let (status, _, said) = run(second);
+    let about = format!(
+        "(process {}, data folder {}) has the identifier of this one",
+        host.process(),
+        world.folder.path("data").display()
+    );
+    assert!(
+        status == Some(3) && said.contains(&about) && said.contains("remove host-id from the copy"),
+        "{said}"
+    );
+    assert_eq!(runs::state(&host, &id), "running", "{said}");
+    // One that died is started again without waiting for anything.
+    host.kill();
+    drop(host);
+    let begun = Instant::now();
+    let host = world.host();
+    assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
+    assert_eq!(runs::ended(&host, &id)["state"], "lost");
+    host.kill();
+    drop(host);
+    // Nobody lives: the folder may have been moved.
+    let moved = Host::start(&world.folder, copy);
+    assert!(moved.log().contains("seeing whether it still is"), "{}", moved.log());
+    moved.stop();
+    // As the sentence says.
+    let host = world.host();
+    fs::remove_file(world.folder.path("data-copy/host-id")).unwrap();
+    Host::start(&world.folder, copy).stop();
+    host.stop();
 }

@@ -471,7 +471,9 @@ fn s16_second_addresses_and_redirections_are_held_to_the_lists_too() {
             "::ffff:7f00:2",
             "169.254.169.254",
         ];
-        let _ = stream.write_all(ways.map(|way| format!("{way}:{port}\n")).concat().as_bytes());
+        // A port is no way round: not even that of name servers, unless the machine asks there.
+        let named = "127.0.0.2:53\n".to_owned() + &ways.map(|way| format!("{way}:{port}\n")).concat();
+        let _ = stream.write_all(named.as_bytes());
     });
     let redirects = Fake::new(move |mut stream| {
         let mut some = [0; 1000];
@@ -485,7 +487,7 @@ fn s16_second_addresses_and_redirections_are_held_to_the_lists_too() {
     for variables in [[("HUB_CONNECTOR_DENY", "127.0.0.2")], [("HUB_CONNECTOR_ALLOW", "127.0.0.1")]] {
         let host = host(&world, &variables);
         let (ok, message) = tested(&host, "mongodb", &json!({"host": "127.0.0.1", "port": names.port}));
-        assert!(!ok && message.starts_with("reached []"), "{message}");
+        assert!(!ok && message.starts_with("reached []") && !message.contains("refused"), "{message}");
         let (ok, message) = tested(&host, "chroma", &chroma);
         assert!(!ok && message.contains("not among those that connections may be tested to"), "{message}");
     }
@@ -495,4 +497,57 @@ fn s16_second_addresses_and_redirections_are_held_to_the_lists_too() {
     let (ok, message) = tested(&open, "chroma", &chroma);
     assert!(ok && message.contains("secret"), "{message}");
     assert_eq!(secret.taken(), 1);
+}
+
+/// A driver whose library opens connections by itself, in all the ways that the system has; Python's own module hears nothing of it.
+const IN_C: &str = "
+import ctypes, os, socket, struct
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+def address(host, port, family=socket.AF_INET):
+    return struct.pack('=H', family) + struct.pack('!H', port) + socket.inet_aton(host) + bytes(8)
+
+def tried(what, got):
+    return what + ': ' + ('done' if got >= 0 else os.strerror(ctypes.get_errno()))
+
+def connect(server, port, user, **others):
+    to, port = user.split(':')
+    port = int(port)
+    told = []
+    stream = libc.socket(socket.AF_INET, socket.SOCK_STREAM, 0)
+    told.append(tried('connect', libc.connect(stream, address(to, port), 16)))
+    for family in (socket.AF_INET, socket.AF_UNSPEC):
+        one = libc.socket(socket.AF_INET, socket.SOCK_DGRAM, 0)
+        told.append(tried('sendto', libc.sendto(one, b'x', 1, 0, address(to, port, family), 16)))
+        name = ctypes.create_string_buffer(address(to, port, family), 16)
+        block = ctypes.create_string_buffer(b'x', 1)
+        vector = struct.pack('@PN', ctypes.addressof(block), 1)
+        vector = ctypes.create_string_buffer(vector, len(vector))
+        head = struct.pack('@PIxxxxPNPNixxxx', ctypes.addressof(name), 16, ctypes.addressof(vector), 1, 0, 0, 0)
+        told.append(tried('sendmsg', libc.sendmsg(one, head, 0)))
+        many = ctypes.create_string_buffer(head + bytes(8))
+        told.append(tried('sendmmsg', libc.sendmmsg(one, many, 1, 0)))
+    raise ValueError(', '.join(told))
+";
+
+#[test]
+fn s16_a_library_that_connects_by_itself_is_held_to_the_lists_too() {
+    let world = World::new(None);
+    with_drivers(&world, &[("pymssql", IN_C)]);
+    let there = Fake::on("127.0.0.2", |_| {});
+    let parameters = json!({"host": "127.0.0.1", "port": 1, "user": format!("127.0.0.2:{}", there.port)});
+    for variables in [[("HUB_CONNECTOR_DENY", "127.0.0.2")], [("HUB_CONNECTOR_ALLOW", "127.0.0.1")]] {
+        let host = host(&world, &variables);
+        let (ok, message) = tested(&host, "mssql", &parameters);
+        assert!(!ok && !message.contains("done"), "{message}");
+        // Either each call was refused, or the test was, where the system cannot ask about calls.
+        let refused = message.matches("Permission denied").count();
+        assert!(refused == 7 || message.contains("cannot hold them to HUB_CONNECTOR_ALLOW"), "{message}");
+    }
+    assert_eq!(there.taken(), 0);
+    let open = host(&world, &[]);
+    let (_, message) = tested(&open, "mssql", &parameters);
+    assert_eq!(message.matches("done").count(), 7, "{message}");
+    assert_eq!(there.taken(), 1);
 }

@@ -332,6 +332,11 @@ fn s19_a_server_that_takes_no_writes_is_left_for_the_one_that_does() {
         "postgres",
         &format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'"),
     );
+    // Nobody has to try a change first: a load balancer is told.
+    until("it is ready", || host.get("/readyz").status == 503);
+    let ready = host.get("/readyz");
+    assert!(ready.json()["detail"].as_str().unwrap().contains("takes no changes"), "{}", ready.text);
+    assert_eq!(host.get("/livez").status, 200);
     let add = || host.post("/api/good/notes", r#"{"text": "x"}"#);
     until("it is only read", || add().json()["code"] == "database-read-only");
     assert_eq!((add().status, add().header("retry-after").to_owned()), (503, "5".to_owned()));
@@ -339,12 +344,124 @@ fn s19_a_server_that_takes_no_writes_is_left_for_the_one_that_does() {
     // The new primary: sessions from before would stay with the old one.
     server.sql("postgres", &format!("ALTER DATABASE {database} RESET default_transaction_read_only"));
     until("it writes again", || add().status == 201);
+    until("it is not ready again", || host.get("/readyz").status == 200);
     // A start says so, and what to do.
     server.sql("postgres", &format!("ALTER DATABASE {database} SET default_transaction_read_only = on"));
     let stderr =
         cannot_start(&world, &["--data-dir", &world.folder.path("data-other").display().to_string()]);
     assert!(stderr.contains("let DATABASE_URL name the server that takes writes"), "{stderr}");
     assert!(host.stop().0.is_some());
+}
+
+/// A server that stops is told as one that cannot be reached, with its place: to the log, to a command, and to a probe.
+#[test]
+fn a_server_that_is_away_is_named_and_probes_answer_in_time() {
+    let Some(server) = Server::own() else { return };
+    let world = World::new(Some(server.database()));
+    let host = world.host();
+    host.enable("good");
+    assert_eq!(host.get("/readyz").status, 200);
+    server.stop();
+    for _ in 0..3 {
+        let begun = Instant::now();
+        let ready = host.get("/readyz");
+        is(&ready, 503, "not-ready");
+        assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+        assert!(
+            ready.json()["detail"].as_str().unwrap().contains("the database does not answer"),
+            "{}",
+            ready.text
+        );
+        assert_eq!(host.get("/livez").status, 200);
+        std::thread::sleep(Duration::from_millis(600));
+    }
+    is(&host.get("/api/records"), 503, "database-unavailable");
+    let place = format!("the server at 127.0.0.1:{} cannot be reached: connection refused", server.port);
+    assert!(host.log().contains(&place), "{}", host.log());
+    assert!(!host.log().contains("stayed in use"), "{}", host.log());
+    let mut list = command(&world.folder);
+    world.prepare(&mut list);
+    list.args(["admin", "list-users"]);
+    let (status, _, said) = run(list);
+    assert_eq!(status, Some(3), "{said}");
+    assert!(said.contains(&place) && said.contains("see that PostgreSQL runs at that address"), "{said}");
+}
+
+/// A pool that is used up is told as that: the server is well.
+#[test]
+fn a_pool_that_is_used_up_is_not_a_server_that_is_away() {
+    let Some(server) = server() else { return };
+    let world = World::new(Some(server.database()));
+    let host = Host::start_as_admin(&world.folder, |command| {
+        world.prepare(command);
+        command
+            .env("HUB_DB_CONNECTIONS", "4")
+            .env("HUB_DB_CONNECT_SECONDS", "1")
+            .env("HUB_DB_STATEMENT_MS", "20000");
+    });
+    host.enable("good");
+    let database = world.url.as_ref().unwrap().rsplit_once('/').unwrap().1;
+    server.sql(database, "ALTER TABLE plugin_good_notes RENAME TO plugin_good_notes_t;
+        CREATE VIEW plugin_good_notes AS SELECT id, text FROM plugin_good_notes_t, pg_sleep(6) WHERE pg_sleep IS NOT NULL");
+    std::thread::scope(|scope| {
+        for _ in 0..6 {
+            scope.spawn(|| host.get("/api/good/notes/x"));
+        }
+        std::thread::sleep(Duration::from_millis(500));
+        is(&host.get("/api/records"), 503, "database-busy");
+    });
+    assert!(
+        host.log().contains("stayed in use") && !host.log().contains("cannot be reached"),
+        "{}",
+        host.log()
+    );
+}
+
+/// A database file that is gone, or that nobody can write, takes no requests that would be lost.
+#[test]
+fn readyz_tells_of_a_file_that_is_gone() {
+    let world = World::new(None);
+    let host = world.host();
+    assert_eq!(host.get("/readyz").status, 200);
+    fs::rename(world.folder.path("data/hub.db"), world.folder.path("data/moved.db")).unwrap();
+    until("it is ready", || host.get("/readyz").status == 503);
+    assert!(host.get("/readyz").text.contains("the database's file is gone"));
+    fs::rename(world.folder.path("data/moved.db"), world.folder.path("data/hub.db")).unwrap();
+    until("it is not ready", || host.get("/readyz").status == 200);
+}
+
+/// O3: an empty database of a server is no installation either: only what begins one makes tables there.
+#[test]
+fn o3_commands_that_need_an_installation_make_no_tables() {
+    let Some(server) = server() else { return };
+    let url = server.database();
+    let world = World::new(Some(url.clone()));
+    let database = url.rsplit_once('/').unwrap().1;
+    let tables = || server.sql(database, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'");
+    let hub = |arguments: &[&str]| {
+        let mut command = command(&world.folder);
+        world.prepare(&mut command);
+        command.args(arguments).env("DATA_DIR", world.folder.path("data-none"));
+        run_with(command, "a long password\n")
+    };
+    for arguments in [
+        &["admin", "list-users"][..],
+        &["admin", "reset-password", "--email", "a@example.com"],
+        &["admin", "end-sessions", "--all"],
+        &["warehouses", "list"],
+    ] {
+        let (status, _, said) = hub(arguments);
+        assert_eq!((status, tables().as_str()), (Some(2), "0"), "{arguments:?}: {said}");
+        for part in ["holds no table of the platform's", "data-none", &format!("/{database}"), "DATA_DIR=DIR"]
+        {
+            assert!(said.contains(part), "{arguments:?} does not say `{part}`: {said}");
+        }
+    }
+    assert!(!world.folder.path("data-none").exists());
+    world.create_user(&["--email", "a@example.com", "--org", "North"], "a long password\n");
+    let (status, out, said) = hub(&["admin", "list-users"]);
+    assert!(status == Some(0) && out.contains("a@example.com"), "{said}");
+    assert!(!world.folder.path("data-none").exists(), "what only looks makes no folder");
 }
 
 fn cannot_start(world: &World, arguments: &[&str]) -> String {
@@ -368,19 +485,19 @@ fn a_start_that_fails_says_why_and_never_to_restore() {
     };
     check(
         &format!("postgres://hub:s3cret@127.0.0.1:{closed}/hub"),
-        "no connection: connection refused",
+        &format!("the server at 127.0.0.1:{closed} cannot be reached: connection refused"),
         "see that PostgreSQL runs at that address",
     );
     check(
         "postgres://hub:s3cret@nobody.invalid/hub",
-        "no connection: ",
+        "the server at nobody.invalid:5432 cannot be reached: ",
         "see that PostgreSQL runs at that address",
     );
     let deaf = TcpListener::bind("127.0.0.1:0").unwrap();
     check(
         &format!("postgres://hub:s3cret@127.0.0.1:{}/hub", deaf.local_addr().unwrap().port()),
-        "it has not answered within 5 s",
-        "names the server",
+        "cannot be reached: it has not answered within 5 s",
+        "see that PostgreSQL runs at that address",
     );
     check("sqlite:///nowhere/at/all/hub.db", "unable to open database file", "see that its folder is there");
     let world = World::new(None);
@@ -471,8 +588,8 @@ fn s18_no_name_service_of_the_machine_is_asked() {
     for (url, said) in [
         ("postgres:///hub", "DATABASE_URL names no user"),
         ("postgres://localhost:1/hub", "DATABASE_URL names no user"),
-        ("postgres://hub@localhost:1/hub", "no connection"),
-        ("postgres://hub@nobody.invalid:1/hub", "no connection"),
+        ("postgres://hub@localhost:1/hub", "cannot be reached"),
+        ("postgres://hub@nobody.invalid:1/hub", "cannot be reached"),
         (&format!("sqlite://{}/own.db", data.display()), "a@example.com"),
     ] {
         let Some(text) = traced(&world, url, &switch) else { return };

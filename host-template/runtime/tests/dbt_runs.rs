@@ -18,7 +18,7 @@ args = sys.argv[1:]
 print("args", json.dumps(args))
 print("sees", json.dumps({name: os.environ[name] for name in sorted(os.environ) if name.startswith(("HUB_", "DBT_", "DATABASE"))}))
 profiles = args[args.index("--profiles-dir") + 1]
-print("profiles", open(os.path.join(profiles, "profiles.yml")).read().strip().splitlines()[0])
+print("profiles", json.dumps(open(os.path.join(profiles, "profiles.yml")).read()))
 target = args[args.index("--target-path") + 1]
 os.makedirs(target, exist_ok=True)
 command = args[1]
@@ -49,11 +49,26 @@ fn prepared(data: &Path) {
     fs::set_permissions(data.join("dbt/venv/bin/dbt"), fs::Permissions::from_mode(0o755)).unwrap();
 }
 
+/// The names of all files in the work folders.
+fn files_of_work(data: &Path) -> Vec<String> {
+    let below =
+        |folder: &Path| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
+    let workspaces = below(&data.join("dbt/work")).into_iter().flat_map(|org| below(&org));
+    workspaces
+        .flat_map(|work| below(&work))
+        .map(|file| file.file_name().unwrap().display().to_string())
+        .collect()
+}
+
 fn host(world: &World) -> Host {
     prepared(&world.folder.path("data"));
     let host = Host::start_as_admin(&world.folder, |command| {
         world.prepare(command);
         command.env("DBT_PASSWORD", "plain").env("DBT_ENV_SECRET_PASS", "secret");
+        command
+            .env("DBT_OF_OTHERS", "theirs")
+            .env("DBT_ENV_SECRET_OF_OTHERS", "theirs")
+            .env("DBT_WARN_ERROR", "false");
     });
     host.enable("mine");
     host
@@ -167,12 +182,18 @@ on_both! {
         let first = |run: &Value| log(&admin, run).lines().next().unwrap_or_default().to_owned();
         assert_eq!(first(&build(&admin, json!({}))), "profile `mine`, target `hub`, adapter duckdb; profiles.yml of the platform (a DuckDB file of the workspace)");
         let file = world.folder.path("data/dbt/profiles.yml");
-        world.folder.write("data/dbt/profiles.yml", "\u{feff}\"mine\": # ours\n  target: \"{{ env_var('DBT_T', 'prod') }}\"\n  outputs:\n    prod: {type: postgres, host: db, schema: \"{{ env_var('HUB_SCHEMA') }}\", pass: \"{{ env_var('DBT_ENV_SECRET_PASS') }}\"}\n    dev: {type: duckdb}\n");
+        world.folder.write("data/plugins/mine/dbt/models/m.sql", "select '{{ env_var('DBT_PASSWORD') }}', '{{ env_var('DBT_ENV_SECRET_OF_OTHERS') }}'");
+        world.folder.write("data/dbt/profiles.yml", "\u{feff}theirs: {outputs: {t: {type: x, pass: others-login}}}\n\"mine\": # ours\n  target: \"{{ env_var('DBT_T', 'prod') }}\"\n  outputs:\n    prod: {type: postgres, host: db, schema: \"{{ env_var('HUB_SCHEMA') }}\", pass: \"{{ env_var('DBT_ENV_SECRET_PASS') }}\"}\n    dev: {type: duckdb}\n");
         let run = build(&admin, json!({}));
         let text = log(&admin, &run);
         assert_eq!(first(&run), format!("profile `mine`, target `prod`, adapter postgres; profiles.yml of {}", file.canonicalize().unwrap().display()), "{run}");
         let seen = &told(&text, "sees ")[0];
         assert_eq!((&seen["DBT_PASSWORD"], &seen["DBT_ENV_SECRET_PASS"], &seen["DATABASE_URL"]), (&json!("plain"), &json!("secret"), &Value::Null));
+        // S5: what it does not ask for stays with the host.
+        assert_eq!((&seen["DBT_OF_OTHERS"], &seen["DBT_ENV_SECRET_OF_OTHERS"], &seen["DBT_WARN_ERROR"]), (&Value::Null, &Value::Null, &json!("false")));
+        let profiles = told(&text, "profiles ")[0].as_str().unwrap().to_owned();
+        assert!(profiles.contains("DBT_ENV_SECRET_PASS") && !profiles.contains("others-login") && !profiles.contains("duckdb"), "{profiles}");
+        assert!(files_of_work(&world.folder.path("data")).iter().all(|name| name != "profiles.yml"), "a login stays in a work folder");
         assert!(first(&build(&admin, json!({"target": "dev"}))).contains("target `dev`, adapter duckdb"));
         world.folder.write("data/dbt/profiles.yml", "mine:\n  outputs: [\n");
         let wrong = build(&admin, json!({}));

@@ -24,7 +24,7 @@ const SETTINGS: &[(&str, &str)] = &[
 /// Tries everything, and says of each try what came of it: `[name, done, what]`, a line each.
 const ATTACK: &str = r##"
 import ctypes, glob, json, os, signal, socket, stat, subprocess, sys, time
-DATA, HOST, INSTALL, OUTSIDE = @DATA@, @HOST@, @INSTALL@, @OUTSIDE@
+DATA, HOST, INSTALL, OUTSIDE, NAMESPACES = @DATA@, @HOST@, @INSTALL@, @OUTSIDE@, @NAMESPACES@
 libc = ctypes.CDLL(None, use_errno=True)
 
 def attempt(name, try_it):
@@ -162,6 +162,22 @@ def switches():
             pass
     return found
 
+def mounts():
+    # Without namespaces they are the machine's.
+    found = []
+    for line in open("/proc/self/mountinfo") if NAMESPACES else ():
+        point, options = line.split()[4:6]
+        if not point.startswith("/dev/") and not {"nosuid", "nodev"} <= set(options.split(",")):
+            found.append((point, options))
+    return found
+
+def memory_for_files():
+    if NAMESPACES:
+        folders = [folder for folder in ("/tmp", "/var/tmp", "/dev/shm") if os.path.isdir(folder)]
+        about = {os.stat(folder).st_dev: os.statvfs(folder) for folder in folders}
+        most = sum(one.f_blocks * one.f_frsize for one in about.values())
+        return most if most > 1 << 30 else None
+
 def capabilities():
     line = next(line for line in open("/proc/self/status") if line.startswith("CapEff"))
     return int(line.split()[1], 16)
@@ -200,6 +216,8 @@ attempt("hand-over by a daemon", hand_over_by_a_daemon)
 attempt("uncover the data", uncover)
 attempt("disks", disks)
 attempt("switches of the machine", switches)
+attempt("mounts with devices or other users", mounts)
+attempt("more memory for files than a quarter of its own", memory_for_files)
 attempt("capabilities", capabilities)
 print(json.dumps(["end", True, ""]), flush=True)
 "##;
@@ -222,6 +240,7 @@ fn tries_in_vain(world: &World, namespaces: bool, nobody: bool) {
     let quoted = |path: &Path| format!("{:?}", path.display().to_string());
     let script = ATTACK
         .replace("@DATA@", &quoted(&world.folder.path("data")))
+        .replace("@NAMESPACES@", if namespaces { "True" } else { "False" })
         .replace("@HOST@", &host.process().to_string())
         .replace("@INSTALL@", &quoted(&world.folder.path("release")))
         .replace("@OUTSIDE@", &quoted(&outside));

@@ -337,6 +337,36 @@ fn o8_what_orchestrators_ask() {
     for page in ["/records", "/dashboards/7", "/good/any", "/plugins/good/any", "/"] {
         assert_eq!(host.ask("GET", page, &html, "").status, 200, "{page}");
     }
+    // What is not there is not there for any method.
+    for method in ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"] {
+        for (path, status) in
+            [("/no/such/page", 404), ("/assets/gone.js", 404), ("/records", 405), ("/", 405)]
+        {
+            assert_eq!(host.ask(method, path, &[], "").status, status, "{method} {path}");
+        }
+    }
+}
+
+/// The status of an answer to a request as it is written.
+fn status_of(host: &Host, request: &str) -> String {
+    let mut stream = host.connect();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer.split(' ').nth(1).unwrap_or_default().to_owned()
+}
+
+#[test]
+fn o8_a_request_names_one_host() {
+    let folder = Folder::release();
+    let host = Host::start(&folder, |_| {});
+    let status = |head: &str| status_of(&host, &format!("{head}connection: close\r\n\r\n"));
+    assert_eq!(status("GET /livez HTTP/1.1\r\nhost: a\r\n"), "200");
+    assert_eq!(status("GET http://a/livez HTTP/1.1\r\nhost: a\r\n"), "200");
+    assert_eq!(status("GET /livez HTTP/1.0\r\n"), "200");
+    assert_eq!(status("GET /livez HTTP/1.1\r\n"), "400");
+    assert_eq!(status("GET /livez HTTP/1.1\r\nhost: a\r\nhost: b\r\n"), "400");
+    assert_eq!(status("GET http://b/livez HTTP/1.1\r\nhost: a\r\n"), "400");
 }
 
 #[test]
@@ -363,6 +393,14 @@ fn o8_metrics_are_for_this_machine_or_by_token() {
     // Somebody else, behind a proxy on this machine.
     let proxied = host.ask("GET", "/metrics", &[here[0], ("x-forwarded-for", "192.0.2.7")], "");
     assert_eq!(proxied.status, 404);
+    for proxy in [("x-real-ip", "192.0.2.7"), ("via", "1.1 cache"), ("forwarded", "for=192.0.2.7")] {
+        assert_eq!(host.ask("GET", "/metrics", &[here[0], proxy], "").status, 404, "{proxy:?}");
+    }
+    // What nginx speaks by itself, and a proxy's target.
+    assert_eq!(status_of(&host, "GET /metrics HTTP/1.0\r\nhost: 127.0.0.1\r\n\r\n"), "404");
+    let target =
+        "GET http://127.0.0.1/metrics HTTP/1.1\r\nhost: hub.example.com\r\nconnection: close\r\n\r\n";
+    assert_eq!(status_of(&host, target), "400");
     assert_eq!(host.ask("GET", "/metrics", &[("host", "hub.example.com")], "").status, 404);
     host.stop();
     let token = "a token of some length";
@@ -384,6 +422,17 @@ fn o12_a_plugin_is_switched_without_a_body() {
     assert_eq!((bare.status, &bare.json()["scope"]), (200, &json!("org")), "{}", bare.text);
     let empty = host.post("/api/plugins/good/disable", "");
     assert_eq!((empty.status, &empty.json()["to"]), (200, &json!("disabled")), "{}", empty.text);
+    for body in ["{}", "null", r#"{"scope": "org"}"#, r#"{"scope": null}"#] {
+        let answer = host.post("/api/plugins/good/enable", body);
+        assert_eq!((answer.status, &answer.json()["scope"]), (200, &json!("org")), "{body}: {}", answer.text);
+    }
+    let tenant = host.post("/api/tenants", r#"{"name": "Alder"}"#).json()["id"].as_str().unwrap().to_owned();
+    let named = host.post("/api/plugins/good/disable", &json!({"tenant": tenant}).to_string());
+    assert_eq!((named.status, &named.json()["scope"]), (200, &json!("tenant")), "{}", named.text);
+    let both = json!({"scope": "org", "tenant": tenant}).to_string();
+    for body in ["[]", "1", r#"{"scope": "all"}"#, r#"{"scope": "tenant"}"#, r#"{"org": true}"#, &both] {
+        assert_eq!(host.post("/api/plugins/good/enable", body).status, 422, "{body}");
+    }
     let plugins = host.get("/api/plugins").json();
     assert!(plugins[0].as_object().unwrap().contains_key("dbt_workspace"), "{plugins}");
 }

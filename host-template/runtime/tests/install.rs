@@ -123,6 +123,43 @@ fn o2_after_a_restart_that_fails_something_is_startable() {
     assert_eq!((status, at.chosen().as_deref()), (Some(1), Some("0.2.0")), "{said}");
 }
 
+/// O2: what is said names the host that serves, and what to restart.
+#[test]
+fn o2_a_restart_that_does_nothing_is_told_with_the_host_that_serves() {
+    let at = At::new(&["0.1.0", "7.8.9"]);
+    let host = Host::start(&at.0, |_| {});
+    fs::write(at.data().join(".env"), format!("LISTEN={}\n", host.address)).unwrap();
+    let still = format!(
+        "the host that ran before still serves at http://{}: release 7.8.9, process {}",
+        host.address,
+        host.process()
+    );
+    at.is("7.8.9", &[]);
+    let soon = ["--health-timeout", "1"];
+    let (status, _, said) = at.ran(&[&["rollback", "--restart", "false"][..], &soon].concat());
+    assert!(status.is_some_and(|status| status != 0), "{said}");
+    for part in [
+        "release 0.1.0 was not started: `false` failed",
+        &*still,
+        "release 7.8.9",
+        "run that command by hand",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert!(!said.contains("does not serve"), "{said}");
+    // Nothing to go back to.
+    fs::remove_dir_all(at.root().join("releases/7.8.9")).unwrap();
+    at.is("0.1.0", &[]);
+    let (status, _, said) = at.ran(&[&["upgrade", "--restart", "false"][..], &soon].concat());
+    assert_eq!(status, Some(1), "{said}");
+    let restart = format!("restart the host that runs now (process {})", host.process());
+    for part in ["release 0.1.0 was not started: `false` failed", &*still, &*restart] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert!(!said.contains("does not serve"), "{said}");
+    host.stop();
+}
+
 /// O2: killed at every system call that changes something.
 #[test]
 fn o2_a_kill_at_any_moment_of_a_rollback_leaves_a_release_to_start() {
@@ -196,6 +233,52 @@ fn o2_a_kill_at_any_moment_of_a_rollback_leaves_a_release_to_start() {
     assert!(points >= 40, "only {points} points");
 }
 
+/// Commands that work with a database, and begin none.
+const NEED_A_DATABASE: [&[&str]; 7] = [
+    &["admin", "list-users"],
+    &["admin", "list-users", "--json"],
+    &["admin", "reset-password", "--email", "ann@example.com"],
+    &["admin", "end-sessions", "--all"],
+    &["warehouses", "list"],
+    &["warehouses", "move", "--org", "North", "--workspace", "finance"],
+    &["warehouses", "forget", "--org", "North", "--workspace", "finance"],
+];
+
+/// O3: a file that another program made, or an empty one, is no installation, and is left as it is.
+#[test]
+fn o3_a_file_without_the_platforms_tables_is_no_installation() {
+    let folder = Folder::release();
+    let file = folder.path("data/hub.db");
+    let list = || {
+        let mut list = command(&folder);
+        list.args(["admin", "list-users"]);
+        run(list)
+    };
+    for text in ["", "this is no database"] {
+        fs::write(&file, text.repeat(100)).unwrap();
+        let (status, _, said) = list();
+        assert_eq!(status, Some(if text.is_empty() { 2 } else { 3 }), "{said}");
+        assert_eq!(fs::read_to_string(&file).unwrap(), text.repeat(100));
+    }
+    fs::remove_file(&file).unwrap();
+    let python = format!(
+        "import sqlite3; sqlite3.connect({:?}).execute('CREATE TABLE theirs (a)')",
+        file.display().to_string()
+    );
+    let mut other = Command::new("python3");
+    other.args(["-c", &python]);
+    if !other.output().is_ok_and(|output| output.status.success()) {
+        program::skip("a database of another program: python3 is not installed");
+        return;
+    }
+    let before = fs::read(&file).unwrap();
+    let (status, _, said) = list();
+    assert_eq!(status, Some(2), "{said}");
+    assert!(said.contains("holds no table of the platform's") && said.contains("DATA_DIR"), "{said}");
+    assert_eq!(fs::read(&file).unwrap(), before);
+    assert!(!folder.path("data/hub.db-wal").exists());
+}
+
 /// O3: the data folder that setup settled is found by every command, and said.
 #[test]
 fn o3_commands_find_the_installation_that_they_lie_in() {
@@ -228,7 +311,35 @@ fn o3_commands_find_the_installation_that_they_lie_in() {
         assert_eq!(status, Some(2), "{said}");
         assert!(said.contains("there is no installation here") && said.contains("--data-dir"), "{said}");
         assert!(!home.join(".local").exists());
+        // Nor does any other command make one, so that it would not be asked for any more.
+        let own = home.join(".local/share/honeyframe").display().to_string();
+        for command in NEED_A_DATABASE {
+            let (status, out, said) = run_with(hub(command), "a long password\n");
+            assert_eq!((status, out.as_str()), (Some(2), ""), "{command:?}: {said}");
+            for part in [&*own, &format!("{own}/hub.db"), "--data-dir DIR", "DATA_DIR=DIR"] {
+                assert!(said.contains(part), "{command:?} does not say `{part}`: {said}");
+            }
+        }
+        for command in [&["plugins", "list"][..], &["drivers", "list"], &["hand-over"]] {
+            run(hub(command));
+        }
+        // One rule for all: `doctor` looks where `list-users` does.
+        let (_, out, _) = run(hub(&["doctor"]));
+        assert!(out.contains(&format!("data  {own} (")), "{out}");
+        assert!(!home.exists(), "{:?}", fs::read_dir(&home).map(|all| all.flatten().collect::<Vec<_>>()));
+        assert_eq!(run_with(hub(&new), "a long password\n").0, Some(2));
     }
+    // A name that is mistyped is a folder that is not there, and stays so.
+    let typo = at.0.path("dtaa").display().to_string();
+    for command in NEED_A_DATABASE {
+        let (status, _, said) =
+            run_with(hub(&[command, &["--data-dir", &typo]].concat()), "a long password\n");
+        assert_eq!(status, Some(2), "{command:?}: {said}");
+        assert!(said.contains(&format!("{typo} (--data-dir)")), "{command:?}: {said}");
+    }
+    let (_, _, said) = run(hub(&["plugins", "list", "--data-dir", &typo]));
+    assert!(said.contains(&format!("there is no data folder {typo}")), "{said}");
+    assert!(!Path::new(&typo).exists());
     fs::write(
         at.root().join("install.json"),
         serde_json::json!({"format": 9, "data_dir": data, "from": "the future"}).to_string(),
@@ -239,6 +350,12 @@ fn o3_commands_find_the_installation_that_they_lie_in() {
     let want =
         format!("data folder {} (settled by setup), database {}/hub.db", data.display(), data.display());
     assert!(said.contains(&want), "{said}");
+    assert_eq!(said.matches("data folder").count(), 1, "{said}");
+    let (status, out, said) = run(hub(&["admin", "list-users"]));
+    assert!(status == Some(0) && out.contains("ann@example.com"), "{out}{said}");
+    assert!(said.contains(&want) && said.lines().count() == 1, "{said}");
+    let (_, out, _) = run(hub(&["doctor"]));
+    assert!(out.contains(&format!("data  {} (settled by setup)", data.display())), "{out}");
     assert!(data.join("hub.db").is_file() && !home.exists());
     let (status, _, said) = run(hub(&["plugins", "list"]));
     assert_eq!(status, Some(0), "{said}");
@@ -366,6 +483,73 @@ fn s9_only_listed_files_are_read() {
     assert!(holds(b"plugin_good_notes") && !holds(b"plugin_good_evil"));
 }
 
+/// S9: what the launcher does not start, `verify` calls wrong, and the other way round.
+#[test]
+fn s9_launcher_and_verify_judge_alike() {
+    let at = At::new(&["0.1.0"]);
+    let release = at.root().join("releases/0.2.0");
+    let host = release.join("bin/hub-platform");
+    let mode = |path: PathBuf, mode: u32| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let judged = |what: &str, chosen: &str, said: &[&str]| {
+        let whole = chosen == "0.2.0";
+        let (status, out, err) = at.ran(&["verify"]);
+        let all = out + &err;
+        assert_eq!(
+            (at.chosen().as_deref(), status),
+            (Some(chosen), Some(if whole { 0 } else { 1 })),
+            "{what}: {all}"
+        );
+        for text in said {
+            assert!(all.contains(text), "{what}: it does not say `{text}`: {all}");
+        }
+    };
+    let fresh = || {
+        let _ = fs::remove_dir_all(&release);
+        at.release("0.2.0", &[("web/assets/app.js", "let a")]);
+    };
+    fresh();
+    judged("whole", "0.2.0", &["whole  release 0.2.0: 4 files"]);
+    for bits in [0o4755, 0o2755, 0o777, 0o775, 0o655] {
+        fresh();
+        mode(host.clone(), bits);
+        let has = format!("bin/hub-platform has the mode {bits:04o} instead of 0755");
+        judged(&has, "0.1.0", &[&has, "`hub-platform upgrade TARBALL`", "rm -r"]);
+    }
+    for (path, bits) in [("bin/hub-platform", 0o700), ("web/index.html", 0o640)] {
+        fresh();
+        mode(release.join(path), bits);
+        judged(path, "0.2.0", &["without effect: ", path]);
+    }
+    fresh();
+    fs::write(release.join("notes"), "x").unwrap();
+    judged("a note", "0.2.0", &["without effect: notes is not part of the release"]);
+    fresh();
+    mode(release.join("web"), 0o777);
+    judged("an open folder", "0.1.0", &["web is a folder that everybody may write to (mode 0777)"]);
+    for path in ["web", "bin", "web/assets"] {
+        fresh();
+        let moved = at.0.path("moved");
+        let _ = fs::remove_dir_all(&moved);
+        fs::rename(release.join(path), &moved).unwrap();
+        symlink(&moved, release.join(path)).unwrap();
+        let has = format!("{path} is a link where a folder is expected");
+        judged(path, "0.1.0", &[&has, "unpack it again: rm -r", "tar xzf"]);
+    }
+    // A copy of a whole release, and one that has taken another's place.
+    fresh();
+    let copied = at.root().join("releases/0.3.0");
+    fs::rename(&release, &copied).unwrap();
+    judged(
+        "a copy",
+        "0.1.0",
+        &["its folder is named 0.3.0, and its list says 0.2.0", "lies under another version's name: 0.3.0"],
+    );
+    let (_, _, said) = at.ran(&["doctor"]);
+    assert!(said.contains("lies under another version's name: 0.3.0"), "{said}");
+}
+
 /// S12: nobody else reads the customer's data, whatever the umask and whatever lies there already.
 #[test]
 fn s12_the_data_folder_is_its_owners_alone() {
@@ -462,6 +646,22 @@ fn s17_a_key_is_trusted_only_once_the_release_is_signed_with_it() {
     assert!(said.contains("vertical plugin `good`") && said.contains("--take-over good"), "{said}");
     let (status, _, said) = setup(&["--take-over", "other"]);
     assert_eq!(status, Some(1), "{said}");
+    let ours = "name: good\nversion: 1.2.3\ndisplay_name: Ours\nenabled: false\n";
+    fs::write(theirs.join("plugin.yaml"), ours).unwrap();
+    let (status, _, said) = setup(&[]);
+    assert_eq!(status, Some(0), "{said}");
+    let warned = said.lines().find(|line| line.starts_with("warning: ")).unwrap_or_default();
+    for part in
+        ["`good` (1.2.3)", &*theirs.display().to_string(), "is off", "the release has one of that name ("]
+    {
+        assert!(warned.contains(part), "{part}: {said}");
+    }
+    fs::remove_dir_all(data.join("plugins")).unwrap();
+    fs::create_dir_all(&theirs).unwrap();
+    fs::write(theirs.join("plugin.yaml"), "name: good\nversion: 1.0.0\ndisplay_name: Ours\n").unwrap();
+    for name in [".env", "../opt/install.json", "../opt/current"] {
+        fs::remove_file(data.join(name)).unwrap();
+    }
     if is_root() {
         // S17: what root makes in somebody's folder is theirs.
         for path in [&data, &data.join("plugins"), &theirs] {
@@ -477,6 +677,72 @@ fn s17_a_key_is_trusted_only_once_the_release_is_signed_with_it() {
     let settled: serde_json::Value =
         serde_json::from_slice(&fs::read(at.root().join("install.json")).unwrap()).unwrap();
     assert_eq!((&settled["data_dir"], &settled["format"]), (&serde_json::json!(data), &serde_json::json!(1)));
+}
+
+/// A user that is not there is refused before anything is written, whoever runs it; and a data folder of somebody else's too.
+#[test]
+fn setup_names_a_user_that_is_not_there_and_writes_nothing() {
+    let at = At::new(&[]);
+    let own = at.root().join("releases/7.8.9/bin/hub-platform");
+    fs::create_dir_all(own.parent().unwrap()).unwrap();
+    fs::copy(command(&at.0).get_program(), &own).unwrap();
+    let (data, units) = (at.0.path("new-data"), at.0.path("units"));
+    let entries = || fs::read_dir(at.root()).unwrap().count();
+    let setup = |more: &[&str]| {
+        let mut setup = Command::new(&own);
+        setup.arg("setup").args(more).arg("--data-dir").arg(&data).arg("--unit-dir").arg(&units);
+        run(setup)
+    };
+    for more in [
+        &["--user", "nope-nobody"][..],
+        &["--user", "54321", "--no-service"],
+        &["--user", "-x"],
+        &["--user="],
+    ] {
+        let (status, _, said) = setup(more);
+        assert_eq!(status, Some(2), "{more:?}: {said}");
+        assert!(!data.exists() && !units.exists() && entries() == 1, "{more:?}: {said}");
+        if more[0] == "--user" && !more[1].starts_with('-') {
+            assert!(said.contains(&format!("`{}`", more[1])) && said.contains("no such user"), "{said}");
+        }
+    }
+    if is_root() {
+        fs::create_dir(&data).unwrap();
+        chown(&data, Some(STRANGER), Some(STRANGER)).unwrap();
+        let (status, _, said) = setup(&["--user", "root"]);
+        assert_eq!(status, Some(3), "{said}");
+        assert!(said.contains("belongs to user 54321"), "{said}");
+        assert!(fs::read_dir(&data).unwrap().next().is_none() && entries() == 1, "{said}");
+    }
+}
+
+/// Root's own folder makes a host of root's; that is said once, with the way to another.
+#[test]
+fn a_host_that_serves_as_root_says_so() {
+    let contained = ["/.dockerenv", "/run/.containerenv"].iter().any(|mark| Path::new(mark).exists());
+    let folder = Folder::release();
+    let host = Host::start(&folder, |command| {
+        command.env_remove("container");
+    });
+    let warned =
+        host.log().lines().filter(|line| line.contains(" WARN ") && line.contains("serves as root")).count();
+    assert_eq!(warned, usize::from(is_root() && !contained), "{}", host.log());
+    let chown = format!("chown -R USER {}", folder.path("data").display());
+    assert_eq!(host.log().contains(&chown), warned == 1, "{}", host.log());
+    host.stop();
+    if is_root() {
+        chown_to_stranger(&folder);
+        let host = Host::start(&folder, |_| {});
+        assert!(!host.log().contains("serves as root"), "{}", host.log());
+        host.stop();
+    }
+}
+
+fn chown_to_stranger(folder: &Folder) {
+    fs::set_permissions(folder.path(""), fs::Permissions::from_mode(0o755)).unwrap();
+    let mut give = Command::new("chown");
+    give.args(["-hR", &format!("{STRANGER}:{STRANGER}")]).arg(folder.path("data"));
+    assert_eq!(run(give).0, Some(0));
 }
 
 /// O6: an upgrade does not turn a customer's plugin into the release's.
@@ -496,6 +762,19 @@ fn o6_a_customers_plugin_is_taken_over_only_when_somebody_says_so() {
         assert!(errors.contains("vertical plugin `good`") && errors.contains("--take-over good"), "{errors}");
     }
     assert!(!preflight("needy, good").contains("`good`"));
+
+    // One that is off stops nothing, and is told: with its folder and both versions.
+    let off = "name: good\nversion: 1.2.3\ndisplay_name: Ours\nenabled: false\n";
+    at.0.write("data/plugins/good/plugin.yaml", off);
+    assert!(!preflight("").contains("`good`"));
+    let mut said = command(&at.0);
+    said.args(["preflight", "--json"]);
+    let report: serde_json::Value = serde_json::from_str(&run(said).1).unwrap();
+    let warnings = report["warnings"].to_string();
+    let shown = at.0.path("data/plugins/good").display().to_string();
+    for part in ["`good` (1.2.3)", &*shown, "is off", "the release has one of that name ("] {
+        assert!(warnings.contains(part), "{part}: {warnings}");
+    }
 }
 
 /// S3: root runs nothing that lies in the data folder, follows no link there, and leaves nothing of its own.
@@ -690,6 +969,15 @@ fn messages_of_install_commands_fit_what_is_wrong() {
     check(&["verify"], 1, &["untrusted", "setup --trust"], &["damaged", "unpack"]);
     fs::write(at.install().keys_dir().join("broken.pub"), "no key").unwrap();
     check(&["verify"], 1, &["broken.pub is no public key of minisign"], &["damaged"]);
+    // Whatever is named as a key and is none, the disk is not to blame.
+    let page = at.root().join("releases/0.2.0/web/index.html").display().to_string();
+    fs::remove_file(at.install().keys_dir().join("broken.pub")).unwrap();
+    for path in [&*page, &*folder, "/dev/null", "/proc/self/exe"] {
+        let no_key = format!("{path} is no public key of minisign");
+        let want = [&*no_key, "two lines", "`cargo xtask keygen NAME`"];
+        check(&["verify", &page, "--key", path], 1, &want, &["disk"]);
+        check(&["setup", "--no-service", "--trust", path], 1, &want, &["disk"]);
+    }
     fs::remove_dir_all(at.install().keys_dir()).unwrap();
     fs::write(at.root().join("releases/0.2.0/web/index.html"), "half").unwrap();
     check(

@@ -238,7 +238,7 @@ fn what_the_machine_lacks_is_found_beforehand() {
             Some(3),
             format!(
                 "hub-platform 7.8.9\nerror: there is no data folder {gone}\n  help: name the one that the service has: \
-                 preflight --data DIR, or DATA_DIR\nit cannot take over as it is\n"
+                 --data-dir DIR or DATA_DIR=DIR\nit cannot take over as it is\n"
             )
         )
     );

@@ -206,6 +206,21 @@ on_both! {
         assert!(!log.contains("marked as lost"), "{log}");
     }
 
+    fn s13_what_a_host_that_has_handed_over_still_runs_is_not_lost(world: &World) {
+        with_scripts(world);
+        let mut host = world.host();
+        host.enable("mine");
+        let id = start(&host, "steps");
+        slow_process(world, &host);
+        let (status, text) = host.hand_over(&world.folder, &[]);
+        assert_eq!(status, Some(0), "{text}");
+        // The one that took over dies; the one before it is still busy with the run.
+        host.kill();
+        let next = world.host();
+        assert_eq!(ended(&next, &id)["state"], "succeeded", "{}", next.log());
+        assert!(!next.log().contains("marked as lost"), "{}", next.log());
+    }
+
     fn a_run_that_takes_too_long_is_ended(world: &World) {
         with_scripts(world);
         let host = Host::start_as_admin(&world.folder, |command| {

@@ -350,3 +350,55 @@ fn the_command_line() {
     assert_eq!(rows[0], ["NAME", "VERSION", "SOURCE", "STATE", "ROUTES", "TITLE"]);
     assert_eq!(rows[2], ["needy", "1.0.0", "install", "not-configured", "1", "Needy"]);
 }
+
+/// Starts one more host on a data folder; gives its exit code and what it says.
+fn one_more(folder: &Folder, data: &str, url: &str) -> (Option<i32>, String) {
+    let mut second = command(folder);
+    second.args(["serve", "--listen", "127.0.0.1:0"]);
+    second.env("DATA_DIR", folder.path(data)).env("DATABASE_URL", url);
+    let (status, _, said) = run(second);
+    (status, said)
+}
+
+#[test]
+fn o5_one_sqlite_file_has_one_host_by_whatever_name() {
+    let folder = Folder::release();
+    let at = |name: &str| format!("sqlite://{}", folder.path(name).display());
+    let file = at("shared/hub.db");
+    for made in ["shared", "other"] {
+        fs::create_dir_all(folder.path(made)).unwrap();
+    }
+    let prepare = |command: &mut std::process::Command| {
+        command.env("DATABASE_URL", &file);
+    };
+    let mut host = Host::start_as_admin(&folder, prepare);
+    std::os::unix::fs::symlink(folder.path("shared"), folder.path("linked")).unwrap();
+    std::os::unix::fs::symlink(folder.path("shared/hub.db"), folder.path("other/link.db")).unwrap();
+    fs::hard_link(folder.path("shared/hub.db"), folder.path("other/hard.db")).unwrap();
+    let refused = |host: &Host| {
+        for name in ["shared/hub.db", "shared/../shared/hub.db", "linked/hub.db", "other/link.db"] {
+            let (status, said) = one_more(&folder, "data-other", &at(name));
+            let data = folder.path("data").display().to_string();
+            let who = format!("process {}, which serves from the data folder {data}", host.process());
+            assert!(status == Some(3) && said.contains(&who), "{name}: {said}");
+        }
+        let (status, said) = one_more(&folder, "data-other", &at("other/hard.db"));
+        assert!(status == Some(3) && said.contains("another process"), "{said}");
+    };
+    refused(&host);
+    // A successor works with the same file, and nobody else comes in between or afterwards.
+    let (status, said) = host.hand_over(&folder, &[]);
+    assert_eq!(status, Some(0), "{said}");
+    refused(&host);
+    assert_eq!(host.get("/api/plugins").status, 200);
+    // Killed, and started again at once.
+    host.kill();
+    drop(host);
+    let host = Host::start_as_admin(&folder, prepare);
+    host.stop();
+    // Another folder may have it then.
+    let host = Host::start_as_admin(&folder, |command| {
+        command.env("DATABASE_URL", &file).env("DATA_DIR", folder.path("data-other"));
+    });
+    host.stop();
+}

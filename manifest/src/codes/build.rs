@@ -45,7 +45,7 @@ pub(super) const CODES: &[Code] = &[
         .cure("Make the file smaller or readable, or take it from elsewhere.")
         .why("An error: the release would lack it."),
     Code::error("HUB067", "a package.json cannot be used")
-        .cause("The package.json of a plugin's frontend is not valid JSON, no object, or has no `name`.")
+        .cause("The package.json of a plugin's frontend, or of the web shell, is not valid JSON, no object, or has no `name`; or the shell's names no exact version of React, which is the whole page's.")
         .cure("Write `{ \"name\": \"…\", \"private\": true, \"dependencies\": {} }`, without comments or trailing commas.")
         .why("An error: npm would stop with it, without saying which file it is."),
     Code::error("HUB068", "package-lock.json does not fit the package.json files")

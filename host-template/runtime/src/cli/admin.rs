@@ -11,6 +11,7 @@ use crate::fault::Fault;
 use crate::identity::accounts::{self, Ended, Listed};
 use crate::identity::first::{self, Made, NewUser};
 use crate::identity::{MAX_PASSWORD, MIN_PASSWORD, Role, store};
+use crate::locate::{self, Absent};
 use crate::settings::{self, process_env, reason};
 use crate::start;
 use crate::validate::{Check, tidy};
@@ -36,6 +37,9 @@ pub(super) struct CreateUser {
     /// Make an organisation although another one has nearly that name
     #[arg(long)]
     new_org: bool,
+    /// Make a tenant although another one of the organisation has nearly that name
+    #[arg(long, requires = "tenant")]
+    new_tenant: bool,
 }
 
 /// Whose password is to be another one.
@@ -66,20 +70,16 @@ pub(super) struct EndSessions {
     all: bool,
 }
 
-/// Opens the installation's database, does it there, and says which one it was.
-fn on_database<T>(work: impl AsyncFnOnce(&Db) -> Result<T, Fault>) -> Result<T, Fault> {
+/// Opens the installation's database and does it there. Which one it is, the command line has said before.
+fn on_database<T>(absent: Absent, work: impl AsyncFnOnce(&Db) -> Result<T, Fault>) -> Result<T, Fault> {
     runtime()?.block_on(async {
-        let (data, _) = settings::data_dir(&process_env)?;
-        let url = process_env("DATABASE_URL");
-        let named = match settings::database(url.as_deref(), &data)? {
-            settings::Database::Sqlite(file) => file.display().to_string(),
-            settings::Database::Postgres(url) => settings::without_password(&url),
+        let data = match absent {
+            Absent::Made => settings::data_dir(&process_env)?.0,
+            Absent::Refused => locate::data_dir(None, None, &process_env)?.0,
         };
-        let db = start::database(&process_env, &data).await?;
+        let db = start::database(&process_env, &data, absent).await?;
         let done = work(&db).await;
         db.close().await;
-        // To standard error: what a program reads stays as it is.
-        let _ = writeln!(io::stderr(), "data folder {}, database {named}", data.display());
         done
     })
 }
@@ -96,7 +96,7 @@ pub(super) fn create_user(new: &CreateUser) -> Result<(), Fault> {
     let tenant = new.tenant.as_deref().map(|tenant| name("--tenant", tenant)).transpose()?;
     let shown = new.name.as_deref().map(|text| name("--name", text)).transpose()?;
     let password = password(io::stdin())?;
-    let made = on_database(async |db: &Db| {
+    let made = on_database(Absent::Made, async |db: &Db| {
         let new = NewUser {
             email: &email,
             name: shown.as_deref(),
@@ -105,18 +105,22 @@ pub(super) fn create_user(new: &CreateUser) -> Result<(), Fault> {
             tenant: tenant.as_deref(),
             role: new.role,
             new_org: new.new_org,
+            new_tenant: new.new_tenant,
         };
         first::create_user(db, new).await
     })?;
-    let Made { user, org, org_is_new, tenant, known, role, ended, was: _ } = made;
+    let Made { user, org, org_is_new, tenant, tenant_is_new, known, role, ended, was: _ } = made;
     let done = if known { "changed" } else { "created" };
-    let place = match tenant {
+    let place = match &tenant {
         Some(tenant) => format!("{} ({}), tenant {} ({})", org.name, org.id, tenant.name, tenant.id),
         None => format!("{} ({})", org.name, org.id),
     };
     say(&format!("{done} user {} ({}): {} of {place}", user.email, user.id, role.as_str()));
     if org_is_new {
         say(&format!("made the organisation {}", org.name));
+    }
+    if let Some(tenant) = tenant.filter(|_| tenant_is_new) {
+        say(&format!("made the tenant {} of {}", tenant.name, org.name));
     }
     if known {
         say(&format!("set the password, and ended {}", sessions(ended)));
@@ -129,14 +133,14 @@ pub(super) fn reset_password(of: &ResetPassword) -> Result<(), Fault> {
     let email = email(&of.email)?;
     let password = password(io::stdin())?;
     let Ended { user, sessions: ended } =
-        on_database(async |db: &Db| accounts::reset_password(db, &email, &password).await)?;
+        on_database(Absent::Refused, async |db: &Db| accounts::reset_password(db, &email, &password).await)?;
     say(&format!("set the password of {} ({}), and ended {}", user.email, user.id, sessions(ended)));
     Ok(())
 }
 
 /// Prints all accounts.
 pub(super) fn list_users(how: &ListUsers) -> Result<(), Fault> {
-    let all = on_database(async |db: &Db| accounts::list(db).await)?;
+    let all = on_database(Absent::Refused, async |db: &Db| accounts::list(db).await)?;
     if how.json {
         say(&serde_json::to_string(&all).unwrap_or_default());
         return Ok(());
@@ -161,11 +165,11 @@ pub(super) fn end_sessions(of: &EndSessions) -> Result<(), Fault> {
         Some(text) => {
             let email = email(text)?;
             let Ended { user, sessions: ended } =
-                on_database(async |db: &Db| accounts::end_sessions(db, &email).await)?;
+                on_database(Absent::Refused, async |db: &Db| accounts::end_sessions(db, &email).await)?;
             say(&format!("ended {} of {}", sessions(ended), user.email));
         }
         None => {
-            let ended = on_database(async |db: &Db| accounts::end_all_sessions(db).await)?;
+            let ended = on_database(Absent::Refused, async |db: &Db| accounts::end_all_sessions(db).await)?;
             say(&format!("ended {} of everybody", sessions(ended)));
         }
     }

@@ -1,12 +1,12 @@
 //! `drivers`: optional pip packages for connectors, and dbt, installed into the data folder.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use hub_manifest::grammar::nearest;
 use serde::Serialize;
 
-use super::{print_json, print_table};
+use super::{existing_data_dir, print_json, print_table};
 use crate::drivers::{self, Alias, DBT, Wanted};
 use crate::fault::Fault;
 use crate::settings::{self, process_env};
@@ -22,6 +22,13 @@ pub(super) fn install(names: &[String]) -> Result<(), Fault> {
             "no driver is named",
             "name one or more: hub-platform drivers list shows them",
         ));
+    }
+    for name in chosen.others() {
+        // It takes a while, and may not be what was meant.
+        let _ = writeln!(
+            io::stderr(),
+            "`{name}` is no driver of this release: it is taken for a pip package, to lie beside dbt"
+        );
     }
     let (data, _) = settings::data_dir(&process_env)?;
     for (name, version) in chosen.install(&data)? {
@@ -51,8 +58,42 @@ impl Chosen {
 
     /// Installs all of them, or none; gives names and versions.
     pub(crate) fn install(&self, data: &Path) -> Result<Vec<(String, String)>, Fault> {
-        drivers::install(data, &wanted(&self.names, &self.aliases)?)
+        let wanted = wanted(&self.names, &self.aliases)?;
+        drivers::install(data, &wanted).map_err(|fault| {
+            // What lay beside dbt before was installed once, and is not what is wrong.
+            let of_names = fault.what().starts_with(drivers::BESIDE_FAILED) && !wanted.beside.is_empty();
+            if of_names { taken_for_packages(&fault, &wanted.beside, &self.aliases) } else { fault }
+        })
     }
+
+    /// Names that are no driver's, and do not look like an adapter of dbt's.
+    fn others(&self) -> Vec<&str> {
+        let names = self.names.iter().map(|name| name.trim()).filter(|name| !name.is_empty());
+        let is_driver = |name: &str| name == DBT || self.aliases.iter().any(|alias| alias.name == name);
+        names.filter(|name| !is_driver(name) && !drivers::plain(name).starts_with("dbt-")).collect()
+    }
+}
+
+/// A failure of pip's with packages that nobody may have meant: the drivers that there are go with it.
+fn taken_for_packages(fault: &Fault, packages: &[String], aliases: &[Alias]) -> Fault {
+    let shown = |names: &[&str]| format!("`{}`", names.join("`, `"));
+    let packages: Vec<&str> = packages.iter().map(String::as_str).collect();
+    let plain: Vec<String> = packages.iter().map(|package| drivers::plain(package)).collect();
+    let mut meant: Vec<&str> = plain.iter().flat_map(|name| near(name, aliases)).collect();
+    meant.sort_unstable();
+    meant.dedup();
+    let meant = if meant.is_empty() { String::new() } else { format!("did you mean {}? ", shown(&meant)) };
+    Fault::machine(
+        format!("{}; no driver of this release is named {}", fault.what(), shown(&packages)),
+        format!("{meant}{}; for a pip package: {}", known(aliases), fault.how()),
+    )
+}
+
+/// The names that stand for a driver.
+fn known(aliases: &[Alias]) -> String {
+    let mut names: Vec<&str> = aliases.iter().map(|alias| alias.name.as_str()).chain([DBT]).collect();
+    names.sort_unstable();
+    format!("the drivers are {}", names.join(", "))
 }
 
 fn aliases(release: &Path) -> Result<Vec<Alias>, Fault> {
@@ -105,13 +146,16 @@ fn unknown(name: &str, aliases: &[Alias]) -> Fault {
     if !drivers::is_exact(name) {
         return Fault::usage(
             format!("`{}` is neither a driver nor the name of a pip package", name.escape_debug()),
-            "write a name such as pandas, or name==version such as dbt-snowflake==1.11.0: options, addresses and files are \
-             not taken",
+            format!(
+                "{}; a pip package is a name such as pandas, or name==version such as dbt-snowflake==1.11.0: options, \
+                 addresses and files are not taken",
+                known(aliases)
+            ),
         );
     }
     let near: Vec<String> = near(name, aliases).iter().map(|near| format!("`{near}`")).collect();
     let how = match near.as_slice() {
-        [] => "`drivers install dbt` brings it at the version that fits".to_owned(),
+        [] => format!("`drivers install dbt` brings it at the version that fits; {}", known(aliases)),
         near => format!(
             "did you mean {}? hub-platform drivers list shows all drivers; a package of this very name is written with its \
              version, {name}==…",
@@ -130,7 +174,7 @@ struct Row {
 
 /// Lists what can be installed, and what is.
 pub(super) fn list(json: bool) -> Result<(), Fault> {
-    let data: Option<PathBuf> = settings::existing_data_dir(&process_env);
+    let data = existing_data_dir();
     let row = |alias: Alias| Row {
         version: data.as_ref().and_then(|data| drivers::version(data, &alias.package)),
         alias: alias.name,
@@ -184,6 +228,29 @@ mod tests {
             assert!(of(&[wrong]).is_err(), "{wrong}");
         }
         assert!(of(&["git+https://x"]).unwrap_err().contains("options, addresses and files are not taken"));
+    }
+
+    /// A name that pip does not know was most likely to be a driver's: those that there are go with the failure.
+    #[test]
+    fn a_package_that_pip_does_not_have_is_told_with_the_drivers_that_there_are() {
+        let alias = |name: &str| Alias { name: name.to_owned(), package: format!("{name}-driver") };
+        let aliases = vec![alias("oracle"), alias("chroma")];
+        let failed =
+            Fault::machine(format!("{}: exit status: 1", drivers::BESIDE_FAILED), "see that PyPI is reached");
+        let said = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            taken_for_packages(&failed, &names, &aliases).to_string()
+        };
+        let text = said(&["nope"]);
+        for part in
+            ["no driver of this release is named `nope`", "the drivers are chroma, dbt, oracle", "PyPI"]
+        {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        assert!(!text.contains("did you mean"), "{text}");
+        assert!(said(&["oracel==1.0"]).contains("did you mean `oracle`?"));
+        let names = ["nope", "dbt-snowflake", "oracle", "dbt", ""].map(str::to_owned).to_vec();
+        assert_eq!(Chosen { aliases, names }.others(), ["nope"]);
     }
 
     fn check(names: &str) -> Result<(bool, Vec<String>), String> {

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -33,8 +33,10 @@ pub(super) struct Preflight {
 }
 
 /// Runs it; the exit code says whether anything stands in the way.
-pub(super) fn run(platform: &Platform, asked: Preflight) -> Result<ExitCode, Fault> {
+pub(super) fn run(platform: &Platform, asked: Preflight, named: Option<&Path>) -> Result<ExitCode, Fault> {
     let Preflight { data, listen, since, accept_loss, json } = asked;
+    // The upgrade of an older release says `--data`.
+    let data = data.or_else(|| named.map(Path::to_path_buf));
     let runtime = runtime()?;
     let asked = Asked { data, listen, since, accepted: accept_loss.into_iter().collect() };
     let report = runtime.block_on(preflight::run(platform, &asked, &process_env));

@@ -55,8 +55,8 @@ pub(super) struct Setup {
     /// Address and port of the service, for a new .env
     #[arg(long, value_parser = address)]
     listen: Option<SocketAddr>,
-    /// User that the service runs as
-    #[arg(long, default_value = "honeyframe")]
+    /// User that the service runs as: one that is there; the default one is made where it is missing
+    #[arg(long, default_value = install::USER)]
     user: String,
     /// Folder of the systemd unit [default: /etc/systemd/system where systemd runs]
     #[arg(long, value_name = "DIR")]
@@ -134,6 +134,13 @@ pub(super) struct Verify {
 pub(super) struct Doctor {
     #[command(flatten)]
     folders: Folders,
+}
+
+impl Doctor {
+    /// The install folder, where one is named.
+    pub(super) fn install_dir(&self) -> Option<&Path> {
+        self.folders.install_dir.as_deref()
+    }
 }
 
 impl Wait {

@@ -10,6 +10,7 @@ use crate::audit::{self, Actor, Event};
 use crate::db::{Db, Error};
 use crate::fault::Fault;
 use crate::identity::Org;
+use crate::locate::{self, Absent};
 use crate::runs::home::{self, Home};
 use crate::settings::{self, process_env};
 use crate::start;
@@ -41,15 +42,21 @@ pub(super) struct Which {
 
 /// Runs the command on the installation's database.
 pub(super) fn run(command: &Warehouses) -> Result<(), Fault> {
-    let (data, _) = settings::data_dir(&process_env)?;
+    let (data, _) = locate::data_dir(None, None, &process_env)?;
+    if matches!(command, Warehouses::Move(_)) && !data.is_dir() {
+        return Err(Fault::usage(
+            format!("there is no data folder {}: no host works here that could be the home", data.display()),
+            "run the command on the host that is to have the data, with its data folder: --data-dir DIR or DATA_DIR=DIR",
+        ));
+    }
     runtime()?.block_on(async {
-        let db = start::database(&process_env, &data).await?;
+        let db = start::database(&process_env, &data, Absent::Refused).await?;
         let done = match command {
             Warehouses::List { json } => list(&db, *json).await,
-            Warehouses::Move(which) => {
-                let host = settings::host_id(&data)?;
-                change(&db, which, Some(&host)).await
-            }
+            Warehouses::Move(which) => match settings::host_id(&data) {
+                Ok(host) => change(&db, which, Some(&host)).await,
+                Err(fault) => Err(fault),
+            },
             Warehouses::Forget(which) => change(&db, which, None).await,
         };
         db.close().await;
@@ -60,7 +67,7 @@ pub(super) fn run(command: &Warehouses) -> Result<(), Fault> {
 fn away(error: &Error) -> Fault {
     Fault::machine(
         format!("the database does not answer: {error}"),
-        "see that it runs, and run the command again; nothing was changed",
+        error.help("see that it runs, and run the command again; nothing was changed"),
     )
 }
 

@@ -9,11 +9,13 @@ import sys
 sys.path[:] = [folder for folder in sys.path if folder]
 
 
-def guard(allow, deny):
-    """Python's own sockets go to allowed addresses only: a driver may ask for more names than it was given."""
+def guard(allow, deny, names):
+    """Python's own sockets go to allowed addresses only: a driver may ask for more names than it was given. What else opens
+    connections in this process, the kernel holds, where it can."""
     import ipaddress
     import socket
 
+    names = [ipaddress.ip_address(text) for text in names]
     allow, deny = ([ipaddress.ip_network(text) for text in texts] for texts in (allow, deny))
 
     def plain(address):
@@ -41,13 +43,14 @@ def guard(allow, deny):
         return [ipaddress.ip_address(entry[4][0].split("%")[0]) for entry in found]
 
     def look(event, arguments):
-        if event != "socket.connect" or not isinstance(arguments[1], tuple):
+        if event not in ("socket.connect", "socket.sendto", "socket.sendmsg") or not isinstance(arguments[1], tuple):
             return
         host, port = arguments[1][:2]
-        # The drivers' name servers are asked over the machine's own ways.
-        if port == 53:
-            return
-        for address in map(plain, meant(host, port)):
+        for address in meant(host, port):
+            # The machine's name servers are asked wherever they are.
+            if port == 53 and address in names:
+                continue
+            address = plain(address)
             if any(address in net for net in deny) or allow and not any(address in net for net in allow):
                 raise PermissionError("this place is not among those that connections may be tested to")
 
@@ -153,7 +156,8 @@ def bigquery(given, port, timeout):
 def ga4(given, port, timeout):
     from google.analytics.data_v1beta import BetaAnalyticsDataClient
 
-    client = BetaAnalyticsDataClient.from_service_account_info(credentials(given))
+    # Not by gRPC, whose library opens its connections by itself.
+    client = BetaAnalyticsDataClient.from_service_account_info(credentials(given), transport="rest")
     name = "properties/" + given["property"].removeprefix("properties/") + "/metadata"
     client.get_metadata(name=name, timeout=timeout, retry=None)
     return "Google Analytics, property " + given["property"]
@@ -301,7 +305,7 @@ KINDS = {
 }
 
 question = json.load(sys.stdin)
-guard(question["allow"], question["deny"])
+guard(question["allow"], question["deny"], question["names"])
 try:
     what = KINDS[question["kind"]](question["parameters"], question["port"], question["timeout"])
     answer = {"ok": True, "message": what}

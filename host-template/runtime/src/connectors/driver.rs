@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::test::{Place, job};
 use super::{Kind, Parameters, Value};
 use crate::drivers::{MOST, no_python, python, python_program};
+use crate::process::Job;
+use crate::process::network::{self, Network};
 
 const SCRIPT: &str = include_str!("connect.py");
 
@@ -25,6 +27,8 @@ struct Question<'a> {
     allow: Vec<String>,
     /// Networks that the driver does not reach.
     deny: Vec<String>,
+    /// The machine's name servers, which it asks wherever they are.
+    names: &'a [IpAddr],
 }
 
 #[derive(Deserialize)]
@@ -48,6 +52,11 @@ pub(super) async fn connect(
     };
     let (allow, deny) = place.tests.reach.lists();
     let timeout = limit.as_secs().saturating_sub(2).max(1);
+    let network = Network {
+        reach: place.tests.reach.clone(),
+        names: network::name_servers(),
+        required: !kind.through_python() && place.tests.reach.is_limited(),
+    };
     let question = Question {
         kind: kind.name,
         name: kind.display_name,
@@ -56,11 +65,17 @@ pub(super) async fn connect(
         parameters: &parameters,
         allow,
         deny,
+        names: &network.names,
     };
     let input = serde_json::to_string(&question).unwrap_or_default();
-    let job = python(job(place, python_program(data), pinned, files), data, SCRIPT, input);
+    let job = Job { network: Some(network), ..job(place, python_program(data), pinned, files) };
+    let job = python(job, data, SCRIPT, input);
     let heard = match job.ask(MOST, limit).await {
         Ok(heard) => heard,
+        // It is not Python that is missing.
+        Err(e) if e.raw_os_error().is_none() => {
+            return (parameters, Some(Err(format!("the test was not started: {e}"))));
+        }
         Err(e) => return (parameters, Some(Err(no_python(&python_program(data), &e)))),
     };
     let answer = heard.out.lines().find_map(|line| serde_json::from_str::<Answer>(line).ok());

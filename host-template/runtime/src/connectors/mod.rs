@@ -204,6 +204,12 @@ impl Kind {
         KINDS.iter().find(|kind| kind.name == name)
     }
 
+    /// Whether its driver opens all connections with Python's own module, which is held to the operator's lists on every system.
+    /// FreeTDS, below SQL Server's, is a library in C, and goes where a server sends it.
+    pub(crate) fn through_python(&self) -> bool {
+        self.name != "mssql"
+    }
+
     /// The pip package of its driver.
     pub(crate) fn package<'a>(&self, aliases: &'a [Alias]) -> Option<&'a str> {
         let driver = self.driver?;

@@ -20,6 +20,8 @@ pub enum Error {
     Busy,
     /// The host does not work with a database like this; why, and what to set.
     Refused(String),
+    /// The server cannot be reached: where it was looked for, and why.
+    Away(String),
 }
 
 /// What a failure is about, whatever the engine.
@@ -53,6 +55,11 @@ impl Error {
         matches!(self, Error::Sql(sqlx::Error::Database(e)) if e.is_unique_violation())
     }
 
+    /// Whether another transaction has been quicker: the same one, begun anew, sees what that did.
+    pub(crate) fn is_in_the_way(&self) -> bool {
+        self.is_unique_violation() || self.kind() == Kind::Conflict
+    }
+
     /// Whether the database cannot be had at all just now; the same statement may work later.
     pub fn is_unavailable(&self) -> bool {
         matches!(self.kind(), Kind::Unreachable | Kind::Busy | Kind::Conflict | Kind::ReadOnly | Kind::Full)
@@ -62,6 +69,7 @@ impl Error {
         match self {
             Error::Row(_) | Error::Nul | Error::Refused(_) => Kind::Other,
             Error::Busy => Kind::Busy,
+            Error::Away(_) => Kind::Unreachable,
             Error::Sql(sqlx::Error::Database(e)) => {
                 let code = e.code().unwrap_or_default();
                 match code.parse::<u32>() {
@@ -72,8 +80,9 @@ impl Error {
                 }
             }
             Error::Sql(e) => match e {
-                sqlx::Error::PoolTimedOut
-                | sqlx::Error::Io(_)
+                // The server was asked, and answers: its connections are with others here.
+                sqlx::Error::PoolTimedOut => Kind::Busy,
+                sqlx::Error::Io(_)
                 | sqlx::Error::Tls(_)
                 | sqlx::Error::PoolClosed
                 | sqlx::Error::WorkerCrashed
@@ -98,6 +107,14 @@ impl Error {
     pub(super) fn is_undefined(&self) -> bool {
         let Error::Sql(sqlx::Error::Database(e)) = self else { return false };
         matches!(e.code().as_deref(), Some("42P01" | "42703" | "3F000"))
+    }
+
+    /// The help of a command that could not do something: what mends the way to the server, where that is what is broken.
+    pub(crate) fn help(&self, otherwise: &'static str) -> &'static str {
+        match self {
+            Error::Away(_) => self.cure(true),
+            _ => otherwise,
+        }
     }
 
     /// What an operator can do about a database that cannot be opened.
@@ -170,10 +187,10 @@ impl fmt::Display for Error {
             Error::Sql(sqlx::Error::Database(e)) => f.write_str(e.message()),
             Error::Sql(sqlx::Error::Io(e)) => write!(f, "no connection: {}", reason(e)),
             Error::Sql(sqlx::Error::PoolTimedOut) => {
-                f.write_str("all connections stayed in use, or no new one could be opened in time")
+                f.write_str("all connections of this host stayed in use, and none became free in time")
             }
             Error::Sql(e) => e.fmt(f),
-            Error::Row(text) | Error::Refused(text) => f.write_str(text),
+            Error::Row(text) | Error::Refused(text) | Error::Away(text) => f.write_str(text),
             Error::Nul => f.write_str("a text holds the character NUL"),
             Error::Busy => {
                 f.write_str("the statement waited in vain for a lock before, and is not tried again yet")
@@ -251,6 +268,18 @@ impl From<Error> for Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A pool without a free connection is not a server that is away, and says so.
+    #[test]
+    fn a_pool_that_is_used_up_is_busy_and_a_server_that_is_away_is_not() {
+        let used_up = Error::Sql(sqlx::Error::PoolTimedOut);
+        assert_eq!((used_up.kind(), used_up.is_unavailable()), (Kind::Busy, true));
+        assert!(used_up.to_string().contains("stayed in use"));
+        let away = Error::Away("the server at db:5432 cannot be reached: connection refused".to_owned());
+        assert_eq!((away.kind(), away.is_unavailable()), (Kind::Unreachable, true));
+        assert!(away.to_string().contains("db:5432") && away.help("else").contains("PostgreSQL runs"));
+        assert_eq!(used_up.help("else"), "else");
+    }
 
     #[test]
     fn s19_every_engines_codes_mean_the_same() {

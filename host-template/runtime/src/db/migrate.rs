@@ -91,6 +91,19 @@ const TABLE: &str = "CREATE TABLE IF NOT EXISTS hub_plugin_migrations (
 pub(crate) const UNCHANGED: &str = "nothing was changed: the release that worked with this database still does, so start that \
     one; then mend what the message names, or take a build that does not fail on it";
 
+/// Whether a host has ever worked with this database: it has the table that remembers what ran. Nothing is changed.
+pub(crate) async fn is_begun(db: &Db) -> Result<bool, Error> {
+    let sql = match db.is_postgres() {
+        // As names are looked up, so that a table of another schema is none.
+        true => {
+            "SELECT CAST(count(*) AS BIGINT) FROM (SELECT to_regclass('hub_plugin_migrations') AS t) AS f WHERE t IS NOT NULL"
+        }
+        false => "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'hub_plugin_migrations'",
+    };
+    let found: i64 = db.value(sql, args![]).await?;
+    Ok(found > 0)
+}
+
 /// Makes the table that remembers what ran.
 pub async fn prepare(db: &Db) -> Result<(), Error> {
     let mut tx = db.begin().await?;

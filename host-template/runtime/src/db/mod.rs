@@ -232,7 +232,7 @@ macro_rules! alone {
         match $db {
             Db::Sqlite(pool) => sqlite::$does(pool, $sql, $args, true).await,
             Db::Postgres(pool) => {
-                let mut connection = pool.acquire().await?;
+                let mut connection = postgres::told(&pool.connect_options(), pool.acquire().await).await?;
                 patience::ask($sql.as_str())?;
                 let done = postgres::$does(&mut *connection, $sql.clone(), $args, true).await;
                 patience::tell($sql.as_str(), done)
@@ -279,7 +279,9 @@ impl Db {
     pub async fn begin(&self) -> Result<Tx, Error> {
         match self {
             Db::Sqlite(pool) => Ok(Tx::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?)),
-            Db::Postgres(pool) => Ok(Tx::Postgres(pool.begin().await?)),
+            Db::Postgres(pool) => {
+                Ok(Tx::Postgres(postgres::told(&pool.connect_options(), pool.begin().await).await?))
+            }
             Db::Pooled(pool) => Ok(Tx::Pooled(postgres::lent(pool).await?)),
         }
     }
@@ -317,6 +319,26 @@ impl Db {
                 "to_char((now() - INTERVAL '{seconds} seconds') AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
             ),
         }
+    }
+
+    /// Asks the database whether it answers and takes changes; gives why it takes none, in words that hold no place of this
+    /// machine. Nothing is written, and no lock is waited for.
+    pub(crate) async fn unwritable(&self) -> Result<Option<&'static str>, Error> {
+        if let Db::Sqlite(pool) = self {
+            let _: i64 = self.value("SELECT count(*) FROM hub_orgs WHERE id = ''", Vec::new()).await?;
+            return Ok(sqlite::unwritable(&pool.connect_options()));
+        }
+        let sql =
+            "SELECT CAST(CASE WHEN pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on'
+                                    THEN 1 ELSE 0 END AS BIGINT)
+                   FROM (SELECT count(*) FROM hub_orgs WHERE id = '') AS asked";
+        let read_only: i64 = self.value(sql, Vec::new()).await?;
+        if read_only == 0 {
+            return Ok(None);
+        }
+        // Connections of now lead to this server: the next ones may reach one that takes changes.
+        postgres::now_read_only();
+        Ok(Some("the database takes no changes: its server is a standby, or set to read-only"))
     }
 
     /// How many connections are open, and how many of them nobody uses.

@@ -15,6 +15,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Encode, Postgres, Row as _
 
 use super::engine::engine;
 use super::{Db, Error, Patience, Row};
+use crate::settings::reason;
 
 /// A setting that has no meaning but to arrive: one that does not was kept back by something between here and the server.
 const SIGN: &str = "hub.session";
@@ -34,7 +35,7 @@ impl Db {
         ]);
         let patience = limits.time(Limit::DatabaseConnect);
         // Tried once outside of the pool: that one tells nothing but that time is over.
-        let found = within(patience, session(&direct, &sign)).await;
+        let found = within(patience, &direct, session(&direct, &sign)).await;
         let lent = match found {
             Ok(own) => !own,
             // Poolers refuse settings that they cannot keep.
@@ -43,7 +44,8 @@ impl Db {
         };
         let pool = pool(limits);
         if !lent {
-            return Ok(Db::Postgres(pool.connect_with(direct).await?));
+            let opened = pool.connect_with(direct.clone()).await;
+            return Ok(Db::Postgres(told(&direct, opened).await?));
         }
         if let Some(lost) = options.get_options().filter(|lost| !lost.trim().is_empty()) {
             return Err(Error::Refused(format!(
@@ -52,11 +54,12 @@ impl Db {
             )));
         }
         let lent = options.extra_float_digits(None).statement_cache_capacity(0);
-        within(patience, session(&lent, &sign)).await?;
+        within(patience, &lent, session(&lent, &sign)).await?;
         tracing::info!(
             "the database is behind a connection pooler: each statement is a transaction of its own there"
         );
-        Ok(Db::Pooled(pool.connect_with(lent).await?))
+        let opened = pool.connect_with(lent.clone()).await;
+        Ok(Db::Pooled(told(&lent, opened).await?))
     }
 }
 
@@ -68,9 +71,82 @@ fn pool(limits: &Limits) -> PgPoolOptions {
         .before_acquire(|_, about| Box::pin(async move { Ok(!outdated(about.age)) }))
 }
 
-async fn within<T>(patience: Duration, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    let late = || Error::Refused(format!("it has not answered within {} s", patience.as_secs()));
-    tokio::time::timeout(patience, work).await.unwrap_or_else(|_| Err(late()))
+/// What a connection to this server gives, within a time.
+async fn within<T>(
+    patience: Duration,
+    options: &PgConnectOptions,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    match tokio::time::timeout(patience, work).await {
+        Ok(Err(Error::Sql(sqlx::Error::Io(e)))) => Err(away(options, &reason(&e))),
+        Ok(result) => result,
+        Err(_) => Err(away(options, &format!("it has not answered within {} s", patience.as_secs()))),
+    }
+}
+
+/// That the server cannot be reached, with the place where it was looked for.
+fn away(options: &PgConnectOptions, why: &str) -> Error {
+    Error::Away(format!("the server at {} cannot be reached: {why}", place(options)))
+}
+
+/// Where a server is looked for: host and port, or the socket of this machine.
+fn place(options: &PgConnectOptions) -> String {
+    let (host, port) = (options.get_host(), options.get_port());
+    match options.get_socket() {
+        Some(socket) => format!("{}/.s.PGSQL.{port}", socket.display()),
+        None if host.starts_with('/') => format!("{host}/.s.PGSQL.{port}"),
+        None if host.contains(':') => format!("[{host}]:{port}"),
+        None => format!("{host}:{port}"),
+    }
+}
+
+/// How long a server that gave no connection in time may take to one that is only asked for to learn why.
+const PROBE: Duration = Duration::from_secs(2);
+/// How long what was learned is told to others who ask: it costs the server a connection.
+const LEARNED: Duration = Duration::from_secs(1);
+
+/// What was learned of a server last: its place, when, and why it cannot be had.
+type Learned = Option<(String, Instant, Option<String>)>;
+
+static LEARNED_LAST: tokio::sync::Mutex<Learned> = tokio::sync::Mutex::const_new(None);
+
+/// What a pool gives, or why it gives nothing. The pool itself waits for a server that refuses, as for one that is about to
+/// start, and then says no more than that time is over: so the server is asked.
+pub(super) async fn told<T>(options: &PgConnectOptions, given: Result<T, sqlx::Error>) -> Result<T, Error> {
+    match given {
+        Ok(given) => Ok(given),
+        Err(sqlx::Error::Io(e)) => Err(away(options, &reason(&e))),
+        Err(sqlx::Error::PoolTimedOut) => match why_none(options).await {
+            Some(why) => Err(away(options, &why)),
+            None => Err(sqlx::Error::PoolTimedOut.into()),
+        },
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Why no connection can be had; none where one can, and those of the pool are all in use. Asked once for all who wait.
+async fn why_none(options: &PgConnectOptions) -> Option<String> {
+    let place = place(options);
+    let mut last = LEARNED_LAST.lock().await;
+    if let Some((of, when, why)) = &*last
+        && *of == place
+        && when.elapsed() < LEARNED
+    {
+        return why.clone();
+    }
+    let connected = tokio::time::timeout(PROBE, PgConnection::connect_with(options)).await;
+    let why = match connected {
+        Ok(Ok(connection)) => {
+            // Whatever comes of it: the server has answered.
+            let _ = tokio::time::timeout(PROBE, connection.close()).await;
+            None
+        }
+        Ok(Err(sqlx::Error::Io(e))) => Some(reason(&e)),
+        Ok(Err(error)) => Some(Error::Sql(error).to_string()),
+        Err(_) => Some(format!("it has not answered within {} s", PROBE.as_secs())),
+    };
+    *last = Some((place, Instant::now(), why.clone()));
+    why
 }
 
 /// Connects, and says whether the sign has arrived.
@@ -148,7 +224,7 @@ fn outdated(age: Duration) -> bool {
 
 /// A pool's connections for statements, each in a transaction of its own.
 pub(super) async fn lent(pool: &PgPool) -> Result<sqlx::Transaction<'static, Postgres>, Error> {
-    Ok(pool.begin_with(AssertSqlSafe(super::begin_lent())).await?)
+    told(&pool.connect_options(), pool.begin_with(AssertSqlSafe(super::begin_lent())).await).await
 }
 
 /// A NULL of whatever type the server finds fitting.
@@ -189,6 +265,37 @@ mod tests {
         ] {
             assert_eq!(names_user(url), named, "{url}");
         }
+    }
+
+    #[test]
+    fn a_server_that_is_away_is_named_by_its_place() {
+        for (url, shown) in [
+            ("postgres://hub@db.internal/hub", "db.internal:5432"),
+            ("postgres://hub@127.0.0.1:6543/hub", "127.0.0.1:6543"),
+            ("postgres://hub@[::1]:6543/hub", "[::1]:6543"),
+            ("postgres:///hub?host=/run/postgresql&user=hub", "/run/postgresql/.s.PGSQL.5432"),
+        ] {
+            let options: PgConnectOptions = url.parse().unwrap();
+            assert_eq!(place(&options), shown, "{url}");
+        }
+    }
+
+    /// A pool that gave nothing in time is told from a server that is not there.
+    #[tokio::test]
+    async fn a_server_that_refuses_or_is_deaf_is_told_with_its_place() {
+        let free = || std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let closed = free().local_addr().unwrap().port();
+        let deaf = free();
+        let said = async |port: u16| {
+            let options: PgConnectOptions = format!("postgres://hub@127.0.0.1:{port}/hub").parse().unwrap();
+            told(&options, Err::<(), _>(sqlx::Error::PoolTimedOut)).await.unwrap_err().to_string()
+        };
+        let want = format!("the server at 127.0.0.1:{closed} cannot be reached: connection refused");
+        assert_eq!(said(closed).await, want);
+        let text = said(deaf.local_addr().unwrap().port()).await;
+        assert!(text.contains("has not answered within 2 s"), "{text}");
+        // What was learned of one server is not told of another.
+        assert_eq!(said(closed).await, want);
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rustix::fs::{Access, access};
+use rustix::io::Errno;
 use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
 };
@@ -65,6 +67,24 @@ pub(super) async fn open_unreferenced(pool: &SqlitePool) -> Result<Db, Error> {
     Ok(Db::Sqlite(SqlitePoolOptions::new().max_connections(1).connect_with(options).await?))
 }
 
+/// Why the file takes no changes, where that can be seen from outside: connections that are open read on for a while.
+pub(super) fn unwritable(options: &SqliteConnectOptions) -> Option<&'static str> {
+    let file = options.get_filename();
+    if file == Path::new(MEMORY) {
+        return None;
+    }
+    // A relative path without a folder lies in the one that the host runs in.
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match access(file, Access::WRITE_OK).and_then(|()| access(folder, Access::WRITE_OK | Access::EXEC_OK)) {
+        Ok(()) => None,
+        Err(Errno::NOENT) => Some("the database's file is gone"),
+        Err(_) => Some("the database's file, or its folder, cannot be written"),
+    }
+}
+
+/// What the driver calls a database without a file.
+const MEMORY: &str = ":memory:";
+
 fn options() -> SqliteConnectOptions {
     // With recursive triggers, `INSERT OR REPLACE` fires the triggers of what it deletes: the audit log's are not passed by.
     SqliteConnectOptions::new()
@@ -74,3 +94,27 @@ fn options() -> SqliteConnectOptions {
 }
 
 engine!(Sqlite, SqliteArguments, None::<i64>, Row::Sqlite);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_gone_takes_no_changes() {
+        assert_eq!(unwritable(&options().in_memory(true)), None);
+        let folder = std::env::temp_dir().join(format!("hub-unwritable-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("hub.db");
+        let told = || unwritable(&options().filename(&file));
+        assert_eq!(told(), Some("the database's file is gone"));
+        std::fs::write(&file, "").unwrap();
+        assert_eq!(told(), None);
+        // Root writes to whatever lies on a disk that is written to.
+        if !rustix::process::geteuid().is_root() {
+            std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o444)).unwrap();
+            assert_eq!(told(), Some("the database's file, or its folder, cannot be written"));
+        }
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(told(), Some("the database's file is gone"));
+    }
+}

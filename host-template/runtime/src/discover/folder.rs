@@ -22,10 +22,12 @@ pub(super) struct Folder {
     pub(super) slug: String,
     /// What is wrong with the manifest alone.
     pub(super) found: Vec<Diagnostic>,
+    /// Whether it is there to be used: its manifest does not say `enabled: false`.
+    pub(super) on: bool,
 }
 
 impl Folder {
-    /// Reads a folder; none where it has no manifest, or one that leaves the plugin out.
+    /// Reads a folder; none where it has no manifest.
     pub(super) fn read(root: &Path, name: &str) -> Option<Folder> {
         let file = root.join("plugin.yaml");
         if fs::symlink_metadata(&file).is_err() {
@@ -42,11 +44,9 @@ impl Folder {
             },
             Err(found) => (None, Manifest::default(), vec![*found]),
         };
-        if manifest.enabled == Some(false) {
-            return None;
-        }
+        let on = manifest.enabled != Some(false);
         let slug = manifest.name.as_ref().map_or(name, |name| &name.value).to_owned();
-        Some(Folder { root: root.to_path_buf(), manifest, source, slug, found })
+        Some(Folder { root: root.to_path_buf(), manifest, source, slug, found, on })
     }
 
     /// The plugin as the rules see it that the build and the host share.

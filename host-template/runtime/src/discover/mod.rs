@@ -10,7 +10,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hub_manifest::diagnostic::{Diagnostic, Level};
@@ -20,6 +20,7 @@ use hub_manifest::rules::order::plugin_order;
 use hub_manifest::rules::settings::Variables;
 use hub_manifest::rules::{Subject, Taken, blocks, called_twice, files, groups, pages, platform};
 use semver::Version;
+use serde::{Deserialize, Serialize};
 
 use crate::config;
 use crate::listing::Listing;
@@ -45,7 +46,8 @@ pub(crate) struct Release<'a> {
 ///
 /// A name of the release's is the release's: the customer's plugin is listed as shadowed.
 pub(crate) fn customer_plugins(data_dir: &Path, release: &Release<'_>) -> Vec<Plugin> {
-    let folders = folders(&data_dir.join("plugins"));
+    let mut folders = folders(&data_dir.join("plugins"));
+    folders.retain(|folder| folder.on);
     let is_of_release = |slug: &str| release.plugins.iter().any(|other| other.name() == slug);
     // Those that count; the first of each name does.
     let mut used: BTreeMap<&str, &Folder> = BTreeMap::new();
@@ -79,7 +81,32 @@ pub(crate) fn customer_plugins(data_dir: &Path, release: &Release<'_>) -> Vec<Pl
     plugins
 }
 
-/// The folders that hold a plugin, by name.
+/// A plugin of the customer's that has the name of one of the release, which therefore is not used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Namesake {
+    pub(crate) slug: String,
+    /// Its folder.
+    pub(crate) folder: PathBuf,
+    /// Its version, where its manifest has one.
+    pub(crate) version: String,
+    /// That of the release's.
+    pub(crate) of_release: String,
+    /// Whether its manifest does not say `enabled: false`.
+    pub(crate) on: bool,
+}
+
+/// All of them, by folder: those that are off too.
+pub(crate) fn namesakes(data_dir: &Path, plugins: &[Arc<Plugin>]) -> Vec<Namesake> {
+    let of_folder = |folder: Folder| {
+        let mut of_build = plugins.iter().filter(|plugin| plugin.origin == Origin::Install);
+        let of_release = of_build.find(|plugin| plugin.name() == folder.slug)?.about.version.clone();
+        let version = describe(&folder).version;
+        Some(Namesake { slug: folder.slug, folder: folder.root, version, of_release, on: folder.on })
+    };
+    folders(&data_dir.join("plugins")).into_iter().filter_map(of_folder).collect()
+}
+
+/// The folders that hold a plugin, by name; those that are off too.
 fn folders(folder: &Path) -> Vec<Folder> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let mut names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();

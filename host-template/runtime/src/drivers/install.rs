@@ -26,7 +26,8 @@ const NO_PYTHON: &str = "install Python 3.10 or newer with pip and venv (Debian:
 const PIP_FAILED: &str = "pip says above what is wrong; see that this machine reaches PyPI, or set PIP_INDEX_URL to a mirror, and run \
                           the command again; nothing was changed";
 
-const BESIDE_FAILED: &str = "pip could not install these packages beside this version of dbt";
+/// How a failure begins where packages were to lie beside dbt.
+pub(crate) const BESIDE_FAILED: &str = "pip could not install these packages beside this version of dbt";
 
 /// What is asked for.
 pub(crate) struct Wanted<'a> {

@@ -44,7 +44,7 @@ pub(crate) struct Ended {
 fn fault(error: Error) -> Fault {
     Fault::machine(
         format!("the database cannot do it: {error}"),
-        "see that the database can be written to, and try again",
+        error.help("see that the database can be written to, and try again"),
     )
 }
 

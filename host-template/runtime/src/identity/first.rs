@@ -26,8 +26,10 @@ pub(crate) struct NewUser<'a> {
     pub(crate) tenant: Option<&'a str>,
     /// None leaves somebody who is there already what it is, and makes anybody else a member.
     pub(crate) role: Option<Role>,
-    /// Whether an organisation may be made that nearly has another one's name.
+    /// Whether an organisation may be made that nearly has another one's name; then a tenant may too.
     pub(crate) new_org: bool,
+    /// Whether a tenant may be made that nearly has the name of another one of the organisation.
+    pub(crate) new_tenant: bool,
 }
 
 /// Who was made, and where.
@@ -37,6 +39,7 @@ pub(crate) struct Made {
     pub(crate) org: Org,
     pub(crate) org_is_new: bool,
     pub(crate) tenant: Option<Tenant>,
+    pub(crate) tenant_is_new: bool,
     /// Whether there was such a user already, who has now another password and place.
     pub(crate) known: bool,
     pub(crate) role: Role,
@@ -52,7 +55,7 @@ pub(crate) async fn ensure_somebody(db: &Db, env: Env<'_>) -> Result<(), Fault> 
     let fault = |e: Error| {
         Fault::machine(
             format!("cannot make the first user: {e}"),
-            "see that the database can be written to, and start again",
+            e.help("see that the database can be written to, and start again"),
         )
     };
     let mut tx = db.begin().await.map_err(fault)?;
@@ -83,6 +86,7 @@ pub(crate) async fn ensure_somebody(db: &Db, env: Env<'_>) -> Result<(), Fault> 
         tenant: None,
         role: Some(Role::Admin),
         new_org: true,
+        new_tenant: true,
     };
     add(&mut tx, &new).await.map_err(fault)?;
     tx.commit().await.map_err(fault)?;
@@ -113,55 +117,86 @@ pub(crate) async fn create_user(db: &Db, new: NewUser<'_>) -> Result<Made, Fault
     let fault = |e: Error| {
         Fault::machine(
             format!("cannot add the user: {e}"),
-            "see that the database can be written to, and try again",
+            e.help("see that the database can be written to, and try again"),
         )
     };
-    let mut tx = db.begin().await.map_err(fault)?;
-    if !new.new_org {
-        not_mistyped(&mut tx, &new).await?;
+    let mut tries = 1;
+    loop {
+        match attempt(db, &new).await? {
+            Ok(made) => return Ok(made),
+            // Somebody else has made the organisation, the tenant or the user meanwhile: the next try finds it.
+            Err(error) if error.is_in_the_way() && tries < TRIES => tries += 1,
+            Err(error) => return Err(fault(error)),
+        }
     }
-    let made = add(&mut tx, &new).await.map_err(fault)?;
-    if made.was == Some(Role::Admin)
-        && made.role != Role::Admin
-        && !membership::has_an_admin(&mut tx, &made.org.id).await.map_err(fault)?
-    {
-        return Err(Fault::usage(
-            format!(
-                "{} is the only admin of {}, which nobody could manage then",
-                made.user.email, made.org.name
-            ),
-            "make somebody else an admin first, or leave out --role",
-        ));
+}
+
+/// How often a user is added before others are too much in the way.
+const TRIES: usize = 8;
+
+/// One try, in a transaction of its own. What is mistyped is refused; what the database says is for the caller to judge.
+async fn attempt(db: &Db, new: &NewUser<'_>) -> Result<Result<Made, Error>, Fault> {
+    let mut tx = match db.begin().await {
+        Ok(tx) => tx,
+        Err(error) => return Ok(Err(error)),
+    };
+    not_mistyped(&mut tx, new).await?;
+    let made = match add(&mut tx, new).await {
+        Ok(made) => made,
+        Err(error) => return Ok(Err(error)),
+    };
+    if made.was == Some(Role::Admin) && made.role != Role::Admin {
+        match membership::has_an_admin(&mut tx, &made.org.id).await {
+            Ok(true) => {}
+            Ok(false) => return Err(only_admin(&made)),
+            Err(error) => return Ok(Err(error)),
+        }
     }
-    tx.commit().await.map_err(fault)?;
-    Ok(made)
+    Ok(tx.commit().await.map(|()| made))
+}
+
+/// An organisation without an admin could never be managed again.
+fn only_admin(made: &Made) -> Fault {
+    Fault::usage(
+        format!("{} is the only admin of {}, which nobody could manage then", made.user.email, made.org.name),
+        "make somebody else an admin first, or leave out --role",
+    )
 }
 
 /// An organisation is made where it is missing; one whose name is nearly that of another, or a tenant of which that is so,
 /// is rather a slip of the hand.
 async fn not_mistyped(tx: &mut Tx, new: &NewUser<'_>) -> Result<(), Fault> {
     let fault = |e: Error| {
-        Fault::machine(format!("cannot read the organisations: {e}"), "see that the database can be read")
+        Fault::machine(
+            format!("cannot read the organisations: {e}"),
+            e.help("see that the database can be read"),
+        )
     };
     let rows: Vec<(String,)> = tx.all("SELECT name FROM hub_orgs", crate::args![]).await.map_err(fault)?;
     let slip = |names: &[(String,)], name: &str| {
         let there = names.iter().any(|(other,)| other == name);
         names.iter().find(|(other,)| !there && near::is_slip(name, other)).map(|(other,)| other.clone())
     };
-    let refused = |what: &str, name: &str, near: &str| {
+    let refused = |what: &str, name: &str, near: &str, option: &str| {
+        let (name, near) = (name.escape_debug(), near.escape_debug());
         Fault::usage(
-            format!("there is no {what} `{}`: did you mean `{}`?", name.escape_debug(), near.escape_debug()),
-            "write that name, or pass --new-org to make another one",
+            format!("there is no {what} `{name}`: did you mean `{near}`?"),
+            format!("write `{near}`, or pass {option} to make `{name}` beside it"),
         )
     };
-    if let Some(near) = slip(&rows, new.org) {
-        return Err(refused("organisation", new.org, &near));
+    if let Some(near) = slip(&rows, new.org).filter(|_| !new.new_org) {
+        return Err(refused("organisation", new.org, &near, "--new-org"));
     }
-    let Some(tenant) = new.tenant else { return Ok(()) };
+    let Some(tenant) = new.tenant.filter(|_| !new.new_org && !new.new_tenant) else { return Ok(()) };
     let sql = "SELECT t.name FROM hub_tenants t JOIN hub_orgs o ON o.id = t.org_id WHERE o.name = $1";
     let rows: Vec<(String,)> = tx.all(sql, crate::args![new.org]).await.map_err(fault)?;
     match slip(&rows, tenant) {
-        Some(near) => Err(refused("tenant", tenant, &near)),
+        Some(near) => Err(refused(
+            &format!("tenant of {} named", new.org.escape_debug()),
+            tenant,
+            &near,
+            "--new-tenant",
+        )),
         None => Ok(()),
     }
 }
@@ -188,9 +223,11 @@ async fn add(tx: &mut Tx, new: &NewUser<'_>) -> Result<Made, Error> {
         make_members(tx, &org.id).await?;
         audit::record(tx, &org.id, &actor, Event::new("org_created").with("name", org.name.as_str())).await?;
     }
+    let mut tenant_is_new = false;
     let tenant = match new.tenant {
         Some(name) => {
             let (tenant, is_new) = store::ensure_tenant(tx, &org.id, name).await?;
+            tenant_is_new = is_new;
             if is_new {
                 let event = Event { tenant: Some(&tenant.id), ..Event::new("tenant_created") };
                 audit::record(tx, &org.id, &actor, event.with("name", tenant.name.as_str())).await?;
@@ -231,7 +268,7 @@ async fn add(tx: &mut Tx, new: &NewUser<'_>) -> Result<Made, Error> {
         .with("role", role.as_str());
     audit::record(tx, &org.id, &actor, event).await?;
     tx.announce().await?;
-    Ok(Made { user, org, org_is_new, tenant, known: is_known, role, was: now, ended })
+    Ok(Made { user, org, org_is_new, tenant, tenant_is_new, known: is_known, role, was: now, ended })
 }
 
 /// The group that lets members look at things; an admin may change or delete it.

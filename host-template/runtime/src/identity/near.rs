@@ -17,6 +17,9 @@ pub(super) fn is_slip(typed: &str, known: &str) -> bool {
     if typed == known {
         return false;
     }
+    if likeness(typed) == likeness(known) {
+        return true;
+    }
     let (typed, known) = (words(typed), words(known));
     let as_drawn = |words: &[String]| words.concat().chars().map(look).collect::<String>();
     if as_drawn(&typed) == as_drawn(&known) {
@@ -102,6 +105,7 @@ mod tests {
             ("St. Mary Hospitl", "St. Mary Hospital"),
             ("Müler", "Müller"),
             ("S0uth", "South"),
+            ("\u{ff33}outh", "South"),
             ("C1inic 2", "Clinic 2"),
         ] {
             assert!(is_slip(typed, known), "{typed} {known}");

@@ -1,6 +1,7 @@
 //! A release becomes the one that serves, or the one before serves on: the last steps of an upgrade and of a rollback.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use hub_release::folder::Looked;
@@ -8,11 +9,12 @@ use hub_release::install::{Lock, write};
 use hub_release::manifest::LAUNCHER;
 use semver::Version;
 
-use super::health::{self, Waited};
+use super::health::{self, Answering, Waited};
 use super::place::Place;
 use super::say;
 use super::service::Service;
 use crate::fault::Fault;
+use crate::serve;
 
 /// How a release comes to serve.
 pub(super) struct Activation<'a> {
@@ -30,9 +32,11 @@ impl Activation<'_> {
         let install = &self.place.install;
         self.prefer(to, &|_| format!("{why} release {to}"))?;
         self.follow(to, "switched")?;
-        let before = self.running()?;
+        let before = self.now()?;
+        let run = before.as_ref().and_then(|host| host.run.as_deref());
         let renewed = self.service.renew(self.place, self.limit);
-        let fault = match renewed.and_then(|()| self.healthy(to, before.as_deref())) {
+        let asked = renewed.is_ok();
+        let fault = match renewed.and_then(|()| self.healthy(to, run)) {
             Ok(true) => return Ok(()),
             // It is of the right release: there is nothing to go back from.
             Ok(false) => {
@@ -45,23 +49,15 @@ impl Activation<'_> {
             }
             Err(fault) => fault,
         };
-        let why = fault.what().to_owned();
+        let failed = Failed { to, fault: &fault, asked, before: before.as_ref() };
         // The one of before, if it can be started. A release that is the only one stays: it may serve the next time, and
         // without it there would be nothing to start.
         let back = match from {
             Some(from) if from != to && install.is_whole(from)? => from,
-            _ => {
-                return Err(Fault::refused(
-                    format!("release {to} does not serve: {why}"),
-                    format!(
-                        "{}; it stays the one that is started, as there is no other to go back to",
-                        see_log(&fault)
-                    ),
-                ));
-            }
+            _ => return Err(failed.and_stays(&self.found()?)),
         };
         let left = |version: &Version| match version == to {
-            true => why.clone(),
+            true => fault.what().to_owned(),
             false => format!("left for release {back}"),
         };
         self.prefer(back, &left)?;
@@ -69,18 +65,8 @@ impl Activation<'_> {
         // Whatever came of asking for it: a service that failed may be on its way up again by itself.
         let asked = self.service.renew(self.place, self.limit);
         match self.healthy(back, None).map_err(|fault| asked.err().unwrap_or(fault)) {
-            Ok(_) => Err(Fault::refused(
-                format!("release {to} does not serve, and {back} serves again: {why}"),
-                see_log(&fault),
-            )),
-            Err(second) => Err(Fault::machine(
-                format!(
-                    "release {to} does not serve ({why}), and release {back}, which is the current one again, does not \
-                     either: {}",
-                    second.what()
-                ),
-                format!("{}; `hub-platform doctor` looks at the rest", see_log(&fault)),
-            )),
+            Ok(_) => Err(failed.and_back(back, &self.found()?)),
+            Err(second) => Err(failed.and_neither(back, &second, &self.found()?)),
         }
     }
 
@@ -99,12 +85,20 @@ impl Activation<'_> {
         Ok(())
     }
 
-    /// Which run of the host answers before anything is restarted.
-    fn running(&self) -> Result<Option<String>, Fault> {
+    /// The host that answers now, where somebody is to see to one.
+    fn now(&self) -> Result<Option<Answering>, Fault> {
         if *self.service == Service::ByHand {
             return Ok(None);
         }
-        Ok(runtime()?.block_on(health::run(self.place.address()?)))
+        Ok(runtime()?.block_on(health::now(self.place.address()?)))
+    }
+
+    /// What there is to say of the host, now that it is not the one that was wanted.
+    fn found(&self) -> Result<Found, Fault> {
+        let address = self.place.address()?;
+        let host = self.now()?;
+        let process = serve::who(&self.place.data).map(|host| host.pid);
+        Ok(Found { address, process: process.filter(|_| host.is_some()), host })
     }
 
     /// Waits until this release serves, by another run of the host than the one of before. False where that one still
@@ -143,11 +137,109 @@ impl Activation<'_> {
     }
 }
 
-/// What to do about a release that does not serve. A command that could not be run has a cure of its own.
-fn see_log(fault: &Fault) -> String {
-    match fault.how() {
-        "" => "see the service's log for the reason (journalctl -u hub-platform)".to_owned(),
-        how => how.to_owned(),
+/// The host that was found in the end.
+struct Found {
+    address: SocketAddr,
+    /// The one that answers there.
+    host: Option<Answering>,
+    /// Its process, where the data folder tells.
+    process: Option<u32>,
+}
+
+/// A release that was to serve, and why it does not.
+struct Failed<'a> {
+    to: &'a Version,
+    fault: &'a Fault,
+    /// Whether the service was restarted, for all that its command says.
+    asked: bool,
+    /// The host that answered before.
+    before: Option<&'a Answering>,
+}
+
+impl Failed<'_> {
+    /// Whether the host of before answers still: then nothing was restarted, whatever the command says.
+    fn ran_on(&self, found: &Found) -> bool {
+        matches!((self.before, &found.host), (Some(before), Some(now)) if before.run.is_some() && before == now)
+    }
+
+    /// What serves, in one clause.
+    fn state(&self, found: &Found) -> String {
+        let Found { address, host, process } = found;
+        let process = process.map(|pid| format!(", process {pid}")).unwrap_or_default();
+        match host {
+            None => format!("nothing answers at http://{address}"),
+            Some(host) if self.ran_on(found) => {
+                format!(
+                    "the host that ran before still serves at http://{address}: release {}{process}",
+                    host.version
+                )
+            }
+            Some(host) => format!("release {} answers at http://{address}{process}", host.version),
+        }
+    }
+
+    /// What to do about it. A command that could not be run has a cure of its own; one that ran and restarted nothing too.
+    fn cure(&self, found: &Found) -> String {
+        match self.fault.how() {
+            "" if self.asked && self.ran_on(found) => {
+                "see that the command given as --restart restarts the service: it ended well, and the host of before runs \
+                 on"
+                .to_owned()
+            }
+            "" => "see the service's log for the reason (journalctl -u hub-platform)".to_owned(),
+            how => how.to_owned(),
+        }
+    }
+
+    /// How far the release came.
+    fn outcome(&self, found: &Found) -> String {
+        let (to, why) = (self.to, self.fault.what());
+        match self.ran_on(found) || !self.asked {
+            true => format!("release {to} was not started: {why}"),
+            false => format!("release {to} does not serve: {why}"),
+        }
+    }
+
+    /// There is no other release: this one stays the one that is started.
+    fn and_stays(&self, found: &Found) -> Fault {
+        let restart = match found.process {
+            Some(pid) => format!("restart the host that runs now (process {pid})"),
+            None => "start the host".to_owned(),
+        };
+        Fault::refused(
+            format!("{}; {}", self.outcome(found), self.state(found)),
+            format!(
+                "{}; then {restart}: release {} stays the one that is started, as there is no other to go back to",
+                self.cure(found),
+                self.to
+            ),
+        )
+    }
+
+    /// The release of before serves again, or has never stopped.
+    fn and_back(&self, back: &Version, found: &Found) -> Fault {
+        let (to, why) = (self.to, self.fault.what());
+        let what = match self.ran_on(found) || !self.asked {
+            true => format!(
+                "release {to} was not started: {why}; release {back} is the current one again, and {}",
+                self.state(found)
+            ),
+            false => format!("release {to} does not serve, and {back} serves again: {why}"),
+        };
+        Fault::refused(what, self.cure(found))
+    }
+
+    /// Nor does the release of before.
+    fn and_neither(&self, back: &Version, second: &Fault, found: &Found) -> Fault {
+        Fault::machine(
+            format!(
+                "{}; release {back}, which is the current one again, does not serve either: {}; {}",
+                self.outcome(found),
+                second.what(),
+                self.state(found)
+            ),
+            format!("{}; `hub-platform doctor` looks at the rest", self.cure(found)),
+        )
     }
 }
 
@@ -164,5 +256,70 @@ pub(super) fn signed(looked: &Looked) -> String {
     match &looked.signed_by {
         Some(key) => format!("signed with {key}"),
         None => "no signature required".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host(version: &str, run: &str) -> Answering {
+        Answering { version: version.to_owned(), run: Some(run.to_owned()) }
+    }
+
+    fn found(host: Option<Answering>) -> Found {
+        let process = host.is_some().then_some(77);
+        Found { address: SocketAddr::from(([127, 0, 0, 1], 8001)), host, process }
+    }
+
+    /// Whoever reads it learns what serves, and what to restart.
+    #[test]
+    fn a_restart_that_failed_is_told_from_a_release_that_does_not_serve() {
+        let (to, back, old) = (Version::new(0, 2, 0), Version::new(0, 1, 0), host("0.1.0", "a"));
+        let command = Fault::machine("`false` failed: exit status: 1", "run that command by hand");
+        let failed = Failed { to: &to, fault: &command, asked: false, before: Some(&old) };
+        let says = |fault: Fault, parts: &[&str], not: &[&str]| {
+            let text = fault.to_string();
+            assert!(parts.iter().all(|part| text.contains(part)), "{parts:?}: {text}");
+            assert!(!not.iter().any(|part| text.contains(part)), "{not:?}: {text}");
+        };
+        let serves_on =
+            "the host that ran before still serves at http://127.0.0.1:8001: release 0.1.0, process 77";
+        let begins = "release 0.2.0 was not started: `false` failed: exit status: 1";
+        says(
+            failed.and_stays(&found(Some(old.clone()))),
+            &[begins, serves_on, "restart the host that runs now (process 77)", "run that command by hand"],
+            &["does not serve"],
+        );
+        says(
+            failed.and_back(&back, &found(Some(old.clone()))),
+            &[begins, serves_on, "release 0.1.0 is the current one again"],
+            &["does not serve", "serves again"],
+        );
+        says(failed.and_stays(&found(None)), &[begins, "nothing answers at", "then start the host"], &[]);
+        // A command that ended well and restarted nothing.
+        let late = Fault::refused("after 1 s the host at 127.0.0.1:8001 is version 0.1.0", "");
+        let idle = Failed { fault: &late, asked: true, ..failed };
+        says(
+            idle.and_back(&back, &found(Some(old.clone()))),
+            &["release 0.2.0 was not started", serves_on, "see that the command given as --restart restarts"],
+            &["does not serve"],
+        );
+        // A host that was stopped, and one that came again.
+        says(
+            idle.and_back(&back, &found(Some(host("0.1.0", "b")))),
+            &["release 0.2.0 does not serve, and 0.1.0 serves again: after 1 s", "journalctl"],
+            &["ran before"],
+        );
+        let gone = Fault::refused("after 1 s the host at 127.0.0.1:8001 does not answer", "");
+        says(
+            idle.and_neither(&back, &gone, &found(None)),
+            &[
+                "release 0.2.0 does not serve",
+                "release 0.1.0, which is the current one again, does not serve either",
+                "nothing answers",
+            ],
+            &[],
+        );
     }
 }

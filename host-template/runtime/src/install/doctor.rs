@@ -32,7 +32,7 @@ pub(crate) fn doctor(
     say::done("install", &format!("{}", place.install.root().display()));
     note(verify::installed(&place.install));
     note(links(&place));
-    say::done("data", &format!("{}", place.data.display()));
+    say::done("data", &format!("{} ({})", place.data.display(), place.why.told()));
     let asked =
         Asked { data: Some(place.data.clone()), listen: None, since: None, accepted: BTreeSet::new() };
     let report = runtime.block_on(preflight::run(platform, &asked, &process_env));
@@ -43,8 +43,8 @@ pub(crate) fn doctor(
     note(limits(&place));
     fences();
     let address = place.address()?;
-    match runtime.block_on(health::version(address)) {
-        Some(version) => say::done("serves", &format!("version {version} at http://{address}")),
+    match runtime.block_on(health::now(address)) {
+        Some(host) => say::done("serves", &format!("version {} at http://{address}", host.version)),
         None => say::done("silent", &format!("nothing answers at http://{address}")),
     }
     match wrong.len() {

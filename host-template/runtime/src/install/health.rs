@@ -26,9 +26,18 @@ struct Health {
     run: Option<String>,
 }
 
-/// Which run of the host answers there now, if any does.
-pub(super) async fn run(address: SocketAddr) -> Option<String> {
-    tokio::time::timeout(ANSWER, ask(address)).await.ok()?.ok()?.run
+/// The host that answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Answering {
+    pub(super) version: String,
+    /// Which run of the host it is; releases of before that word have none.
+    pub(super) run: Option<String>,
+}
+
+/// The host that answers there now, if any does.
+pub(super) async fn now(address: SocketAddr) -> Option<Answering> {
+    let Health { version, run, .. } = tokio::time::timeout(ANSWER, ask(address)).await.ok()?.ok()?;
+    Some(Answering { version, run })
 }
 
 /// What answers in the end.
@@ -68,11 +77,6 @@ pub(super) async fn wait(
         }
         tokio::time::sleep(PAUSE).await;
     }
-}
-
-/// The version that answers there now.
-pub(super) async fn version(address: SocketAddr) -> Option<String> {
-    tokio::time::timeout(ANSWER, ask(address)).await.ok()?.ok().map(|health| health.version)
 }
 
 async fn ask(address: SocketAddr) -> Result<Health, String> {
@@ -128,10 +132,10 @@ mod tests {
     async fn a_host_that_was_to_be_restarted_is_not_taken_for_the_new_one() {
         let version = Version::new(0, 2, 0);
         let address = restarting(3).await;
-        assert_eq!(run(address).await.as_deref(), Some("old"));
+        assert_eq!(now(address).await.unwrap().run.as_deref(), Some("old"));
         let waited = wait(address, &version, Some("old"), Duration::from_secs(60)).await.unwrap();
         assert!(matches!(waited, Waited::Serves(_)), "{waited:?}");
-        assert_eq!(run(address).await.as_deref(), Some("new"));
+        assert_eq!(now(address).await.unwrap().run.as_deref(), Some("new"));
 
         let never = restarting(usize::MAX).await;
         let waited = wait(never, &version, Some("old"), Duration::from_millis(300)).await.unwrap();

@@ -20,7 +20,7 @@ pub(super) struct Place {
     /// The release that this program belongs to.
     pub(super) release: PathBuf,
     pub(super) data: PathBuf,
-    why: Why,
+    pub(super) why: Why,
     /// Whom root becomes for all that is done in the data folder.
     pub(super) owner: Option<Owner>,
     pub(super) settled: Settled,
@@ -46,18 +46,25 @@ pub(super) fn releases(install_dir: Option<&Path>) -> Result<(PathBuf, Install),
 impl Place {
     /// The installation that this program belongs to, or the one named. The data folder need not be there yet.
     pub(super) fn find(install_dir: Option<&Path>, data_dir: Option<&Path>) -> Result<Place, Fault> {
+        Place::of(install_dir, |settled| match locate::found() {
+            // The command line has found it already.
+            Some(found) => Ok((found.data.clone(), found.why)),
+            None => locate::data_dir_of(data_dir, settled, &process_env),
+        })
+    }
+
+    /// The same for `setup`, which makes what is missing.
+    pub(super) fn to_set_up(install_dir: Option<&Path>, data_dir: Option<&Path>) -> Result<Place, Fault> {
+        Place::of(install_dir, |settled| locate::data_dir_to_set_up(data_dir, settled, &process_env))
+    }
+
+    fn of(
+        install_dir: Option<&Path>,
+        data_dir: impl FnOnce(&Settled) -> Result<(PathBuf, Why), Fault>,
+    ) -> Result<Place, Fault> {
         let (release, install) = releases(install_dir)?;
         let settled = Settled::read(install.root())?;
-        let (data, why) = locate::data_dir_of(data_dir, &settled, &|name| match locate::found() {
-            // The command line has found it already: `DATA_DIR` then stands for what it found.
-            Some(_) => std::env::var(name).ok().filter(|value| !value.is_empty()),
-            None => process_env(name),
-        })?;
-        // What nobody has named yet is set up where such machines have it.
-        let (data, why) = match why {
-            Why::User if !data.is_dir() => (PathBuf::from(settings::SYSTEM_DATA), Why::System),
-            why => (data, why),
-        };
+        let (data, why) = data_dir(&settled)?;
         let owner = privilege::owner(&data)?;
         let env = locate::variables(&data).map_err(|e| locate::unreadable(&data, &e))?;
         Ok(Place { install, release, data, why, owner, settled, env })

@@ -25,14 +25,18 @@ use super::place::Place;
 use super::service::{self, Service, UNIT};
 use super::{say, upgrade};
 use crate::cli::drivers as wanted;
+use crate::discover::Namesake;
 use crate::fault::Fault;
 use crate::locate::{Settled, absolute};
-use crate::preflight;
+use crate::preflight::namesakes;
 use crate::privilege;
 use crate::settings::reason;
 
 /// How long pip may take for all drivers.
 const INSTALLING: Duration = Duration::from_secs(3600);
+
+/// The user that the service runs as where nobody names another. Setup makes this one where it is missing, and no other.
+pub(crate) const USER: &str = "honeyframe";
 
 /// Folder of the units that an administrator adds.
 const UNITS: &str = "/etc/systemd/system";
@@ -65,7 +69,7 @@ pub(crate) struct Setup {
 
 /// Runs `setup`.
 pub(crate) fn setup(options: &Setup) -> Result<(), Fault> {
-    let mut place = Place::find(options.install_dir.as_deref(), options.data_dir.as_deref())?;
+    let mut place = Place::to_set_up(options.install_dir.as_deref(), options.data_dir.as_deref())?;
     let conf = options.install_conf.as_deref().map(Conf::read).transpose()?.unwrap_or_default();
     conf.warnings.iter().for_each(|warning| say::warn(warning));
     let mut names = conf.plugins.clone();
@@ -74,6 +78,11 @@ pub(crate) fn setup(options: &Setup) -> Result<(), Fault> {
     let drivers = wanted::of_names(&place.release, &names)?;
 
     let keys = options.trust.iter().map(|file| Key::read(&place, file)).collect::<Result<Vec<_>, _>>()?;
+    let system = !options.no_service && (options.unit_dir.is_some() || service::has_systemd());
+    see_user(&options.user)?;
+    if system && rustix::process::geteuid().is_root() {
+        see_owner(&options.user, &place.data)?;
+    }
 
     let lock = place.install.lock()?;
     place.tell()?;
@@ -82,7 +91,6 @@ pub(crate) fn setup(options: &Setup) -> Result<(), Fault> {
     names_of_customer(&place, &options.take_over)?;
     data_folder(&place, &conf, options.listen)?;
     let data = absolute(&place.data)?;
-    let system = !options.no_service && (options.unit_dir.is_some() || service::has_systemd());
     if system && rustix::process::geteuid().is_root() {
         own_user(&options.user, &data)?;
     }
@@ -192,20 +200,15 @@ fn names_of_customer(place: &Place, take_over: &[String]) -> Result<(), Fault> {
     }
     let program = place.release.join(HOST);
     let mut command = privilege::command(&program, place.owner, &place.data);
-    command.args(["plugins", "list", "--json"]).env("DATA_DIR", &place.data).env_remove("INSTALL_DIR");
+    command.args(["plugins", "namesakes"]).env("DATA_DIR", &place.data).env_remove("INSTALL_DIR");
     let unknown = |why: String| {
         Fault::machine(
             format!("cannot tell which vertical plugins the customer has in {}: {why}", place.data.display()),
             "run `hub-platform plugins list` by hand, and see what it says",
         )
     };
-    #[derive(Deserialize)]
-    struct Listed {
-        name: String,
-        state: String,
-    }
     let heard = privilege::hear(command, Duration::from_secs(60)).map_err(|e| unknown(reason(&e)))?;
-    let all: Vec<Listed> = serde_json::from_slice(&heard.out)
+    let all: Vec<Namesake> = serde_json::from_slice(&heard.out)
         .map_err(|_| unknown(privilege::shown(String::from_utf8_lossy(&heard.err).trim())))?;
     // Those that the release in use has too were settled when it came.
     let before = place.install.current().and_then(|version| {
@@ -221,16 +224,15 @@ fn names_of_customer(place: &Place, take_over: &[String]) -> Result<(), Fault> {
         Some(names.plugins.into_iter().filter_map(name).collect::<Vec<String>>())
     });
     let before = before.unwrap_or_default();
-    let taken: Vec<String> = all
-        .into_iter()
-        .filter(|plugin| plugin.state == "shadowed")
-        .map(|plugin| privilege::shown(&plugin.name))
-        .filter(|name| !before.contains(name) && !take_over.contains(name))
-        .collect();
-    if taken.is_empty() {
-        return Ok(());
+    let settled = |slug: &str| before.iter().any(|name| name == slug);
+    let judged = namesakes::judge(&all, settled, |slug| take_over.iter().any(|name| name == slug));
+    for warning in &judged.warnings {
+        say::warn(&privilege::shown(&format!("{}; {}", warning.what, warning.help)));
     }
-    Err(Fault::refused(preflight::taken(&taken, &place.data), preflight::take_over_help(&taken)))
+    match judged.error {
+        Some(error) => Err(Fault::refused(privilege::shown(&error.what), privilege::shown(&error.help))),
+        None => Ok(()),
+    }
 }
 
 /// Sees that this program's own release is whole, signed where it has to be, and not older than the current one.
@@ -246,8 +248,17 @@ fn own_release(place: &Place, keys: &[Key], allow_downgrade: bool) -> Result<Ver
     };
     let mut trusted = place.install.trusted()?;
     keys.iter().try_for_each(|key| trusted.add(&key.from))?;
-    let looked = folder::check(&place.release, &trusted).map_err(|unusable| match unusable {
+    let looked = match hub_release::Install::of_release(&place.release) {
+        Some(_) => folder::check_installed(&place.release, &trusted),
+        None => folder::check(&place.release, &trusted),
+    };
+    let looked = looked.map_err(|unusable| match unusable {
         Unusable::Damaged(why) => refused(why),
+        Unusable::Misnamed(why) => Fault::refused(
+            format!("{}: {why}", place.release.display()),
+            "give the folder the name of its own version, or unpack the tarball over the install folder (tar xzf \
+             hub-platform-v….tar.gz -C /opt/honeyframe); nothing was changed",
+        ),
         Unusable::Untrusted(why) => Fault::refused(
             format!("{}: {why}", place.release.display()),
             "take a release that such a key signed, or name the key that signed this one: --trust KEY.pub; nothing was \
@@ -328,6 +339,70 @@ fn env_line(name: &str, value: &str) -> String {
     format!("{name}=\"{value}\"\n")
 }
 
+/// Sees that the user that is named is there: a unit with another would start nothing, and a name that nobody made is most
+/// likely a slip.
+fn see_user(user: &str) -> Result<(), Fault> {
+    if user == USER || is_user(user)? {
+        return Ok(());
+    }
+    Err(Fault::usage(
+        format!("--user names `{}`, and there is no such user on this machine", user.escape_debug()),
+        format!(
+            "make it first, as with useradd --system, or leave --user out: setup makes the user {USER} where it is missing; \
+             nothing was changed"
+        ),
+    ))
+}
+
+/// Whether the machine has a user of this name. A machine's own file tells without a program; accounts of a directory
+/// service are known to the system's tool alone.
+fn is_user(user: &str) -> Result<bool, Fault> {
+    if user.is_empty() {
+        return Ok(false);
+    }
+    // A machine without the file has none there.
+    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    if users.lines().any(|line| line.split(':').next() == Some(user)) {
+        return Ok(true);
+    }
+    let asked =
+        Command::new("id").args(["-u", "--", user]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let asked = asked.map_err(|e| {
+        Fault::machine(
+            format!(
+                "cannot tell whether there is a user `{}`: id cannot be run: {}",
+                user.escape_debug(),
+                reason(&e)
+            ),
+            "put the system's tool `id` onto PATH, or name a user of /etc/passwd: --user NAME",
+        )
+    })?;
+    Ok(asked.success())
+}
+
+/// Sees that a data folder that is there can be this user's, before anything is written to it.
+fn see_owner(user: &str, data: &Path) -> Result<(), Fault> {
+    match fs::metadata(data) {
+        Ok(about) if about.uid() != 0 && id(user, "-u") != Some(about.uid()) => {
+            Err(anothers(data, about.uid(), user))
+        }
+        // One that cannot be looked at is told by whoever opens it.
+        _ => Ok(()),
+    }
+}
+
+/// That the data folder belongs to somebody else than the service's user.
+fn anothers(data: &Path, owner: u32, user: &str) -> Fault {
+    // Root passes on what is its own, also to a user that is made only then.
+    Fault::machine(
+        format!("the data folder {} belongs to user {owner}, and the service runs as {user}", data.display()),
+        format!(
+            "name that user: --user NAME, or give the folder to root, whose setup gives it to {user}: chown -R root {}",
+            data.display()
+        ),
+    )
+}
+
 /// Makes the service's user where there is none, and gives it the data folder where that is new.
 fn own_user(user: &str, data: &Path) -> Result<(), Fault> {
     if id(user, "-u").is_none() {
@@ -357,23 +432,19 @@ fn own_user(user: &str, data: &Path) -> Result<(), Fault> {
     match folder.metadata().map_err(failed)?.uid() {
         0 => folder.give_all(uid, gid).map_err(failed),
         owner if owner == uid => Ok(()),
-        owner => Err(Fault::machine(
-            format!(
-                "the data folder {} belongs to user {owner}, and the service runs as {user} ({uid})",
-                data.display()
-            ),
-            format!(
-                "name that user: --user NAME, or give the folder to this one: chown -R {user} {}",
-                data.display()
-            ),
-        )),
+        owner => Err(anothers(data, owner, user)),
     }
 }
 
 /// The number of a user or its group, as the system's own tool knows it: accounts may come from a directory service.
 fn id(user: &str, flag: &str) -> Option<u32> {
-    let output = Command::new("id").args([flag, user]).stderr(Stdio::null()).output().ok()?;
-    String::from_utf8(output.stdout).ok()?.trim().parse().ok()
+    asked_id(user, flag)?.parse().ok()
+}
+
+fn asked_id(user: &str, flag: &str) -> Option<String> {
+    let output = Command::new("id").args([flag, "--", user]).stderr(Stdio::null()).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?.trim().to_owned();
+    (output.status.success() && !text.is_empty()).then_some(text)
 }
 
 /// Writes the unit for these folders.
@@ -382,7 +453,8 @@ fn unit(place: &Place, folder: &Path, user: &str, listen: SocketAddr) -> Result<
         root: place.install.root().to_path_buf(),
         data: place.data.clone(),
         user: user.to_owned(),
-        group: user.to_owned(),
+        // Mostly of the same name; `nobody`, for one, is in `nogroup`.
+        group: asked_id(user, "-gn").unwrap_or_else(|| user.to_owned()),
         // What `.env` says goes before this.
         listen,
         environment: Vec::new(),

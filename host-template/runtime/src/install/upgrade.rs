@@ -189,7 +189,7 @@ fn known(at: &Path, checked: &Checked, place: &Place) -> Result<Known, Fault> {
     if !at.exists() {
         return Ok(Known::No);
     }
-    match folder::check(at, &place.install.trusted()?) {
+    match folder::check_installed(at, &place.install.trusted()?) {
         Ok(looked) if looked.manifest.text == checked.manifest.text => {
             Ok(looked.damage().map_or(Known::Same, Known::Damaged))
         }

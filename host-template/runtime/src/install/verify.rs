@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use hub_release::difference::{How, told};
+use hub_release::difference::{Difference, How, told};
 use hub_release::folder::{self, Unusable};
 use hub_release::{Install, archive};
 
@@ -41,12 +41,12 @@ pub(crate) fn verify(
     }
 }
 
-/// Looks at every release of the install folder; the error names those that are not as they should be, and what mends each
-/// kind.
+/// Looks at every release of the install folder, and judges as the launcher does: what it would not start is an error, with
+/// what mends each kind; what differs without an effect is only told.
 pub(super) fn installed(install: &Install) -> Result<(), Fault> {
     let trusted = install.trusted()?;
     let (marks, current) = (install.marks()?, install.current());
-    let (mut damaged, mut more, mut foreign) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut damaged, mut more, mut foreign, mut misnamed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let releases = install.releases()?;
     if releases.is_empty() {
         return Err(Fault::refused(
@@ -60,17 +60,29 @@ pub(super) fn installed(install: &Install) -> Result<(), Fault> {
         let mark = marks.get(version).map(|mark| format!("; marked: {}", mark.why)).unwrap_or_default();
         let say =
             |step: &str, text: String| say::done(step, &format!("release {version}{state}: {text}{mark}"));
-        match folder::check(&found.path, &trusted) {
-            Ok(looked) if looked.differences.is_empty() => {
-                say("whole", format!("{} files, {}", looked.manifest.files.len(), signed(&looked)));
-            }
+        match folder::check_installed(&found.path, &trusted) {
             Ok(looked) => {
-                say("differs", told(&looked.differences));
+                let (damage, harmless): (Vec<Difference>, Vec<Difference>) =
+                    looked.differences.iter().cloned().partition(Difference::is_damage);
+                let besides = match harmless.is_empty() {
+                    true => String::new(),
+                    false => format!("; without effect: {}", told(&harmless)),
+                };
+                if damage.is_empty() {
+                    let files = looked.manifest.files.len();
+                    say("whole", format!("{files} files, {}{besides}", signed(&looked)));
+                    continue;
+                }
+                say("differs", told(&damage) + &besides);
                 // Files too many stay where a tarball is unpacked over them.
-                match looked.differences.iter().all(|difference| difference.how == How::Extra) {
+                match damage.iter().all(|difference| difference.how == How::Extra) {
                     true => more.push(version.to_string()),
                     false => damaged.push(version.to_string()),
                 }
+            }
+            Err(Unusable::Misnamed(why)) => {
+                say("misnamed", why);
+                misnamed.push(version.to_string());
             }
             Err(Unusable::Untrusted(why)) => {
                 say("untrusted", why);
@@ -82,19 +94,31 @@ pub(super) fn installed(install: &Install) -> Result<(), Fault> {
             }
         }
     }
+    let root = install.root().display();
     let (mut what, mut how) = (Vec::new(), Vec::new());
     if !damaged.is_empty() {
         what.push(format!("not as its list says: release {}", damaged.join(", ")));
-        how.push("`hub-platform upgrade TARBALL` replaces a damaged release of the same version");
+        how.push(format!(
+            "`hub-platform upgrade TARBALL` replaces a damaged release of the same version; by hand, unpack it again: rm -r \
+             {root}/releases/VERSION && tar xzf hub-platform-vVERSION.tar.gz -C {root}"
+        ));
     }
     if !more.is_empty() {
         what.push(format!("has files that its list does not name: release {}", more.join(", ")));
-        how.push("remove those files");
+        how.push("remove those files".to_owned());
+    }
+    if !misnamed.is_empty() {
+        what.push(format!("lies under another version's name: {}", misnamed.join(", ")));
+        how.push(format!(
+            "give the folder in {root}/releases the name of the version in its list; where that one is there already, remove \
+             the copy"
+        ));
     }
     if !foreign.is_empty() {
         what.push(format!("signed by nobody who is trusted here: release {}", foreign.join(", ")));
         how.push(
-            "`hub-platform setup --trust KEY.pub` trusts another key; ask whoever built it which one it is",
+            "`hub-platform setup --trust KEY.pub` trusts another key; ask whoever built it which one it is"
+                .to_owned(),
         );
     }
     match what.is_empty() {

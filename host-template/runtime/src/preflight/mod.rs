@@ -1,5 +1,6 @@
 //! `preflight`: whether this release could take the place of the one in use, found out beside it. Nothing is changed.
 
+pub(crate) mod namesakes;
 mod trial;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,7 +8,6 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
@@ -17,6 +17,7 @@ use self::trial::Tried;
 pub(crate) use self::trial::{Pending, Removed};
 use crate::access::Proxies;
 use crate::connectors::Reach;
+use crate::discover;
 use crate::drivers::{self, Import, Importable, plain};
 use crate::fault::Fault;
 use crate::listing::Listing;
@@ -126,7 +127,7 @@ async fn look(platform: &Platform, asked: &Asked, outer: Env<'_>, report: &mut R
     let data = asked.data.clone().or_else(|| settings::existing_data_dir(outer)).filter(|data| data.is_dir());
     let Some(data) = data else {
         let shown = asked.data.as_ref().map_or(String::new(), |data| format!(" {}", data.display()));
-        let how = "name the one that the service has: preflight --data DIR, or DATA_DIR";
+        let how = "name the one that the service has: --data-dir DIR or DATA_DIR=DIR";
         report.errors.push(Finding::machine(format!("there is no data folder{shown}"), how));
         return;
     };
@@ -184,7 +185,15 @@ async fn look(platform: &Platform, asked: &Asked, outer: Env<'_>, report: &mut R
         None => None,
     };
     let agreed = outer(TAKE_OVER).unwrap_or_default();
-    report.errors.extend(take_overs(&plugins, before.as_deref(), &agreed, &data));
+    let agreed: Vec<&str> = agreed.split(',').map(str::trim).collect();
+    let is_of_before = |name: &str| {
+        let of_build = |known: &Known| known.name == name && known.source == "install";
+        before.as_deref().is_some_and(|all| all.iter().any(of_build))
+    };
+    let judged =
+        namesakes::judge(&discover::namesakes(&data, &plugins), is_of_before, |slug| agreed.contains(&slug));
+    report.errors.extend(judged.error);
+    report.warnings.extend(judged.warnings);
     for plugin in &plugins {
         compare(plugin, before.as_deref(), tried.used.contains(plugin.name()), report);
     }
@@ -228,43 +237,6 @@ fn address(listen: Option<SocketAddr>, data: &Path, env: Env<'_>, report: &mut R
 /// What mends a release that lacks a file of its own.
 const AGAIN: &str = "`hub-platform verify` says which files are not as they were built; `hub-platform upgrade TARBALL` replaces a \
                      damaged release";
-
-/// That plugins of the customer's would give way to those of the release.
-pub(crate) fn taken(slugs: &[String], data: &Path) -> String {
-    let (names, verb) = (slugs.join("`, `"), if slugs.len() == 1 { "has" } else { "have" });
-    format!(
-        "the release brings a vertical plugin `{names}`, and {} {verb} the customer's own of that name: where it is on, the \
-         release's would take its place",
-        data.join("plugins").display()
-    )
-}
-
-/// The two ways out of that.
-pub(crate) fn take_over_help(slugs: &[String]) -> String {
-    format!(
-        "give the customer's another name, or let the release's take over: --take-over {}",
-        slugs.join(",")
-    )
-}
-
-/// Plugins of the customer's whose name this release has and the one in use has not, unless somebody has agreed to it.
-fn take_overs(
-    plugins: &[Arc<Plugin>],
-    before: Option<&[Known]>,
-    agreed: &str,
-    data: &Path,
-) -> Option<Finding> {
-    let agreed: Vec<&str> = agreed.split(',').map(str::trim).collect();
-    let is_of_before = |name: &str| {
-        before.is_some_and(|all| all.iter().any(|known| known.name == name && known.source == "install"))
-    };
-    let slugs: Vec<String> = plugins
-        .iter()
-        .filter(|plugin| plugin.shadowed && !agreed.contains(&plugin.name()) && !is_of_before(plugin.name()))
-        .map(|plugin| plugin.name().to_owned())
-        .collect();
-    (!slugs.is_empty()).then(|| Finding::plugin(taken(&slugs, data), take_over_help(&slugs)))
-}
 
 /// A plugin as the release in use lists it.
 #[derive(Deserialize)]

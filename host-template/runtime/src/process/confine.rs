@@ -24,8 +24,8 @@ use landlock::{
 };
 use rustix::fs::{CWD, FileType};
 use rustix::mount::{
-    MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, mount, mount_bind, mount_change,
-    mount_remount, move_mount, open_tree,
+    MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount, mount_bind,
+    mount_change, mount_remount, move_mount, open_tree, unmount,
 };
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 
@@ -34,8 +34,39 @@ use super::Job;
 /// The kernel's interface whose rules are asked for; an older kernel holds those that it knows.
 const LANDLOCK: ABI = ABI::V6;
 
-/// Most bytes of temporary files, which are in memory.
-const TEMPORARY_BYTES: &str = "size=1g,mode=0700";
+/// Most bytes of temporary files, which are in memory, however much of that the program may take.
+const MOST_TEMPORARY: u64 = 1 << 30;
+/// Most temporary files, as each takes some memory of the system besides its bytes.
+const TEMPORARY_FILES: u64 = 65_536;
+
+/// Bytes of all temporary files together: a part of the memory that the program may take, and none beyond it.
+fn temporary_bytes(memory: u64) -> u64 {
+    (memory / 4).clamp(1 << 20, MOST_TEMPORARY)
+}
+
+/// Folders with these modes of one file system in memory, whose limits hold for all of them together: trees that are not
+/// mounted anywhere yet.
+fn in_memory<const N: usize>(memory: u64, modes: [u32; N]) -> io::Result<[OwnedFd; N]> {
+    // For a moment, where there is a folder on every machine.
+    let base = Path::new("/dev");
+    let options = format!("size={},nr_inodes={TEMPORARY_FILES},mode=0700", temporary_bytes(memory));
+    let options = std::ffi::CString::new(options).map_err(io::Error::other)?;
+    mount("tmpfs", base, "tmpfs", OWN, Some(options.as_c_str()))?;
+    let mut trees = Vec::new();
+    for (number, mode) in modes.into_iter().enumerate() {
+        let folder = base.join(number.to_string());
+        fs::create_dir(&folder)?;
+        // Whatever the umask.
+        fs::set_permissions(&folder, fs::Permissions::from_mode(mode))?;
+        let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+        trees.push(open_tree(CWD, &folder, flags)?);
+    }
+    unmount(base, UnmountFlags::DETACH)?;
+    <[OwnedFd; N]>::try_from(trees).map_err(|_| io::Error::other("a folder in memory is missing"))
+}
+
+/// What no file system of a program's has: programs that change their user, and devices.
+const OWN: MountFlags = MountFlags::NOSUID.union(MountFlags::NODEV);
 
 /// The fences that this machine has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,23 +199,30 @@ pub(super) fn mounts(job: &Job) -> io::Result<()> {
         .collect();
     let resolver = job.host.as_ref().map(|(name, address)| hosts(name, address)).transpose()?;
     read_only(Path::new("/"), true)?;
-    let own = MountFlags::NOSUID | MountFlags::NODEV;
-    let options = c"size=1g,mode=0700";
-    debug_assert_eq!(options.to_bytes(), TEMPORARY_BYTES.as_bytes());
     let hidden: Vec<&Path> = job.hide.iter().map(PathBuf::as_path).filter(|folder| folder.is_dir()).collect();
     let files: Vec<&Path> = job.hide.iter().map(PathBuf::as_path).filter(|path| path.is_file()).collect();
-    let covered = ["/tmp", "/var/tmp"].map(Path::new).into_iter().filter(|folder| folder.is_dir());
-    for folder in covered.chain(hidden.iter().copied()) {
+    let [for_tmp, for_var, shared] = in_memory(job.memory, [0o700, 0o700, 0o1777])?;
+    let onto = |tree: &OwnedFd, folder: &Path| {
+        move_mount(tree.as_fd(), "", CWD, folder, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
+    };
+    for (folder, tree) in [("/tmp", &for_tmp), ("/var/tmp", &for_var)] {
+        let folder = Path::new(folder);
+        if folder.is_dir() {
+            onto(tree, folder)?;
+        }
+    }
+    for folder in hidden.iter().copied() {
         // What lies below one that is covered already is gone.
         if !folder.is_dir() {
             fs::create_dir_all(folder)?;
         }
-        mount("tmpfs", folder, "tmpfs", own, Some(options))?;
+        // Folders alone come into it, and then nobody writes to it.
+        mount("tmpfs", folder, "tmpfs", OWN, Some(c"size=1m,mode=0700"))?;
     }
     for file in files.into_iter().filter(|path| path.is_file()) {
         mount_bind("/dev/null", file)?;
     }
-    few_devices(devices)?;
+    few_devices(devices, &shared)?;
     for (folder, tree) in kept {
         // There again where it was, if it was covered.
         if fs::symlink_metadata(&folder).is_err() {
@@ -195,8 +233,10 @@ pub(super) fn mounts(job: &Job) -> io::Result<()> {
                 fs::write(&folder, "")?;
             }
         }
-        move_mount(tree.as_fd(), "", CWD, &folder, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
-        if Some(&folder) != job.work.as_ref() {
+        onto(&tree, &folder)?;
+        if Some(&folder) == job.work.as_ref() {
+            restrict(&folder, true, 0)?;
+        } else {
             read_only(&folder, true)?;
         }
     }
@@ -210,7 +250,7 @@ pub(super) fn mounts(job: &Job) -> io::Result<()> {
     }
     // A container may not let it: the old one stays then, with the processes of others, into which Landlock lets nobody look.
     // The machine's switches below it are root's, whatever namespace root is in: nobody writes to them.
-    let flags = own | MountFlags::NOEXEC | MountFlags::RDONLY;
+    let flags = OWN | MountFlags::NOEXEC | MountFlags::RDONLY;
     let _ = mount("proc", "/proc", "proc", flags, None::<&std::ffi::CStr>);
     Ok(())
 }
@@ -227,7 +267,7 @@ fn devices() -> Vec<PathBuf> {
 }
 
 /// A `/dev` with these devices, and with what programs expect beside them.
-fn few_devices(devices: Vec<(PathBuf, OwnedFd)>) -> io::Result<()> {
+fn few_devices(devices: Vec<(PathBuf, OwnedFd)>, shared: &OwnedFd) -> io::Result<()> {
     let dev = Path::new("/dev");
     let flags = MountFlags::NOSUID | MountFlags::NOEXEC;
     mount("tmpfs", dev, "tmpfs", flags, Some(c"size=1m,mode=0755"))?;
@@ -247,7 +287,8 @@ fn few_devices(devices: Vec<(PathBuf, OwnedFd)>) -> io::Result<()> {
         std::os::unix::fs::symlink(target, dev.join(name))?;
     }
     fs::create_dir(dev.join("shm"))?;
-    mount("tmpfs", dev.join("shm"), "tmpfs", flags | MountFlags::NODEV, Some(c"size=1g,mode=1777"))?;
+    move_mount(shared.as_fd(), "", CWD, dev.join("shm"), MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
+    restrict(&dev.join("shm"), false, libc::MOUNT_ATTR_NOEXEC)?;
     fs::create_dir(dev.join("pts"))?;
     // Few programs want a terminal of their own; where the system does not let them have one, they say so.
     if mount("devpts", dev.join("pts"), "devpts", flags, Some(c"newinstance,ptmxmode=0666,mode=0620")).is_ok()
@@ -273,13 +314,19 @@ fn hosts(name: &str, address: &std::net::IpAddr) -> io::Result<String> {
         .collect())
 }
 
-/// Nothing below can be written to any more. Flags that are set already stay as they are.
-#[allow(unsafe_code)]
+/// Nothing below can be written to any more.
 fn read_only(folder: &Path, recursive: bool) -> io::Result<()> {
+    restrict(folder, recursive, libc::MOUNT_ATTR_RDONLY)
+}
+
+/// Nothing below is a device or lets its user become another, and these attributes hold too. Those that are set already stay as
+/// they are. (The few devices that a program has are mounts of their own.)
+#[allow(unsafe_code)]
+fn restrict(folder: &Path, recursive: bool, more: u64) -> io::Result<()> {
     use std::os::unix::ffi::OsStrExt;
     let path = std::ffi::CString::new(folder.as_os_str().as_bytes()).map_err(io::Error::other)?;
     let attributes = libc::mount_attr {
-        attr_set: libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID,
+        attr_set: libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV | more,
         attr_clr: 0,
         propagation: 0,
         userns_fd: 0,
@@ -302,7 +349,10 @@ fn read_only(folder: &Path, recursive: bool) -> io::Result<()> {
     let error = io::Error::last_os_error();
     // Linux before 5.12 knows mounts one by one only.
     if error.raw_os_error() == Some(libc::ENOSYS) && folder != Path::new("/") {
-        return Ok(mount_remount(folder, MountFlags::BIND | MountFlags::RDONLY | MountFlags::NOSUID, c"")?);
+        let flag = |attribute, flag| if more & attribute == 0 { MountFlags::empty() } else { flag };
+        let flags = flag(libc::MOUNT_ATTR_RDONLY, MountFlags::RDONLY)
+            | flag(libc::MOUNT_ATTR_NOEXEC, MountFlags::NOEXEC);
+        return Ok(mount_remount(folder, MountFlags::BIND | OWN | flags, c"")?);
     }
     Err(error)
 }
@@ -418,6 +468,13 @@ mod tests {
         {
             assert!(lack(false, kernel).unwrap().contains(said), "{kernel:?}");
         }
+    }
+
+    #[test]
+    fn temporary_files_fit_into_the_memory_of_a_run() {
+        assert_eq!(temporary_bytes(4 << 30), 1 << 30);
+        assert_eq!(temporary_bytes(64 << 20), 16 << 20);
+        assert_eq!(temporary_bytes(1 << 40), MOST_TEMPORARY);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! the host is gone, and when the host has not spoken for too long.
 
 mod confine;
+pub(crate) mod network;
 mod output;
 pub(crate) mod supervisor;
 
@@ -76,6 +77,8 @@ pub(crate) struct Job {
     pub(crate) hide: Vec<PathBuf>,
     /// A name that stands for this address, whatever else would be found for it later.
     pub(crate) host: Option<(String, IpAddr)>,
+    /// Where it may connect to; none: wherever it likes.
+    pub(crate) network: Option<network::Network>,
     /// Most bytes of memory that one process of it may take.
     pub(crate) memory: u64,
     /// Most bytes of one file that it writes.
@@ -132,6 +135,7 @@ impl Job {
             read: Vec::new(),
             hide: Vec::new(),
             host: None,
+            network: None,
             memory: 1 << 30,
             file: 1 << 30,
             processes: 512,

@@ -9,7 +9,8 @@
 //! - Elsewhere the supervisor is the subreaper of everything below it: what loses its parent becomes its child. It kills its
 //!   children until none is left.
 //!
-//! There is one thread and no runtime: everything here happens between `fork` and `exec`, in three processes.
+//! There is one thread and no runtime: everything here happens between `fork` and `exec`, in three processes. (Where a program's
+//! connections are looked at, the first process has a second thread for them: [`network`].)
 
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
@@ -22,7 +23,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::{Pid, PidfdFlags, Resource, Rlimit, Signal, kill_process, pidfd_open, setrlimit};
 
-use super::{Ended, GRACE, Job, confine, last_word};
+use super::{Ended, GRACE, Job, confine, last_word, network};
 
 /// The host lives.
 pub(super) const ALIVE: u8 = b'.';
@@ -290,7 +291,10 @@ fn started(job: &Job, namespace: bool) -> io::Result<Ended> {
     input.write_all(job.input.as_bytes())?;
     input.rewind()?;
     command.stdin(Stdio::from(input)).process_group(0);
-    let child = command.spawn()?;
+    let child = match &job.network {
+        Some(network) => network::spawn(command, network)?,
+        None => command.spawn()?,
+    };
     let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     loop {
         match next_signal()? {

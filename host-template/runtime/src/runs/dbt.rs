@@ -15,6 +15,7 @@ use super::packages;
 use super::profile::{self, Apart, Asked, Profile};
 use super::reader::Question;
 use super::recipe::Recipe;
+use super::variables;
 use crate::drivers;
 use crate::settings::reason;
 
@@ -61,6 +62,8 @@ pub(super) struct Step {
 }
 
 const WAREHOUSE: &str = "warehouse.duckdb";
+/// dbt's name for the file.
+const PROFILES: &str = "profiles.yml";
 
 /// What a run gets to know of its place.
 struct Place {
@@ -111,6 +114,8 @@ pub(super) fn plan(asking: &Asking<'_>) -> Result<Planned, String> {
     match recipe.kind {
         Kind::Dbt => dbt(asking, &place),
         Kind::Script => {
+            // A host that was killed has left it.
+            forget_profile(work)?;
             let mut command = Command::new(drivers::python_program(data));
             command.arg(&recipe.path).env("HUB_OUTPUT_SCHEMA", &recipe.target);
             surroundings(&mut command, asking, &place);
@@ -164,11 +169,6 @@ fn surroundings(command: &mut Command, asking: &Asking<'_>, place: &Place) {
     command.env("PYTHONUNBUFFERED", "1");
 }
 
-/// A variable of the host that a customer's profile may read.
-fn of_host(name: &str) -> Option<String> {
-    name.starts_with("DBT_").then(|| std::env::var(name).ok()).flatten()
-}
-
 fn dbt(asking: &Asking<'_>, place: &Place) -> Result<Planned, String> {
     let Asking { data, work, recipe, options, others, .. } = asking;
     let program = drivers::dbt_program(data).ok_or(NO_DBT)?;
@@ -191,11 +191,14 @@ fn dbt(asking: &Asking<'_>, place: &Place) -> Result<Planned, String> {
     let asked = Asked {
         name: &recipe.target,
         target: options.target.as_deref(),
-        variable: &|name| place.variable(name).or_else(|| of_host(name)),
-        elsewhere: &|name| elsewhere.variable(name).or_else(|| of_host(name)),
+        variable: &|name| place.variable(name).or_else(|| variables::of_host(name)),
+        elsewhere: &|name| elsewhere.variable(name).or_else(|| variables::of_host(name)),
     };
     let profile = match profile::own(data, &asked)? {
-        Ok(profile) => profile,
+        Ok((profile, text)) => {
+            write_profile(work, &text)?;
+            profile
+        }
         Err(note) => platform_profile(asking, place, note)?,
     };
     let mut check = None;
@@ -206,12 +209,16 @@ fn dbt(asking: &Asking<'_>, place: &Place) -> Result<Planned, String> {
             Apart::Connection => {}
         }
     }
+    let (of_project, missed) =
+        variables::asked(&recipe.root, &packages::folders(&recipe.root, &recipe.path)?);
+    let given = variables::for_run(&profile.reads, &of_project);
     let mut notes = profile.told();
+    notes.extend(missed);
     notes.push(format!("HUB_ORG={} HUB_TENANT={} HUB_SCHEMA={}", place.org, place.tenant, place.schema));
     let step = |name: &str, arguments: Vec<String>| {
         let mut command = Command::new(&program);
         command.args(["--no-use-colors", name]).arg("--project-dir").arg(&project);
-        command.arg("--profiles-dir").arg(profile.file.parent().unwrap_or(work));
+        command.arg("--profiles-dir").arg(work);
         command.arg("--profile").arg(&profile.name);
         if let Some(target) = &profile.target {
             command.arg("--target").arg(target);
@@ -219,14 +226,7 @@ fn dbt(asking: &Asking<'_>, place: &Place) -> Result<Planned, String> {
         command.arg("--target-path").arg(target(work)).arg("--log-path").arg(work.join("logs"));
         command.args(arguments);
         surroundings(&mut command, asking, place);
-        for (name, value) in std::env::vars_os() {
-            let text = name.to_string_lossy();
-            // dbt itself hands secrets to profiles only: so does the host, to those that ask for them.
-            let secret = text.starts_with("DBT_ENV_SECRET");
-            if text.starts_with("DBT_") && (!secret || profile.own && profile.reads.contains(&*text)) {
-                command.env(&name, value);
-            }
-        }
+        command.envs(&given);
         command.env("DBT_SEND_ANONYMOUS_USAGE_STATS", "false");
         Step { command, check: None }
     };
@@ -282,6 +282,21 @@ fn target(work: &Path) -> PathBuf {
     work.join("target")
 }
 
+/// Writes the profile that dbt is to find, and no other.
+fn write_profile(work: &Path, text: &str) -> Result<(), String> {
+    let file = work.join(PROFILES);
+    // A run may have put a link or a pipe there.
+    beneath::clear(&file)
+        .and_then(|()| Beneath::open(work)?.write(PROFILES, text.as_bytes(), 0o600))
+        .map_err(|e| format!("cannot write {}: {}", file.display(), reason(&e)))
+}
+
+/// Takes away what a run of dbt was told of its warehouse: a script that works in the same folder has no business with logins.
+pub(super) fn forget_profile(work: &Path) -> Result<(), String> {
+    let file = work.join(PROFILES);
+    beneath::clear(&file).map_err(|e| format!("cannot remove {}: {}", file.display(), reason(&e)))
+}
+
 /// The profile for a workspace of which the customer says nothing: a DuckDB file of its own.
 fn platform_profile(asking: &Asking<'_>, place: &Place, note: Option<String>) -> Result<Profile, String> {
     const TARGET: &str = "hub";
@@ -300,13 +315,9 @@ fn platform_profile(asking: &Asking<'_>, place: &Place, note: Option<String>) ->
         "{{{name}: {{\"target\": \"{TARGET}\", \"outputs\": {{\"{TARGET}\": {{\"type\": \"duckdb\", \"path\": {path}, \
          \"threads\": 2}}}}}}}}\n"
     );
-    let file = work.join("profiles.yml");
-    // A run may have put a link or a pipe there.
-    beneath::clear(&file)
-        .and_then(|()| Beneath::open(work)?.write("profiles.yml", text.as_bytes(), 0o600))
-        .map_err(|e| format!("cannot write {}: {}", file.display(), reason(&e)))?;
+    write_profile(work, &text)?;
     Ok(Profile {
-        file,
+        file: work.join(PROFILES),
         name: recipe.target.clone(),
         target: Some(TARGET.to_owned()),
         adapter: Some("duckdb".to_owned()),

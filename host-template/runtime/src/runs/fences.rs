@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use hub_manifest::limits::Limit;
 use hub_manifest::rules::settings::is_platform_variable;
 
-use super::Kind;
 use super::recipe::Recipe;
 use super::store::Run;
 use crate::drivers;
@@ -28,11 +27,8 @@ pub(super) struct Fences {
 impl Fences {
     pub(super) fn new(hub: &Hub, run: &Run, recipe: &Recipe) -> Fences {
         let plugin = run.plugin.as_deref().and_then(|slug| hub.live.snapshot().registry.find(slug).cloned());
+        // The profiles of others stay hidden: a run of dbt finds its own one in its work folder.
         let mut read = vec![recipe.path.clone()];
-        // It holds logins, which are no script's business.
-        if recipe.kind == Kind::Dbt {
-            read.push(hub.data.join("dbt/profiles.yml"));
-        }
         read.extend(plugin.as_ref().map(|plugin| plugin.root.clone()));
         read.extend(programs(&hub.data));
         // What the operator has set for this plugin. The host's own variables are no plugin's, whatever it calls them.
@@ -81,7 +77,7 @@ pub(crate) fn hidden(data: &Path) -> Vec<PathBuf> {
     let mut hidden = vec![data.canonicalize().unwrap_or_else(|_| whole(data))];
     if let Ok(Database::Sqlite(file)) = settings::database(process_env("DATABASE_URL").as_deref(), data) {
         let file = whole(&file);
-        for suffix in ["", "-wal", "-shm"] {
+        for suffix in ["", "-wal", "-shm", "-journal", "-host"] {
             let mut name = file.clone().into_os_string();
             name.push(suffix);
             let path = PathBuf::from(name);

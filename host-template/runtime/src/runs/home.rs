@@ -11,7 +11,7 @@ use crate::args;
 use crate::db::{AssertSqlSafe, Db, Error, Tx};
 
 /// After how much silence a host counts as absent.
-const SILENCE: Duration = Duration::from_secs(30);
+pub(super) const SILENCE: Duration = Duration::from_secs(30);
 
 /// What a run writes its data to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,16 +104,6 @@ pub(super) async fn settle(
     .await?;
     tx.commit().await?;
     Ok(Ok(()))
-}
-
-/// Says that this host is there.
-pub(super) async fn seen(db: &Db, host: &str, name: &str) -> Result<(), Error> {
-    let sql = format!(
-        "INSERT INTO hub_hosts (id, name, seen_at) VALUES ($1, $2, {})
-         ON CONFLICT (id) DO UPDATE SET name = excluded.name, seen_at = excluded.seen_at",
-        db.moment(Duration::ZERO)
-    );
-    db.execute(AssertSqlSafe(sql), args![host, name]).await.map(drop)
 }
 
 /// For each workspace of an organisation whose runs wait for an absent host, the sentence that says so.

@@ -65,17 +65,34 @@ pub(super) fn variables(text: &str) -> BTreeSet<String> {
     found
 }
 
+/// The names that `env_var` is called with anywhere in a file of a project, in whatever quotes of YAML it stands.
+pub(super) fn named(text: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    if text.contains("env_var") {
+        for text in [text, &text.replace("\\\"", "\""), &text.replace("''", "'")] {
+            calls(text, &mut found);
+        }
+    }
+    found
+}
+
 fn calls(expression: &str, found: &mut BTreeSet<String>) {
     for (at, word) in expression.match_indices("env_var") {
         let part_of_name =
             expression[..at].ends_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | '\'' | '"'));
         let after = expression[at + word.len()..].trim_start();
         if let Some(after) = after.strip_prefix('(').filter(|_| !part_of_name)
-            && let Some((name, _)) = literal(after.trim_start())
+            && let Some((name, _)) = literal(unnamed(after.trim_start()))
         {
             found.insert(name);
         }
     }
+}
+
+/// The argument itself, where it is given by its name.
+fn unnamed(argument: &str) -> &str {
+    let after = argument.strip_prefix("var").and_then(|after| after.trim_start().strip_prefix('='));
+    after.map_or(argument, str::trim_start)
 }
 
 /// Where an expression ends: at the first `}}` outside of its texts.

@@ -9,17 +9,20 @@ mod log;
 pub(crate) mod options;
 mod packages;
 mod place;
+mod presence;
 mod profile;
 pub(crate) mod reader;
 pub(crate) mod recipe;
 pub(crate) mod store;
+mod variables;
 mod worker;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub(crate) use lineage::{Lineage, Node};
-pub(crate) use worker::{Runs, work};
+pub(crate) use presence::{Before, Presence};
+pub(crate) use worker::{Comes, Runs, work};
 
 /// What is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -18,12 +18,7 @@ const MOST: usize = 100;
 
 /// The folder for `--project-dir`: the project's own, or one of links where it has local packages.
 pub(super) fn staged(work: &Path, root: &Path, path: &Path) -> Result<PathBuf, String> {
-    let folder = path.strip_prefix(root).ok().and_then(Path::to_str).unwrap_or_default();
-    let folder = if folder.is_empty() { "." } else { folder };
-    let plugin = Plugin {
-        root,
-        beneath: Beneath::open(root).map_err(|e| format!("cannot open {}: {e}", root.display()))?,
-    };
+    let (plugin, folder) = opened(root, path)?;
     let local = plugin.local_packages(folder)?;
     if local.is_empty() {
         return Ok(path.to_path_buf());
@@ -48,6 +43,20 @@ pub(super) fn staged(work: &Path, root: &Path, path: &Path) -> Result<PathBuf, S
         symlink(root.join(&package), place.join(package.replace('/', "_"))).map_err(cannot)?;
     }
     Ok(stage)
+}
+
+/// The folders that a project consists of: its own, and those of its local packages.
+pub(super) fn folders(root: &Path, path: &Path) -> Result<Vec<PathBuf>, String> {
+    let (plugin, folder) = opened(root, path)?;
+    let local = plugin.local_packages(folder)?;
+    Ok(std::iter::once(path.to_path_buf()).chain(local.iter().map(|package| root.join(package))).collect())
+}
+
+fn opened<'a>(root: &'a Path, path: &'a Path) -> Result<(Plugin<'a>, &'a str), String> {
+    let folder = path.strip_prefix(root).ok().and_then(Path::to_str).unwrap_or_default();
+    let folder = if folder.is_empty() { "." } else { folder };
+    let beneath = Beneath::open(root).map_err(|e| format!("cannot open {}: {e}", root.display()))?;
+    Ok((Plugin { root, beneath }, folder))
 }
 
 /// Makes links to all that a folder holds; the folders on the way to `install` are made, and are of links themselves.

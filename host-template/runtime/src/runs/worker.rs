@@ -11,6 +11,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use super::fences::Fences;
 use super::log::Log;
 use super::options::Options;
+use super::presence::{self, Presence};
 use super::reader::{self, Question};
 use super::recipe::{Recipe, find_for_run};
 use super::store::{self, Beat, Run};
@@ -37,35 +38,23 @@ const CHUNK: usize = 256 << 10;
 /// How often the end of a log is tried to be written before it is given up.
 const LAST_WORDS: u32 = 30;
 
-/// How often a host says that it is there.
-const TELL: Duration = Duration::from_secs(5);
-
-/// What the machine is called, for people.
-fn host_name() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    match name.trim() {
-        "" => "?".to_owned(),
-        name => name.to_owned(),
-    }
-}
-
 /// What the host knows of its own runs.
 pub(crate) struct Runs {
     wake: Notify,
     /// Rises with every line and every change of state.
     news: watch::Sender<u64>,
     active: AtomicUsize,
-    /// Identifier of the host in the database: the same after a restart on the same data folder.
-    host: String,
+    /// The host, as the database knows it.
+    pub(crate) presence: Presence,
     at_once: usize,
     timeout: Duration,
 }
 
 impl Runs {
-    /// For a host of this identifier; so many runs at once, each for so long at most.
-    pub(crate) fn new(host: String, at_once: usize, timeout: Duration) -> Runs {
+    /// For this host; so many runs at once, each for so long at most.
+    pub(crate) fn new(presence: Presence, at_once: usize, timeout: Duration) -> Runs {
         let news = watch::Sender::new(0);
-        Runs { wake: Notify::new(), news, active: AtomicUsize::new(0), host, at_once, timeout }
+        Runs { wake: Notify::new(), news, active: AtomicUsize::new(0), presence, at_once, timeout }
     }
 
     /// How many of this host are under way, and how many may be.
@@ -96,41 +85,72 @@ impl Runs {
     }
 }
 
-/// Works on the queue until the host ends or hands over. `alone` says that no host before this one still has runs under
-/// way on the same data folder: what is marked as this host's own is then of an earlier life. Beside a host that has
-/// handed over it is not, and what such a one leaves behind when it is killed is found by its silence.
-pub(crate) async fn work(hub: Arc<Hub>, alone: bool) {
+/// How a host comes to the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Comes {
+    /// No process before this one can still have runs under way: what is marked as this host's own is of a life that is over.
+    Alone,
+    /// One may. What such a one leaves behind is found by its silence.
+    Beside,
+    /// The same, and it has just handed over to this one.
+    After,
+}
+
+/// Works on the queue until the host ends or hands over.
+pub(crate) async fn work(hub: Arc<Hub>, comes: Comes) {
     let runs = &hub.runs;
+    let host = runs.presence.host.as_str();
+    let lease = hub.limits.time(Limit::RunLease);
     // What this host began before it died.
-    let mut own = alone.then_some(runs.host.as_str());
+    let mut own = (comes == Comes::Alone).then_some(host);
+    let mut succeeds = comes == Comes::After;
     let mut stage = hub.stage.watch();
-    let name = host_name();
     let mut told: Option<Instant> = None;
+    let mut itself = true;
     loop {
-        if told.is_none_or(|told| told.elapsed() >= TELL) {
+        if told.is_none_or(|told| told.elapsed() >= presence::TELL) {
             // One that the database does not hear of is absent, which is what it then says of runs that wait for it.
-            match home::seen(&hub.db, &runs.host, &name).await {
-                Ok(()) => told = Some(Instant::now()),
-                Err(error) => tracing::debug!(%error, "cannot say that this host is there"),
+            match within(lease, runs.presence.tell(&hub.db, succeeds)).await {
+                Ok(heard) => {
+                    match (itself, heard) {
+                        (true, false) => tracing::error!(
+                            "another host has taken this one's identifier, {host}: no runs are taken until it is gone; was the \
+                             data folder copied? Remove `host-id` from the copy and start its host again"
+                        ),
+                        (false, true) => {
+                            tracing::info!("the identifier is this host's own again: runs are taken")
+                        }
+                        _ => {}
+                    }
+                    (told, succeeds, itself) = (Some(Instant::now()), false, heard);
+                }
+                Err(error) => tracing::debug!(error, "cannot say that this host is there"),
             }
         }
-        match store::lose(&hub.db, own, hub.limits.time(Limit::RunLease) + MARGIN).await {
-            Ok(0) => own = None,
-            Ok(lost) => {
-                own = None;
-                tracing::warn!(lost, "runs whose host died are marked as lost");
-                runs.tell();
+        // What another life of the identifier runs is none of this one's, and what waits is for that one to take.
+        if itself {
+            match within(lease, store::lose(&hub.db, own, lease + MARGIN)).await {
+                Ok(0) => own = None,
+                Ok(lost) => {
+                    own = None;
+                    tracing::warn!(lost, "runs whose host died are marked as lost");
+                    runs.tell();
+                }
+                // The log of `live::follow` says so already.
+                Err(_) => {}
             }
-            // The log of `live::follow` says so already.
-            Err(_) => {}
         }
-        while runs.active.load(Ordering::Acquire) < runs.at_once && hub.stage.now() == Life::Serving {
-            match store::claim(&hub.db, &runs.host).await {
+        while itself && runs.active.load(Ordering::Acquire) < runs.at_once && hub.stage.now() == Life::Serving
+        {
+            // The database's word is as old as the question. One that does not come in time leaves a run that nobody begins, and
+            // that is lost then.
+            let asked = Instant::now();
+            match within(lease, store::claim(&hub.db, host)).await {
                 Ok(Some(run)) => {
                     runs.active.fetch_add(1, Ordering::AcqRel);
                     let hub = hub.clone();
                     tokio::spawn(async move {
-                        one(&hub, run).await;
+                        one(&hub, run, asked).await;
                         hub.runs.active.fetch_sub(1, Ordering::AcqRel);
                         hub.runs.tell();
                         hub.runs.wake();
@@ -147,13 +167,41 @@ pub(crate) async fn work(hub: Arc<Hub>, alone: bool) {
     }
 }
 
-async fn one(hub: &Arc<Hub>, run: Run) {
+/// A question to the database, which gets no answer for ever where the network falls silent; or why there is none.
+async fn within<T>(limit: Duration, asked: impl Future<Output = Result<T, Error>>) -> Result<T, String> {
+    match tokio::time::timeout(limit, asked).await {
+        Ok(answer) => answer.map_err(|error| error.to_string()),
+        Err(_) => Err(format!("it has not answered within {} s", limit.as_secs())),
+    }
+}
+
+/// Runs what was claimed; `heard` is when the database was asked for it.
+async fn one(hub: &Arc<Hub>, run: Run, heard: Instant) {
     hub.runs.tell();
-    let (state, error, lineage) = match refusal(hub, &run).await {
-        Some((state, sentence)) => (state, Some(sentence), None),
+    let why = std::sync::Mutex::new(None);
+    let noted = || why.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    // From here on, and not only while a program runs: what comes before it asks the database and the disk too.
+    let stop = async {
+        let reason = wanted_end(hub, &run, heard).await;
+        *noted() = Some(reason);
+    };
+    tokio::pin!(stop);
+    let before = tokio::select! {
+        biased;
+        () = &mut stop => None,
+        begun = begun(hub, &run) => Some(begun),
+    };
+    let (state, error, lineage) = match before {
         None => {
-            tracing::info!(run = run.id, workspace = run.workspace, "run begins");
-            let (state, error) = executed(hub, &run).await;
+            let (state, error) = ended(hub, Ok(End::Stopped), noted().take());
+            (state, error, None)
+        }
+        Some(Err((state, sentence))) => (state, Some(sentence), None),
+        Some(Ok((planned, fences))) => {
+            let (sender, receiver) = mpsc::channel(1_000);
+            let (end, ()) =
+                tokio::join!(steps(hub, planned, &fences, sender, &mut stop), keep_log(hub, &run, receiver));
+            let (state, error) = ended(hub, end, noted().take());
             let lineage = match run.kind {
                 Kind::Dbt => lineage_of(hub, &run).await,
                 Kind::Script => None,
@@ -161,6 +209,14 @@ async fn one(hub: &Arc<Hub>, run: Run) {
             (state, error, lineage)
         }
     };
+    if run.kind == Kind::Dbt {
+        let work = dbt::work_folder(&hub.data, &run.org_id, &run.workspace);
+        match hub.aside(move || dbt::forget_profile(&work)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(what)) => tracing::error!(run = run.id, what, "a profile stays in a work folder"),
+            Err(problem) => tracing::error!(run = run.id, %problem, "a profile stays in a work folder"),
+        }
+    }
     tracing::info!(run = run.id, state = state.as_str(), error, "run ended");
     // The database may be away for a moment; a run that nobody hears of again is lost.
     for pause in [0, 1, 2, 4, 8] {
@@ -197,24 +253,22 @@ enum Why {
     TooLong,
 }
 
-/// Runs it; the state, and one sentence where it did not succeed.
-async fn executed(hub: &Arc<Hub>, run: &Run) -> (State, Option<String>) {
-    let Some(recipe) = find_for_run(hub, run.plugin.as_deref(), run.kind, &run.slug) else {
-        return (State::Failed, Some(format!("there is no `{}` any more", run.slug)));
-    };
+/// All that comes before the first program; how the run ends where it does not begin.
+async fn begun(hub: &Arc<Hub>, run: &Run) -> Result<(dbt::Planned, Fences), (State, String)> {
+    if let Some(refusal) = refusal(hub, run).await {
+        return Err(refusal);
+    }
+    tracing::info!(run = run.id, workspace = run.workspace, "run begins");
+    let failed = |sentence| (State::Failed, sentence);
+    let recipe = find_for_run(hub, run.plugin.as_deref(), run.kind, &run.slug)
+        .ok_or_else(|| failed(format!("there is no `{}` any more", run.slug)))?;
     let fences = Fences::new(hub, run, &recipe);
-    let planned = match planned(hub, run, recipe).await {
-        Ok(planned) => planned,
-        Err(sentence) => return (State::Failed, Some(sentence)),
-    };
-    let (sender, receiver) = mpsc::channel(1_000);
-    let why = std::sync::Mutex::new(None);
-    let stop = async {
-        let reason = wanted_end(hub, run).await;
-        *why.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(reason);
-    };
-    let (end, ()) = tokio::join!(steps(hub, planned, &fences, sender, stop), keep_log(hub, run, receiver));
-    let why = why.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let planned = planned(hub, run, recipe).await.map_err(failed)?;
+    Ok((planned, fences))
+}
+
+/// How a run has ended: the state, and one sentence where it did not succeed.
+fn ended(hub: &Hub, end: Result<End, String>, why: Option<Why>) -> (State, Option<String>) {
     match (end, why) {
         (Ok(End::Exit(Some(0))), _) => (State::Succeeded, None),
         (Ok(End::Exit(Some(code))), _) => (State::Failed, Some(format!("it ended with exit code {code}"))),
@@ -257,7 +311,7 @@ async fn planned(hub: &Arc<Hub>, run: &Run, recipe: Recipe) -> Result<dbt::Plann
         })
     };
     let planned = hub.aside(plan).await.map_err(|problem| problem.to_string())??;
-    home::settle(&hub.db, &run.org_id, &run.workspace, &hub.runs.host, &planned.warehouse)
+    home::settle(&hub.db, &run.org_id, &run.workspace, &hub.runs.presence.host, &planned.warehouse)
         .await
         .map_err(told)??;
     Ok(planned)
@@ -323,30 +377,34 @@ async fn lineage_of(hub: &Arc<Hub>, run: &Run) -> Option<Lineage> {
     }
 }
 
-/// Returns when the run has to end, with the reason.
-async fn wanted_end(hub: &Arc<Hub>, run: &Run) -> Why {
+/// How long the answer to the next question may be waited for, after so long without one; none where others may count the host
+/// as dead by now. One file has one host: nobody else takes the run over while it cannot be read.
+fn patience(silent: Duration, lease: Duration, shared: bool) -> Option<Duration> {
+    let left = if shared { lease.saturating_sub(silent) } else { lease };
+    // A network that has fallen silent ends no question: another connection may get an answer.
+    (!left.is_zero()).then(|| left.min(lease / 2))
+}
+
+/// Returns when the run has to end, with the reason. The database's last word is that of `heard`.
+async fn wanted_end(hub: &Arc<Hub>, run: &Run, mut heard: Instant) -> Why {
     let mut stage = hub.stage.watch();
     let lease = hub.limits.time(Limit::RunLease);
-    // One file has one host: nobody else can take the run over while it cannot be read.
     let shared = !matches!(hub.db, Db::Sqlite(_));
     let beating = async {
-        // The database's word is as old as the question, at the most.
-        let mut heard = Instant::now();
         loop {
             let asked = Instant::now();
-            // A network that has fallen silent ends no question: another connection may get an answer.
-            let left = if shared { lease.saturating_sub(heard.elapsed()) } else { lease };
-            let alive =
-                tokio::time::timeout(left.min(lease / 2), store::alive(&hub.db, &run.id, &hub.runs.host));
-            match alive.await {
+            let Some(patience) = patience(heard.elapsed(), lease, shared) else { return Why::NotOurs };
+            let alive = store::alive(&hub.db, &run.id, &hub.runs.presence.host);
+            match tokio::time::timeout(patience, alive).await {
+                // The database's word is as old as the question, at the most.
                 Ok(Ok(Beat::GoOn)) => heard = asked,
                 Ok(Ok(Beat::Cancel)) => return Why::Cancelled,
                 Ok(Ok(Beat::NotOurs)) => return Why::NotOurs,
                 // A database that is away for a moment ends no run.
-                Ok(Err(_)) | Err(_) if shared && heard.elapsed() >= lease => return Why::NotOurs,
                 Ok(Err(_)) | Err(_) => {}
             }
-            tokio::time::sleep(BEAT).await;
+            let left = lease.saturating_sub(heard.elapsed());
+            tokio::time::sleep(if shared { left.min(BEAT) } else { BEAT }).await;
         }
     };
     tokio::select! {
@@ -396,5 +454,20 @@ async fn keep_log(hub: &Arc<Hub>, run: &Run, mut lines: mpsc::Receiver<String>) 
                 tokio::time::sleep(BEAT).await;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s13_a_run_is_given_up_before_others_may_take_it() {
+        let lease = Duration::from_secs(40);
+        let after = |seconds, shared| patience(Duration::from_secs(seconds), lease, shared);
+        assert_eq!(after(0, true), Some(Duration::from_secs(20)));
+        assert_eq!(after(30, true), Some(Duration::from_secs(10)));
+        assert_eq!((after(40, true), after(400, true)), (None, None));
+        assert_eq!(after(400, false), Some(Duration::from_secs(20)));
     }
 }

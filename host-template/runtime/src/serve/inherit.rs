@@ -23,6 +23,9 @@ pub(super) const HANDOVER: &str = "HUB_HANDOVER";
 /// The variable that names the descriptor of the data folder's lock ([`super::lock`]).
 pub(super) const HANDOVER_LOCK: &str = "HUB_HANDOVER_LOCK";
 
+/// The variable that says which file the predecessor has as its database ([`super::lock::DatabaseLock::name`]).
+pub(super) const HANDOVER_DATABASE: &str = "HUB_HANDOVER_DATABASE";
+
 /// systemd's first descriptor.
 const FIRST: RawFd = 3;
 
@@ -35,6 +38,8 @@ pub(crate) struct Inherited {
     pub(super) predecessor: Option<UnixStream>,
     /// Its lock on the data folder.
     pub(super) lock: Option<OwnedFd>,
+    /// What it calls the file that is its database.
+    pub(super) database: Option<String>,
     /// Who wants to hear how the host fares.
     pub(super) notify: Notify,
 }
@@ -55,6 +60,7 @@ pub(crate) unsafe fn take() -> Result<Inherited, Fault> {
     let text = |name: &str| taken(name).and_then(|value| value.into_string().ok());
     let (pid, count, handover) = (text("LISTEN_PID"), text("LISTEN_FDS"), text(HANDOVER));
     let lock = text(HANDOVER_LOCK).filter(|_| handover.is_some());
+    let database = text(HANDOVER_DATABASE).filter(|_| handover.is_some());
     taken("LISTEN_FDNAMES");
     let notify = Notify::new(taken(notify::VARIABLE));
     let wanted = match &handover {
@@ -76,7 +82,7 @@ pub(crate) unsafe fn take() -> Result<Inherited, Fault> {
     };
     let lock = lock.and_then(|text| text.parse().ok()).filter(|number: &RawFd| *number >= FIRST);
     let lock = lock.filter(|number| *number != socket && Some(*number) != talk).map(own).transpose()?;
-    Ok(Inherited { listener: Some(listener), predecessor, lock, notify })
+    Ok(Inherited { listener: Some(listener), predecessor, lock, database, notify })
 }
 
 /// The listening socket, and where the predecessor is to be talked to.

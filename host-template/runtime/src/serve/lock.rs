@@ -1,23 +1,38 @@
-//! One host works on a data folder: `host.lock`, held for as long as the host serves. The system takes it back when the
-//! process ends, however it ends, so there is no lock of a process that is gone.
+//! What one host has for itself, for as long as it serves. The system takes every lock back when the process ends, however it
+//! ends, so there is none of a process that is gone.
 //!
-//! A host that hands over gives the lock to its successor: both hold the same one until the first lets go of it, and at no
-//! moment is it free.
+//! - **The data folder** ([`DataLock`], `host.lock`). A host that hands over gives the lock to its successor: both hold the
+//!   same one until the first lets go of it, and at no moment is it free.
+//! - **A database that is a file** ([`DatabaseLock`]), which two data folders can name. The lock is on the file itself, so that
+//!   every path to it, links of either kind too, leads to one lock: one byte of it, far beyond what SQLite locks and what a
+//!   database ever has. It is a lock of an open file (`F_OFD_SETLK`), taken alone and then kept as one of several: nobody gets it
+//!   alone while anybody has it, and a successor joins. SQLite's own locks are the process's, and all of them are gone once
+//!   *any* descriptor of that file is closed; so this one is let go of without being closed, and closed after SQLite.
+//! - **That runs may be under way** ([`RunsLock`], `runs.lock`): a host that has handed over has some left, and nobody may take
+//!   them for those of a host that died.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use hub_release::beneath;
 use rustix::fs::OFlags;
 
 use crate::fault::Fault;
 use crate::settings::reason;
 
 const NAME: &str = "host.lock";
+const RUNS: &str = "runs.lock";
+/// What a database's file is called with this behind it says whose the database is.
+const HOLDER: &str = "-host";
+/// Longest such file.
+const LONGEST: u64 = 8 << 10;
+/// The byte of a database's file that is locked. SQLite locks at 2³⁰, and ends at 2⁴⁸.
+const BYTE: libc::off_t = 1 << 60;
 /// How long one may take to end that was told to a moment ago.
 const ENDING: Duration = Duration::from_secs(1);
 
@@ -29,34 +44,17 @@ impl DataLock {
     /// Takes the folder, or what the predecessor had of it.
     pub(super) fn take(data: &Path, inherited: Option<OwnedFd>) -> Result<DataLock, Fault> {
         let path = data.join(NAME);
-        let failed = |e: io::Error| {
-            Fault::machine(
-                format!("cannot lock the data folder, {}: {}", path.display(), reason(&e)),
-                "make it a file of the user that the host runs as, on a disk that knows locks",
-            )
-        };
-        let flags = i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).unwrap_or_default();
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(flags);
-        let mut file = options.open(&path).map_err(failed)?;
+        let failed = |e: io::Error| unlockable(&path, &e);
+        let mut file = opened(&path, true).map_err(failed)?;
         if let Some(inherited) = inherited {
             let inherited = File::from(inherited);
-            let id = |file: &File| file.metadata().map(|about| (about.dev(), about.ino()));
             // Another folder's lock is none of this one.
             if id(&inherited).map_err(failed)? == id(&file).map_err(failed)? {
                 return Ok(DataLock(inherited));
             }
         }
-        let begun = Instant::now();
-        loop {
-            match file.try_lock() {
-                Ok(()) => break,
-                Err(TryLockError::WouldBlock) if begun.elapsed() < ENDING => {
-                    thread::sleep(Duration::from_millis(20));
-                }
-                Err(TryLockError::WouldBlock) => return Err(taken(&mut file, data)),
-                Err(TryLockError::Error(e)) => return Err(failed(e)),
-            }
+        if !soon(|| got(file.try_lock())).map_err(failed)? {
+            return Err(taken(&mut file, data));
         }
         let lock = DataLock(file);
         lock.sign().map_err(failed)?;
@@ -73,6 +71,201 @@ impl DataLock {
     pub(super) fn descriptor(&self) -> RawFd {
         self.0.as_raw_fd()
     }
+}
+
+/// A database that is a file, taken for this process.
+#[derive(Debug)]
+pub(super) struct DatabaseLock {
+    file: File,
+    id: Id,
+    holder: PathBuf,
+    data: PathBuf,
+}
+
+impl DatabaseLock {
+    /// Takes the file, which is made where it is missing; `handed` is what the predecessor calls the one that it has. None where
+    /// the file cannot be had at all: SQLite, which comes next, says better why.
+    pub(super) fn take(
+        path: &Path,
+        data: &Path,
+        handed: Option<&str>,
+    ) -> Result<Option<DatabaseLock>, Fault> {
+        let failed = |e: io::Error| unlockable(path, &e);
+        let file = match opened(path, false) {
+            Ok(file) => file,
+            Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => {
+                return Ok(None);
+            }
+            Err(e) => return Err(failed(e)),
+        };
+        let about = file.metadata().map_err(failed)?;
+        if !about.is_file() {
+            return Ok(None);
+        }
+        if about.nlink() > 1 {
+            tracing::warn!(
+                "the database {} has {} names (hard links): SQLite keeps what is not yet in the file by name, so use one name \
+                 only, and make copies with `VACUUM INTO`",
+                path.display(),
+                about.nlink()
+            );
+        }
+        let id = id(&file).map_err(failed)?;
+        // Names of links end in different folders.
+        let whole = path.canonicalize().map_err(failed)?;
+        let mut holder = whole.clone().into_os_string();
+        holder.push(HOLDER);
+        let lock = DatabaseLock { file, id, holder: holder.into(), data: data.to_path_buf() };
+        let joins = handed == Some(lock.name().as_str());
+        let had = soon(|| Ok((joins || ofd(&lock.file, libc::F_WRLCK)?) && ofd(&lock.file, libc::F_RDLCK)?));
+        match had {
+            Ok(true) => {}
+            Ok(false) => return Err(in_use(&whole, &lock.holder)),
+            // Some sandboxes have their own idea of Linux.
+            Err(e) if matches!(e.raw_os_error(), Some(libc::EINVAL | libc::ENOSYS | libc::EOPNOTSUPP)) => {
+                tracing::warn!(
+                    error = reason(&e),
+                    "this system does not lock open files: see that no host with another data folder works with {}",
+                    whole.display()
+                );
+                return Ok(None);
+            }
+            Err(e) => return Err(failed(e)),
+        }
+        if !joins {
+            lock.sign();
+        }
+        Ok(Some(lock))
+    }
+
+    /// What it is called among hosts that hand over to each other: the same for every path to the file.
+    pub(super) fn name(&self) -> String {
+        format!("{}:{}", self.id.0, self.id.1)
+    }
+
+    /// Writes down whose it is. Nothing but the sentence that refuses another host depends on it.
+    pub(super) fn sign(&self) {
+        let text = format!("{}\n{}\n", std::process::id(), self.data.display());
+        let written = opened(&self.holder, true).and_then(|file| {
+            file.set_len(0)?;
+            file.write_all_at(text.as_bytes(), 0)
+        });
+        if let Err(error) = written {
+            tracing::warn!(
+                error = reason(&error),
+                "{} does not say which process works with the database",
+                self.holder.display()
+            );
+        }
+    }
+
+    /// Lets others have it. The file stays open: closing it would take SQLite's locks away.
+    pub(super) fn let_go(&self) {
+        if let Err(error) = ofd(&self.file, libc::F_UNLCK) {
+            tracing::warn!(error = reason(&error), "the database stays locked until this process ends");
+        }
+    }
+}
+
+/// That runs may be under way for this data folder.
+#[derive(Debug)]
+pub(super) struct RunsLock(#[expect(dead_code, reason = "held until it is dropped")] File);
+
+impl RunsLock {
+    /// Says so; and whether nobody else does. `joins` where somebody does for certain: a host that hands over.
+    pub(super) fn take(data: &Path, joins: bool) -> Result<(RunsLock, bool), Fault> {
+        let path = data.join(RUNS);
+        let failed = |e: io::Error| unlockable(&path, &e);
+        let file = opened(&path, true).map_err(failed)?;
+        let alone = !joins && soon(|| got(file.try_lock())).map_err(failed)?;
+        if alone {
+            // Nobody comes in between: the folder is this host's.
+            file.unlock().map_err(failed)?;
+        }
+        file.lock_shared().map_err(failed)?;
+        Ok((RunsLock(file), alone))
+    }
+}
+
+/// Device and number of a file: what two names of one have in common.
+type Id = (u64, u64);
+
+fn id(file: &File) -> io::Result<Id> {
+    file.metadata().map(|about| (about.dev(), about.ino()))
+}
+
+/// Opens a file to lock it, and makes it where it is missing.
+fn opened(path: &Path, own: bool) -> io::Result<File> {
+    // A pipe would be waited for. What is the host's own is no link.
+    let flags = if own { OFlags::NOFOLLOW | OFlags::NONBLOCK } else { OFlags::NONBLOCK };
+    let flags = i32::try_from(flags.bits()).map_err(io::Error::other)?;
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(flags);
+    options.open(path)
+}
+
+/// Whether a lock was to be had.
+fn got(tried: Result<(), TryLockError>) -> io::Result<bool> {
+    match tried {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(e)) => Err(e),
+    }
+}
+
+/// Tries until it is had, or whoever has it does not end within a moment.
+fn soon(mut attempt: impl FnMut() -> io::Result<bool>) -> io::Result<bool> {
+    let begun = Instant::now();
+    loop {
+        if attempt()? {
+            return Ok(true);
+        }
+        if begun.elapsed() >= ENDING {
+            return Ok(false);
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Changes this open file's lock on [`BYTE`]; false where others have one that does not go with it.
+#[allow(unsafe_code)]
+fn ofd(file: &File, kind: libc::c_int) -> io::Result<bool> {
+    let narrow = |number: libc::c_int| libc::c_short::try_from(number).map_err(io::Error::other);
+    // SAFETY: numbers alone, for which nothing is a value too.
+    let mut lock: libc::flock = unsafe { std::mem::zeroed() };
+    (lock.l_type, lock.l_whence) = (narrow(kind)?, narrow(libc::SEEK_SET)?);
+    (lock.l_start, lock.l_len) = (BYTE, 1);
+    // SAFETY: the descriptor is open, and the lock lives through the call.
+    if unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw const lock) } == 0 {
+        return Ok(true);
+    }
+    let error = io::Error::last_os_error();
+    match error.raw_os_error() {
+        Some(libc::EAGAIN | libc::EACCES) => Ok(false),
+        _ => Err(error),
+    }
+}
+
+fn unlockable(path: &Path, error: &io::Error) -> Fault {
+    Fault::machine(
+        format!("cannot lock {}: {}", path.display(), reason(error)),
+        "make it a file of the user that the host runs as, on a disk that knows locks",
+    )
+}
+
+fn in_use(path: &Path, holder: &Path) -> Fault {
+    let text = beneath::read(holder, LONGEST).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    let said = text.as_deref().ok().and_then(|text| text.trim_end().split_once('\n'));
+    let who = match said.and_then(|(pid, data)| Some((pid.parse::<u32>().ok()?, data))) {
+        Some((pid, data)) => format!("process {pid}, which serves from the data folder {data},"),
+        // It has only just begun, or has the file by a name in another folder.
+        None => "another process".to_owned(),
+    };
+    Fault::machine(
+        format!("{who} works with the database {} already", path.display()),
+        "stop that host first, or let DATABASE_URL of this one name another file (one host works with a SQLite file; several \
+         hosts share a PostgreSQL database)",
+    )
 }
 
 fn taken(file: &mut File, data: &Path) -> Fault {
@@ -114,6 +307,68 @@ mod tests {
         std::os::unix::fs::symlink("elsewhere", folder.join(NAME)).unwrap();
         assert!(DataLock::take(&folder, None).is_err());
         assert!(!folder.join("elsewhere").exists());
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn o5_a_database_has_one_host_by_whatever_name() {
+        let folder = std::env::temp_dir().join(format!("hub-lock-db-{}", std::process::id()));
+        for name in ["one", "two"] {
+            std::fs::create_dir_all(folder.join(name)).unwrap();
+        }
+        let (one, two) = (folder.join("one"), folder.join("two"));
+        let file = one.join("hub.db");
+        let first = DatabaseLock::take(&file, &one, None).unwrap().unwrap();
+        std::os::unix::fs::symlink(&file, two.join("link.db")).unwrap();
+        std::os::unix::fs::symlink(&one, folder.join("linked")).unwrap();
+        std::fs::hard_link(&file, two.join("hard.db")).unwrap();
+        let refused = |path: PathBuf| {
+            let fault = DatabaseLock::take(&path, &two, None).unwrap_err();
+            assert_eq!(fault.exit(), 3);
+            fault.what().to_owned()
+        };
+        let whole = file.canonicalize().unwrap();
+        let said = format!(
+            "process {}, which serves from the data folder {}, works with the database {} already",
+            std::process::id(),
+            one.display(),
+            whole.display()
+        );
+        for path in
+            [file.clone(), two.join("link.db"), folder.join("linked/hub.db"), two.join("../one/./hub.db")]
+        {
+            assert_eq!(refused(path), said);
+        }
+        assert!(refused(two.join("hard.db")).starts_with("another process works with the database"));
+        // Its successor joins; then nobody else gets it, whichever of the two goes first.
+        let second = DatabaseLock::take(&file, &one, Some(&first.name())).unwrap().unwrap();
+        assert_eq!(refused(two.join("link.db")), said);
+        first.let_go();
+        assert_eq!(refused(file.clone()), said);
+        drop(second);
+        // The file of one that has let go may still be open.
+        drop(DatabaseLock::take(&two.join("hard.db"), &two, None).unwrap().unwrap());
+        drop(first);
+        // The name of another one is no claim on this one.
+        let third = DatabaseLock::take(&file, &one, Some("1:2")).unwrap().unwrap();
+        refused(file.clone());
+        drop(third);
+        assert!(DatabaseLock::take(&folder.join("nowhere/hub.db"), &one, None).unwrap().is_none());
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn s13_a_host_that_has_handed_over_still_has_its_runs() {
+        let folder = std::env::temp_dir().join(format!("hub-lock-runs-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let (first, alone) = RunsLock::take(&folder, false).unwrap();
+        assert!(alone);
+        let (second, alone) = RunsLock::take(&folder, true).unwrap();
+        assert!(!alone);
+        drop(second);
+        assert!(!RunsLock::take(&folder, false).unwrap().1);
+        drop(first);
+        assert!(RunsLock::take(&folder, false).unwrap().1);
         std::fs::remove_dir_all(&folder).unwrap();
     }
 }

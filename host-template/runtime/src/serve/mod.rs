@@ -25,7 +25,7 @@ use self::connections::Terms;
 use self::control::{Asker, Control, Outcome, Serving, Wish};
 pub(crate) use self::control::{HandedOver, ask, who};
 pub(crate) use self::inherit::{Inherited, take};
-use self::lock::DataLock;
+use self::lock::{DataLock, DatabaseLock, RunsLock};
 use self::notify::Notify;
 use self::successor::{Predecessor, Successor};
 use crate::app;
@@ -34,8 +34,8 @@ use crate::life::Life;
 use crate::live;
 use crate::platform::Platform;
 use crate::registry::Hub;
-use crate::runs;
-use crate::settings::{self, reason};
+use crate::runs::{self, Before, Comes};
+use crate::settings::{self, Database, reason};
 use crate::start::{self, Options};
 
 /// How long requests under way may take once the host is asked to end.
@@ -53,10 +53,11 @@ pub(crate) async fn run(
     options: &Options<'_>,
     inherited: Inherited,
 ) -> Result<(), Fault> {
-    let Inherited { listener, predecessor, lock, notify } = inherited;
+    let Inherited { listener, predecessor, lock, database, notify } = inherited;
     let broken = |e: io::Error| cannot_listen(listen, &e);
     let predecessor = predecessor.map(Predecessor::new).transpose().map_err(broken)?;
-    let started = match start(platform, listen, options, listener, lock).await {
+    let from = Begin { listener, lock, database, handed_over: predecessor.is_some() };
+    let started = match start(platform, listen, options, from).await {
         Ok(started) => started,
         Err(fault) => {
             if let Some(predecessor) = predecessor {
@@ -80,20 +81,34 @@ struct Started {
     app: axum::Router,
     /// The data folder, for as long as this host serves.
     lock: DataLock,
+    /// The same of a database that is a file.
+    database: Option<DatabaseLock>,
+    /// Until its last run has ended.
+    runs: RunsLock,
+    /// How it comes to the queue.
+    comes: Comes,
+}
+
+/// What a host begins with.
+struct Begin {
+    listener: Option<std::net::TcpListener>,
+    lock: Option<OwnedFd>,
+    database: Option<String>,
+    handed_over: bool,
 }
 
 async fn start(
     platform: &Platform,
     listen: SocketAddr,
     options: &Options<'_>,
-    inherited: Option<std::net::TcpListener>,
-    lock: Option<OwnedFd>,
+    from: Begin,
 ) -> Result<Started, Fault> {
     let broken = |e: io::Error| cannot_listen(listen, &e);
     // First of all, so that a host that runs already is found out before its database is touched.
     let (data, _) = settings::data_dir(options.env)?;
-    let lock = DataLock::take(&data, lock)?;
-    let listener = match inherited {
+    let lock = DataLock::take(&data, from.lock)?;
+    let (runs, alone) = RunsLock::take(&data, from.handed_over)?;
+    let listener = match from.listener {
         Some(listener) => TcpListener::from_std(listener),
         None => TcpListener::bind(listen).await,
     };
@@ -103,18 +118,49 @@ async fn start(
     let socket = OwnedFd::from(listener.try_clone().map_err(broken)?);
     let listener = TcpListener::from_std(listener).map_err(broken)?;
     let signals = Signals::new()?;
+    let database = match settings::database((options.env)("DATABASE_URL").as_deref(), &data)? {
+        Database::Sqlite(file) => DatabaseLock::take(&file, &data, from.database.as_deref())?,
+        Database::Postgres(_) => None,
+    };
     let parts = start::parts(platform, options).await?;
     let (hub, app) = app::assemble(parts).await.map_err(|e| {
         Fault::machine(
             format!("cannot read the state of the plugins: {e}"),
-            "see that the database answers, and start again",
+            e.help("see that the database answers, and start again"),
         )
     })?;
     if options.dev {
         start::enable_all(&hub).await;
     }
+    let comes = comes(&hub, alone, from.handed_over).await?;
     tracing::info!("listening on http://{address}");
-    Ok(Started { listener, address, socket, signals, hub, app, lock })
+    Ok(Started { listener, address, socket, signals, hub, app, lock, database, runs, comes })
+}
+
+/// How the host comes to the queue, once the database knows it. A host that is handed over to has its identifier from the one
+/// before it, which still serves.
+async fn comes(hub: &Hub, alone: bool, handed_over: bool) -> Result<Comes, Fault> {
+    if handed_over {
+        return Ok(Comes::After);
+    }
+    let arrived = hub.runs.presence.arrive(&hub.db).await.map_err(|e| {
+        Fault::machine(
+            format!("cannot say in the database that this host is there: {e}"),
+            "see that the database answers, and start again",
+        )
+    })?;
+    match arrived {
+        Ok(Before::Own) if alone => Ok(Comes::Alone),
+        Ok(_) => Ok(Comes::Beside),
+        Err(what) => Err(Fault::machine(
+            what,
+            format!(
+                "if {} is a copy of that host's data folder, remove host-id from the copy: the next start makes another \
+                 identifier; else stop that host first",
+                hub.data.display()
+            ),
+        )),
+    }
 }
 
 /// How a host's service ends.
@@ -126,23 +172,28 @@ enum End {
 }
 
 async fn serve(started: Started, predecessor: Option<Predecessor>, notify: Notify, grace: Duration) {
-    let Started { listener, address, socket, signals: Signals { mut ending, hangup }, hub, app, lock } =
+    let Started { listener, address, socket, signals, hub, app, lock, database, runs: held_runs, comes } =
         started;
+    let mut held_runs = Some(held_runs);
+    let Signals { mut ending, hangup } = signals;
     let following = tokio::spawn(follow(hub.clone(), hangup, notify.clone()));
     let terms = Terms::new(&hub.limits, hub.proxies.clone(), hub.base.clone());
     let mut answering = tokio::spawn(connections::serve(listener, app, hub.stage.watch(), terms));
-    let alone = predecessor.is_none();
     if let Some(predecessor) = predecessor {
         // Its runs stay its own, and it takes no more of them from here on.
         predecessor.relieve().await;
         if let Err(error) = lock.sign() {
             tracing::warn!(error = reason(&error), "host.lock names the process before this one");
         }
+        if let Some(database) = &database {
+            database.sign();
+        }
     }
     notify.tell("READY=1");
-    let queue = tokio::spawn(runs::work(hub.clone(), alone));
+    let queue = tokio::spawn(runs::work(hub.clone(), comes));
     let about = Serving { pid: std::process::id(), address, version: hub.version.clone() };
-    let end = asked(&hub, about, &mut ending, &socket, &lock, &notify).await;
+    let held = Held { socket: &socket, lock: &lock, database: database.as_ref(), notify: &notify };
+    let end = asked(&hub, about, &mut ending, &held).await;
     drop(socket);
     let name = match end {
         End::Asked(name) => {
@@ -158,12 +209,18 @@ async fn serve(started: Started, predecessor: Option<Predecessor>, notify: Notif
             successor.let_go().await;
             // It is the successor's alone: what is still under way here is in nobody's way.
             drop(lock);
+            if let Some(database) = &database {
+                database.let_go();
+            }
             tracing::info!(pid = taken.pid, millis = taken.millis, "handed over");
             asker.tell(&Outcome::HandedOver(taken)).await;
             // Runs go on to their own end or limit: what has been under way for an hour is not begun anew.
-            let rest = async {
-                let _ = tokio::time::timeout(LAST_ANSWERS, &mut answering).await;
+            let last_run = async {
                 hub.runs.idle().await;
+                drop(held_runs.take());
+            };
+            let rest = async {
+                let _ = tokio::join!(tokio::time::timeout(LAST_ANSWERS, &mut answering), last_run);
             };
             tokio::select! {
                 () = rest => "handed over",
@@ -184,18 +241,21 @@ async fn serve(started: Started, predecessor: Option<Predecessor>, notify: Notif
     following.abort();
     let _ = following.await;
     let _ = tokio::time::timeout(Duration::from_secs(2), hub.db.close()).await;
+    // Not before SQLite has closed the file.
+    drop(database);
     tracing::info!("ended");
 }
 
+/// What a host gives to its successor.
+struct Held<'a> {
+    socket: &'a OwnedFd,
+    lock: &'a DataLock,
+    database: Option<&'a DatabaseLock>,
+    notify: &'a Notify,
+}
+
 /// Waits until the host is asked to end, or another one has become ready to take its place.
-async fn asked(
-    hub: &Hub,
-    about: Serving,
-    ending: &mut Ending,
-    socket: &OwnedFd,
-    lock: &DataLock,
-    notify: &Notify,
-) -> End {
+async fn asked(hub: &Hub, about: Serving, ending: &mut Ending, held: &Held<'_>) -> End {
     let control = match Control::bind(&hub.data, about) {
         Ok(control) => control,
         Err(error) => {
@@ -213,7 +273,7 @@ async fn asked(
         };
         let begun = Instant::now();
         let why = tokio::select! {
-            started = hand_over(&hub.install, &wish, socket, lock, notify) => match started {
+            started = hand_over(&hub.install, &wish, held) => match started {
                 Ok(successor) => return End::HandedOver(Box::new(successor), asker, begun),
                 Err(why) => why,
             },
@@ -228,20 +288,14 @@ async fn asked(
 }
 
 /// Starts the successor. It has this host's environment: a variable that was changed since needs a restart.
-async fn hand_over(
-    install: &Path,
-    wish: &Wish,
-    socket: &OwnedFd,
-    lock: &DataLock,
-    notify: &Notify,
-) -> Result<Successor, String> {
+async fn hand_over(install: &Path, wish: &Wish, held: &Held<'_>) -> Result<Successor, String> {
     if std::process::id() == 1 {
         return Err("the host is the first process of a container, which ends with it".to_owned());
     }
     let program = successor::program(install)
         .map_err(|e| format!("cannot tell which program to start: {}", reason(&e)))?;
     tracing::info!("handing over to {}", program.display());
-    successor::start(&program, socket, lock, notify, Duration::from_secs(wish.seconds)).await
+    successor::start(&program, held, Duration::from_secs(wish.seconds)).await
 }
 
 fn millis(since: Instant) -> u64 {

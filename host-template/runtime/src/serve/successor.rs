@@ -5,7 +5,7 @@
 //! says so with one byte, or by being gone. Until then it serves as if nothing had been asked.
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -19,9 +19,9 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::process::Child;
 
-use super::inherit::{HANDOVER, HANDOVER_LOCK};
-use super::lock::DataLock;
-use super::notify::{self, Notify};
+use super::Held;
+use super::inherit::{HANDOVER, HANDOVER_DATABASE, HANDOVER_LOCK};
+use super::notify;
 use crate::settings::reason;
 
 /// Longest line of a successor.
@@ -57,15 +57,9 @@ pub(super) struct Successor {
 
 /// Starts the program with this host's own arguments and waits until it is ready. One that is not is ended, and nothing
 /// has changed.
-pub(super) async fn start(
-    program: &Path,
-    socket: &OwnedFd,
-    lock: &DataLock,
-    notify: &Notify,
-    limit: Duration,
-) -> Result<Successor, String> {
+pub(super) async fn start(program: &Path, held: &Held<'_>, limit: Duration) -> Result<Successor, String> {
     let cannot = |e: io::Error| format!("cannot start {}: {}", program.display(), reason(&e));
-    let (mut child, talk) = spawn(program, socket, lock, notify).map_err(cannot)?;
+    let (mut child, talk) = spawn(program, held).map_err(cannot)?;
     let Some(pid) = child.id() else { return Err("it ended at once".to_owned()) };
     let mut unready = Unready(i32::try_from(pid).ok().and_then(Pid::from_raw));
     let mut talk = BufReader::new(UnixStream::from_std(talk).map_err(cannot)?);
@@ -116,12 +110,8 @@ impl Drop for Unready {
     }
 }
 
-fn spawn(
-    program: &Path,
-    socket: &OwnedFd,
-    lock: &DataLock,
-    notify: &Notify,
-) -> io::Result<(Child, StdUnixStream)> {
+fn spawn(program: &Path, held: &Held<'_>) -> io::Result<(Child, StdUnixStream)> {
+    let Held { socket, lock, database, notify } = held;
     let (ours, theirs) = StdUnixStream::pair()?;
     ours.set_nonblocking(true)?;
     let passed: [RawFd; 3] = [socket.as_raw_fd(), theirs.as_raw_fd(), lock.descriptor()];
@@ -129,6 +119,9 @@ fn spawn(
     command.args(std::env::args_os().skip(1)).env(HANDOVER, format!("{},{}", passed[0], passed[1]));
     // A variable of its own: a release of before knows the other one in that form only.
     command.env(HANDOVER_LOCK, passed[2].to_string());
+    if let Some(database) = database {
+        command.env(HANDOVER_DATABASE, database.name());
+    }
     if let Some(name) = notify.name() {
         command.env(notify::VARIABLE, name);
     }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 pub struct Server {
     pub port: u16,
     bin: PathBuf,
+    data: PathBuf,
 }
 
 /// Where Debian and others put the server's programs.
@@ -23,6 +24,23 @@ impl Server {
         // One that cannot be started once is not tried again by every test.
         static SERVER: LazyLock<Option<Server>> = LazyLock::new(start);
         SERVER.as_ref()
+    }
+
+    /// Another one, for a test that stops it.
+    pub fn own() -> Option<Server> {
+        start()
+    }
+
+    /// Ends the server and all its connections.
+    pub fn stop(&self) {
+        let file = fs::read_to_string(self.data.join("postmaster.pid")).unwrap();
+        let process = file.lines().next().unwrap().to_owned();
+        assert!(Command::new("kill").args(["-INT", &process]).status().unwrap().success());
+        let begun = Instant::now();
+        while TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
+            assert!(begun.elapsed() < Duration::from_secs(60), "it does not end");
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// A new, empty database; gives its address.
@@ -51,7 +69,9 @@ fn start() -> Option<Server> {
         super::skip("on PostgreSQL: initdb is not installed (Debian: postgresql)");
         return None;
     };
-    let folder = std::env::temp_dir().join(format!("hub-postgres-{}", std::process::id()));
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let folder = std::env::temp_dir().join(format!("hub-postgres-{}-{number}", std::process::id()));
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).unwrap();
     let user = other_user();
@@ -79,7 +99,7 @@ fn start() -> Option<Server> {
         let _ = child.wait();
     });
     let begun = Instant::now();
-    let server = Server { port, bin };
+    let server = Server { port, bin, data };
     while !server.answers() {
         assert!(
             begun.elapsed() < Duration::from_secs(60),
