@@ -1,0 +1,241 @@
+//! S3, S12: whose the data folder is, who reads it, and what root does not do there.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::chown;
+use std::os::unix::fs::symlink;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+
+use crate::program::{ADMIN, Folder, Host, PASSWORD, command, run, run_with};
+use crate::{At, STRANGER, chown_to_stranger, is_root};
+
+/// S12: nobody else reads the customer's data, whatever the umask and whatever lies there already.
+#[test]
+fn s12_the_data_folder_is_its_owners_alone() {
+    let folder = Folder::release();
+    let loose = |mode| {
+        fs::set_permissions(folder.path("data"), fs::Permissions::from_mode(0o755)).unwrap();
+        for name in ["hub.db", ".env", "host-id"] {
+            let file = folder.path("data").join(name);
+            if !file.exists() {
+                fs::write(&file, "").unwrap();
+            }
+            fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+        }
+    };
+    for round in 0..2 {
+        if round == 1 {
+            loose(0o644);
+        }
+        let host = Host::start(&folder, |command| {
+            // SAFETY: a system call between fork and exec; it allocates nothing.
+            unsafe {
+                command.pre_exec(|| {
+                    rustix::process::umask(rustix::fs::Mode::empty());
+                    Ok(())
+                })
+            };
+        });
+        let mode = |name: &str| fs::metadata(folder.path("data").join(name)).unwrap().mode() & 0o777;
+        assert_eq!(mode(""), 0o700);
+        for name in ["hub.db", "hub.db-wal", "hub.db-shm", "host-id", "host.lock", "host.sock"] {
+            assert_eq!(mode(name), 0o600, "{name} in round {round}");
+        }
+        let (_, log) = host.stop();
+        assert_eq!(log.contains("had the mode 0644"), round == 1, "{log}");
+    }
+}
+
+/// S12: what is named as a database and is none keeps its mode.
+#[test]
+fn s12_only_what_is_the_customers_is_tightened() {
+    let folder = Folder::release();
+    let page = folder.path("release/web/index.html");
+    let mode = || fs::metadata(&page).unwrap().mode() & 0o777;
+    let before = mode();
+    let mut serve = command(&folder);
+    serve
+        .args(["serve", "--listen", "127.0.0.1:0"])
+        .env("DATABASE_URL", format!("sqlite://{}", page.display()));
+    let (status, _, said) = run(serve);
+    assert_eq!((status, mode()), (Some(3), before), "{said}");
+}
+
+/// Root's own folder makes a host of root's; that is said once, with the way to another.
+#[test]
+fn a_host_that_serves_as_root_says_so() {
+    let contained = ["/.dockerenv", "/run/.containerenv"].iter().any(|mark| Path::new(mark).exists());
+    let folder = Folder::release();
+    let host = Host::start(&folder, |command| {
+        command.env_remove("container");
+    });
+    let warned =
+        host.log().lines().filter(|line| line.contains(" WARN ") && line.contains("serves as root")).count();
+    assert_eq!(warned, usize::from(is_root() && !contained), "{}", host.log());
+    let chown = format!("chown -R USER {}", folder.path("data").display());
+    assert_eq!(host.log().contains(&chown), warned == 1, "{}", host.log());
+    host.stop();
+    if is_root() {
+        chown_to_stranger(&folder);
+        let host = Host::start(&folder, |_| {});
+        assert!(!host.log().contains("serves as root"), "{}", host.log());
+        host.stop();
+    }
+}
+
+/// S3: root runs nothing that lies in the data folder, follows no link there, and leaves nothing of its own.
+#[test]
+fn s3_root_goes_on_as_the_owner_of_the_data_folder() {
+    if !is_root() {
+        crate::program::skip("only root can become somebody else");
+        return;
+    }
+    let at = At::new(&["0.1.0", "0.2.0"]);
+    let data = at.data();
+    let theirs = |path: &Path| chown(path, Some(STRANGER), Some(STRANGER)).unwrap();
+    theirs(&data);
+    let (status, _, said) = run_with(
+        {
+            let mut new = command(&at.0);
+            new.args(["admin", "create-user", "--email", ADMIN, "--org", "North"]);
+            new
+        },
+        PASSWORD,
+    );
+    assert_eq!(status, Some(0), "{said}");
+    for entry in fs::read_dir(&data).unwrap() {
+        let entry = entry.unwrap();
+        assert_eq!(entry.metadata().unwrap().uid(), STRANGER, "{:?}", entry.path());
+    }
+    assert!(data.join("hub.db").is_file());
+
+    // Programs that the service may have put there, and links out of the folder.
+    let proof = at.0.path("proof");
+    fs::create_dir(&proof).unwrap();
+    fs::set_permissions(&proof, fs::Permissions::from_mode(0o777)).unwrap();
+    let evil = format!("#!/bin/sh\nid -u > {}/$(id -u)-$$\nexit 1\n", proof.display());
+    for path in ["dbt/venv/bin/python3", "dbt/venv/bin/dbt", "bin/python3", "bin/systemctl", "bin/sh"] {
+        let file = data.join(path);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(&file, &evil).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let mut give = Command::new("chown");
+    give.args(["-hR", &format!("{STRANGER}:{STRANGER}")]).arg(&data);
+    assert_eq!(run(give).0, Some(0));
+    // The planted Python is what an install asks for pip.
+    at.0.write("drivers.yaml", "mysql: pymysql\n");
+    let mut install = command(&at.0);
+    install.args(["drivers", "install", "mysql"]);
+    let (status, _, said) = run(install);
+    assert_eq!(status, Some(3), "{said}");
+    let secret = at.0.path("secret");
+    fs::write(&secret, "of root").unwrap();
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
+    for name in ["host-id", "host.lock", "drivers.lock", "drivers"] {
+        let _ = fs::remove_file(data.join(name));
+        symlink(&secret, data.join(name)).unwrap();
+    }
+    let elsewhere = at.0.path("other-root");
+    fs::write(
+        data.join(".env"),
+        format!(
+            "HUB_ROOT={}\nPATH={}/bin\nPYTHONPATH={0}\nLD_PRELOAD={0}/x.so\nHUB_TAKE_OVER=good\n",
+            elsewhere.display(),
+            data.display()
+        ),
+    )
+    .unwrap();
+    let mut give = Command::new("chown");
+    give.args(["-hR", &format!("{STRANGER}:{STRANGER}")]).arg(&data);
+    assert_eq!(run(give).0, Some(0));
+    at.is("0.1.0", &[]);
+    let here = command(&at.0);
+    let commands: [&[&str]; 6] = [
+        &["drivers", "install", "mysql"],
+        &["drivers", "list"],
+        &["plugins", "list"],
+        &["doctor"],
+        &["preflight", "--json"],
+        &["serve", "--listen", "127.0.0.1:0"],
+    ];
+    for arguments in commands {
+        let mut command = Command::new("timeout");
+        command.args(["-k", "1", "20"]).arg(here.get_program()).args(arguments);
+        for (name, value) in here.get_envs() {
+            if let Some(value) = value {
+                command.env(name, value);
+            }
+        }
+        if arguments == ["doctor"] {
+            command.arg("--install-dir").arg(at.root());
+        }
+        if arguments == ["preflight", "--json"] {
+            // As an upgrade runs it.
+            command.uid(STRANGER).gid(STRANGER);
+        }
+        run(command);
+    }
+    at.ran(&["upgrade", "--restart", "true", "--health-timeout", "1"]);
+    at.ran(&["rollback", "--restart", "true", "--health-timeout", "1"]);
+    let ran: Vec<String> =
+        fs::read_dir(&proof).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    assert!(!ran.is_empty(), "the planted programs are never run: the test shows nothing");
+    assert!(ran.iter().all(|name| name.starts_with(&format!("{STRANGER}-"))), "{ran:?}");
+    let about = fs::metadata(&secret).unwrap();
+    assert_eq!(
+        (about.uid(), about.mode() & 0o777, fs::read(&secret).unwrap()),
+        (0, 0o600, b"of root".to_vec())
+    );
+    assert!(!elsewhere.exists());
+
+    // Waits for nothing and reads nothing through a link.
+    for kind in ["fifo", "link"] {
+        fs::remove_file(data.join(".env")).unwrap();
+        match kind {
+            "fifo" => assert_eq!(
+                run({
+                    let mut fifo = Command::new("mkfifo");
+                    fifo.arg(data.join(".env"));
+                    fifo
+                })
+                .0,
+                Some(0)
+            ),
+            _ => symlink(&secret, data.join(".env")).unwrap(),
+        }
+        let (status, _, said) = at.ran(&["rollback", "--restart", "true"]);
+        assert_eq!(status, Some(3), "{kind}: {said}");
+        assert!(
+            said.contains("cannot read") && said.contains("ordinary file") && !said.contains("of root"),
+            "{said}"
+        );
+    }
+}
+
+/// S3: a folder that is root's by half is refused: others may write to what root would run.
+#[test]
+fn s3_a_data_folder_that_is_roots_only_by_half_is_refused() {
+    if !is_root() {
+        crate::program::skip("only root can become somebody else");
+        return;
+    }
+    let folder = Folder::release();
+    let data = folder.path("data");
+    let list = |want: &str| {
+        let mut list = command(&folder);
+        list.args(["drivers", "install", "mysql"]);
+        let (status, _, said) = run(list);
+        assert_eq!(status, Some(3), "{said}");
+        assert!(said.contains(want) && said.contains("chown -R"), "{said}");
+    };
+    fs::set_permissions(&data, fs::Permissions::from_mode(0o777)).unwrap();
+    list("others may write to it");
+    fs::set_permissions(&data, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::create_dir(data.join("dbt")).unwrap();
+    chown(data.join("dbt"), Some(STRANGER), Some(STRANGER)).unwrap();
+    list("and dbt in it to user 54321");
+}

@@ -1,0 +1,183 @@
+//! O3, O5: commands find the installation that they lie in, and a data folder has one host.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use crate::At;
+use crate::program::{Folder, Host, command, run, run_with};
+
+/// Commands that work with a database, and begin none.
+const NEED_A_DATABASE: [&[&str]; 7] = [
+    &["admin", "list-users"],
+    &["admin", "list-users", "--json"],
+    &["admin", "reset-password", "--email", "ann@example.com"],
+    &["admin", "end-sessions", "--all"],
+    &["warehouses", "list"],
+    &["warehouses", "move", "--org", "North", "--workspace", "finance"],
+    &["warehouses", "forget", "--org", "North", "--workspace", "finance"],
+];
+
+/// O3: a file that another program made, or an empty one, is no installation, and is left as it is.
+#[test]
+fn o3_a_file_without_the_platforms_tables_is_no_installation() {
+    let folder = Folder::release();
+    let file = folder.path("data/hub.db");
+    let list = || {
+        let mut list = command(&folder);
+        list.args(["admin", "list-users"]);
+        run(list)
+    };
+    for text in ["", "this is no database"] {
+        fs::write(&file, text.repeat(100)).unwrap();
+        let (status, _, said) = list();
+        assert_eq!(status, Some(if text.is_empty() { 2 } else { 3 }), "{said}");
+        assert_eq!(fs::read_to_string(&file).unwrap(), text.repeat(100));
+    }
+    fs::remove_file(&file).unwrap();
+    let python = format!(
+        "import sqlite3; sqlite3.connect({:?}).execute('CREATE TABLE theirs (a)')",
+        file.display().to_string()
+    );
+    let mut other = Command::new("python3");
+    other.args(["-c", &python]);
+    if !other.output().is_ok_and(|output| output.status.success()) {
+        crate::program::skip("a database of another program: python3 is not installed");
+        return;
+    }
+    let before = fs::read(&file).unwrap();
+    let (status, _, said) = list();
+    assert_eq!(status, Some(2), "{said}");
+    assert!(said.contains("holds no table of the platform's") && said.contains("DATA_DIR"), "{said}");
+    assert_eq!(fs::read(&file).unwrap(), before);
+    assert!(!folder.path("data/hub.db-wal").exists());
+}
+
+/// O3: the data folder that setup settled is found by every command, and said.
+#[test]
+fn o3_commands_find_the_installation_that_they_lie_in() {
+    let at = At::new(&[]);
+    let own = at.root().join("releases/1.0.0/bin/hub-platform");
+    fs::create_dir_all(own.parent().unwrap()).unwrap();
+    let program = command(&at.0).get_program().to_owned();
+    if fs::hard_link(&program, &own).is_err() {
+        fs::copy(&program, &own).unwrap();
+    }
+    let home = at.0.path("home");
+    let data = at.data();
+    let hub = |arguments: &[&str]| {
+        let mut command = command(&at.0);
+        let mut own = Command::new(&own);
+        for (name, value) in command.args(arguments).get_envs() {
+            if let Some(value) = value {
+                own.env(name, value);
+            } else {
+                own.env_remove(name);
+            }
+        }
+        own.args(arguments).env_remove("DATA_DIR").env("HOME", &home);
+        own
+    };
+    let new = ["admin", "create-user", "--email", "ann@example.com", "--org", "North", "--role", "admin"];
+    // Nothing settled, nothing there: it asks rather than make a database that nobody looks into.
+    if !Path::new("/data/honeyframe").exists() {
+        let (status, _, said) = run_with(hub(&new), "a long password\n");
+        assert_eq!(status, Some(2), "{said}");
+        assert!(said.contains("there is no installation here") && said.contains("--data-dir"), "{said}");
+        assert!(!home.join(".local").exists());
+        // Nor does any other command make one, so that it would not be asked for any more.
+        let own = home.join(".local/share/honeyframe").display().to_string();
+        for command in NEED_A_DATABASE {
+            let (status, out, said) = run_with(hub(command), "a long password\n");
+            assert_eq!((status, out.as_str()), (Some(2), ""), "{command:?}: {said}");
+            for part in [&*own, &format!("{own}/hub.db"), "--data-dir DIR", "DATA_DIR=DIR"] {
+                assert!(said.contains(part), "{command:?} does not say `{part}`: {said}");
+            }
+        }
+        for command in [&["plugins", "list"][..], &["drivers", "list"], &["hand-over"]] {
+            run(hub(command));
+        }
+        // One rule for all: `doctor` looks where `list-users` does.
+        let (_, out, _) = run(hub(&["doctor"]));
+        assert!(out.contains(&format!("data  {own} (")), "{out}");
+        assert!(!home.exists(), "{:?}", fs::read_dir(&home).map(|all| all.flatten().collect::<Vec<_>>()));
+        assert_eq!(run_with(hub(&new), "a long password\n").0, Some(2));
+    }
+    // A name that is mistyped is a folder that is not there, and stays so.
+    let typo = at.0.path("dtaa").display().to_string();
+    for command in NEED_A_DATABASE {
+        let (status, _, said) =
+            run_with(hub(&[command, &["--data-dir", &typo]].concat()), "a long password\n");
+        assert_eq!(status, Some(2), "{command:?}: {said}");
+        assert!(said.contains(&format!("{typo} (--data-dir)")), "{command:?}: {said}");
+    }
+    let (_, _, said) = run(hub(&["plugins", "list", "--data-dir", &typo]));
+    assert!(said.contains(&format!("there is no data folder {typo}")), "{said}");
+    assert!(!Path::new(&typo).exists());
+    fs::write(
+        at.root().join("install.json"),
+        serde_json::json!({"format": 9, "data_dir": data, "from": "the future"}).to_string(),
+    )
+    .unwrap();
+    let (status, _, said) = run_with(hub(&new), "a long password\n");
+    assert_eq!(status, Some(0), "{said}");
+    let want =
+        format!("data folder {} (settled by setup), database {}/hub.db", data.display(), data.display());
+    assert!(said.contains(&want), "{said}");
+    assert_eq!(said.matches("data folder").count(), 1, "{said}");
+    let (status, out, said) = run(hub(&["admin", "list-users"]));
+    assert!(status == Some(0) && out.contains("ann@example.com"), "{out}{said}");
+    assert!(said.contains(&want) && said.lines().count() == 1, "{said}");
+    let (_, out, _) = run(hub(&["doctor"]));
+    assert!(out.contains(&format!("data  {} (settled by setup)", data.display())), "{out}");
+    assert!(data.join("hub.db").is_file() && !home.exists());
+    let (status, _, said) = run(hub(&["plugins", "list"]));
+    assert_eq!(status, Some(0), "{said}");
+    // A flag goes first, wherever it stands.
+    let other = at.0.path("other").display().to_string();
+    let (status, _, said) = run_with(hub(&[&["--data-dir", &other], &new[..]].concat()), "a long password\n");
+    assert_eq!(status, Some(0), "{said}");
+    assert!(said.contains(&format!("data folder {other} (--data-dir)")), "{said}");
+    // What `.env` says counts, and a shell's variable that says another thing is not guessed about.
+    let elsewhere = at.0.path("elsewhere.db").display().to_string();
+    fs::write(data.join(".env"), format!("DATABASE_URL=sqlite://{elsewhere}\n")).unwrap();
+    let (status, _, said) = run_with(hub(&new), "a long password\n");
+    assert_eq!(status, Some(0), "{said}");
+    assert!(said.contains(&format!("database {elsewhere}")) && Path::new(&elsewhere).is_file(), "{said}");
+    let mut both = hub(&new);
+    both.env("DATABASE_URL", "postgres://hub:s3cret@db/hub");
+    let (status, _, said) = run_with(both, "a long password\n");
+    assert_eq!(status, Some(2), "{said}");
+    assert!(said.contains("two databases could be meant") && !said.contains("s3cret"), "{said}");
+    // Half a file is said to be one.
+    fs::write(at.root().join("install.json"), "{").unwrap();
+    let (status, _, said) = run(hub(&["plugins", "list"]));
+    assert_eq!(status, Some(3), "{said}");
+    assert!(said.contains("install.json cannot be understood"), "{said}");
+}
+
+/// O5: a second host on one data folder.
+#[test]
+fn o5_a_second_host_on_a_data_folder_is_refused_and_a_successor_is_not() {
+    let folder = Folder::release();
+    let mut host = Host::start(&folder, |_| {});
+    let second = |folder: &Folder| {
+        let mut second = command(folder);
+        second.args(["serve", "--listen", "127.0.0.1:0"]);
+        run(second)
+    };
+    let (status, _, said) = second(&folder);
+    assert_eq!(status, Some(3), "{said}");
+    assert!(said.contains(&format!("process {} serves from the data folder", host.process())), "{said}");
+    let (status, said) = host.hand_over(&folder, &[]);
+    assert_eq!(status, Some(0), "{said}");
+    let (status, _, said) = second(&folder);
+    assert_eq!(status, Some(3), "{said}");
+    assert!(said.contains(&format!("process {} serves from", host.process())), "{said}");
+    // However it ends, the folder is free.
+    host.kill();
+    std::thread::sleep(Duration::from_millis(200));
+    let host = Host::start(&folder, |_| {});
+    host.stop();
+}
