@@ -73,6 +73,8 @@ pub(super) fn named(text: &str) -> BTreeSet<String> {
             calls(text, &mut found);
         }
     }
+    // Of quotes that stand twice, read as they stand.
+    found.remove("");
     found
 }
 
