@@ -95,7 +95,7 @@ fn place(options: &PgConnectOptions) -> String {
     match options.get_socket() {
         Some(socket) => format!("{}/.s.PGSQL.{port}", socket.display()),
         None if host.starts_with('/') => format!("{host}/.s.PGSQL.{port}"),
-        None if host.contains(':') => format!("[{host}]:{port}"),
+        None if host.contains(':') && !host.starts_with('[') => format!("[{host}]:{port}"),
         None => format!("{host}:{port}"),
     }
 }
