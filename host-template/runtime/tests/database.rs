@@ -362,6 +362,8 @@ fn a_server_that_is_away_is_named_and_probes_answer_in_time() {
     host.enable("good");
     assert_eq!(host.get("/readyz").status, 200);
     server.stop();
+    // What was found out is told again for half a second.
+    until("it is ready", || host.get("/readyz").status == 503);
     for _ in 0..3 {
         let begun = Instant::now();
         let ready = host.get("/readyz");
