@@ -12,8 +12,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, CWD, Dir, FileType, Mode, OFlags, chownat, fchmod, fchown, mkdirat, openat, readlinkat,
-    renameat, statat, symlinkat, unlinkat,
+    AtFlags, CWD, Dir, FileType, Mode, OFlags, ResolveFlags, chownat, fchmod, fchown, mkdirat, openat,
+    openat2, readlinkat, renameat, statat, symlinkat, unlinkat,
 };
 use rustix::process::{Gid, Uid};
 
@@ -77,6 +77,21 @@ impl Beneath {
     pub fn file(&self, path: impl AsRef<Path>) -> io::Result<File> {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
         let file = self.open_at(path.as_ref(), flags, Mode::empty())?;
+        regular(&file)?;
+        Ok(file)
+    }
+
+    /// The same through links that stay below the folder, as in a folder that Kubernetes makes of a ConfigMap. A kernel that
+    /// cannot hold them there (before Linux 5.6) follows none.
+    pub fn file_within(&self, path: impl AsRef<Path>) -> io::Result<File> {
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let within = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+        let file = match openat2(&self.folder, path.as_ref(), flags, Mode::empty(), within) {
+            Ok(file) => File::from(file),
+            Err(rustix::io::Errno::NOSYS) => return self.file(path),
+            Err(rustix::io::Errno::XDEV) => return Err(io::Error::other("a link leads out of the folder")),
+            Err(error) => return Err(error.into()),
+        };
         regular(&file)?;
         Ok(file)
     }

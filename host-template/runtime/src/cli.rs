@@ -339,9 +339,8 @@ fn fence() {
     if let Err(error) = process::keep_to_itself() {
         tracing::warn!(%error, "other programs of this user can read the host's memory");
     }
-    match process::held().map(process::Held::lack) {
-        Ok(None) => {}
-        Ok(Some(lack)) => tracing::warn!("{lack}"),
+    match process::held() {
+        Ok(held) => held.lacks().for_each(|lack| tracing::warn!("{lack}")),
         Err(error) => {
             tracing::warn!(%error, "it is not known what runs and scripts can read on this machine")
         }

@@ -84,7 +84,7 @@ pub(crate) async fn parts(platform: &Platform, options: &Options<'_>) -> Result<
     let marks = Marks::read(&db).await.map_err(|e| {
         Fault::machine(
             format!("cannot read the state of the plugins: {e}"),
-            "see that the database answers, and start again",
+            e.help("see that the database answers, and start again"),
         )
     })?;
     let registry = registry.rescanned(&data, env);

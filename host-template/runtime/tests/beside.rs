@@ -249,9 +249,8 @@ fn o5_a_copied_data_folder_makes_no_second_host_of_one_identifier() {
     // One that died is started again without waiting for anything.
     host.kill();
     drop(host);
-    let begun = Instant::now();
     let host = world.host();
-    assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
+    assert!(!host.log().contains("seeing whether it still is"), "{}", host.log());
     assert_eq!(runs::ended(&host, &id)["state"], "lost");
     host.kill();
     drop(host);

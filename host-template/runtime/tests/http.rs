@@ -430,7 +430,15 @@ fn o12_a_plugin_is_switched_without_a_body() {
     let named = host.post("/api/plugins/good/disable", &json!({"tenant": tenant}).to_string());
     assert_eq!((named.status, &named.json()["scope"]), (200, &json!("tenant")), "{}", named.text);
     let both = json!({"scope": "org", "tenant": tenant}).to_string();
-    for body in ["[]", "1", r#"{"scope": "all"}"#, r#"{"scope": "tenant"}"#, r#"{"org": true}"#, &both] {
+    for body in [
+        "[]",
+        "1",
+        r#"{"scope": "all"}"#,
+        r#"{"scope": "tenant"}"#,
+        r#"{"org": true}"#,
+        r#"{"tenant": null}"#,
+        &both,
+    ] {
         assert_eq!(host.post("/api/plugins/good/enable", body).status, 422, "{body}");
     }
     let plugins = host.get("/api/plugins").json();

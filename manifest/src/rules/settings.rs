@@ -37,7 +37,7 @@ pub fn prefix_of(slug: &str) -> String {
 #[derive(Debug, Clone, Default)]
 pub struct Variables<'a> {
     taken: BTreeMap<&'a str, (Owner<'a>, &'a str)>,
-    /// Whose the variables are by their names, where that decides.
+    /// What the variables of each plugin begin with, where that decides.
     prefixes: Option<BTreeMap<String, &'a str>>,
 }
 
@@ -52,9 +52,13 @@ pub struct Foreign<'a> {
 
 impl<'a> Variables<'a> {
     /// The rule for plugins that nobody has reviewed together: a variable belongs to the plugin whose slug it begins with,
-    /// to the longest such slug where there are several. `slugs` are those of all plugins.
+    /// to the longest such slug where there are several. `slugs` are those of all plugins, those of the release first: of two
+    /// that begin alike the first has it.
     pub fn by_name(slugs: impl IntoIterator<Item = &'a str>) -> Variables<'a> {
-        let prefixes = slugs.into_iter().map(|slug| (prefix_of(slug), slug)).collect();
+        let mut prefixes = BTreeMap::new();
+        for slug in slugs {
+            prefixes.entry(prefix_of(slug)).or_insert(slug);
+        }
         Variables { prefixes: Some(prefixes), ..Variables::default() }
     }
 
@@ -77,10 +81,12 @@ impl<'a> Variables<'a> {
                     self.taken.insert(name, (subject.owner(&env.range), &key.value));
                 }
                 Some(found) => {
-                    let help = format!(
-                        "give the setting a variable of its own, such as `{}`",
-                        self.free(subject, &key.value)
-                    );
+                    let help = match self.free(subject, &key.value) {
+                        Some(free) => format!("give the setting a variable of its own, such as `{free}`"),
+                        None => {
+                            "give the setting another name, and a variable of its own after that".to_owned()
+                        }
+                    };
                     out.push(Foreign { key: &key.value, found: subject.found(&env.range, found.help(help)) });
                 }
             }
@@ -99,34 +105,28 @@ impl<'a> Variables<'a> {
                 format!("the environment variable `{name}` sets `{other}` of plugin `{}` too", owner.slug);
             return Some(owner.beside(Diagnostic::warning("HUB024", message), "read here too"));
         }
-        let whose = self.whose(name)?;
-        let own = prefix_of(subject.slug);
-        (whose != Some(own.as_str())).then(|| {
-            let message = match whose.and_then(|prefix| self.prefixes.as_ref()?.get(prefix)) {
-                Some(other) => {
-                    format!("the environment variable `{name}` is plugin `{other}`'s, by its name")
-                }
-                None => format!(
-                    "the environment variable `{name}` is not the plugin's own, which begin with `{own}`"
-                ),
-            };
-            Diagnostic::warning("HUB024", message)
-        })
+        let prefixes = self.prefixes.as_ref()?;
+        let begin = prefixes.iter().filter(|(prefix, _)| name.starts_with(prefix.as_str()));
+        let message = match begin.max_by_key(|(prefix, _)| prefix.len()) {
+            Some((_, whose)) if *whose == subject.slug => return None,
+            Some((_, other)) => {
+                format!("the environment variable `{name}` is plugin `{other}`'s, by its name")
+            }
+            None => format!(
+                "the environment variable `{name}` is not the plugin's own, which begin with `{}`",
+                prefix_of(subject.slug)
+            ),
+        };
+        Some(Diagnostic::warning("HUB024", message))
     }
 
-    /// The prefix that makes a variable a plugin's, where names decide.
-    fn whose(&self, name: &str) -> Option<Option<&str>> {
-        let prefixes = self.prefixes.as_ref()?.keys();
-        let begin = prefixes.filter(|prefix| name.starts_with(prefix.as_str()));
-        Some(begin.max_by_key(|prefix| prefix.len()).map(String::as_str))
-    }
-
-    /// A variable that the plugin can have.
-    fn free(&self, subject: &Subject<'a>, key: &str) -> String {
+    /// A variable that the plugin can have; none where the beginning of all that it would be called is somebody else's.
+    fn free(&self, subject: &Subject<'a>, key: &str) -> Option<String> {
+        const TRIES: u32 = 20;
         let first = format!("{}{}", prefix_of(subject.slug), key.to_ascii_uppercase());
-        let more = (2..).map(|number| format!("{first}_{number}"));
+        let more = (2..TRIES).map(|number| format!("{first}_{number}"));
         let mut names = std::iter::once(first.clone()).chain(more);
-        names.find(|name| self.not_to_be_had(subject, name).is_none()).unwrap_or(first)
+        names.find(|name| self.not_to_be_had(subject, name).is_none())
     }
 }
 
@@ -182,6 +182,27 @@ mod tests {
         assert!(told_of(true, &[("a", "KEY"), ("a-key", "A_KEY_X")]).contains("such as `A_KEY`"));
         assert!(
             told_of(false, &[("b", "A_KEY_2"), ("c", "A_KEY"), ("a", "A_KEY")]).contains("such as `A_KEY_3`")
+        );
+        // Where there is none, nothing is proposed, and nothing goes on for ever.
+        let none = "give the setting another name";
+        for by_name in [false, true] {
+            assert!(told_of(by_name, &[("hub", "HUB_KEY")]).contains(none));
+            assert!(told_of(by_name, &[("hub-x", "HUB_X_KEY")]).contains(none));
+        }
+        assert!(told_of(true, &[("a-key", "A_KEY_X"), ("a", "OTHER")]).contains("such as `A_KEY`"));
+        assert!(
+            told_of(true, &[("a-key", "A_KEY"), ("a-key-x", "A_KEY_X"), ("a", "A_KEY_X")])
+                .contains("such as")
+        );
+    }
+
+    #[test]
+    fn of_two_plugins_that_begin_alike_the_first_has_the_variable() {
+        let told = told(true, &[("crm", "CRM_A"), ("_crm", "CRM_B")]);
+        assert_eq!(told.len(), 1);
+        assert!(
+            told[0].starts_with("the environment variable `CRM_B` is plugin `crm`'s, by its name"),
+            "{told:?}"
         );
     }
 }

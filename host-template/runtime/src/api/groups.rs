@@ -128,7 +128,7 @@ async fn add(ctx: Ctx, caller: Allowed<Manage>, Json(body): Json<GroupBody>) -> 
     let id = crate::new_id();
     let mut tx = ctx.db().begin().await?;
     Granter::caller(&mut tx, &caller.org().id, &caller.user().id).await?.may_define(body.added(&[]))?;
-    let name = free_name(&mut tx, &caller.org().id, &id, &body.name).await?;
+    let name = free_name(&mut tx, &caller.org().id, None, &body.name).await?;
     tx.execute(
         "INSERT INTO hub_groups (id, org_id, name, created_at) VALUES ($1, $2, $3, $4)",
         args![&id, &caller.org().id, name, crate::now()],
@@ -163,7 +163,7 @@ async fn change(
     // What it gives at this moment: another may have taken something out since.
     let kept = store::given_by(&mut tx, org, &id).await?.ok_or_else(|| none(&id))?;
     granter.may_define(body.added(&kept))?;
-    let name = free_name(&mut tx, org, &id, &body.name).await?;
+    let name = free_name(&mut tx, org, Some(&group), &body.name).await?;
     tx.execute("UPDATE hub_groups SET name = $2 WHERE id = $1", args![&id, name]).await?;
     tx.execute("DELETE FROM hub_group_permissions WHERE group_id = $1", args![&id]).await?;
     grant(&mut tx, &id, &body.permissions).await?;
@@ -206,11 +206,15 @@ fn none(id: &str) -> Problem {
 }
 
 /// A group's name as it is kept, where no other group of the organisation has it or one that people take for it. The
-/// organisation is held, so that of two who ask at once the second finds it taken.
-async fn free_name(tx: &mut Tx, org: &str, group: &str, name: &str) -> Result<String> {
+/// organisation is held, so that of two who ask at once the second finds it taken. A group keeps the name that it has, whatever
+/// others are called.
+async fn free_name(tx: &mut Tx, org: &str, group: Option<&Group>, name: &str) -> Result<String> {
+    if let Some(group) = group.filter(|group| group.name == name) {
+        return Ok(group.name.clone());
+    }
     let name = tidy(name);
     let sql = "SELECT name FROM hub_groups WHERE org_id = $1 AND id <> $2";
-    let others: Vec<(String,)> = tx.all(sql, args![org, group]).await?;
+    let others: Vec<(String,)> = tx.all(sql, args![org, group.map_or("", |group| group.id.as_str())]).await?;
     let others = || others.iter().map(|(other,)| other.as_str());
     match others().find(|other| *other == name).or_else(|| near::twin(&name, others())) {
         Some(other) => Err(Problem::name_taken("group", other)),

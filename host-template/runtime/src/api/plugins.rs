@@ -199,7 +199,13 @@ enum Target {
 #[serde(deny_unknown_fields)]
 struct Named {
     scope: Option<ScopeName>,
+    // One that is there and `null` is that of somebody who does not know it yet, and not everybody.
+    #[serde(default, deserialize_with = "some")]
     tenant: Option<String>,
+}
+
+fn some<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Option<String>, D::Error> {
+    String::deserialize(from).map(Some)
 }
 
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq)]

@@ -55,7 +55,7 @@ pub(super) async fn connect(
     let network = Network {
         reach: place.tests.reach.clone(),
         names: network::name_servers(),
-        required: !kind.through_python() && place.tests.reach.is_limited(),
+        required: !kind.through_python(),
     };
     let question = Question {
         kind: kind.name,

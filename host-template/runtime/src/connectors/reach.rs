@@ -54,11 +54,6 @@ impl Reach {
         !never && !within(&self.deny) && (self.allow.is_empty() || within(&self.allow))
     }
 
-    /// Whether the operator says anything.
-    pub(super) fn is_limited(&self) -> bool {
-        !self.allow.is_empty() || !self.deny.is_empty()
-    }
-
     /// All networks for a program that looks for itself: those allowed, and those denied.
     pub(super) fn lists(&self) -> (Vec<String>, Vec<String>) {
         let text = |networks: &[IpNet]| networks.iter().map(ToString::to_string).collect::<Vec<_>>();

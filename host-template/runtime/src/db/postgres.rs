@@ -105,8 +105,17 @@ const PROBE: Duration = Duration::from_secs(2);
 /// How long what was learned is told to others who ask: it costs the server a connection.
 const LEARNED: Duration = Duration::from_secs(1);
 
+/// Why a server gives no connection, in a sentence.
+#[derive(Clone)]
+enum Closed {
+    /// It cannot be reached.
+    Away(String),
+    /// It answers, and does not let this host in.
+    Refuses(String),
+}
+
 /// What was learned of a server last: its place, when, and why it cannot be had.
-type Learned = Option<(String, Instant, Option<String>)>;
+type Learned = Option<(String, Instant, Option<Closed>)>;
 
 static LEARNED_LAST: tokio::sync::Mutex<Learned> = tokio::sync::Mutex::const_new(None);
 
@@ -117,7 +126,10 @@ pub(super) async fn told<T>(options: &PgConnectOptions, given: Result<T, sqlx::E
         Ok(given) => Ok(given),
         Err(sqlx::Error::Io(e)) => Err(away(options, &reason(&e))),
         Err(sqlx::Error::PoolTimedOut) => match why_none(options).await {
-            Some(why) => Err(away(options, &why)),
+            Some(Closed::Away(why)) => Err(away(options, &why)),
+            Some(Closed::Refuses(why)) => {
+                Err(Error::Away(format!("the server at {} lets nobody in: {why}", place(options))))
+            }
             None => Err(sqlx::Error::PoolTimedOut.into()),
         },
         Err(error) => Err(error.into()),
@@ -125,7 +137,7 @@ pub(super) async fn told<T>(options: &PgConnectOptions, given: Result<T, sqlx::E
 }
 
 /// Why no connection can be had; none where one can, and those of the pool are all in use. Asked once for all who wait.
-async fn why_none(options: &PgConnectOptions) -> Option<String> {
+async fn why_none(options: &PgConnectOptions) -> Option<Closed> {
     let place = place(options);
     let mut last = LEARNED_LAST.lock().await;
     if let Some((of, when, why)) = &*last
@@ -141,9 +153,9 @@ async fn why_none(options: &PgConnectOptions) -> Option<String> {
             let _ = tokio::time::timeout(PROBE, connection.close()).await;
             None
         }
-        Ok(Err(sqlx::Error::Io(e))) => Some(reason(&e)),
-        Ok(Err(error)) => Some(Error::Sql(error).to_string()),
-        Err(_) => Some(format!("it has not answered within {} s", PROBE.as_secs())),
+        Ok(Err(sqlx::Error::Io(e))) => Some(Closed::Away(reason(&e))),
+        Ok(Err(error)) => Some(Closed::Refuses(Error::Sql(error).to_string())),
+        Err(_) => Some(Closed::Away(format!("it has not answered within {} s", PROBE.as_secs()))),
     };
     *last = Some((place, Instant::now(), why.clone()));
     why

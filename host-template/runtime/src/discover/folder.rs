@@ -75,20 +75,20 @@ impl Files for Folder {
     }
 }
 
-/// The manifest's text. A link in its place would show what the host may read and its author may not; a pipe or a device is
-/// not waited for.
+/// The manifest's text. A link that leads out of the folder would show what the host may read and its author may not; a pipe or
+/// a device is not waited for.
 fn text(file: &Path) -> Result<Source, Box<Diagnostic>> {
     let cannot = |e: std::io::Error| {
         let message = format!("cannot read {}: {e}", file.display());
         Box::new(
             Diagnostic::error("HUB001", message)
-                .help("make it a file of the folder itself that the host may read"),
+                .help("make it a file of the folder itself, or a link within it, that the host may read"),
         )
     };
     let (Some(folder), Some(name)) = (file.parent(), file.file_name()) else {
         return Err(cannot(std::io::ErrorKind::InvalidFilename.into()));
     };
-    let opened = Beneath::open(folder).and_then(|folder| folder.file(name)).map_err(cannot)?;
+    let opened = Beneath::open(folder).and_then(|folder| folder.file_within(name)).map_err(cannot)?;
     let length = opened.metadata().map_err(cannot)?.len();
     let mut bytes = Vec::new();
     let limit = MAX_BYTES as u64 + 1;

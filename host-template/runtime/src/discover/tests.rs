@@ -86,6 +86,12 @@ fn s5_a_manifest_that_is_a_link_shows_nothing_of_what_it_leads_to() {
         "{:?}",
         plugin.errors
     );
+    // As a ConfigMap of Kubernetes lies there.
+    let data = Data::new("config-map", &[("extra/..2026/plugin.yaml", SOUND.as_bytes())]);
+    std::os::unix::fs::symlink("..2026", data.0.join("plugins/extra/..data")).unwrap();
+    std::os::unix::fs::symlink("..data/plugin.yaml", data.0.join("plugins/extra/plugin.yaml")).unwrap();
+    let plugin = data.plugins(&[]).remove(0);
+    assert!(plugin.ok(), "{:?}", plugin.errors);
 }
 
 #[test]

@@ -140,6 +140,8 @@ async fn attempt(db: &Db, new: &NewUser<'_>) -> Result<Result<Made, Error>, Faul
         Ok(tx) => tx,
         Err(error) => return Ok(Err(error)),
     };
+    let (org, tenant) = as_kept(&mut tx, new).await?;
+    let new = &NewUser { org: &org, tenant: tenant.as_deref(), ..*new };
     not_mistyped(&mut tx, new).await?;
     let made = match add(&mut tx, new).await {
         Ok(made) => made,
@@ -161,6 +163,37 @@ fn only_admin(made: &Made) -> Fault {
         format!("{} is the only admin of {}, which nobody could manage then", made.user.email, made.org.name),
         "make somebody else an admin first, or leave out --role",
     )
+}
+
+/// Names as they are to be found or made: the one that there is, to the letter or but for blanks, as an earlier release may have
+/// kept it; else a tidy one. Whoever is there already may have any address, and a new one has to be one.
+async fn as_kept(tx: &mut Tx, new: &NewUser<'_>) -> Result<(String, Option<String>), Fault> {
+    let fault = |e: Error| {
+        Fault::machine(format!("cannot read who is there: {e}"), e.help("see that the database can be read"))
+    };
+    let sql = "SELECT count(*) FROM hub_users WHERE email = $1";
+    let known: i64 = tx.value(sql, crate::args![new.email]).await.map_err(fault)?;
+    if known == 0 && Check::new().local_email("email", new.email).done().is_err() {
+        return Err(Fault::usage(
+            format!("--email `{}` is not an e-mail address, like ann@example.com", new.email.escape_debug()),
+            "write --email with an e-mail address",
+        ));
+    }
+    let kept = |names: Vec<(String,)>, name: &str| {
+        let is_it = |other: &&(String,)| tidy(&other.0) == tidy(name);
+        let to_the_letter = names.iter().find(|other| other.0 == name);
+        to_the_letter.or_else(|| names.iter().find(is_it)).map_or_else(|| tidy(name), |found| found.0.clone())
+    };
+    let orgs = tx.all("SELECT name FROM hub_orgs", crate::args![]).await.map_err(fault)?;
+    let org = kept(orgs, new.org);
+    let tenant = match new.tenant {
+        Some(tenant) => {
+            let sql = "SELECT t.name FROM hub_tenants t JOIN hub_orgs o ON o.id = t.org_id WHERE o.name = $1";
+            Some(kept(tx.all(sql, crate::args![&org]).await.map_err(fault)?, tenant))
+        }
+        None => None,
+    };
+    Ok((org, tenant))
 }
 
 /// An organisation is made where it is missing; one whose name is nearly that of another, or a tenant of which that is so,

@@ -29,6 +29,11 @@ impl<'a> Granter<'a> {
     /// Holds the organisation and reads what the granter holds. None where it is no member any more.
     pub(crate) async fn read(tx: &mut Tx, org: &'a str, user: &'a str) -> Result<Option<Granter<'a>>, Error> {
         store::hold_org(tx, org).await?;
+        Granter::seen(tx, org, user).await
+    }
+
+    /// The same without holding anything, for what is only looked at.
+    pub(crate) async fn seen(tx: &mut Tx, org: &'a str, user: &'a str) -> Result<Option<Granter<'a>>, Error> {
         let holding = store::holding(tx, org, user).await?;
         Ok(holding.map(|holding| Granter { org, user, holding }))
     }

@@ -56,16 +56,18 @@ pub(crate) fn doctor(
 /// What holds runs and scripts on this machine. The service may have less: its unit forbids namespaces.
 fn fences() {
     match process::held() {
-        Ok(held) => match held.lack() {
-            Some(lack) => say::warn(lack),
-            None => {
-                let names =
-                    [(held.namespaces, "namespaces"), (held.landlock != process::Kernel::None, "Landlock")];
-                let names: Vec<&str> =
-                    names.iter().filter(|(there, _)| *there).map(|(_, name)| *name).collect();
-                say::done("runs", &format!("are held by {}", names.join(" and ")));
+        Ok(held) => {
+            held.lacks().for_each(say::warn);
+            let names = [
+                (held.namespaces, "namespaces"),
+                (held.landlock != process::Kernel::None, "Landlock"),
+                (held.network, "seccomp"),
+            ];
+            let names: Vec<&str> = names.iter().filter(|(there, _)| *there).map(|(_, name)| *name).collect();
+            if !names.is_empty() {
+                say::done("runs", &format!("are held by {}", names.join(", ")));
             }
-        },
+        }
         Err(error) => say::warn(&format!("it is not known what holds runs and scripts here: {error}")),
     }
 }

@@ -196,8 +196,9 @@ impl Job {
             tracing::warn!("a program's output stays open after its end: somebody else holds it");
         }
         match ended? {
-            _ if stopped => Ok(End::Stopped),
+            // It had ended before anybody asked for it.
             Ended::Silent => Ok(End::Silent),
+            _ if stopped => Ok(End::Stopped),
             Ended::Exit(code) => Ok(End::Exit(Some(code))),
             Ended::Signal(_) => Ok(End::Exit(None)),
             Ended::NotStarted(_, Some(number)) => Err(io::Error::from_raw_os_error(number)),

@@ -52,7 +52,7 @@ pub(super) fn spawn(mut command: Command, network: &Network) -> io::Result<Child
     let network = network.clone();
     // The filter is the thread's, and that of all that it starts: this process itself goes on without.
     std::thread::Builder::new().spawn(move || {
-        let listener = match listen() {
+        let listener = match readable().and_then(|()| listen()) {
             Ok(listener) => Some(listener),
             Err(error) if network.required => {
                 // Nobody waits any more: this process ends.
@@ -72,9 +72,41 @@ pub(super) fn spawn(mut command: Command, network: &Network) -> io::Result<Child
 /// No number of the system's: it is not the program that is missing.
 fn lacking(error: &io::Error) -> io::Error {
     io::Error::other(format!(
-        "its driver opens connections by itself, and this system cannot hold them to HUB_CONNECTOR_ALLOW and HUB_CONNECTOR_DENY \
-         (seccomp with user notification, Linux 5.5: {error}); the operator decides"
+        "its driver opens connections by itself, and nothing here can hold them to where connectors may go ({error}); \
+         `hub-platform doctor` tells the operator what is missing"
     ))
+}
+
+/// Whether this machine has the fence. Puts this process behind a filter that nobody answers for: it is for one that ends.
+pub(super) fn tried() -> bool {
+    rustix::thread::set_no_new_privs(true).is_ok() && readable().and_then(|()| listen()).is_ok()
+}
+
+/// Goes on where this process may read the memory of those that it starts, in which the addresses of their calls are. A kernel
+/// that is set so (`kernel.yama.ptrace_scope`), or a container, refuses it; then every call would look like one that is not allowed.
+#[allow(unsafe_code)]
+fn readable() -> io::Result<()> {
+    static KNOWN: u64 = 0x6875_622d_686f_7374;
+    // SAFETY: the child does nothing but wait, which it may beside other threads' locks.
+    let child = unsafe { libc::fork() };
+    let process = match u32::try_from(child) {
+        Err(_) => return Err(io::Error::last_os_error()),
+        Ok(0) => loop {
+            // SAFETY: no more than to wait for a signal.
+            unsafe { libc::pause() };
+        },
+        Ok(process) => process,
+    };
+    let read = memory(process, (&raw const KNOWN) as u64, size_of_val(&KNOWN));
+    // SAFETY: the process is this one's child, which nobody has waited for. Where somebody else here waits for all, it is gone.
+    unsafe {
+        libc::kill(child, libc::SIGKILL);
+        libc::waitpid(child, std::ptr::null_mut(), 0);
+    }
+    match read? == KNOWN.to_ne_bytes() {
+        true => Ok(()),
+        false => Err(io::Error::other("another process's memory reads differently")),
+    }
 }
 
 fn statement(code: u32, jt: u8, jf: u8, k: u32) -> libc::sock_filter {
@@ -365,6 +397,14 @@ mod tests {
             assert_eq!(network.allows(address.parse().unwrap(), port), want, "{address} {port}");
         }
         assert_eq!(servers_of("").len(), 2);
+    }
+
+    #[test]
+    fn a_childs_memory_can_be_read_or_it_is_said_why_not() {
+        // On a machine that forbids it the error is the kernel's, and not that of what was read.
+        if let Err(error) = readable() {
+            assert!(error.raw_os_error().is_some(), "{error}");
+        }
     }
 
     #[test]

@@ -104,17 +104,23 @@ pub(super) fn asked(root: &Path, folders: &[PathBuf]) -> (BTreeSet<String>, Opti
     let mut look =
         Look { root: root.canonicalize().unwrap_or_else(|_| root.to_path_buf()), ..Look::default() };
     for folder in folders {
-        if let Err((path, error)) = look.at(folder) {
-            let why = format!(
-                "not all of the project was looked at for the variables that it asks for ({}: {}): those that its profile does not \
-                 name may be missing",
-                path.display(),
-                reason(&error)
-            );
-            return (look.found, Some(why));
-        }
+        look.at(folder);
     }
-    (look.found, None)
+    let why = look.trouble.map(|(path, error)| {
+        format!(
+            "not all of the project was looked at for the variables that it asks for ({}: {}): those that its profile does not name \
+             may be missing",
+            path.display(),
+            reason(&error)
+        )
+    });
+    (look.found, why)
+}
+
+/// Whether an entry is another tool's: hidden, or one of the folders that lie beside a project and are full of files.
+fn is_aside(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(b".")
+        || ["__pycache__", "node_modules", "venv"].iter().any(|aside| name == *aside)
 }
 
 #[derive(Default)]
@@ -124,34 +130,41 @@ struct Look {
     seen: BTreeSet<PathBuf>,
     entries: usize,
     bytes: u64,
+    /// The first thing that could not be looked at. What stands beside it is looked at all the same.
+    trouble: Option<(PathBuf, io::Error)>,
+    /// Whether there is too much of it for the rest to be looked at.
+    full: bool,
 }
-
-type Failed = (PathBuf, io::Error);
 
 impl Look {
     /// A file, or a folder with all below it. A link is followed as dbt follows it, but not out of the plugin.
-    fn at(&mut self, path: &Path) -> Result<(), Failed> {
-        let failed = |error| (path.to_path_buf(), error);
+    fn at(&mut self, path: &Path) {
+        if let Err(error) = self.look(path) {
+            self.trouble.get_or_insert((path.to_path_buf(), error));
+        }
+    }
+
+    fn look(&mut self, path: &Path) -> io::Result<()> {
         let whole = match path.canonicalize() {
             Ok(whole) => whole,
             // A link to nothing, or what is gone meanwhile.
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(e) => return Err(failed(e)),
+            Err(e) => return Err(e),
         };
-        if !whole.starts_with(&self.root) || !self.seen.insert(whole.clone()) {
+        if self.full || !whole.starts_with(&self.root) || !self.seen.insert(whole.clone()) {
             return Ok(());
         }
         self.entries += 1;
         if self.entries > MOST {
-            return Err(failed(io::Error::other(format!("more than {MOST} files"))));
+            self.full = true;
+            return Err(io::Error::other(format!("more than {MOST} files")));
         }
-        let about = fs::symlink_metadata(&whole).map_err(failed)?;
+        let about = fs::symlink_metadata(&whole)?;
         if about.is_dir() {
-            let mut entries =
-                fs::read_dir(&whole).and_then(Iterator::collect::<io::Result<Vec<_>>>).map_err(failed)?;
+            let mut entries = fs::read_dir(&whole)?.collect::<io::Result<Vec<_>>>()?;
             entries.sort_by_key(fs::DirEntry::file_name);
-            for entry in entries.iter().filter(|entry| entry.file_name() != ".git") {
-                self.at(&entry.path())?;
+            for entry in entries.iter().filter(|entry| !is_aside(&entry.file_name())) {
+                self.at(&entry.path());
             }
             return Ok(());
         }
@@ -159,11 +172,13 @@ impl Look {
         if !about.is_file() || !rendered.is_some_and(|kind| RENDERED.contains(&kind.as_str())) {
             return Ok(());
         }
+        // One that is too large is not read, so it takes nothing from the others.
+        let bytes = beneath::read(&whole, MOST_OF_FILE)?;
         self.bytes += about.len();
         if self.bytes > MOST_OF_ALL {
-            return Err(failed(io::Error::other(format!("more than {MOST_OF_ALL} bytes"))));
+            self.full = true;
+            return Err(io::Error::other(format!("more than {MOST_OF_ALL} bytes")));
         }
-        let bytes = beneath::read(&whole, MOST_OF_FILE).map_err(failed)?;
         self.found.extend(jinja::named(&String::from_utf8_lossy(&bytes)));
         Ok(())
     }
@@ -218,6 +233,7 @@ mod tests {
                 "select {{ env_var(\n 'DBT_C' , 'x') }}, {{ '}}' ~ env_var(var=\"DBT_D\") }}",
             ),
             ("plugin/dbt/dbt_packages/p/macros/m.SQL", "{% set x = env_var('DBT_E') %}"),
+            ("plugin/dbt/venv/lib/x.py", "env_var('DBT_OF_A_TOOL')"),
             ("plugin/dbt/notes.txt", "env_var('DBT_NO')"),
             ("plugin/common/macros/m.sql", "{{ env_var('DBT_F') }}"),
             ("plugin/other/macros/m.sql", "{{ env_var('DBT_NOT_NAMED') }}"),
@@ -236,10 +252,12 @@ mod tests {
             (found, why),
             (set(&["DBT_A", "DBT_B", "DBT_C", "DBT_D", "DBT_E", "DBT_F", "DBT_G"]), None)
         );
-        let large = fs::File::create(root.join("dbt/models/z.sql")).unwrap();
+        let large = fs::File::create(root.join("dbt/dbt_packages/a.sql")).unwrap();
         large.set_len(MOST_OF_FILE + 1).unwrap();
-        let (found, why) = asked(&root, &[root.join("dbt")]);
-        assert!(found.contains("DBT_C") && why.unwrap().contains("z.sql"));
+        let (found, why) = asked(&root, &[root.join("dbt"), root.join("common")]);
+        // What stands behind it is found all the same.
+        assert_eq!(found, set(&["DBT_A", "DBT_B", "DBT_C", "DBT_D", "DBT_E", "DBT_F", "DBT_G"]));
+        assert!(why.unwrap().contains("a.sql"));
         fs::remove_dir_all(&folder).unwrap();
     }
 }

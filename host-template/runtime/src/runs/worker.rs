@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use hub_manifest::limits::Limit;
@@ -35,6 +35,9 @@ const FLUSH: Duration = Duration::from_millis(200);
 /// Bytes that are written to the log at once.
 const CHUNK: usize = 256 << 10;
 
+/// How long a run that is to end waits for what plans it, which reads no more than so many files.
+const PLANNING: Duration = Duration::from_secs(30);
+
 /// How often the end of a log is tried to be written before it is given up.
 const LAST_WORDS: u32 = 30;
 
@@ -46,6 +49,8 @@ pub(crate) struct Runs {
     active: AtomicUsize,
     /// The host, as the database knows it.
     pub(crate) presence: Presence,
+    /// Whether its identifier is this life's.
+    itself: AtomicBool,
     at_once: usize,
     timeout: Duration,
 }
@@ -54,7 +59,15 @@ impl Runs {
     /// For this host; so many runs at once, each for so long at most.
     pub(crate) fn new(presence: Presence, at_once: usize, timeout: Duration) -> Runs {
         let news = watch::Sender::new(0);
-        Runs { wake: Notify::new(), news, active: AtomicUsize::new(0), presence, at_once, timeout }
+        Runs {
+            wake: Notify::new(),
+            news,
+            active: AtomicUsize::new(0),
+            presence,
+            itself: AtomicBool::new(true),
+            at_once,
+            timeout,
+        }
     }
 
     /// How many of this host are under way, and how many may be.
@@ -98,35 +111,51 @@ pub(crate) enum Comes {
 
 /// Works on the queue until the host ends or hands over.
 pub(crate) async fn work(hub: Arc<Hub>, comes: Comes) {
+    // Side by side: a queue that waits for a lock must not make the host seem gone.
+    tokio::select! {
+        () = queue(&hub, comes) => {}
+        () = telling(&hub, comes == Comes::After) => {}
+    }
+}
+
+/// Says every few seconds that the host is there.
+async fn telling(hub: &Hub, mut succeeds: bool) {
+    let runs = &hub.runs;
+    loop {
+        // One that the database does not hear of is absent, which is what it then says of runs that wait for it.
+        match within(presence::TELL, runs.presence.tell(&hub.db, succeeds)).await {
+            Ok(heard) => {
+                match (runs.itself.swap(heard, Ordering::AcqRel), heard) {
+                    (true, false) => tracing::error!(
+                        "another host has taken this one's identifier, {}: no runs are taken until it is gone; was the data \
+                         folder copied? Remove `host-id` from the copy and start its host again",
+                        runs.presence.host
+                    ),
+                    (false, true) => {
+                        tracing::info!("the identifier is this host's own again: runs are taken")
+                    }
+                    _ => {}
+                }
+                succeeds = false;
+                tokio::time::sleep(presence::TELL).await;
+            }
+            Err(error) => {
+                tracing::debug!(error, "cannot say that this host is there");
+                tokio::time::sleep(POLL).await;
+            }
+        }
+    }
+}
+
+async fn queue(hub: &Arc<Hub>, comes: Comes) {
     let runs = &hub.runs;
     let host = runs.presence.host.as_str();
     let lease = hub.limits.time(Limit::RunLease);
     // What this host began before it died.
     let mut own = (comes == Comes::Alone).then_some(host);
-    let mut succeeds = comes == Comes::After;
     let mut stage = hub.stage.watch();
-    let mut told: Option<Instant> = None;
-    let mut itself = true;
     loop {
-        if told.is_none_or(|told| told.elapsed() >= presence::TELL) {
-            // One that the database does not hear of is absent, which is what it then says of runs that wait for it.
-            match within(lease, runs.presence.tell(&hub.db, succeeds)).await {
-                Ok(heard) => {
-                    match (itself, heard) {
-                        (true, false) => tracing::error!(
-                            "another host has taken this one's identifier, {host}: no runs are taken until it is gone; was the \
-                             data folder copied? Remove `host-id` from the copy and start its host again"
-                        ),
-                        (false, true) => {
-                            tracing::info!("the identifier is this host's own again: runs are taken")
-                        }
-                        _ => {}
-                    }
-                    (told, succeeds, itself) = (Some(Instant::now()), false, heard);
-                }
-                Err(error) => tracing::debug!(error, "cannot say that this host is there"),
-            }
-        }
+        let itself = runs.itself.load(Ordering::Acquire);
         // What another life of the identifier runs is none of this one's, and what waits is for that one to take.
         if itself {
             match within(lease, store::lose(&hub.db, own, lease + MARGIN)).await {
@@ -140,7 +169,11 @@ pub(crate) async fn work(hub: Arc<Hub>, comes: Comes) {
                 Err(_) => {}
             }
         }
-        while itself && runs.active.load(Ordering::Acquire) < runs.at_once && hub.stage.now() == Life::Serving
+        // Before what an earlier life left is settled nothing begins: it would be counted as that life's.
+        let settled = itself && own.is_none();
+        while settled
+            && runs.active.load(Ordering::Acquire) < runs.at_once
+            && hub.stage.now() == Life::Serving
         {
             // The database's word is as old as the question. One that does not come in time leaves a run that nobody begins, and
             // that is lost then.
@@ -185,12 +218,18 @@ async fn one(hub: &Arc<Hub>, run: Run, heard: Instant) {
         let reason = wanted_end(hub, &run, heard).await;
         *noted() = Some(reason);
     };
-    tokio::pin!(stop);
+    let begun = begun(hub, &run);
+    tokio::pin!(stop, begun);
     let before = tokio::select! {
         biased;
         () = &mut stop => None,
-        begun = begun(hub, &run) => Some(begun),
+        begun = &mut begun => Some(begun),
     };
+    if before.is_none() {
+        // A thread may still be writing what the program would have read. Nothing is cleared away, and no other run of the
+        // workspace begins, before it is done. How it ended is of no interest any more.
+        let _ = tokio::time::timeout(PLANNING, begun).await;
+    }
     let (state, error, lineage) = match before {
         None => {
             let (state, error) = ended(hub, Ok(End::Stopped), noted().take());
