@@ -26,6 +26,7 @@ use semver::Version;
 use crate::load::LoadedPlugin;
 use crate::migrations::OfPlatform;
 use crate::websource::Source;
+pub(crate) use migrations::{file as file_of_migration, out_of_bounds, untried};
 pub use routers::ReadCrate;
 pub use web::{ClaimPlace, claim_places};
 
