@@ -200,7 +200,7 @@ fn d3_nothing_is_left_of_a_check_that_is_interrupted_or_killed() {
     tree.plugin("crm", "0001_a.postgres.sql", "SELECT pg_sleep(1000)");
     for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGKILL] {
         // While the server is made, and while it works.
-        for file in ["log", ".s.PGSQL.5432"] {
+        for file in ["log", "server/.s.PGSQL.5432"] {
             let mut command = tree.command(&["--postgres"]);
             let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
             let mut child = Ended(child);

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::{MetadataExt as _, chown};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -23,6 +23,8 @@ const MOST_PATH: usize = 107;
 const MOST_SAID: usize = 4_000;
 /// The name of its socket, by the port that it is given.
 const SOCKET: &str = ".s.PGSQL.5432";
+/// The folder of the server alone, in the folder of the keeper.
+const OWN: &str = "server";
 
 /// A server that runs. Dropping it ends it.
 pub struct Server {
@@ -36,35 +38,40 @@ impl Server {
     pub fn start(programs: &Path) -> Result<Server, String> {
         let folder = TempDir::with_prefix("hub-check-postgres-")
             .map_err(|error| format!("no temporary folder can be made: {error}"))?;
-        let socket = folder.path().join(SOCKET);
+        let own = folder.path().join(OWN);
+        let socket = own.join(SOCKET);
         if socket.as_os_str().len() > MOST_PATH {
             return Err(format!(
                 "the temporary folder has too long a name for a socket in it, {}: set TMPDIR to a shorter one",
                 socket.display()
             ));
         }
+        let made = |error: io::Error| format!("cannot make {}: {error}", own.display());
+        fs::DirBuilder::new().mode(0o700).create(&own).map_err(made)?;
         let mut command = Command::new("sh");
         command.args(["-c", KEEPER, "hub-check-postgres"]).arg(folder.path()).arg(programs);
         // Nothing that was meant for another server; and Ctrl-C, which goes to a whole group, is not the keeper's to end by.
         command.env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path))).process_group(0);
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         if let Some((user, group)) = other_user().map_err(|error| format!("cannot read users: {error}"))? {
-            chown(folder.path(), Some(user), Some(group))
-                .map_err(|error| format!("cannot give {} away: {error}", folder.path().display()))?;
-            command.uid(user).gid(group);
+            // That one goes through the keeper's folder to its own, and sees nothing on the way.
+            fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o711)).map_err(made)?;
+            chown(&own, Some(user), Some(group)).map_err(made)?;
+            let (user, group) = (format!("--reuid={user}"), format!("--regid={group}"));
+            command.args(["setpriv", &user, &group, "--clear-groups", "--"]);
         }
         let keeper = command.spawn().map_err(|error| format!("cannot start sh: {error}"))?;
         Ok(Server { folder, keeper })
     }
 
     /// The folder of its socket.
-    pub fn socket(&self) -> &Path {
-        self.folder.path()
+    pub fn socket(&self) -> PathBuf {
+        self.folder.path().join(OWN)
     }
 
     /// Whether there is something to connect to.
     pub fn listens(&self) -> bool {
-        self.folder.path().join(SOCKET).exists()
+        self.socket().join(SOCKET).exists()
     }
 
     /// What it said, where it has ended: then it will never answer.
