@@ -96,7 +96,7 @@ fn d3_what_only_postgresql_finds_has_a_place_and_nothing_reaches_the_machine() {
     let text = "CREATE TABLE plugin_text_a (n INTEGER);\n-- ä\nINSERT INTO plugin_text_a (n) VALUES ('x');\n";
     tree.plugin("text", "0001_a.sql", text);
     tree.plugin("nul", "0001_a.postgres.sql", "CREATE TABLE plugin_nul_a (\n  id TEXT NOT NUL\n)");
-    tree.plugin("ambiguous", "0001_a.postgres.sql", "SELECT round('1', '2');");
+    tree.plugin("ambiguous", "0001_a.postgres.sql", "SELECT generate_series('1', '2');");
     tree.plugin("later", "0001_a.postgres.sql", "SELECT ';';\nSELECT 1;\n  SELECT 1 / (SELECT 0);\nSELECT 2");
     tree.plugin("shell", "0001_a.postgres.sql", &touch("SELECT 1;\n\\! touch FILE\n"));
     tree.plugin("copy", "0001_a.postgres.sql", &touch("COPY (SELECT 1) TO PROGRAM 'touch FILE'"));
@@ -137,7 +137,7 @@ fn d3_what_only_postgresql_finds_has_a_place_and_nothing_reaches_the_machine() {
         );
     };
     at("nul", "2:15", "fails on PostgreSQL: syntax error at or near \"NUL\"");
-    at("ambiguous", "1:8", "fails on PostgreSQL: function round(unknown, unknown) is not unique");
+    at("ambiguous", "1:8", "fails on PostgreSQL: function generate_series(unknown, unknown) is not unique");
     at("later", "3:3", "fails on PostgreSQL: division by zero");
     at("shell", "2:1", "fails on PostgreSQL: syntax error at or near \"\\\"");
     at("copy", "1:1", "fails on PostgreSQL: ");
