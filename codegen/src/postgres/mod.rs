@@ -64,7 +64,12 @@ impl Postgres {
     /// Looks for one on this machine.
     pub fn find() -> Result<Postgres, Machine> {
         let path = std::env::var_os("PATH").unwrap_or_default();
-        programs::find(&path).map(|programs| Postgres { programs }).ok_or_else(|| {
+        Postgres::of(programs::find(&path))
+    }
+
+    /// With its programs, where there are any.
+    fn of(programs: Option<PathBuf>) -> Result<Postgres, Machine> {
+        programs.map(|programs| Postgres { programs }).ok_or_else(|| {
             Machine::new(
                 "migrations cannot be tried on PostgreSQL: its programs `initdb` and `postgres` are not installed",
                 "install the PostgreSQL server (Debian: postgresql), put the folder of its programs into PATH, or leave \
@@ -483,4 +488,16 @@ fn of_a_plugin(plugin: &LoadedPlugin, name: &str, sql: &str, why: &Failed) -> Di
         .plugin(plugin.slug())
         .at(file_of_migration(plugin, name), span)
         .help(help)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn d3_without_postgresql_it_says_what_to_install() {
+        let lack = Postgres::of(None).expect_err("there is none");
+        assert!(lack.what.contains("`initdb` and `postgres` are not installed"), "{lack}");
+        assert!(lack.help.contains("(Debian: postgresql)"), "{lack}");
+    }
 }
