@@ -21,6 +21,7 @@ pub mod npm;
 pub mod pack;
 pub mod parallel;
 pub mod pipeline;
+pub mod postgres;
 pub mod projects;
 pub mod report;
 pub mod resolve;

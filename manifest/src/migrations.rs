@@ -7,6 +7,10 @@ use std::fmt;
 pub const SQLITE_TABLES: &str =
     "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY name";
 
+/// Lists the names of a PostgreSQL database's tables.
+pub const POSTGRES_TABLES: &str = "SELECT CAST(table_name AS TEXT) AS name FROM information_schema.tables
+    WHERE table_schema NOT IN ('pg_catalog', 'information_schema') ORDER BY 1";
+
 /// Why the order of a plugin's migrations is not clear.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unordered {

@@ -11,8 +11,8 @@ use serde_json::Value;
 
 use crate::release::unpack_into;
 
-/// Writes the tarball of release `version`, made of another one's with these files put in the place of its own. It is not
-/// signed.
+/// Writes the tarball of release `version`, made of another one's with these files put in the place of its own, or
+/// added. It is not signed.
 pub fn forge(tarball: &Path, version: &str, changed: &[(&str, &[u8])], to: &Path) -> PathBuf {
     let folder = tempfile::tempdir().expect("a temporary folder");
     unpack_into(tarball, folder.path());
@@ -25,9 +25,13 @@ pub fn forge(tarball: &Path, version: &str, changed: &[(&str, &[u8])], to: &Path
     list["version"] = version.into();
     list.as_object_mut().expect("an object").remove("digest");
     for (path, bytes) in changed {
-        fs::write(old.join(path), bytes).expect("a file of the release");
+        fs::write(old.join(path), bytes).expect("a file in a folder of the release");
         let files = list["files"].as_array_mut().expect("files");
-        let listed = files.iter_mut().find(|file| file["path"] == *path).expect("a file of the release");
+        if !files.iter().any(|file| file["path"] == *path) {
+            files.push(serde_json::json!({"path": path, "mode": "0644"}));
+            files.sort_by(|a, b| a["path"].as_str().cmp(&b["path"].as_str()));
+        }
+        let listed = files.iter_mut().find(|file| file["path"] == *path).expect("it is listed");
         listed["size"] = bytes.len().into();
         listed["sha256"] = hash::of_bytes(bytes).into();
     }

@@ -1,8 +1,11 @@
 //! `cargo xtask check --dbt`: what dbt itself finds in a project, as findings with a place. Nothing is written into the
 //! plugin. Runs where the test command has prepared dbt, since the first run downloads the parser.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use hub_tests::xtask::{prepared, run, xtask};
 
@@ -77,4 +80,47 @@ fn what_dbt_finds_has_a_place_and_a_way_out() {
     let found =
         findings(|plugin| fs::write(plugin.join("dbt/models/more.yml"), "models: [\n").expect("a file"));
     assert!(found[0].starts_with("HUB097 dbt/models/more.yml:"), "{found:?}");
+}
+
+/// When each folder and file below one was changed last, and a file's bytes.
+fn state(folder: &Path) -> BTreeMap<PathBuf, (SystemTime, Vec<u8>)> {
+    let changed = |path: &Path| fs::metadata(path).and_then(|about| about.modified()).expect("a time");
+    let mut found = BTreeMap::from([(folder.to_path_buf(), (changed(folder), Vec::new()))]);
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            found.extend(state(&path));
+        } else {
+            found.insert(path.clone(), (changed(&path), fs::read(&path).expect("a file")));
+        }
+    }
+    found
+}
+
+#[test]
+fn d5_a_project_that_may_not_be_written_to_is_checked_and_stays_as_it_is() {
+    if prepared("HUB_DBT").is_none() {
+        return;
+    }
+    let root = tempfile::tempdir().expect("a temporary folder");
+    let mut make = xtask(["new-plugin", "patient-flow", "--plugins"]);
+    make.arg(root.path());
+    run(make).expect(0);
+    let plugin = root.path().join("patient-flow");
+    let before = state(&plugin);
+    // Who runs this may be root, whom no mode keeps out: so the state is compared, too.
+    for path in before.keys().rev() {
+        let mode = if path.is_dir() { 0o555 } else { 0o444 };
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("rights");
+    }
+    let mut check = xtask(["check", "--dbt", "--plugins"]);
+    check.arg(root.path());
+    let ran = run(check);
+    let after = state(&plugin);
+    // A folder may be changed again before what is in it.
+    before.keys().filter(|path| path.is_dir()).for_each(|path| {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("rights");
+    });
+    ran.expect(0);
+    assert!(after == before, "something in the plugin was changed");
 }

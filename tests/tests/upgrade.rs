@@ -161,6 +161,31 @@ fn a_release_that_does_not_serve_gives_way_to_the_one_before() {
 }
 
 #[test]
+fn d2_an_upgrade_that_removes_data_asks_the_operator() {
+    let releases = Releases::shared();
+    let mut at = releases.set_up(&[]);
+    at.start();
+    // Its tables come with samples.
+    at.post("/api/plugins/crm/enable", &serde_json::json!({"scope": "org"}));
+    let migration = b"-- hub: removes plugin_crm_customers\nDELETE FROM plugin_crm_customers;\n";
+    let file = "plugins/crm/migrations/0900_less.sql";
+    let less = forge(&releases.new.tarball, "0.6.0", &[(file, migration)], releases.folder.path());
+    let less = less.to_str().unwrap();
+
+    let said = at.hub(&["upgrade", less]).expect(1).stderr;
+    assert!(said.contains("upgrade --accept-loss plugin_crm_customers"), "{said}");
+    assert!(said.contains("crm"), "{said}");
+    assert_eq!((at.current().as_str(), at.serving().as_deref()), (OLD, Some(OLD)));
+    // The name of another table accepts nothing.
+    at.hub(&["upgrade", "--accept-loss", "plugin_crm_accounts", less]).expect(1);
+    assert_eq!((at.current().as_str(), at.chosen().as_deref()), (OLD, Some(OLD)));
+
+    at.hub(&["upgrade", "--accept-loss", "plugin_crm_customers", less]).expect(0);
+    assert_eq!((at.current().as_str(), at.serving().as_deref()), ("0.6.0", Some("0.6.0")));
+    assert_eq!(at.enabled(), ["crm"]);
+}
+
+#[test]
 fn an_upgrade_that_hands_over_loses_no_request() {
     let releases = Releases::shared();
     let mut at = releases.set_up(&[]);

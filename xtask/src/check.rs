@@ -1,12 +1,14 @@
 //! `cargo xtask check` and `cargo xtask golden`: everything up to the plan, and the committed example of a host.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::path::PathBuf;
 
 use hub_codegen::dbt::{Dbt, untold};
 use hub_codegen::failure::Finding;
 use hub_codegen::generate::{HostPlace, dependencies, host};
 use hub_codegen::pipeline::{Checker, Front, Repo, front};
+use hub_codegen::postgres::Postgres;
 use hub_codegen::types;
 use hub_codegen::write::{Mode, Source, sync_tree};
 
@@ -22,14 +24,39 @@ pub fn roots(repo: &Repo, named: &[PathBuf]) -> Vec<PathBuf> {
     if named.is_empty() { vec![repo.root.join("plugins")] } else { named.to_vec() }
 }
 
+/// Asks every check for PostgreSQL, whatever its arguments: what CI sets once.
+const POSTGRES: &str = "HUB_CHECK_POSTGRES";
+
 /// Runs `check`.
 pub fn run(command: &CheckCommand) -> Outcome {
     let args = &command.check;
-    match command {
-        CheckCommand { watch: true, .. } => crate::check_watch::run(args),
-        CheckCommand { dbt: true, .. } | CheckCommand { types: true, .. } => with_tools(command),
-        _ => once(args),
+    if command.watch {
+        return crate::check_watch::run(args);
     }
+    match switched_on(std::env::var_os(POSTGRES).as_deref()) {
+        Ok(on) => match (command.dbt, command.types, command.postgres || on) {
+            (false, false, false) => once(args),
+            (dbt, types, postgres) => with_tools(args, Tools { dbt, types, postgres }),
+        },
+        Err(wrong) => Report::new(args).usage(&wrong),
+    }
+}
+
+/// Whether the variable switches it on.
+fn switched_on(value: Option<&OsStr>) -> Result<bool, String> {
+    match value.map(OsStr::to_string_lossy).as_deref() {
+        None | Some("" | "0") => Ok(false),
+        Some("1") => Ok(true),
+        Some(other) => Err(format!("{POSTGRES} is `{other}`: set it to 1, or to 0")),
+    }
+}
+
+/// Which tools look at the plan.
+#[derive(Debug, Clone, Copy)]
+struct Tools {
+    dbt: bool,
+    types: bool,
+    postgres: bool,
 }
 
 /// What is said of a check without errors.
@@ -52,13 +79,12 @@ fn once(args: &CheckArgs) -> Outcome {
 }
 
 /// The stages up to the plan and the tools that need the plan: nothing comes from the cache.
-fn with_tools(command: &CheckCommand) -> Outcome {
-    let args = &command.check;
+fn with_tools(args: &CheckArgs, tools: Tools) -> Outcome {
     let repo = Repo::find();
     let mut report = Report::new(args);
     match plan(&repo, args, &repo.version, false, &mut report) {
         Ok(checked) => {
-            if command.dbt {
+            if tools.dbt {
                 let starting = || eprintln!("installing dbt's parser below {}", repo.target.display());
                 let found = Dbt::ensure(&repo.root, &repo.target, starting)
                     .and_then(|dbt| dbt.check(&checked.resolved.plan, &checked.loaded));
@@ -70,13 +96,24 @@ fn with_tools(command: &CheckCommand) -> Outcome {
                     Err(lack) => return report.machine(&lack),
                 }
             }
-            if command.types {
+            if tools.types {
                 match types::check(&repo, &checked) {
                     Ok(found) => report.add(found.into_iter().map(Finding::from)),
                     Err(lack) => return report.machine(&lack),
                 }
             }
-            report.finish(&summary(checked.resolved.plugins))
+            let mut said = summary(checked.resolved.plugins);
+            if tools.postgres {
+                let tried = match Postgres::find() {
+                    Ok(postgres) => postgres.check(&repo, &checked),
+                    Err(lack) => return report.machine(&lack),
+                };
+                report.add(tried.found.into_iter().map(Finding::from));
+                if let Some(version) = tried.version {
+                    said.push_str(&format!("; migrations tried on PostgreSQL {version}"));
+                }
+            }
+            report.finish(&said)
         }
         Err(outcome) => outcome,
     }
@@ -140,5 +177,20 @@ pub fn golden(args: &GoldenArgs) -> Outcome {
                 report.finish("the golden host is written")
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn d3_a_variable_asks_every_check_for_postgresql() {
+        let of = |value: &str| switched_on(Some(OsStr::new(value)));
+        assert_eq!(
+            [switched_on(None), of(""), of("0"), of("1")],
+            [Ok(false), Ok(false), Ok(false), Ok(true)]
+        );
+        assert!(of("yes").is_err_and(|wrong| wrong.contains("`yes`: set it to 1")));
     }
 }

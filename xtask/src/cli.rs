@@ -72,8 +72,11 @@ pub struct CheckCommand {
     /// Have TypeScript check the frontends, and every claim against the props of its surface
     #[arg(long)]
     pub types: bool,
+    /// Try the migrations on PostgreSQL too, on a throw-away server; HUB_CHECK_POSTGRES=1 asks for it as well
+    #[arg(long)]
+    pub postgres: bool,
     /// Stay, and check again after every change
-    #[arg(long, conflicts_with_all = ["dbt", "types"])]
+    #[arg(long, conflicts_with_all = ["dbt", "postgres", "types"])]
     pub watch: bool,
 }
 

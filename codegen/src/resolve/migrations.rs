@@ -1,7 +1,7 @@
 //! Migrations, tried on an empty database in memory as the host runs them at its first start: what fails here would make
 //! the plugin invalid there.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -34,19 +34,22 @@ pub fn check(context: &mut Context<'_>, platform: &Platform) {
     if plugins.iter().any(|plugin| !plugin.migrations.files.is_empty()) {
         match Database::open(platform) {
             Ok(database) => found.extend(plugins.iter().filter_map(|plugin| failure(&database, plugin))),
-            // Nothing was tried: that is never taken for nothing found.
-            Err((file, why)) => found.push(
-                Diagnostic::error("HUB103", format!("the migrations of plugins cannot be tried: {why}"))
-                    .at(file, Span::START)
-                    .help("mend this migration of the platform, on which those of plugins build"),
-            ),
+            Err((file, why)) => found.push(untried(&file, &why)),
         }
     }
     found.extend(plugins.iter().flat_map(|plugin| one_sided(plugin)));
     context.diagnostics.extend(found);
 }
 
-fn file(plugin: &LoadedPlugin, name: &str) -> PathBuf {
+/// Nothing was tried: that is never taken for nothing found.
+pub(crate) fn untried(file: &Path, why: &str) -> Diagnostic {
+    Diagnostic::error("HUB103", format!("the migrations of plugins cannot be tried: {why}"))
+        .at(file, Span::START)
+        .help("mend this migration of the platform, on which those of plugins build")
+}
+
+/// Where a migration of a plugin lies.
+pub(crate) fn file(plugin: &LoadedPlugin, name: &str) -> PathBuf {
     let folder = plugin.manifest.migrations.as_ref().map_or(".", |folder| folder.value.as_str());
     plugin.shown(&join(folder, name))
 }
@@ -120,28 +123,30 @@ fn failure(database: &Database, plugin: &LoadedPlugin) -> Option<Diagnostic> {
                 );
             }
             Err(Failed::Foreign(foreign)) => {
-                let prefix = table_prefix(plugin.slug());
-                let (table, help) = match &foreign {
-                    Foreign::Made(table) => {
-                        let rest = table.strip_prefix("plugin_").unwrap_or(table);
-                        (table, format!("name it `{prefix}{}`", rest.to_ascii_lowercase()))
-                    }
-                    Foreign::Dropped(table) => {
-                        (table, format!("leave it alone: the plugin's tables are named `{prefix}*`"))
-                    }
-                };
-                let what = match &foreign {
-                    Foreign::Made(_) => {
-                        format!("makes the table `{table}`, which is not named as the plugin's")
-                    }
-                    Foreign::Dropped(_) => format!("drops the table `{table}`, which is not the plugin's"),
-                };
-                let span = sql.find(table.as_str()).map_or(Span::START, |at| Span::at(sql, at, table.len()));
+                let (what, span, help) = out_of_bounds(plugin.slug(), sql, &foreign);
                 return error(told(&what), span, &help);
             }
         }
     }
     None
+}
+
+/// What is said of a migration that does something to tables of others: what it does, where, and what to do instead.
+pub(crate) fn out_of_bounds(slug: &str, sql: &str, foreign: &Foreign) -> (String, Span, String) {
+    let prefix = table_prefix(slug);
+    let (table, what, help) = match foreign {
+        Foreign::Made(table) => {
+            let rest = table.strip_prefix("plugin_").unwrap_or(table);
+            let what = format!("makes the table `{table}`, which is not named as the plugin's");
+            (table, what, format!("name it `{prefix}{}`", rest.to_ascii_lowercase()))
+        }
+        Foreign::Dropped(table) => {
+            let what = format!("drops the table `{table}`, which is not the plugin's");
+            (table, what, format!("leave it alone: the plugin's tables are named `{prefix}*`"))
+        }
+    };
+    let span = sql.find(table.as_str()).map_or(Span::START, |at| Span::at(sql, at, table.len()));
+    (what, span, help)
 }
 
 /// Why a migration does not run.

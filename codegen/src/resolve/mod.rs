@@ -27,6 +27,7 @@ use crate::load::LoadedPlugin;
 use crate::migrations::OfPlatform;
 use crate::shared::OfShell;
 use crate::websource::Source;
+pub(crate) use migrations::{file as file_of_migration, out_of_bounds, untried};
 pub use routers::ReadCrate;
 pub use web::{ClaimPlace, claim_places};
 

@@ -81,20 +81,20 @@ pub(super) const CODES: &[Code] = &[
         .cure("Name migrations like `0001_what_it_does.sql`, each with a number of its own. Only files in the folder itself are migrations.")
         .why("An error: the host runs each file once, in the order of their numbers, and refuses the plugin where it is not clear."),
     Code::error("HUB101", "a migration fails")
-        .cause("Run on an empty database, after the migrations of the platform and of the plugins that come before, a migration fails, takes too long, or makes or drops a table that is not named `plugin_<slug>_*`; or the file cannot be read.")
-        .cure("Mend the marked statement. What is said of it are SQLite's own words.")
+        .cause("Run on an empty database, after the migrations of the platform and of the plugins that come before, a migration fails, takes too long, or makes or drops a table that is not named `plugin_<slug>_*`; or the file cannot be read. SQLite is always asked, PostgreSQL with `check --postgres`; there a migration may not end its transaction either.")
+        .cure("Mend the marked statement. What is said of it are the database's own words; where they are PostgreSQL's, the message says so.")
         .why("An error: the host runs migrations when somebody enables the plugin for the first time, and would refuse."),
     Code::warning("HUB102", "a permission gates nothing")
         .cause("The plugin has a backend, declares a permission, and names it in none of its Rust sources.")
         .cure("Let a handler ask for it with `Allowed<…>`, or remove it from `permissions`.")
         .why("A warning: admins grant it in the belief that it protects something, and nothing breaks; a page may still ask for it."),
     Code::error("HUB103", "migrations cannot be tried")
-        .cause("The database on which the check tries migrations cannot be made: a migration of the platform itself cannot be read, or fails.")
-        .cure("Mend what the message names in `host-template/runtime/migrations`; nothing is said of plugins' migrations until then.")
+        .cause("The database on which the check tries migrations cannot be made: a migration of the platform itself cannot be read, or fails; or, with `check --postgres`, the server for it cannot be made, stops, or has no time left.")
+        .cure("Mend what the message names in `host-template/runtime/migrations`, or on the machine; nothing is said of plugins' migrations until then.")
         .why("An error: a check that cannot run has found nothing out, and that must not look like having found nothing."),
     Code::warning("HUB104", "a migration speaks one database's SQL")
         .cause("A migration for both engines has a word, a function or a sign that only SQLite or only PostgreSQL knows, or that means another thing there.")
-        .cure("Write what the help line says, or give each engine a file of its own: `0001_name.sqlite.sql` beside `0001_name.postgres.sql`.")
+        .cure("Write what the help line says, or give each engine a file of its own: `0001_name.sqlite.sql` beside `0001_name.postgres.sql`. `cargo xtask check --postgres` runs them on both.")
         .why("A warning: a platform that only ever runs on the one engine works. On the other, enabling the plugin fails."),
     Code::error("HUB109", "a group grants what is not the plugin's to give")
         .cause("A permission in `seed_groups` is one that only people grant (`audit.read`, `connectors.test`, `members.manage`, `members.read`), or is declared by another plugin.")

@@ -224,6 +224,8 @@ impl<'a> Tester<'a> {
         plain(npm, "npm packages", Box::new(|| npm_packages(repo)));
         plain(npm, "types of the web shell", Box::new(|| self.npm_run("typecheck")));
         plain(npm, "types of the plugins", Box::new(|| self.check(&["--types"])));
+        let postgres = machine.has("postgres");
+        plain(postgres, "migrations of the plugins on PostgreSQL", Box::new(|| self.check(&["--postgres"])));
         plain(npm, "tests of the web shell", Box::new(|| self.npm_run("test")));
         plain(python, "Python environment with Helm", Box::new(|| python::HELM.make(repo)));
         plain(true, "terms and sources of the crates", Box::new(|| self.terms()));

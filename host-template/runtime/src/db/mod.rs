@@ -436,10 +436,7 @@ impl Tx {
         }
         let sql = match self {
             Tx::Sqlite(_) => hub_manifest::migrations::SQLITE_TABLES,
-            Tx::Postgres(_) | Tx::Pooled(_) => {
-                "SELECT CAST(table_name AS TEXT) AS name FROM information_schema.tables
-                 WHERE table_schema NOT IN ('pg_catalog', 'information_schema') ORDER BY 1"
-            }
+            Tx::Postgres(_) | Tx::Pooled(_) => hub_manifest::migrations::POSTGRES_TABLES,
         };
         let tables = self.all::<Table>(sql, Vec::new()).await?;
         Ok(tables.into_iter().map(|table| table.name).collect())
