@@ -163,7 +163,7 @@ fn again(front: &mut Front, fixture: &Fixture, rng: &mut Rng) -> Resolved {
         release: version.clone(),
         version,
         shell,
-        shared: BTreeMap::new(),
+        shared: hub_codegen::shared::OfShell::default(),
         migrations: OfPlatform::default(),
     };
     resolve(&front.loaded, &platform, Vec::new())

@@ -10,6 +10,7 @@ use semver::Version;
 use super::cell;
 use crate::migrations::OfPlatform;
 use crate::resolve::{Platform, resolve};
+use crate::shared::OfShell;
 use crate::websource;
 
 /// Keys that every plugin may make up itself.
@@ -25,7 +26,7 @@ pub(super) fn of_shell(root: &Path) -> BTreeMap<String, Surface> {
         version: Version::new(0, 0, 0),
         release: Version::new(0, 0, 0),
         shell,
-        shared: BTreeMap::new(),
+        shared: OfShell::default(),
         migrations: OfPlatform::default(),
     };
     resolve(&[], &platform, Vec::new()).plan.web.surfaces

@@ -4,7 +4,7 @@
 mod program;
 
 use std::fs;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use program::postgres::Server;
 use program::proxy::Proxy;

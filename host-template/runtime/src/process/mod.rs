@@ -26,7 +26,7 @@ use tokio::net::UnixStream;
 use tokio::process::Child;
 use tokio::sync::mpsc;
 
-pub(crate) use confine::{Held, Kernel, held};
+pub(crate) use confine::{Kernel, held};
 
 /// The hidden command under which the host's binary is a supervisor.
 pub(crate) const COMMAND: &str = "supervise";
