@@ -108,3 +108,66 @@ pub fn templates(repo: &Path) -> io::Result<Files> {
     let read = |name: &str| fs::read_to_string(folder.join(name));
     Ok(Files::from([("iaas/scripts/setup-customer.sh".to_string(), read("setup-customer.sh.hbs")?)]))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::{Repo, front};
+
+    /// D5: what a project is made of ships with it, and what dbt wrote there does not.
+    #[test]
+    fn d5_local_and_vendored_packages_are_in_the_release() {
+        let folder = tempfile::tempdir().unwrap();
+        let roots = folder.path().join("plugins");
+        let manifest = "name: shop\nversion: 1.0.0\ndisplay_name: Shop\ndbt_workspaces: [{slug: shop, profile: shop, project_dir: dbt}]\n";
+        let project = |name: &str| format!("name: {name}\nversion: 1.0.0\nprofile: shop\n");
+        for (path, text) in [
+            ("plugin.yaml", manifest.to_string()),
+            ("dbt/dbt_project.yml", project("shop")),
+            (
+                "dbt/packages.yml",
+                "packages:\n  - local: ../common\n  - package: dbt-labs/dbt_utils\n    version: 1.3.0\n"
+                    .to_string(),
+            ),
+            ("dbt/models/a.sql", "select 1 as a".to_string()),
+            ("dbt/dbt_packages/dbt_utils/dbt_project.yml", project("dbt_utils")),
+            ("dbt/dbt_packages/dbt_utils/macros/a.sql", String::new()),
+            ("dbt/target/manifest.json", String::new()),
+            ("dbt/logs/dbt.log", String::new()),
+            ("common/dbt_project.yml", project("common")),
+            ("common/macros/b.sql", String::new()),
+            ("notes/c.sql", String::new()),
+        ] {
+            let file = roots.join("shop").join(path);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, text).unwrap();
+        }
+        let repo = Repo::find();
+        let front = front(&repo, std::slice::from_ref(&roots), "0.1.0", false).unwrap();
+        assert!(front.resolved.is_sound(), "{:?}", front.resolved.diagnostics);
+        let files = release(&Pieces {
+            repo: &repo.root,
+            plan: &front.resolved.plan,
+            loaded: &front.loaded,
+            host: &roots,
+            launcher: &roots,
+            web: folder.path(),
+            generated: &Files::new(),
+        })
+        .unwrap();
+        let shipped: Vec<&str> = files.keys().filter_map(|path| path.strip_prefix("plugins/shop/")).collect();
+        assert_eq!(
+            shipped,
+            [
+                "common/dbt_project.yml",
+                "common/macros/b.sql",
+                "dbt/dbt_packages/dbt_utils/dbt_project.yml",
+                "dbt/dbt_packages/dbt_utils/macros/a.sql",
+                "dbt/dbt_project.yml",
+                "dbt/models/a.sql",
+                "dbt/packages.yml",
+                "plugin.yaml",
+            ]
+        );
+    }
+}
