@@ -5,7 +5,7 @@
 mod messages;
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -54,6 +54,14 @@ impl Dbt {
             return Ok(dbt);
         }
         starting();
+        // Another check may be at it: then this one waits, and finds it done.
+        fs::create_dir_all(&dbt.output).map_err(|e| Machine::io("write", &dbt.output, &e))?;
+        let lock = dbt.output.join("install.lock");
+        let held = File::create(&lock).and_then(|file| file.lock().map(|()| file));
+        let _held = held.map_err(|e| Machine::io("lock", &lock, &e))?;
+        if fs::read_to_string(&stamp).is_ok_and(|installed| installed == text) {
+            return Ok(dbt);
+        }
         let mut venv = Command::new("python3");
         venv.args(["-m", "venv", "--clear"]).arg(&folder);
         install(venv, "install Python 3 with venv (Debian: python3-venv)")?;
@@ -100,7 +108,11 @@ impl Dbt {
     /// Runs the parser over one project.
     fn parse(&self, project: &Project<'_>) -> Result<Vec<Diagnostic>, Machine> {
         let workspace = project.workspace;
-        let output = self.output.join("projects").join(&project.plugin.folder.name).join(&workspace.slug);
+        // A folder of its own: another check may be looking at a workspace of this name.
+        let projects = self.output.join("projects");
+        let folder = fs::create_dir_all(&projects).and_then(|()| tempfile::tempdir_in(&projects));
+        let folder = folder.map_err(|e| Machine::io("write", &projects, &e))?;
+        let output = folder.path();
         let profiles = output.join("profiles.yml");
         // JSON is YAML. The parser asks for a profile and never connects.
         let profile = json!({ &workspace.profile: {
@@ -109,7 +121,7 @@ impl Dbt {
         write_if_changed(&profiles, profile.to_string().as_bytes())
             .map_err(|e| Machine::io("write", &profiles, &e))?;
         let mut command = Command::new(&self.program);
-        command.args(["parse", "--log-format", "json", "--project-dir", ".", "--profiles-dir"]).arg(&output);
+        command.args(["parse", "--log-format", "json", "--project-dir", ".", "--profiles-dir"]).arg(output);
         command.arg("--profile").arg(&workspace.profile);
         command.arg("--target-path").arg(output.join("target"));
         command.arg("--log-path").arg(output.join("logs"));
@@ -136,10 +148,6 @@ impl Dbt {
 /// Copies a project, with its local packages where dbt looks for them: dbt's parser writes beside what it reads, and
 /// nothing is written into a plugin.
 fn stage_project(project: &Project<'_>, stage: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(stage) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
-        _ => {}
-    }
     let Project { plugin, workspace } = project;
     let copy = |file: &str, to: &str| -> io::Result<()> {
         let to = stage.join(to);

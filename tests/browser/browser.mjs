@@ -71,8 +71,22 @@ export async function quiet(page) {
 /** Waits until what was moving or changing colour has come to rest. */
 export function settled(page) {
   return page.evaluate(async () => {
-    const passing = document.getAnimations().filter((one) => Number.isFinite(one.effect?.getComputedTiming().endTime));
-    await Promise.allSettled(passing.map((one) => one.finished));
+    // What has just been changed, such as the colour scheme, is heard of with the next frame, and moves from the one after.
+    const frames = async () => {
+      for (let frame = 0; frame < 3; frame += 1) {
+        await new Promise((done) => requestAnimationFrame(done));
+      }
+    };
+    const endsSoon = (one) => one.playState !== "finished" && Number.isFinite(one.effect?.getComputedTiming().endTime);
+    for (let round = 0; round < 20; round += 1) {
+      await frames();
+      const passing = document.getAnimations().filter(endsSoon);
+      if (passing.length === 0) {
+        return;
+      }
+      await Promise.allSettled(passing.map((one) => one.finished));
+    }
+    throw new Error("the page does not come to rest");
   });
 }
 
