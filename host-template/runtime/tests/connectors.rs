@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use program::world::World;
-use program::{Answer, Host, command, run};
+use program::{Answer, Host, command, run, skip};
 use serde_json::{Value, json};
 
 /// Most memory of the host's process, in MB, whatever answers.
@@ -543,11 +543,20 @@ fn s16_a_library_that_connects_by_itself_is_held_to_the_lists_too() {
         assert!(!ok && !message.contains("done"), "{message}");
         // Either each call was refused, or the test was, where the system cannot ask about calls.
         let refused = message.matches("Permission denied").count();
-        assert!(refused == 7 || message.contains("cannot hold them to HUB_CONNECTOR_ALLOW"), "{message}");
+        assert!(refused == 7 || unheld(&message), "{message}");
     }
     assert_eq!(there.taken(), 0);
     let open = host(&world, &[]);
     let (_, message) = tested(&open, "mssql", &parameters);
+    if unheld(&message) {
+        skip(&format!("what a library in C connects to: {message}"));
+        return;
+    }
     assert_eq!(message.matches("done").count(), 7, "{message}");
     assert_eq!(there.taken(), 1);
+}
+
+/// Whether a test was refused because the system cannot ask about calls.
+fn unheld(message: &str) -> bool {
+    message.contains("nothing here can hold them to where connectors may go")
 }
