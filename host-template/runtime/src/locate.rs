@@ -127,9 +127,11 @@ pub(crate) fn data_dir_to_set_up(
     settled: &Settled,
     env: Env<'_>,
 ) -> Result<(PathBuf, Why), Fault> {
-    Ok(match data_dir_of(named, settled, env)? {
-        (data, Why::User) if !data.is_dir() => (PathBuf::from(settings::SYSTEM_DATA), Why::System),
-        found => found,
+    Ok(match found(named, settled, env)? {
+        Some((data, Why::User)) if !data.is_dir() => (PathBuf::from(settings::SYSTEM_DATA), Why::System),
+        Some(found) => found,
+        // Root of a fresh machine or of a container may have no HOME.
+        None => (PathBuf::from(settings::SYSTEM_DATA), Why::System),
     })
 }
 
@@ -139,28 +141,33 @@ pub(crate) fn data_dir_of(
     settled: &Settled,
     env: Env<'_>,
 ) -> Result<(PathBuf, Why), Fault> {
-    if let Some(dir) = named {
-        return Ok((absolute(dir)?, Why::Flag));
-    }
-    if let Some(dir) = env("DATA_DIR") {
-        return Ok((absolute(Path::new(&dir))?, Why::Variable));
-    }
-    if let Some(dir) = &settled.data_dir {
-        return Ok((dir.clone(), Why::Settled));
-    }
-    let system = Path::new(settings::SYSTEM_DATA);
-    if system.is_dir() && settings::may_write(system) {
-        return Ok((system.to_path_buf(), Why::System));
-    }
-    settings::user_data(env).map(|dir| (dir, Why::User)).ok_or_else(|| {
+    found(named, settled, env)?.ok_or_else(|| {
         Fault::machine(
             format!(
                 "there is no data folder: {} is not there to write to, and HOME is not set",
-                system.display()
+                settings::SYSTEM_DATA
             ),
             "name one that the host may write to: --data-dir DIR, or DATA_DIR",
         )
     })
+}
+
+/// The one rule. None where nobody names a folder, and nothing tells where this user's own would be.
+fn found(named: Option<&Path>, settled: &Settled, env: Env<'_>) -> Result<Option<(PathBuf, Why)>, Fault> {
+    if let Some(dir) = named {
+        return Ok(Some((absolute(dir)?, Why::Flag)));
+    }
+    if let Some(dir) = env("DATA_DIR") {
+        return Ok(Some((absolute(Path::new(&dir))?, Why::Variable)));
+    }
+    if let Some(dir) = &settled.data_dir {
+        return Ok(Some((dir.clone(), Why::Settled)));
+    }
+    let system = Path::new(settings::SYSTEM_DATA);
+    if system.is_dir() && settings::may_write(system) {
+        return Ok(Some((system.to_path_buf(), Why::System)));
+    }
+    Ok(settings::user_data(env).map(|dir| (dir, Why::User)))
 }
 
 /// The install folder that this very program lies in, where it lies in one.
@@ -403,7 +410,10 @@ mod tests {
             let own = folder.0.join(".local/share/honeyframe");
             assert_eq!(data_dir(None, Some(&install), &env), Ok((own.clone(), Why::User)));
             let system = PathBuf::from(settings::SYSTEM_DATA);
-            assert_eq!(data_dir_to_set_up(None, &settled, &env), Ok((system, Why::System)));
+            assert_eq!(data_dir_to_set_up(None, &settled, &env), Ok((system.clone(), Why::System)));
+            // Root of a fresh machine, or of a container.
+            assert_eq!(data_dir_to_set_up(None, &settled, &|_| None), Ok((system, Why::System)));
+            assert!(data_dir_of(None, &settled, &|_| None).is_err());
             fs::create_dir_all(&own).unwrap();
             assert_eq!(data_dir_to_set_up(None, &settled, &env), Ok((own, Why::User)));
         }
