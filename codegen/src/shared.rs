@@ -98,8 +98,9 @@ pub fn of_shell(shell: &Path) -> OfShell {
         Err(found) => return OfShell { troubles: vec![found], ..OfShell::default() },
     };
     let mut shell = OfShell::default();
-    for name in SHARED {
-        match value["dependencies"][name].as_str().and_then(|version| Version::parse(version).ok()) {
+    // A package that the page does not have is compared with nobody's.
+    for (name, listed) in SHARED.iter().filter_map(|name| Some((*name, value["dependencies"].get(name)?))) {
+        match listed.as_str().and_then(|version| Version::parse(version).ok()) {
             Some(version) => drop(shell.versions.insert(name.to_string(), version)),
             None => shell.troubles.push(
                 Diagnostic::error("HUB067", format!("the web shell names no exact version of `{name}`"))

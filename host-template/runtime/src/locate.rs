@@ -127,7 +127,7 @@ pub(crate) fn data_dir_to_set_up(
     settled: &Settled,
     env: Env<'_>,
 ) -> Result<(PathBuf, Why), Fault> {
-    Ok(match found(named, settled, env)? {
+    Ok(match told(named, settled, env)? {
         Some((data, Why::User)) if !data.is_dir() => (PathBuf::from(settings::SYSTEM_DATA), Why::System),
         Some(found) => found,
         // Root of a fresh machine or of a container may have no HOME.
@@ -141,7 +141,7 @@ pub(crate) fn data_dir_of(
     settled: &Settled,
     env: Env<'_>,
 ) -> Result<(PathBuf, Why), Fault> {
-    found(named, settled, env)?.ok_or_else(|| {
+    told(named, settled, env)?.ok_or_else(|| {
         Fault::machine(
             format!(
                 "there is no data folder: {} is not there to write to, and HOME is not set",
@@ -153,7 +153,7 @@ pub(crate) fn data_dir_of(
 }
 
 /// The one rule. None where nobody names a folder, and nothing tells where this user's own would be.
-fn found(named: Option<&Path>, settled: &Settled, env: Env<'_>) -> Result<Option<(PathBuf, Why)>, Fault> {
+fn told(named: Option<&Path>, settled: &Settled, env: Env<'_>) -> Result<Option<(PathBuf, Why)>, Fault> {
     if let Some(dir) = named {
         return Ok(Some((absolute(dir)?, Why::Flag)));
     }

@@ -216,13 +216,23 @@ pub(crate) fn without_password(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
         return url.to_owned();
     };
-    match rest.rsplit_once('@') {
+    // What stands behind `?` may name a password as well.
+    let (rest, query) = rest.split_once('?').map_or((rest, None), |(rest, query)| (rest, Some(query)));
+    let shown = match rest.rsplit_once('@') {
         Some((login, place)) => match login.split_once(':') {
-            Some((user, _)) => format!("{scheme}://{user}:…@{place}"),
-            None => url.to_owned(),
+            Some((user, _)) => format!("{user}:…@{place}"),
+            None => rest.to_owned(),
         },
-        None => url.to_owned(),
-    }
+        None => rest.to_owned(),
+    };
+    let query = query.map(|query| {
+        let pairs = query.split('&').map(|pair| match pair.split_once('=') {
+            Some((name, _)) if name.to_ascii_lowercase().contains("pass") => format!("{name}=…"),
+            _ => pair.to_owned(),
+        });
+        format!("?{}", pairs.collect::<Vec<_>>().join("&"))
+    });
+    format!("{scheme}://{shown}{}", query.unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -235,6 +245,22 @@ mod tests {
             Ok(url) if url.starts_with("postgres") => assert_eq!(got, Ok(Database::Postgres(url.into()))),
             Ok(file) => assert_eq!(got, Ok(Database::Sqlite(file.into()))),
             Err(text) => assert!(got.unwrap_err().to_string().starts_with(text)),
+        }
+    }
+
+    #[test]
+    fn a_password_is_not_shown_wherever_it_stands() {
+        for (url, want) in [
+            ("postgres://hub:s3cr3t@db/hub", "postgres://hub:…@db/hub"),
+            (
+                "postgres://hub@db/hub?password=s3cr3t&sslmode=require",
+                "postgres://hub@db/hub?password=…&sslmode=require",
+            ),
+            ("postgres://hub:s3@r:3t@db/hub?sslpassword=x", "postgres://hub:…@db/hub?sslpassword=…"),
+            ("postgres:///hub", "postgres:///hub"),
+            ("hub.db", "hub.db"),
+        ] {
+            assert_eq!(without_password(url), want);
         }
     }
 

@@ -52,12 +52,16 @@ pub struct Foreign<'a> {
 
 impl<'a> Variables<'a> {
     /// The rule for plugins that nobody has reviewed together: a variable belongs to the plugin whose slug it begins with,
-    /// to the longest such slug where there are several. `slugs` are those of all plugins, those of the release first: of two
-    /// that begin alike the first has it.
+    /// to the longest such slug where there are several, and to `mine` before `_mine`. `slugs` are those of all plugins, those of
+    /// the release first.
     pub fn by_name(slugs: impl IntoIterator<Item = &'a str>) -> Variables<'a> {
         let mut prefixes = BTreeMap::new();
         for slug in slugs {
-            prefixes.entry(prefix_of(slug)).or_insert(slug);
+            let whose = prefixes.entry(prefix_of(slug)).or_insert(slug);
+            // `mine` bears the name to the letter, `_mine` does not.
+            if whose.starts_with('_') && !slug.starts_with('_') {
+                *whose = slug;
+            }
         }
         Variables { prefixes: Some(prefixes), ..Variables::default() }
     }
@@ -198,11 +202,13 @@ mod tests {
 
     #[test]
     fn of_two_plugins_that_begin_alike_the_first_has_the_variable() {
-        let told = told(true, &[("crm", "CRM_A"), ("_crm", "CRM_B")]);
-        assert_eq!(told.len(), 1);
-        assert!(
-            told[0].starts_with("the environment variable `CRM_B` is plugin `crm`'s, by its name"),
-            "{told:?}"
-        );
+        for plugins in [[("crm", "CRM_A"), ("_crm", "CRM_B")], [("_crm", "CRM_B"), ("crm", "CRM_A")]] {
+            let told = told(true, &plugins);
+            assert_eq!(told.len(), 1);
+            assert!(
+                told[0].starts_with("the environment variable `CRM_B` is plugin `crm`'s, by its name"),
+                "{told:?}"
+            );
+        }
     }
 }

@@ -220,7 +220,7 @@ async fn offer(
     let mail = match &hub.mailer {
         None => Mail::Unsent,
         Some(mailer) => {
-            let text = letter(&written, &mailer.link(&page));
+            let text = letter(&written, &mailer.link(hub.base.prefix(), &page));
             match mailer.send(email, &format!("Invitation to {}", written.org_name), text).await {
                 Ok(()) => Mail::Sent,
                 Err(why) => {

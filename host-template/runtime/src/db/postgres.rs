@@ -89,6 +89,17 @@ fn away(options: &PgConnectOptions, why: &str) -> Error {
     Error::Away(format!("the server at {} cannot be reached: {why}", place(options)))
 }
 
+/// That the server answers and does not let this host in.
+fn shut_out(options: &PgConnectOptions, why: &str) -> Error {
+    Error::Away(format!("the server at {} lets nobody in: {why}", place(options)))
+}
+
+/// Whether an error is that of a connection which is refused (PostgreSQL's SQLSTATE): a login that does not count, no database of
+/// that name, one that takes no connections, too many of them, or a server that starts or ends.
+fn shuts_out(code: &str) -> bool {
+    code.starts_with("28") || ["3D000", "53300", "55000", "57P01", "57P02", "57P03"].contains(&code)
+}
+
 /// Where a server is looked for: host and port, or the socket of this machine.
 fn place(options: &PgConnectOptions) -> String {
     let (host, port) = (options.get_host(), options.get_port());
@@ -125,11 +136,13 @@ pub(super) async fn told<T>(options: &PgConnectOptions, given: Result<T, sqlx::E
     match given {
         Ok(given) => Ok(given),
         Err(sqlx::Error::Io(e)) => Err(away(options, &reason(&e))),
+        // Whom it does not let in, or nobody for now: as gone as one that is away, until an operator has seen to it.
+        Err(sqlx::Error::Database(e)) if e.code().is_some_and(|code| shuts_out(&code)) => {
+            Err(shut_out(options, e.message()))
+        }
         Err(sqlx::Error::PoolTimedOut) => match why_none(options).await {
             Some(Closed::Away(why)) => Err(away(options, &why)),
-            Some(Closed::Refuses(why)) => {
-                Err(Error::Away(format!("the server at {} lets nobody in: {why}", place(options))))
-            }
+            Some(Closed::Refuses(why)) => Err(shut_out(options, &why)),
             None => Err(sqlx::Error::PoolTimedOut.into()),
         },
         Err(error) => Err(error.into()),

@@ -49,10 +49,12 @@ pub(crate) fn customer_plugins(data_dir: &Path, release: &Release<'_>) -> Vec<Pl
     let mut folders = folders(&data_dir.join("plugins"));
     folders.retain(|folder| folder.on);
     let is_of_release = |slug: &str| release.plugins.iter().any(|other| other.name() == slug);
-    // Those that count; the first of each name does.
+    // Those that count: of each name the folder that is called so, else the first. A copy that lies beside harms nobody.
     let mut used: BTreeMap<&str, &Folder> = BTreeMap::new();
     let mut aside = Vec::new();
-    for folder in &folders {
+    let (called_so, others): (Vec<&Folder>, Vec<&Folder>) =
+        folders.iter().partition(|folder| folder.root.file_name().is_some_and(|name| name == &*folder.slug));
+    for folder in called_so.into_iter().chain(others) {
         if is_of_release(&folder.slug) {
             let warning = format!(
                 "not used: the release has a vertical plugin `{}` already; give this one another name",
@@ -136,7 +138,10 @@ fn judged<'a>(
         used.iter().map(|(slug, folder)| (*slug, folder.subject())).collect();
     let abouts = || release.plugins.iter().map(|plugin| &plugin.about);
     let mut present = Present::new(Whose::Host);
-    let slugs = abouts().map(|about| about.name.as_str()).chain(subjects.keys().copied());
+    // One whose manifest is wrong cannot be switched on, and has nothing.
+    let sound =
+        used.iter().filter(|(_, folder)| folder.found.iter().all(|found| found.level != Level::Error));
+    let slugs = abouts().map(|about| about.name.as_str()).chain(sound.map(|(slug, _)| *slug));
     // The host's variables are the operator's, who has given them to nobody: a plugin has those that bear its name.
     let mut taken = Taken { variables: Variables::by_name(slugs), ..Taken::default() };
     let mut declared: BTreeSet<&str> = BTreeSet::new();

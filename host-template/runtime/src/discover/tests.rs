@@ -95,6 +95,19 @@ fn s5_a_manifest_that_is_a_link_shows_nothing_of_what_it_leads_to() {
 }
 
 #[test]
+fn o10_a_copy_beside_a_plugin_harms_nobody() {
+    let files: [(&str, &[u8]); 3] = [
+        ("extra/plugin.yaml", SOUND.as_bytes()),
+        (".extra.bak/plugin.yaml", SOUND.as_bytes()),
+        ("Copy-of-extra/plugin.yaml", SOUND.as_bytes()),
+    ];
+    let found = Data::new("copy", &files).plugins(&[]);
+    let ok: Vec<bool> = found.iter().map(Plugin::ok).collect();
+    assert_eq!(ok.iter().filter(|ok| **ok).count(), 1, "{ok:?}");
+    assert!(found.iter().any(|plugin| plugin.ok() && plugin.root.ends_with("extra")), "{ok:?}");
+}
+
+#[test]
 fn a_name_of_the_release_cannot_be_taken() {
     let data = Data::new("taken", &[("extra/plugin.yaml", SOUND.as_bytes())]);
     let found = data.plugins(&[HostPlugin { name: "extra".to_owned(), ..HostPlugin::default() }]);

@@ -1,6 +1,8 @@
 //! Making people: the first admin of a new installation, and those that the operator adds from the command line.
 
-use super::{Org, Role, Tenant, User, accounts, membership, near, password, store};
+use super::{
+    MAX_PASSWORD, MIN_PASSWORD, Org, Role, Tenant, User, accounts, membership, near, password, store,
+};
 use crate::audit::{self, Actor, Event};
 use crate::db::{Db, Error, Tx};
 use crate::fault::Fault;
@@ -76,6 +78,9 @@ pub(crate) async fn ensure_somebody(db: &Db, env: Env<'_>) -> Result<(), Fault> 
     let org = tidy(&env("HUB_CUSTOMER_NAME").unwrap_or_else(|| FIRST_ORG.to_owned()));
     let email = store::canonical(&env("HUB_ADMIN_EMAIL").unwrap_or_else(|| FIRST_EMAIL.to_owned()));
     named("HUB_CUSTOMER_NAME", &org, Check::new().name("name", &org, 1..=100))?;
+    if let Some(password) = &given {
+        fits(password)?;
+    }
     named("HUB_ADMIN_EMAIL", &email, Check::new().local_email("email", &email))?;
     let hashed = hash(&password)?;
     let new = NewUser {
@@ -97,6 +102,18 @@ pub(crate) async fn ensure_somebody(db: &Db, env: Env<'_>) -> Result<(), Fault> 
         ),
     }
     Ok(())
+}
+
+/// Goes on where the first admin's password is as long as everybody's.
+fn fits(password: &str) -> Result<(), Fault> {
+    let length = password.chars().count();
+    if (MIN_PASSWORD..=MAX_PASSWORD).contains(&length) {
+        return Ok(());
+    }
+    Err(Fault::machine(
+        format!("HUB_ADMIN_PASSWORD has {length} characters; it must have {MIN_PASSWORD} to {MAX_PASSWORD}"),
+        "write another one into HUB_ADMIN_PASSWORD, or leave it out: then one is thought up, and told once",
+    ))
 }
 
 /// Goes on where what a variable says can be the name of somebody.

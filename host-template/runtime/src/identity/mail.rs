@@ -73,9 +73,10 @@ impl Mailer {
         Ok(Some(Mailer { transport, from, patience, base: base(env)? }))
     }
 
-    /// The address of a path of the platform, for people outside.
-    pub(crate) fn link(&self, path: &str) -> String {
-        format!("{}{path}", self.base)
+    /// The address of a path of the platform, for people outside; `prefix` is the path below which it is served, which
+    /// `HUB_PUBLIC_URL` may hold already.
+    pub(crate) fn link(&self, prefix: &str, path: &str) -> String {
+        link(&self.base, prefix, path)
     }
 
     /// Sends a mail of plain text; the error says why it could not.
@@ -94,6 +95,11 @@ impl Mailer {
             Err(_) => Err(format!("the mail server did not take it within {} s", self.patience.as_secs())),
         }
     }
+}
+
+fn link(base: &str, prefix: &str, path: &str) -> String {
+    let prefix = if base.ends_with(prefix) { "" } else { prefix };
+    format!("{base}{prefix}{path}")
 }
 
 /// What `HUB_SMTP_URL` says.
@@ -198,6 +204,19 @@ mod tests {
     fn parsed(text: &str) -> (String, u16, bool, Safety) {
         let server = Server::parse(text).unwrap();
         (server.host, server.port, server.credentials.is_some(), server.safety)
+    }
+
+    // O7
+    #[test]
+    fn o7_a_link_holds_the_base_path_once() {
+        for (base, prefix, want) in [
+            ("https://hub.example.com", "", "https://hub.example.com/invitation#x"),
+            ("https://example.com", "/hub", "https://example.com/hub/invitation#x"),
+            ("https://example.com/hub", "/hub", "https://example.com/hub/invitation#x"),
+            ("https://example.com/tools/hub", "/hub", "https://example.com/tools/hub/invitation#x"),
+        ] {
+            assert_eq!(link(base, prefix, "/invitation#x"), want);
+        }
     }
 
     #[test]

@@ -20,9 +20,11 @@ use crate::connectors::Reach;
 use crate::discover;
 use crate::drivers::{self, Import, Importable, plain};
 use crate::fault::Fault;
+use crate::identity::mail::Mailer;
 use crate::listing::Listing;
 use crate::locate;
 use crate::logs;
+use crate::metrics::Metrics;
 use crate::platform::Platform;
 use crate::registry::{Origin, Plugin, Registry};
 use crate::serve;
@@ -148,6 +150,8 @@ async fn look(platform: &Platform, asked: &Asked, outer: Env<'_>, report: &mut R
     report.take(Proxies::of(&env));
     report.take(Reach::of(&env));
     report.take(Base::of(&env));
+    report.take(Metrics::of(&env));
+    report.take(Mailer::of(&env, &limits));
     if let Some((text, error)) = logs::unreadable(&env) {
         report.warnings.push(Finding::machine(
             format!("RUST_LOG is `{}`, which cannot be read: {error}", text.escape_debug()),

@@ -10,6 +10,7 @@ use std::time::Duration;
 use axum::body::{Body, HttpBody};
 use axum::extract::{ConnectInfo, Request};
 use axum::http::request::Parts;
+use axum::http::uri::Authority;
 use axum::http::{HeaderValue, StatusCode, Version, header};
 use axum::response::{IntoResponse, Response};
 use hub_manifest::limits::{Limit, Limits};
@@ -258,11 +259,21 @@ fn ambiguous(parts: &Parts) -> Option<&'static str> {
     match (hosts.next(), hosts.next()) {
         (_, Some(_)) => Some("the request has more than one Host header"),
         (None, None) if parts.version == Version::HTTP_11 => Some("the request has no Host header"),
+        (Some(host), None) if !is_host(host) => Some("the Host header is not the name or address of a host"),
         (Some(host), None) if differs(host) => {
             Some("the request's target and its Host header name different hosts")
         }
         _ => None,
     }
+}
+
+/// A name or an address, with or without a port; nothing at all is allowed too, for what has no name.
+fn is_host(host: &HeaderValue) -> bool {
+    let Ok(text) = host.to_str() else { return false };
+    let Ok(authority) = text.parse::<Authority>() else { return text.is_empty() };
+    let port = text.get(authority.host().len()..).unwrap_or_default();
+    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+    !text.contains('@') && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
 }
 
 /// Counts the request for whom a proxy passes it on.
@@ -320,6 +331,14 @@ mod tests {
         assert!(why("/x", Version::HTTP_11, &["a", "b"]).is_some());
         assert!(why("/x", Version::HTTP_10, &["a", "a"]).is_some());
         assert!(why("http://b/x", Version::HTTP_11, &["a"]).is_some());
+        for host in ["hub.example.com", "127.0.0.1:8001", "[::1]:8001", "[::1]", "a:", ""] {
+            assert_eq!(why("/x", Version::HTTP_11, &[host]), None, "{host}");
+        }
+        for host in
+            ["a b", "[::1", "127.0.0.1:abc", "127.0.0.1/evil", "evil@127.0.0.1", "127.0.0.1, evil.example"]
+        {
+            assert!(why("/x", Version::HTTP_11, &[host]).is_some(), "{host}");
+        }
     }
 
     #[tokio::test]

@@ -38,7 +38,10 @@ impl Base {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '~');
         let segment = |s: &str| !s.is_empty() && s != "." && s != ".." && s.chars().all(plain);
         let mut segments = path.strip_prefix('/')?.split('/');
-        let taken = matches!(segments.clone().next(), Some("api" | "assets"));
+        let taken = matches!(
+            segments.clone().next(),
+            Some("api" | "assets" | "healthz" | "livez" | "metrics" | "readyz" | "startupz")
+        );
         (!taken && path.len() <= 200 && segments.all(segment)).then(|| Base(path.to_owned()))
     }
 
@@ -110,9 +113,20 @@ mod tests {
         check("/hub/", Some("/hub"));
         check("/tools/hub-1.0", Some("/tools/hub-1.0"));
         check("/", Some(""));
-        for wrong in
-            ["hub", "/hub//x", "/a b", "/../x", "/hub?x", "/%68ub", "/api", "/assets/x", "/\"x", "/hub;x"]
-        {
+        for wrong in [
+            "hub",
+            "/hub//x",
+            "/a b",
+            "/../x",
+            "/hub?x",
+            "/%68ub",
+            "/api",
+            "/assets/x",
+            "/readyz",
+            "/metrics/x",
+            "/\"x",
+            "/hub;x",
+        ] {
             check(wrong, None);
         }
         let fault = Base::of(&|_| Some("hub".to_owned())).unwrap_err().to_string();
