@@ -336,6 +336,16 @@ pub(crate) fn is_of_a_job(process: u32) -> io::Result<bool> {
     Ok(true)
 }
 
+/// Whether a process is certainly in another control group than this one: jobs never leave their host's.
+pub(crate) fn is_elsewhere(process: u32) -> bool {
+    let group = |process: &str| std::fs::read(format!("/proc/{process}/cgroup"));
+    match (group("self"), group(&process.to_string())) {
+        (Ok(own), Ok(other)) => own != other,
+        // What cannot be looked at may be here.
+        _ => false,
+    }
+}
+
 /// Whether a process has the command line of a supervisor: those of a host that has handed over are not known here.
 fn is_supervisor(process: u32) -> io::Result<bool> {
     let mut line = Vec::new();

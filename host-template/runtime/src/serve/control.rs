@@ -177,7 +177,9 @@ impl Control {
             // When it hands over the host's own user says, and root; to which program, nobody does.
             let own = rustix::process::geteuid().as_raw();
             match stream.peer_cred() {
-                Ok(who) if (who.uid() == own || who.uid() == 0) && !of_a_job(who.pid()) => {}
+                // No job is root's, unless the host is.
+                Ok(who) if who.uid() == 0 && own != 0 => {}
+                Ok(who) if who.uid() == own && !of_a_job(who.pid()) => {}
                 _ => continue,
             }
             let mut stream = tokio::io::BufReader::new(stream).take(8192);
@@ -198,8 +200,9 @@ impl Control {
 /// Whether one who asks is a run of this host's own user, or may be: what it may do is settled, and this is not part of it.
 fn of_a_job(process: Option<i32>) -> bool {
     let Some(process) = process.and_then(|process| u32::try_from(process).ok()) else { return true };
-    // One that has no number here is in another namespace; one that is gone has nothing to ask.
-    process == 0 || process::is_of_a_job(process).unwrap_or(true)
+    // One that has no number here is in another namespace; one that is gone has nothing to ask. Where a service does not see the
+    // processes of others, such as root's that have started this one, what is not in its control group is none of its jobs.
+    process == 0 || process::is_of_a_job(process).unwrap_or_else(|_| !process::is_elsewhere(process))
 }
 
 impl Drop for Control {
