@@ -336,14 +336,27 @@ pub(crate) fn is_of_a_job(process: u32) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Whether a process is certainly in another control group than this one: jobs never leave their host's.
+/// Whether a process is certainly in another control group than this one: jobs never leave their host's. Asked of the group and
+/// not of the process, which a service with users of its own does not see.
 pub(crate) fn is_elsewhere(process: u32) -> bool {
-    let group = |process: &str| std::fs::read(format!("/proc/{process}/cgroup"));
-    match (group("self"), group(&process.to_string())) {
-        (Ok(own), Ok(other)) => own != other,
-        // What cannot be looked at may be here.
-        _ => false,
-    }
+    let own = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let members = own.lines().flat_map(members_files).filter_map(|file| std::fs::read_to_string(file).ok());
+    let is_in = |members: &str, process: u32| members.lines().any(|line| line.parse() == Ok(process));
+    // A list without this process itself is that of another group, or tells nothing.
+    members.into_iter().any(|members| is_in(&members, std::process::id()) && !is_in(&members, process))
+}
+
+/// Where the members of a group may stand, of which `/proc/self/cgroup` has this line: the kernel's one hierarchy, and systemd's
+/// where there are several.
+fn members_files(line: &str) -> Vec<PathBuf> {
+    let mut fields = line.splitn(3, ':').skip(1);
+    let (Some(kind), Some(path)) = (fields.next(), fields.next()) else { return Vec::new() };
+    let places: &[&str] = match kind {
+        "" => &["/sys/fs/cgroup", "/sys/fs/cgroup/unified"],
+        "name=systemd" => &["/sys/fs/cgroup/systemd"],
+        _ => &[],
+    };
+    places.iter().map(|place| PathBuf::from(format!("{place}{path}/cgroup.procs"))).collect()
 }
 
 /// Whether a process has the command line of a supervisor: those of a host that has handed over are not known here.
@@ -405,6 +418,23 @@ mod tests {
         };
         let (end, lines) = tokio::join!(shell(script).run(sender, stop), collect);
         (end.unwrap(), lines)
+    }
+
+    #[test]
+    fn where_the_members_of_a_group_stand() {
+        assert_eq!(
+            members_files("0::/system.slice/hub-platform.service"),
+            [
+                Path::new("/sys/fs/cgroup/system.slice/hub-platform.service/cgroup.procs"),
+                Path::new("/sys/fs/cgroup/unified/system.slice/hub-platform.service/cgroup.procs")
+            ]
+        );
+        assert_eq!(
+            members_files("1:name=systemd:/a:b"),
+            [Path::new("/sys/fs/cgroup/systemd/a:b/cgroup.procs")]
+        );
+        assert!(members_files("4:memory:/x").is_empty() && members_files("").is_empty());
+        assert!(!is_elsewhere(std::process::id()));
     }
 
     #[tokio::test]
