@@ -442,6 +442,7 @@ fn id(user: &str, flag: &str) -> Option<u32> {
 }
 
 fn asked_id(user: &str, flag: &str) -> Option<String> {
+    // Where it cannot be asked the user counts as not there: setup refuses, and changes nothing.
     let output = Command::new("id").args([flag, "--", user]).stderr(Stdio::null()).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?.trim().to_owned();
     (output.status.success() && !text.is_empty()).then_some(text)
