@@ -130,6 +130,7 @@ fn user(users: &str, wanted: &str) -> Option<(u32, u32)> {
     users.lines().find_map(|line| {
         let mut fields = line.split(':');
         let (name, _, user, group) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
+        // A line that is none of passwd(5) names nobody.
         (name == wanted).then_some((user.parse().ok()?, group.parse().ok()?))
     })
 }
