@@ -61,6 +61,7 @@ pub(super) fn spawn(mut command: Command, network: &Network) -> io::Result<Child
             }
             Err(_) => None,
         };
+        // Who asked waits for it right below.
         let _ = sender.send(command.spawn());
         if let Some(listener) = listener {
             answer(&listener, &network);

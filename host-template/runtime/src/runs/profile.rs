@@ -148,6 +148,7 @@ fn alone(source: &Source, profiles: &[&Entry], name: &str, target: Option<&str>)
 }
 
 fn pair(source: &Source, entry: &Entry, depth: usize, out: &mut String) {
+    // Writing into a text does not fail, here and below.
     let _ = write!(out, "{}{}:", "  ".repeat(depth), quoted(&entry.key));
     written(source, &entry.value, depth + 1, out);
 }

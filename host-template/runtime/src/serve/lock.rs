@@ -255,6 +255,7 @@ fn unlockable(path: &Path, error: &io::Error) -> Fault {
 
 fn in_use(path: &Path, holder: &Path) -> Fault {
     let text = beneath::read(holder, LONGEST).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    // Who it is is a courtesy: the refusal stands without it.
     let said = text.as_deref().ok().and_then(|text| text.trim_end().split_once('\n'));
     let who = match said.and_then(|(pid, data)| Some((pid.parse::<u32>().ok()?, data))) {
         Some((pid, data)) => format!("process {pid}, which serves from the data folder {data},"),

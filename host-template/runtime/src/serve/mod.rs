@@ -220,6 +220,7 @@ async fn serve(started: Started, predecessor: Option<Predecessor>, notify: Notif
                 drop(held_runs.take());
             };
             let rest = async {
+                // What is not answered by then is cut off with the process.
                 let _ = tokio::join!(tokio::time::timeout(LAST_ANSWERS, &mut answering), last_run);
             };
             tokio::select! {
