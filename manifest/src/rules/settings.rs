@@ -23,9 +23,122 @@ const OF_PLATFORM: &[&str] = &[
     "RUST_LOG",
 ];
 
-/// Whether a variable is the host's own: no plugin's setting, and nothing that a run gets.
+/// Variables by which a machine or a supervisor sets any program, and the host among them.
+const OF_SYSTEM: &[&str] = &[
+    "BASH_ENV",
+    "CREDENTIALS_DIRECTORY",
+    "ENV",
+    "HOME",
+    "INVOCATION_ID",
+    "JOURNAL_STREAM",
+    "LANG",
+    "LANGUAGE",
+    "LISTEN_FDNAMES",
+    "LISTEN_FDS",
+    "LISTEN_PID",
+    "LOGNAME",
+    "MAINPID",
+    "NOTIFY_SOCKET",
+    "PATH",
+    "PWD",
+    "SHELL",
+    "TERM",
+    "TMPDIR",
+    "TZ",
+    "USER",
+    "WATCHDOG_PID",
+    "WATCHDOG_USEC",
+];
+/// What those of the loader, the C library and the locale begin with.
+const BEGIN_OF_SYSTEM: &[&str] = &["GLIBC_", "LC_", "LD_", "MALLOC_"];
+
+/// What the variables of tools and vendors begin with that keep addresses and secrets there. A plugin that somebody reviewed
+/// may read one on purpose; one that nobody did gets none just because it calls itself so.
+const BEGIN_OF_TOOLS: &[&str] = &[
+    "ANTHROPIC_",
+    "AWS_",
+    "AZURE_",
+    "CARGO_",
+    "CLOUDSDK_",
+    "CONDA_",
+    "CURL_",
+    "DATABRICKS_",
+    "DBT_",
+    "DOCKER_",
+    "GCP_",
+    "GIT_",
+    "GITHUB_",
+    "GITLAB_",
+    "GOOGLE_",
+    "JAVA_",
+    "KRB5_",
+    "KUBE_",
+    "KUBERNETES_",
+    "MYSQL_",
+    "NPM_",
+    "ODBC_",
+    "OPENAI_",
+    "OPENSSL_",
+    "ORACLE_",
+    "OTEL_",
+    "PIP_",
+    "POSTGRES_",
+    "PYTHON_",
+    "REDIS_",
+    "REQUESTS_",
+    "RUST_",
+    "S3_",
+    "SENTRY_",
+    "SMTP_",
+    "SNOWFLAKE_",
+    "SSH_",
+    "SSL_",
+    "TNS_",
+    "UV_",
+    "VAULT_",
+    "XDG_",
+];
+
+/// The same of names that begin as many a plugin's may.
+const OF_TOOLS: &[&str] = &[
+    "ALL_PROXY",
+    "ARM_ACCESS_KEY",
+    "ARM_CLIENT_ID",
+    "ARM_CLIENT_SECRET",
+    "ARM_SAS_TOKEN",
+    "ARM_SUBSCRIPTION_ID",
+    "ARM_TENANT_ID",
+    "DB_HOST",
+    "DB_NAME",
+    "DB_PASSWORD",
+    "DB_URL",
+    "DB_USER",
+    "FTP_PROXY",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "NODE_AUTH_TOKEN",
+    "NODE_EXTRA_CA_CERTS",
+    "NODE_OPTIONS",
+    "NODE_PATH",
+    "NO_PROXY",
+];
+
+/// Whether a variable is the host's own, or the system's: no plugin's setting, and nothing that a run gets.
 pub fn is_platform_variable(name: &str) -> bool {
-    name.starts_with("HUB_") || OF_PLATFORM.contains(&name)
+    name.starts_with("HUB_") || OF_PLATFORM.contains(&name) || is_of_system(name)
+}
+
+fn is_of_system(name: &str) -> bool {
+    OF_SYSTEM.contains(&name) || BEGIN_OF_SYSTEM.iter().any(|begin| name.starts_with(begin))
+}
+
+/// What is a tool's of a variable's name: all of it, or what it begins with.
+fn of_tool(name: &str) -> Option<String> {
+    let whole = OF_TOOLS.iter().find(|whole| name == **whole).map(|whole| format!("`{whole}` is"));
+    whole.or_else(|| {
+        let begin = BEGIN_OF_TOOLS.iter().find(|begin| name.starts_with(**begin))?;
+        Some(format!("those that begin with `{begin}` are"))
+    })
 }
 
 /// What the names of a plugin's own variables begin with, for a customer's plugin.
@@ -87,6 +200,9 @@ impl<'a> Variables<'a> {
                 Some(found) => {
                     let help = match self.free(subject, &key.value) {
                         Some(free) => format!("give the setting a variable of its own, such as `{free}`"),
+                        None if self.prefixes.is_some() && of_tool(&prefix_of(subject.slug)).is_some() => {
+                            "give the plugin another name, or the setting no variable".to_owned()
+                        }
                         None => {
                             "give the setting another name, and a variable of its own after that".to_owned()
                         }
@@ -101,7 +217,14 @@ impl<'a> Variables<'a> {
     /// Why a plugin cannot have a variable.
     fn not_to_be_had(&self, subject: &Subject<'a>, name: &str) -> Option<Diagnostic> {
         if is_platform_variable(name) {
-            let message = format!("the environment variable `{name}` is the platform's own");
+            let whose = if is_of_system(name) { "the system's" } else { "the platform's own" };
+            let message = format!("the environment variable `{name}` is {whose}");
+            return Some(Diagnostic::warning("HUB024", message));
+        }
+        if let (Some(_), Some(which)) = (&self.prefixes, of_tool(name)) {
+            let message = format!(
+                "the environment variable `{name}` may be another program's: {which} for no customer's plugin"
+            );
             return Some(Diagnostic::warning("HUB024", message));
         }
         if let Some((owner, other)) = self.taken.get(name) {
@@ -144,9 +267,36 @@ mod tests {
         for own in ["HUB_ADMIN_PASSWORD", "HUB_", "DATABASE_URL", "DATA_DIR", "LISTEN", "PGPASSWORD"] {
             assert!(is_platform_variable(own), "{own}");
         }
-        for other in ["HUBSPOT_KEY", "CRM_DATABASE_URL", "LISTEN_ON", ""] {
+        for of_system in ["PATH", "LD_PRELOAD", "NOTIFY_SOCKET", "LC_ALL", "LISTEN_FDS"] {
+            assert!(is_platform_variable(of_system), "{of_system}");
+        }
+        for other in ["HUBSPOT_KEY", "CRM_DATABASE_URL", "LISTEN_ON", "PATHS_KEY", "LDAP_KEY", ""] {
             assert!(!is_platform_variable(other), "{other}");
         }
+    }
+
+    /// S: a name does not make another program's secrets a plugin's.
+    #[test]
+    fn a_customers_plugin_named_like_a_tool_gets_none_of_its_variables() {
+        for (slug, variable) in [("pip", "PIP_INDEX_URL"), ("aws", "AWS_KEY"), ("git", "GIT_ASKPASS")] {
+            let told = told(true, &[(slug, variable)]);
+            assert!(told.len() == 1 && told[0].contains("give the plugin another name"), "{slug}: {told:?}");
+        }
+        for (slug, variable) in [("ld", "LD_PRELOAD"), ("notify", "NOTIFY_SOCKET")] {
+            for by_name in [true, false] {
+                let told = told(by_name, &[(slug, variable)]);
+                assert!(told.len() == 1 && told[0].contains("is the system's"), "{slug}: {told:?}");
+            }
+        }
+        assert!(told(true, &[("no", "NO_PROXY")])[0].contains("such as `NO_KEY`"));
+        for (slug, variable) in
+            [("no-shows", "NO_SHOWS_KEY"), ("node-status", "NODE_STATUS_KEY"), ("db", "DB_KEY")]
+        {
+            assert!(told(true, &[(slug, variable)]).is_empty(), "{slug}");
+        }
+        // Who reviews a build may let a plugin read what the machine has.
+        assert!(told(false, &[("lake", "AWS_REGION")]).is_empty());
+        assert!(told(true, &[("awsome", "AWSOME_KEY"), ("pipes", "PIPES_KEY")]).is_empty());
     }
 
     /// What plugins with these slugs and settings are told of their variables.
