@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
+use crate::identity::address;
 use crate::problem::{FieldError, Problem, Result};
 
 /// Collects what is wrong with a request; [`Check::done`] gives the problem that names all of it.
@@ -207,12 +208,14 @@ fn is_email(address: &str, labels: usize) -> bool {
         (1..=63).contains(&label.len())
             && !label.starts_with('-')
             && !label.ends_with('-')
-            && label.chars().all(|c| c.is_alphanumeric() || c == '-')
+            && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
     };
     let of_local = |c: char| c.is_alphanumeric() || ".!#$%&'*+/=?^_`{|}~-".contains(c);
     address.len() <= 254
         && hidden_character(address).is_none()
         && address.split_once('@').is_some_and(|(local, domain)| {
+            // As the network knows it: what has no such form is the name of nothing.
+            let Some(domain) = address::domain(domain) else { return false };
             (1..=64).contains(&local.len())
                 && local.starts_with(|c: char| c.is_alphanumeric() || c == '_')
                 && local.chars().all(of_local)
@@ -351,6 +354,9 @@ mod tests {
             "a b@x.y",
             "a\u{202E}@x.y",
             "a@x.y\n",
+            "a@xn--a.y",
+            "a@x\u{ad}y.z",
+            "a@x\u{2100}.z",
             "@x.y",
             "a@",
         ] {
