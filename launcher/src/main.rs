@@ -11,6 +11,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
+use hub_release::guard;
 use hub_release::install::{Because, Found, Install, Skipped};
 use hub_release::manifest::HOST;
 
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
         Ok(root) => Install::at(root),
         Err(why) => return failed(&why),
     };
+    let trusted = guard::trusted_by_root(install.root());
     let only_select = arguments.first().is_some_and(|first| first == "select");
     let mut passed = Vec::new();
     let chosen = install.choose(&mut |skipped| {
@@ -44,10 +46,18 @@ fn main() -> ExitCode {
         println!("{}", found.path.display());
         return ExitCode::SUCCESS;
     }
-    follow(&install, &found, only_select);
     if only_select {
+        // Only a link follows, and the service's user runs what it leads to.
+        if let Err(problem) = trusted {
+            say(&problem.to_string());
+        }
+        follow(&install, &found, only_select);
         return ExitCode::SUCCESS;
     }
+    if let Err(problem) = trusted {
+        return failed(&problem.to_string());
+    }
+    follow(&install, &found, only_select);
     // A folder named by hand would make the host serve another release's files.
     let error = Command::new(found.path.join(HOST)).args(arguments).env_remove("INSTALL_DIR").exec();
     failed(&format!("release {} cannot be started: {error}", found.version))

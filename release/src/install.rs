@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::archive::Checked;
 use crate::beneath;
 use crate::folder::{self, Looked, Unusable};
+use crate::guard;
 use crate::keys::Trusted;
 use crate::problem::Problem;
 use crate::remove;
@@ -238,8 +239,10 @@ impl Install {
         sync(&self.root)
     }
 
-    /// Takes the install folder for this process. An error says that another command has it.
+    /// Takes the install folder for this process. An error says that another command has it, or that root would trust what
+    /// others may change.
     pub fn lock(&self) -> Result<Lock, Problem> {
+        guard::trusted_by_root(&self.root)?;
         fs::create_dir_all(&self.root).map_err(|error| Problem::io("make", &self.root, &error))?;
         let path = self.root.join(".lock");
         let failed = |error: &io::Error| Problem::io("lock", &path, error);

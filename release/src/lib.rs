@@ -10,6 +10,7 @@ pub mod bounds;
 pub mod changes;
 pub mod difference;
 pub mod folder;
+pub mod guard;
 pub mod hash;
 pub mod install;
 pub mod keys;

@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 
 use hub_release::difference::{Difference, How, told};
 use hub_release::folder::{self, Unusable};
+use hub_release::guard::{self, Runs};
 use hub_release::{Install, archive};
 
 use super::activate::signed;
 use super::place::releases;
 use super::{say, upgrade};
 use crate::fault::Fault;
+use crate::locate::Settled;
 
 /// Runs `verify`.
 pub(crate) fn verify(
@@ -38,6 +40,15 @@ pub(crate) fn verify(
             Err(upgrade::older(&manifest.version, &current))
         }
         _ => Ok(()),
+    }
+}
+
+/// Whoever runs the service's unit is root, who runs its launcher, also where somebody else asks.
+fn who_runs(install: &Install) -> Runs {
+    match Settled::read(install.root()) {
+        Ok(settled) if settled.unit.is_none() => Runs::Owner,
+        // Notes that cannot be read are told where they are needed.
+        Ok(_) | Err(_) => Runs::Root,
     }
 }
 
@@ -96,6 +107,15 @@ pub(super) fn installed(install: &Install) -> Result<(), Fault> {
     }
     let root = install.root().display();
     let (mut what, mut how) = (Vec::new(), Vec::new());
+    // A release that others may change is whole only until they do.
+    let runs = who_runs(install);
+    if let Err(open) = guard::refused(install.root(), runs, &guard::loose(install.root(), runs)?) {
+        what.push(open.what);
+        how.push(open.help);
+    }
+    for folder in guard::above(install.root(), runs)? {
+        say::warn(&format!("{folder}, and may put another install folder into the place of {root}"));
+    }
     if !damaged.is_empty() {
         what.push(format!("not as its list says: release {}", damaged.join(", ")));
         how.push(format!(

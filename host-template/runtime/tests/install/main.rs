@@ -1,5 +1,6 @@
 //! Install commands on folders of their own: what a kill leaves, whose the data folder is, and what root does not do there.
 
+mod guard;
 mod owner;
 mod place;
 #[path = "../program/mod.rs"]
@@ -73,6 +74,20 @@ impl At {
         listed.sort_by_key(|file| file["path"].to_string());
         let list = serde_json::json!({"version": version, "plugins": [], "files": listed});
         fs::write(folder.join("RELEASE.json"), seal(format!("{list:#}\n"))).unwrap();
+    }
+
+    /// A release of the example host's program alone, whose list names it; gives the program.
+    pub(crate) fn release_of_program(&self, version: &str) -> PathBuf {
+        let release = self.root().join("releases").join(version);
+        let own = release.join("bin/hub-platform");
+        fs::create_dir_all(own.parent().unwrap()).unwrap();
+        fs::copy(command(&self.0).get_program(), &own).unwrap();
+        let mut bytes = fs::File::open(&own).unwrap();
+        let (size, sha256) = hash::copy(&mut bytes, &mut std::io::sink()).unwrap();
+        let list = serde_json::json!({"version": version, "plugins": [],
+            "files": [{"path": "bin/hub-platform", "size": size, "mode": "0755", "sha256": sha256}]});
+        fs::write(release.join("RELEASE.json"), seal(format!("{list:#}\n"))).unwrap();
+        own
     }
 
     /// A command of the example host on this installation.
