@@ -29,7 +29,7 @@ use crate::ctx::Config;
 use crate::db::Db;
 use crate::db::migrate::{self, Owner};
 use crate::enable::{self, Change, Scope};
-use crate::identity::{Role, sessions, store};
+use crate::identity::{Address, Role, sessions, store};
 use crate::live::Marks;
 use crate::mount::{Settled, Source, settle};
 use crate::overrides::Chains;
@@ -145,7 +145,7 @@ async fn sign_in(hub: &Hub, email: &str, org: &str, role: Role, permissions: &[&
     let done: Result<_, Problem> = async {
         let mut tx = hub.db.begin().await?;
         let (org, _) = store::ensure_org(&mut tx, org).await?;
-        let user = store::add_user(&mut tx, email, email, "no password").await?;
+        let user = store::add_user(&mut tx, &Address::of(email), email, "no password").await?;
         store::set_role(&mut tx, &org.id, &user.id, role).await?;
         let group = crate::new_id();
         tx.execute(

@@ -19,7 +19,8 @@ use crate::db::{Error, Tx};
 use crate::extract::{Brief, Json};
 use crate::identity::store::{self, Account};
 use crate::identity::{
-    DEVICE_DAYS, Device, MAX_PASSWORD, MIN_PASSWORD, Org, Party, SESSION_DAYS, Token, User, Wait, sessions,
+    Address, DEVICE_DAYS, Device, MAX_PASSWORD, MIN_PASSWORD, Org, Party, SESSION_DAYS, Token, User, Wait,
+    sessions,
 };
 use crate::problem::{Problem, Result};
 use crate::router::Router;
@@ -64,16 +65,17 @@ struct SignedIn {
 )]
 async fn login(ctx: Ctx, from: Sender, Brief(login): Brief<Login>) -> Result<Response> {
     from.of_this_site()?;
-    let email = store::canonical(&login.email);
+    let email = Address::of(&login.email);
     Check::new()
-        .text("email", &email, 1..=254)
+        .text("email", email.as_str(), 1..=254)
         .that(
             "password",
             (1..=MAX_PASSWORD).contains(&login.password.chars().count()),
             "must not be empty or very long",
         )
         .done()?;
-    let account = prove(&ctx, &from, &email, login.password).await?.ok_or_else(wrong_credentials)?;
+    let account = prove(&ctx, &from, &email, login.password, Search::Written).await?;
+    let account = account.ok_or_else(wrong_credentials)?;
     let db = ctx.db();
     let org = store::first_org(db, &account.id).await?.ok_or_else(|| {
         Problem::new(StatusCode::FORBIDDEN)
@@ -88,27 +90,40 @@ async fn login(ctx: Ctx, from: Sender, Brief(login): Brief<Login>) -> Result<Res
     Ok(from.keep(Json(body).into_response(), &token, &device))
 }
 
+/// Where an account is looked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Search {
+    /// Among those that keep the address as it is written.
+    Written,
+    /// Among those that an earlier release keeps in a form which nobody would guess, too.
+    Any,
+}
+
 /// The account of this address, where the password is its own. As much is computed where there is none. Counts the try,
 /// and holds it back where there were too many, or too many at once.
 pub(super) async fn prove(
     ctx: &Ctx,
     from: &Sender,
-    email: &str,
+    address: &Address,
     password: String,
+    search: Search,
 ) -> Result<Option<Account>> {
-    let hub = ctx.hub();
+    let (hub, email) = (ctx.hub(), address.as_str());
     // Only what has the form of a device's mark is worth a look before the try is counted.
     let looked = match &from.device {
-        Some(_) => Some(store::account(&hub.db, email).await?),
+        Some(_) => Some(store::account(&hub.db, address).await?),
         None => None,
     };
     let device = from.device_of(looked.as_ref().and_then(Option::as_ref));
     let party = device.as_ref().map_or(Party::Stranger, |device| Party::Known(device.number()));
     let turn = hub.passwords.turn(device.is_some())?;
     hub.attempts.sign_in(party, from.address, email).map_err(too_many)?;
-    let account = match looked {
-        Some(account) => account,
-        None => store::account(&hub.db, email).await?,
+    let account = match (looked, search) {
+        // What is kept as it is written is what is meant, wherever else one looks.
+        (Some(Some(account)), _) => Some(account),
+        (_, Search::Any) => store::alike(&hub.db, address).await?,
+        (Some(None), Search::Written) => None,
+        (None, Search::Written) => store::account(&hub.db, address).await?,
     };
     let known = account.as_ref().map(|account| account.password.clone());
     if turn.verify(password, known).await? {
@@ -245,7 +260,7 @@ async fn password(
     let email = &caller.user().email;
     // Counted by the session, so that nobody outside keeps its owner from a new password.
     hub.attempts.sign_in(Party::Known(caller.session()), from.address, email).map_err(too_many)?;
-    let account = store::account(&hub.db, email).await?;
+    let account = store::account_of(&hub.db, &caller.user().id).await?;
     let known = account.map(|account| account.password);
     if !hub.passwords.turn(true)?.verify(asked.current, known).await? {
         return Err(Problem::invalid_field("current", "is not your password"));

@@ -6,7 +6,9 @@ use hub_manifest::limits::Limit;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::auth::{Sender, check_password, enter, entered, expires_at, prove, too_many, wrong_credentials};
+use super::auth::{
+    Search, Sender, check_password, enter, entered, expires_at, prove, too_many, wrong_credentials,
+};
 use super::members::{Manage, Named, Read, check_place};
 use crate::access::{Allowed, Caller};
 use crate::args;
@@ -17,7 +19,7 @@ use crate::extract::{Brief, Created, Json, Path};
 use crate::identity::invitations::{self, Invitation, Mail, Offer};
 use crate::identity::membership::{self, Granter, Place};
 use crate::identity::store::Account;
-use crate::identity::{Org, Party, Role, Token, User, sessions, store};
+use crate::identity::{Address, Org, Party, Role, Token, User, sessions, store};
 use crate::problem::{Problem, Result};
 use crate::router::Router;
 use crate::validate::tidy;
@@ -145,11 +147,11 @@ async fn add(ctx: Ctx, caller: Allowed<Manage>, Json(new): Json<NewInvitation>) 
 /// The same for `POST /api/members`, as it was called once.
 pub(super) async fn invite(ctx: &Ctx, caller: &Caller, new: NewInvitation) -> Result<Invited> {
     let NewInvitation { email, name, role, tenants, groups, password } = new;
-    let email = store::canonical(&email);
+    let email = Address::of(&email);
     let name = tidy(name.as_deref().unwrap_or_default());
     let mut place = Place { role, tenants, groups: groups.clone().unwrap_or_default() };
     check_place(&place)
-        .email("email", &email)
+        .email("email", email.as_str())
         .name("name", &name, 0..=100)
         .that(
             "password",
@@ -169,24 +171,46 @@ pub(super) async fn invite(ctx: &Ctx, caller: &Caller, new: NewInvitation) -> Re
         }
     }
     granter.may_place(&mut tx, None, &place).await?;
-    let sql = "SELECT count(*) FROM hub_members m JOIN hub_users u ON u.id = m.user_id
-               WHERE m.org_id = $1 AND u.email = $2";
-    let there: i64 = tx.value(sql, args![org, &email]).await?;
-    if there > 0 {
-        return Err(Problem::conflict(format!("{email} is a member already")).code("member-exists"));
+    if let Some(account) = store::alike_in(&mut tx, &email).await?
+        && store::is_member(&mut tx, org, &account.id).await?
+    {
+        return Err(Problem::conflict(format!("{} is a member already", account.email)).code("member-exists"));
     }
-    match invitations::to(&mut tx, org, &email).await? {
-        Some(earlier) => granter.may_take_back(&earlier.place())?,
-        None if invitations::count(&mut tx, org).await? >= hub.limits.get(Limit::InvitationsPending) => {
-            return Err(Problem::conflict(format!(
-                "{} invitations wait to be accepted: take some back first",
-                hub.limits.get(Limit::InvitationsPending)
-            ))
-            .code("too-many-invitations"));
-        }
-        None => {}
+    let replaces = replaced(&mut tx, &granter, org, &email).await?;
+    if replaces.is_empty()
+        && invitations::count(&mut tx, org).await? >= hub.limits.get(Limit::InvitationsPending)
+    {
+        return Err(Problem::conflict(format!(
+            "{} invitations wait to be accepted: take some back first",
+            hub.limits.get(Limit::InvitationsPending)
+        ))
+        .code("too-many-invitations"));
     }
-    offer(ctx, caller, tx, &email, &name, &place, "member_invited").await
+    let to = To { address: &email, name: &name, place: &place, replaces };
+    offer(ctx, caller, tx, to, "member_invited").await
+}
+
+/// The invitations that a new one to this address takes the place of. Whoever makes it may take back every one of them.
+async fn replaced(
+    tx: &mut Tx,
+    granter: &Granter<'_>,
+    org: &str,
+    address: &Address,
+) -> Result<Vec<Invitation>> {
+    let earlier = invitations::to(tx, org, address).await?;
+    for one in &earlier {
+        granter.may_take_back(&one.place())?;
+    }
+    Ok(earlier)
+}
+
+/// What is offered to whom.
+struct To<'a> {
+    address: &'a Address,
+    name: &'a str,
+    place: &'a Place,
+    /// What [`replaced`] gave.
+    replaces: Vec<Invitation>,
 }
 
 /// Writes the invitation, and sends its link or gives it to whoever asked.
@@ -194,16 +218,17 @@ async fn offer(
     ctx: &Ctx,
     caller: &Caller,
     mut tx: Tx,
-    email: &str,
-    name: &str,
-    place: &Place,
+    to: To<'_>,
     event_type: &'static str,
 ) -> Result<Invited> {
     let hub = ctx.hub();
+    let To { address, name, place, replaces } = to;
     let token = Token::random().map_err(Problem::internal)?;
     let lasts = hub.limits.time(Limit::InvitationSeconds);
     let (org, by) = (&caller.org().id, &caller.user().id);
-    let id = invitations::write(&mut tx, &Offer { org, email, name, place, by, lasts }, &token).await?;
+    let offer = Offer { org, address, name, place, by, lasts, replaces: &replaces };
+    let id = invitations::write(&mut tx, &offer, &token).await?;
+    let email = address.as_str();
     let event = Event::new(event_type)
         .with("email", email)
         .with("role", place.role.as_str())
@@ -302,9 +327,12 @@ async fn resend(ctx: Ctx, caller: Allowed<Manage>, Path(id): Path<String>) -> Re
     let granter = Granter::caller(&mut tx, org, &caller.user().id).await?;
     let invitation = find(&mut tx, org, &id).await?;
     let place = still_there(&mut tx, org, invitation.place()).await?;
-    let Invitation { email, name, .. } = &invitation;
     granter.may_place(&mut tx, None, &place).await?;
-    offer(&ctx, &caller, tx, email, name, &place, "invitation_resent").await.map(Json)
+    let address = Address::of(&invitation.email);
+    // Itself, and what an earlier release took for an invitation of somebody else.
+    let replaces = replaced(&mut tx, &granter, org, &address).await?;
+    let to = To { address: &address, name: &invitation.name, place: &place, replaces };
+    offer(&ctx, &caller, tx, to, "invitation_resent").await.map(Json)
 }
 
 /// The place without the groups that have been removed since. A place in tenants of which none is left is no place:
@@ -448,17 +476,18 @@ async fn accept(
     from.of_this_site()?;
     let hub = ctx.hub();
     let invitation = opened(&ctx, &asked.token).await?;
+    let address = Address::of(&invitation.email);
     let who = match (asked.password, asked.name) {
-        (None, _) => signed_in(caller, &invitation)?,
+        (None, _) => signed_in(caller, &address)?,
         (Some(password), None) => {
-            let account = prove(&ctx, &from, &invitation.email, password).await?;
+            let account = prove(&ctx, &from, &address, password, Search::Any).await?;
             Who::Account(account.ok_or_else(wrong_credentials)?)
         }
         (Some(password), Some(name)) => {
             let name = tidy(&name);
             check_password("password", &password).name("name", &name, 1..=100).done()?;
             // As costly as signing in, so counted and queued like it.
-            hub.attempts.sign_in(Party::Stranger, from.address, &invitation.email).map_err(too_many)?;
+            hub.attempts.sign_in(Party::Stranger, from.address, address.as_str()).map_err(too_many)?;
             let hashed = hub.passwords.turn(false)?.hash(password).await?;
             Who::New { name, hashed }
         }
@@ -467,10 +496,13 @@ async fn accept(
     let org = &invitation.org_id;
     let (account, session) = match who {
         Who::New { name, hashed } => {
-            let email = &invitation.email;
-            let added = store::add_user(&mut tx, email, &name, &hashed).await;
-            let user = added
-                .map_err(|error| if error.is_unique_violation() { taken(email) } else { error.into() })?;
+            if let Some(account) = store::alike_in(&mut tx, &address).await? {
+                return Err(taken(&account.email));
+            }
+            let added = store::add_user(&mut tx, &address, &name, &hashed).await;
+            let user = added.map_err(|error| {
+                if error.is_unique_violation() { taken(address.as_str()) } else { error.into() }
+            })?;
             (Account { id: user.id, email: user.email, name: user.name, password: hashed }, None)
         }
         Who::Account(account) => (account, None),
@@ -513,14 +545,13 @@ enum Who {
 }
 
 /// The caller, where the invitation is for its address.
-fn signed_in(caller: Option<Caller>, invitation: &Invitation) -> Result<Who> {
+fn signed_in(caller: Option<Caller>, address: &Address) -> Result<Who> {
     match caller {
-        Some(caller) if caller.user().email == invitation.email => Ok(Who::Caller(caller)),
+        Some(caller) if address.is(&caller.user().email) => Ok(Who::Caller(caller)),
         Some(caller) => {
             Err(Problem::new(StatusCode::FORBIDDEN).code("invitation-for-another").detail(format!(
-                "you are signed in as {}, and this invitation is for {}: sign out first",
+                "you are signed in as {}, and this invitation is for {address}: sign out first",
                 caller.user().email,
-                invitation.email
             )))
         }
         None => Err(Problem::invalid_field("password", "must not be empty")),

@@ -8,9 +8,9 @@ use clap::Args;
 use super::runtime;
 use crate::db::Db;
 use crate::fault::Fault;
-use crate::identity::accounts::{self, Ended, Listed};
+use crate::identity::accounts::{self, Ended, Kept, Listed};
 use crate::identity::first::{self, Made, NewUser};
-use crate::identity::{MAX_PASSWORD, MIN_PASSWORD, Role, store};
+use crate::identity::{Address, MAX_PASSWORD, MIN_PASSWORD, Role, User};
 use crate::locate::{self, Absent};
 use crate::settings::{self, process_env, reason};
 use crate::start;
@@ -91,7 +91,7 @@ fn say(text: &str) {
 
 /// Reads the password, opens the database, and adds the user.
 pub(super) fn create_user(new: &CreateUser) -> Result<(), Fault> {
-    let email = store::canonical(&new.email);
+    let email = Address::of(&new.email);
     let org = name("--org", &new.org)?;
     let tenant = new.tenant.as_deref().map(|tenant| name("--tenant", tenant)).transpose()?;
     let shown = new.name.as_deref().map(|text| name("--name", text)).transpose()?;
@@ -109,7 +109,7 @@ pub(super) fn create_user(new: &CreateUser) -> Result<(), Fault> {
         };
         first::create_user(db, new).await
     })?;
-    let Made { user, org, org_is_new, tenant, tenant_is_new, known, role, ended, was: _ } = made;
+    let Made { user, org, org_is_new, tenant, tenant_is_new, known, role, ended, kept, was: _ } = made;
     let done = if known { "changed" } else { "created" };
     let place = match &tenant {
         Some(tenant) => format!("{} ({}), tenant {} ({})", org.name, org.id, tenant.name, tenant.id),
@@ -125,22 +125,45 @@ pub(super) fn create_user(new: &CreateUser) -> Result<(), Fault> {
     if known {
         say(&format!("set the password, and ended {}", sessions(ended)));
     }
+    say_address(&user, &kept);
     Ok(())
 }
 
 /// Reads the password, and gives it to an account that there is.
 pub(super) fn reset_password(of: &ResetPassword) -> Result<(), Fault> {
-    let email = store::canonical(&of.email);
+    let email = Address::of(&of.email);
     let password = password(io::stdin())?;
-    let Ended { user, sessions: ended } =
+    let (Ended { user, sessions: ended }, kept) =
         on_database(Absent::Refused, async |db: &Db| accounts::reset_password(db, &email, &password).await)?;
     say(&format!("set the password of {} ({}), and ended {}", user.email, user.id, sessions(ended)));
+    say_address(&user, &kept);
     Ok(())
+}
+
+/// Says with what the owner signs in, where that is not what anybody would write.
+fn say_address(user: &User, kept: &Kept) {
+    let email = &user.email;
+    match kept {
+        Kept::Canonical => {}
+        Kept::Mended { was } => {
+            say(&format!("its address is now {email}; an earlier release kept it as {was}"))
+        }
+        Kept::Twin => say(&format!(
+            "another account has the same address, written otherwise (see `hub-platform admin list-users`): \
+             this one signs in as {email}, to the letter"
+        )),
+    }
 }
 
 /// Prints all accounts.
 pub(super) fn list_users(how: &ListUsers) -> Result<(), Fault> {
-    let all = on_database(Absent::Refused, async |db: &Db| accounts::list(db).await)?;
+    let all = runtime()?.block_on(async {
+        let (data, _) = locate::data_dir(None, None, &process_env)?;
+        let db = start::database_to_read(&process_env, &data).await?;
+        let done = accounts::list(&db).await;
+        db.close().await;
+        done
+    })?;
     if how.json {
         say(&serde_json::to_string(&all).unwrap_or_default());
         return Ok(());
@@ -163,7 +186,7 @@ pub(super) fn list_users(how: &ListUsers) -> Result<(), Fault> {
 pub(super) fn end_sessions(of: &EndSessions) -> Result<(), Fault> {
     match &of.email {
         Some(text) => {
-            let email = store::canonical(text);
+            let email = Address::of(text);
             let Ended { user, sessions: ended } =
                 on_database(Absent::Refused, async |db: &Db| accounts::end_sessions(db, &email).await)?;
             say(&format!("ended {} of {}", sessions(ended), user.email));

@@ -1,7 +1,8 @@
 //! Making people: the first admin of a new installation, and those that the operator adds from the command line.
 
+use super::accounts::Kept;
 use super::{
-    MAX_PASSWORD, MIN_PASSWORD, Org, Role, Tenant, User, accounts, membership, near, password, store,
+    Address, MAX_PASSWORD, MIN_PASSWORD, Org, Role, Tenant, User, accounts, membership, near, password, store,
 };
 use crate::audit::{self, Actor, Event};
 use crate::db::{Db, Error, Tx};
@@ -21,7 +22,7 @@ const MEMBERS_MAY: &[&str] =
 
 /// Who is to be made.
 pub(crate) struct NewUser<'a> {
-    pub(crate) email: &'a str,
+    pub(crate) email: &'a Address,
     pub(crate) name: Option<&'a str>,
     pub(crate) password: &'a str,
     pub(crate) org: &'a str,
@@ -49,6 +50,8 @@ pub(crate) struct Made {
     pub(crate) was: Option<Role>,
     /// Sessions that have ended with the password before.
     pub(crate) ended: u64,
+    /// How it keeps its address.
+    pub(crate) kept: Kept,
 }
 
 /// Makes an admin where there is nobody at all; `HUB_ADMIN_EMAIL` and `HUB_ADMIN_PASSWORD` may say who. The password that
@@ -76,12 +79,12 @@ pub(crate) async fn ensure_somebody(db: &Db, env: Env<'_>) -> Result<(), Fault> 
         })?,
     };
     let org = tidy(&env("HUB_CUSTOMER_NAME").unwrap_or_else(|| FIRST_ORG.to_owned()));
-    let email = store::canonical(&env("HUB_ADMIN_EMAIL").unwrap_or_else(|| FIRST_EMAIL.to_owned()));
+    let email = Address::of(&env("HUB_ADMIN_EMAIL").unwrap_or_else(|| FIRST_EMAIL.to_owned()));
     named("HUB_CUSTOMER_NAME", &org, Check::new().name("name", &org, 1..=100))?;
     if let Some(password) = &given {
         fits(password)?;
     }
-    named("HUB_ADMIN_EMAIL", &email, Check::new().local_email("email", &email))?;
+    named("HUB_ADMIN_EMAIL", email.as_str(), Check::new().local_email("email", email.as_str()))?;
     let hashed = hash(&password)?;
     let new = NewUser {
         email: &email,
@@ -116,15 +119,26 @@ fn fits(password: &str) -> Result<(), Fault> {
     ))
 }
 
+/// Whether a new installation can call its first organisation so; the error completes "it …".
+pub(crate) fn customer_name(text: &str) -> Result<(), String> {
+    why_not(Check::new().name("name", &tidy(text), 1..=100)).map_or(Ok(()), Err)
+}
+
+/// What is wrong with what was checked.
+fn why_not(check: Check) -> Option<String> {
+    let problem = check.done().err()?;
+    Some(problem.body().errors.first().map(|error| error.message.clone()).unwrap_or_default())
+}
+
 /// Goes on where what a variable says can be the name of somebody.
 fn named(variable: &str, text: &str, check: Check) -> Result<(), Fault> {
-    check.done().map_err(|problem| {
-        let why = problem.body().errors.first().map(|error| error.message.clone()).unwrap_or_default();
-        Fault::machine(
+    match why_not(check) {
+        None => Ok(()),
+        Some(why) => Err(Fault::machine(
             format!("{variable} is `{}`, which will not do: it {why}", text.escape_debug()),
             format!("write another one into {variable}, and start again"),
-        )
-    })
+        )),
+    }
 }
 
 /// Adds a user from the command line, with organisation and tenant where they are missing. The password comes in clear.
@@ -148,8 +162,8 @@ pub(crate) async fn create_user(db: &Db, new: NewUser<'_>) -> Result<Made, Fault
     }
 }
 
-/// How often a user is added before others are too much in the way.
-const TRIES: usize = 8;
+/// How often a user is added or changed before others are too much in the way.
+pub(super) const TRIES: usize = 8;
 
 /// One try, in a transaction of its own. What is mistyped is refused; what the database says is for the caller to judge.
 async fn attempt(db: &Db, new: &NewUser<'_>) -> Result<Result<Made, Error>, Fault> {
@@ -188,11 +202,10 @@ async fn as_kept(tx: &mut Tx, new: &NewUser<'_>) -> Result<(String, Option<Strin
     let fault = |e: Error| {
         Fault::machine(format!("cannot read who is there: {e}"), e.help("see that the database can be read"))
     };
-    let sql = "SELECT count(*) FROM hub_users WHERE email = $1";
-    let known: i64 = tx.value(sql, crate::args![new.email]).await.map_err(fault)?;
-    if known == 0 && Check::new().local_email("email", new.email).done().is_err() {
+    let (known, email) = (store::alike_in(tx, new.email).await.map_err(fault)?, new.email.as_str());
+    if known.is_none() && Check::new().local_email("email", email).done().is_err() {
         return Err(Fault::usage(
-            format!("--email `{}` is not an e-mail address, like ann@example.com", new.email.escape_debug()),
+            format!("--email `{}` is not an e-mail address, like ann@example.com", email.escape_debug()),
             "write --email with an e-mail address",
         ));
     }
@@ -214,7 +227,7 @@ async fn as_kept(tx: &mut Tx, new: &NewUser<'_>) -> Result<(String, Option<Strin
 }
 
 /// An organisation is made where it is missing; one whose name is nearly that of another, or a tenant of which that is so,
-/// is rather a slip of the hand.
+/// is rather a slip of the hand. One that people take for another is not made at all, as the API makes none.
 async fn not_mistyped(tx: &mut Tx, new: &NewUser<'_>) -> Result<(), Fault> {
     let fault = |e: Error| {
         Fault::machine(
@@ -227,6 +240,19 @@ async fn not_mistyped(tx: &mut Tx, new: &NewUser<'_>) -> Result<(), Fault> {
         let there = names.iter().any(|(other,)| other == name);
         names.iter().find(|(other,)| !there && near::is_slip(name, other)).map(|(other,)| other.clone())
     };
+    let twin = |names: &[(String,)], name: &str| {
+        let there = names.iter().any(|(other,)| other == name);
+        near::twin(name, names.iter().map(|(other,)| other.as_str())).filter(|_| !there).map(str::to_owned)
+    };
+    let twins = |what: &str, option: &str, name: &str, twin: &str| {
+        let (name, twin) = (name.escape_debug(), twin.escape_debug());
+        Fault::usage(
+            format!("the {what} `{twin}` is there already, which people take for `{name}`"),
+            format!(
+                "write {option} `{twin}` if that is meant, or another name that differs by more than case, blanks or width"
+            ),
+        )
+    };
     let refused = |what: &str, name: &str, near: &str, option: &str| {
         let (name, near) = (name.escape_debug(), near.escape_debug());
         Fault::usage(
@@ -234,13 +260,19 @@ async fn not_mistyped(tx: &mut Tx, new: &NewUser<'_>) -> Result<(), Fault> {
             format!("write `{near}`, or pass {option} to make `{name}` beside it"),
         )
     };
+    if let Some(twin) = twin(&rows, new.org) {
+        return Err(twins("organisation", "--org", new.org, &twin));
+    }
     if let Some(near) = slip(&rows, new.org).filter(|_| !new.new_org) {
         return Err(refused("organisation", new.org, &near, "--new-org"));
     }
-    let Some(tenant) = new.tenant.filter(|_| !new.new_org && !new.new_tenant) else { return Ok(()) };
+    let Some(tenant) = new.tenant else { return Ok(()) };
     let sql = "SELECT t.name FROM hub_tenants t JOIN hub_orgs o ON o.id = t.org_id WHERE o.name = $1";
     let rows: Vec<(String,)> = tx.all(sql, crate::args![new.org]).await.map_err(fault)?;
-    match slip(&rows, tenant) {
+    if let Some(twin) = twin(&rows, tenant) {
+        return Err(twins(&format!("tenant of {}", new.org.escape_debug()), "--tenant", tenant, &twin));
+    }
+    match slip(&rows, tenant).filter(|_| !new.new_org && !new.new_tenant) {
         Some(near) => Err(refused(
             &format!("tenant of {} named", new.org.escape_debug()),
             tenant,
@@ -286,21 +318,22 @@ async fn add(tx: &mut Tx, new: &NewUser<'_>) -> Result<Made, Error> {
         }
         None => None,
     };
-    let known: Option<User> =
-        tx.one("SELECT id, email, name FROM hub_users WHERE email = $1", crate::args![new.email]).await?;
+    let known = accounts::mended(tx, new.email).await?;
     let is_known = known.is_some();
     let mut ended = 0;
-    let user = match known {
-        Some(user) => {
+    let (user, kept) = match known {
+        Some((user, kept)) => {
             let sql = "UPDATE hub_users SET password = $2 WHERE id = $1";
             tx.execute(sql, crate::args![&user.id, new.password]).await?;
             // An account is in several organisations: the password is a matter of all of them.
-            ended = accounts::end(tx, &user, "password_reset").await?;
-            user
+            ended = accounts::end(tx, &user, kept.password_reset()).await?;
+            (user, kept)
         }
         None => {
-            let before_at = new.email.split('@').next().unwrap_or(new.email);
-            store::add_user(tx, new.email, new.name.unwrap_or(before_at), new.password).await?
+            let email = new.email.as_str();
+            let before_at = email.split('@').next().unwrap_or(email);
+            let user = store::add_user(tx, new.email, new.name.unwrap_or(before_at), new.password).await?;
+            (user, Kept::Canonical)
         }
     };
     let now = store::holding(tx, &org.id, &user.id).await?.map(|holding| holding.role);
@@ -318,7 +351,7 @@ async fn add(tx: &mut Tx, new: &NewUser<'_>) -> Result<Made, Error> {
         .with("role", role.as_str());
     audit::record(tx, &org.id, &actor, event).await?;
     tx.announce().await?;
-    Ok(Made { user, org, org_is_new, tenant, tenant_is_new, known: is_known, role, was: now, ended })
+    Ok(Made { user, org, org_is_new, tenant, tenant_is_new, known: is_known, role, was: now, ended, kept })
 }
 
 /// The group that lets members look at things; an admin may change or delete it.

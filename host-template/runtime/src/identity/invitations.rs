@@ -4,7 +4,7 @@ use serde::Deserialize;
 use time::OffsetDateTime;
 
 use super::membership::Place;
-use super::{Role, Token};
+use super::{Address, Role, Token};
 use crate::args;
 use crate::db::{Db, Error, Tx};
 
@@ -61,11 +61,13 @@ impl Invitation {
 /// What is to be offered, to whom, by whom.
 pub(crate) struct Offer<'a> {
     pub(crate) org: &'a str,
-    pub(crate) email: &'a str,
+    pub(crate) address: &'a Address,
     pub(crate) name: &'a str,
     pub(crate) place: &'a Place,
     pub(crate) by: &'a str,
     pub(crate) lasts: std::time::Duration,
+    /// All that [`to`] gives for the address: their links end.
+    pub(crate) replaces: &'a [Invitation],
 }
 
 macro_rules! select {
@@ -92,9 +94,11 @@ pub(crate) async fn find(tx: &mut Tx, org: &str, id: &str) -> Result<Option<Invi
     tx.one(select!("WHERE i.org_id = $1 AND i.id = $2"), args![org, id]).await
 }
 
-/// The one of an organisation to an address.
-pub(crate) async fn to(tx: &mut Tx, org: &str, email: &str) -> Result<Option<Invitation>, Error> {
-    tx.one(select!("WHERE i.org_id = $1 AND i.email = $2"), args![org, email]).await
+/// Those of an organisation to an address: one, or several where an earlier release took ways to write it for others.
+pub(crate) async fn to(tx: &mut Tx, org: &str, address: &Address) -> Result<Vec<Invitation>, Error> {
+    let sql = select!("WHERE i.org_id = $1 AND (i.email = $2 OR octet_length(i.email) <> length(i.email))");
+    let found: Vec<Invitation> = tx.all(sql, args![org, address.as_str()]).await?;
+    Ok(found.into_iter().filter(|invitation| address.is(&invitation.email)).collect())
 }
 
 /// The one that a token opens, while it lasts.
@@ -108,13 +112,13 @@ pub(crate) async fn count(tx: &mut Tx, org: &str) -> Result<u64, Error> {
     tx.value("SELECT count(*) FROM hub_invitations WHERE org_id = $1", args![org]).await
 }
 
-/// Writes an invitation, in the place of any other of that organisation to that address, whose link ends. Gives the
-/// identifier.
+/// Writes an invitation, in the place of those before. Gives the identifier.
 pub(crate) async fn write(tx: &mut Tx, offer: &Offer<'_>, token: &Token) -> Result<String, Error> {
     let now = OffsetDateTime::now_utc();
     let id = crate::new_id();
-    let sql = "DELETE FROM hub_invitations WHERE org_id = $1 AND email = $2";
-    tx.execute(sql, args![offer.org, offer.email]).await?;
+    for earlier in offer.replaces {
+        take(tx, &earlier.id).await?;
+    }
     tx.execute(
         "INSERT INTO hub_invitations (id, org_id, email, name, role, tenant_ids, group_ids, token_hash, invited_by,
                                       mail, created_at, expires_at)
@@ -122,7 +126,7 @@ pub(crate) async fn write(tx: &mut Tx, offer: &Offer<'_>, token: &Token) -> Resu
         args![
             &id,
             offer.org,
-            offer.email,
+            offer.address.as_str(),
             offer.name,
             offer.place.role.as_str(),
             serde_json::json!(offer.place.tenants),

@@ -1,5 +1,6 @@
 //! Mail: invitations by SMTP, where `HUB_SMTP_URL` names a server.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use hub_manifest::limits::{Limit, Limits};
@@ -12,7 +13,7 @@ use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executo
 use url::Url;
 
 use crate::fault::Fault;
-use crate::settings::{self, Env};
+use crate::settings::Env;
 
 const SERVER: &str = "HUB_SMTP_URL";
 const FROM: &str = "HUB_MAIL_FROM";
@@ -26,6 +27,8 @@ pub(crate) struct Mailer {
     patience: Duration,
     /// Where links begin.
     base: String,
+    /// Whether nobody has said where.
+    is_guessed: bool,
 }
 
 /// Where people reach the platform, as the operator says it; without a slash at its end.
@@ -44,8 +47,8 @@ fn public_url(env: Env<'_>) -> Result<Option<String>, Fault> {
 }
 
 impl Mailer {
-    /// The one that the environment names.
-    pub(crate) fn of(env: Env<'_>, limits: &Limits) -> Result<Option<Mailer>, Fault> {
+    /// The one that the environment names, for a host that listens on `address`.
+    pub(crate) fn of(env: Env<'_>, limits: &Limits, address: SocketAddr) -> Result<Option<Mailer>, Fault> {
         let Some(text) = env(SERVER) else { return Ok(None) };
         let from = env(FROM).ok_or_else(|| {
             Fault::machine(
@@ -70,7 +73,15 @@ impl Mailer {
         let transport = server.transport(from.email.domain(), patience).map_err(|why| {
             Fault::machine(format!("cannot speak TLS with the mail server: {why}"), "look at HUB_SMTP_URL")
         })?;
-        Ok(Some(Mailer { transport, from, patience, base: base(env)? }))
+        let told = public_url(env)?;
+        let is_guessed = told.is_none();
+        let base = told.unwrap_or_else(|| format!("http://{}", reached(address, way_out)));
+        Ok(Some(Mailer { transport, from, patience, base, is_guessed }))
+    }
+
+    /// Where links begin, where nobody has said it.
+    pub(crate) fn guessed(&self) -> Option<&str> {
+        self.is_guessed.then_some(&*self.base)
     }
 
     /// The address of a path of the platform, for people outside; `prefix` is the path below which it is served, which
@@ -187,14 +198,34 @@ fn percent(text: &str) -> Option<String> {
     (!decoded.contains('\u{fffd}')).then_some(decoded)
 }
 
-/// Where links of mails begin: what the operator says, else the address that the host listens on.
-fn base(env: Env<'_>) -> Result<String, Fault> {
-    if let Some(url) = public_url(env)? {
-        return Ok(url);
+/// The address at which others reach a host that listens on `address`. One that listens on all of the machine's is reached
+/// at that from which the machine itself goes out, as `way_out` tells, where it has one.
+fn reached(address: SocketAddr, way_out: impl Fn(IpAddr) -> Option<IpAddr>) -> SocketAddr {
+    if !address.ip().is_unspecified() {
+        return address;
     }
-    let (ip, port) = settings::LISTEN;
-    let listen = env("LISTEN").unwrap_or_else(|| std::net::SocketAddr::from((ip, port)).to_string());
-    Ok(format!("http://{listen}"))
+    // Addresses for documentation.
+    let v4 = Ipv4Addr::new(192, 0, 2, 1).into();
+    let v6 = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into();
+    let own = match address {
+        // Nobody listens on IPv6 then, even where that is the machine's only way out.
+        SocketAddr::V4(_) => way_out(v4).unwrap_or(Ipv4Addr::LOCALHOST.into()),
+        // A socket for IPv6 takes both.
+        SocketAddr::V6(_) => way_out(v4).or_else(|| way_out(v6)).unwrap_or(Ipv6Addr::LOCALHOST.into()),
+    };
+    SocketAddr::new(own, address.port())
+}
+
+/// The address from which this machine goes out to another one; none where it has no way there. The system looks up the way,
+/// and sends nothing.
+fn way_out(to: IpAddr) -> Option<IpAddr> {
+    let any: IpAddr = match to {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let socket = UdpSocket::bind((any, 0)).ok()?;
+    socket.connect((to, 9)).ok()?;
+    socket.local_addr().ok().map(|own| own.ip()).filter(|own| !own.is_unspecified())
 }
 
 #[cfg(test)]
@@ -245,7 +276,7 @@ mod tests {
         let limits = Limits::default();
         let said = |pairs: &[(&str, &str)]| {
             let env = |name: &str| pairs.iter().find(|(key, _)| *key == name).map(|(_, v)| (*v).to_owned());
-            Mailer::of(&env, &limits).err().map(|fault| fault.to_string())
+            Mailer::of(&env, &limits, ([127, 0, 0, 1], 8001).into()).err().map(|fault| fault.to_string())
         };
         assert_eq!(said(&[]), None);
         assert_eq!(said(&[(SERVER, "smtp://mail"), (FROM, "Hub <hub@example.com>")]), None);
@@ -253,5 +284,53 @@ mod tests {
         let secret = said(&[(SERVER, "smtpx://u:secret@mail"), (FROM, "hub@example.com")]).unwrap();
         assert!(secret.contains("neither smtp nor smtps") && !secret.contains("secret"), "{secret}");
         assert!(said(&[(SERVER, "smtp://mail"), (FROM, "nobody")]).unwrap().contains("no address"));
+    }
+
+    // O7
+    #[test]
+    fn o7_links_begin_where_the_host_listens_unless_somebody_says_otherwise() {
+        let base = |listen: &str, public: Option<&str>| {
+            let env = |name: &str| match name {
+                SERVER => Some("smtp://mail".to_owned()),
+                FROM => Some("hub@example.com".to_owned()),
+                PUBLIC => public.map(str::to_owned),
+                // What another start has been told.
+                "LISTEN" => Some("127.0.0.1:1".to_owned()),
+                _ => None,
+            };
+            let mailer = Mailer::of(&env, &Limits::default(), listen.parse().unwrap()).unwrap().unwrap();
+            (mailer.link("", "/x"), mailer.guessed().is_some())
+        };
+        assert_eq!(base("127.0.0.1:8123", None), ("http://127.0.0.1:8123/x".to_owned(), true));
+        assert_eq!(base("[::1]:8123", None), ("http://[::1]:8123/x".to_owned(), true));
+        let told = base("0.0.0.0:8123", Some("https://hub.example.com/"));
+        assert_eq!(told, ("https://hub.example.com/x".to_owned(), false));
+        // Nobody can open the address of all addresses.
+        for listen in ["0.0.0.0:8123", "[::]:8123"] {
+            let (link, _) = base(listen, None);
+            assert!(
+                link.ends_with(":8123/x") && !link.contains("0.0.0.0") && !link.contains("[::]"),
+                "{link}"
+            );
+        }
+    }
+
+    // O7
+    #[test]
+    fn o7_a_link_leads_to_no_address_of_a_kind_that_nobody_listens_on() {
+        let v4: Option<IpAddr> = Some([203, 0, 113, 7].into());
+        let v6: Option<IpAddr> = "2001:db8::7".parse().ok();
+        for (listen, by_v4, by_v6, want) in [
+            ("127.0.0.1:8123", v4, v6, "127.0.0.1:8123"),
+            ("0.0.0.0:8123", v4, v6, "203.0.113.7:8123"),
+            ("0.0.0.0:8123", None, v6, "127.0.0.1:8123"),
+            ("0.0.0.0:8123", None, None, "127.0.0.1:8123"),
+            ("[::]:8123", v4, v6, "203.0.113.7:8123"),
+            ("[::]:8123", None, v6, "[2001:db8::7]:8123"),
+            ("[::]:8123", None, None, "[::1]:8123"),
+        ] {
+            let found = reached(listen.parse().unwrap(), |to| if to.is_ipv4() { by_v4 } else { by_v6 });
+            assert_eq!(found.to_string(), want, "{listen} {by_v4:?} {by_v6:?}");
+        }
     }
 }

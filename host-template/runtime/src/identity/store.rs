@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-use super::{Org, Role, Tenant, User};
+use super::{Address, Org, Role, Tenant, User};
 use crate::access::{Holding, Reach};
 use crate::args;
 use crate::db::{Db, Error, Tx};
@@ -25,14 +25,54 @@ impl Account {
     }
 }
 
-/// E-mail addresses are compared without regard to case.
-pub(crate) fn canonical(email: &str) -> String {
-    email.trim().to_lowercase()
+/// The account of this address. The same is asked of the database for an address without one. An address of an earlier
+/// release that is kept in a form of its own is found as it was written then; [`alike`] finds it in any case.
+pub(crate) async fn account(db: &Db, address: &Address) -> Result<Option<Account>, Error> {
+    let sql = "SELECT id, email, name, password FROM hub_users WHERE email IN ($1, $2, $3)";
+    let [first, second, third] = address.forms();
+    Ok(meant(address, db.all(sql, args![first, second, third]).await?).into_iter().next())
 }
 
-/// The user of this address.
-pub(crate) async fn account(db: &Db, email: &str) -> Result<Option<Account>, Error> {
-    db.one("SELECT id, email, name, password FROM hub_users WHERE email = $1", args![email]).await
+/// What has only ASCII is in the one form. All others are read, so this is for what happens seldom, or is counted before.
+const ALIKE: &str = "SELECT id, email, name, password FROM hub_users
+                     WHERE email IN ($1, $2, $3) OR octet_length(email) <> length(email)";
+
+/// The account of this address, in whatever form an earlier release has kept it. Keeps no writer waiting; whoever makes or
+/// changes an account asks [`alike_in`] its own transaction.
+pub(crate) async fn alike(db: &Db, address: &Address) -> Result<Option<Account>, Error> {
+    let [first, second, third] = address.forms();
+    Ok(meant(address, db.all(ALIKE, args![first, second, third]).await?).into_iter().next())
+}
+
+/// The same within a transaction.
+pub(crate) async fn alike_in(tx: &mut Tx, address: &Address) -> Result<Option<Account>, Error> {
+    Ok(all_alike(tx, address).await?.into_iter().next())
+}
+
+/// All accounts of this address, that which is meant first: earlier releases took ways to write an address for others.
+pub(crate) async fn all_alike(tx: &mut Tx, address: &Address) -> Result<Vec<Account>, Error> {
+    let [first, second, third] = address.forms();
+    Ok(meant(address, tx.all(ALIKE, args![first, second, third]).await?))
+}
+
+/// The accounts of this address among others, that which is meant first, always in the same order.
+fn meant(address: &Address, found: Vec<Account>) -> Vec<Account> {
+    let place = |account: &Account| address.forms().iter().position(|form| *form == account.email);
+    let mut same: Vec<Account> =
+        found.into_iter().filter(|account| place(account).is_some() || address.is(&account.email)).collect();
+    same.sort_by_cached_key(|account| (place(account).unwrap_or(usize::MAX), account.email.clone()));
+    same
+}
+
+/// Gives an account another address, which has to be nobody's.
+pub(crate) async fn set_email(tx: &mut Tx, user: &str, address: &Address) -> Result<(), Error> {
+    let sql = "UPDATE hub_users SET email = $2 WHERE id = $1";
+    tx.execute(sql, args![user, address.as_str()]).await.map(drop)
+}
+
+/// The account with this identifier.
+pub(crate) async fn account_of(db: &Db, user: &str) -> Result<Option<Account>, Error> {
+    db.one("SELECT id, email, name, password FROM hub_users WHERE id = $1", args![user]).await
 }
 
 /// Whether there is anybody at all.
@@ -214,9 +254,14 @@ pub(crate) async fn ensure_tenant(tx: &mut Tx, org: &str, name: &str) -> Result<
     Ok((tenant, true))
 }
 
-/// Adds a user; the e-mail address has to be canonical and new.
-pub(crate) async fn add_user(tx: &mut Tx, email: &str, name: &str, password: &str) -> Result<User, Error> {
-    let user = User { id: crate::new_id(), email: email.to_owned(), name: name.to_owned() };
+/// Adds a user; the address has to be new, as [`alike_in`] tells.
+pub(crate) async fn add_user(
+    tx: &mut Tx,
+    address: &Address,
+    name: &str,
+    password: &str,
+) -> Result<User, Error> {
+    let user = User { id: crate::new_id(), email: address.as_str().to_owned(), name: name.to_owned() };
     tx.execute(
         "INSERT INTO hub_users (id, email, name, password, created_at) VALUES ($1, $2, $3, $4, $5)",
         args![&user.id, &user.email, &user.name, password, crate::now()],
@@ -244,4 +289,60 @@ pub(crate) async fn join_tenant(tx: &mut Tx, tenant: &str, user: &str) -> Result
     )
     .await
     .map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api;
+    use crate::db::migrate::{self, Owner};
+
+    /// S20: an earlier release kept what was written, in lower case. Who signs in as then is let in, and nobody gets a twin.
+    #[tokio::test]
+    async fn s20_accounts_of_earlier_releases_are_found_and_get_no_twins() {
+        let db = Db::open_memory().await.unwrap();
+        migrate::prepare(&db).await.unwrap();
+        migrate::run(&db, Owner::Platform, &api::migrations(&db)).await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        for kept in [
+            "ann@example.com",
+            "dee@ex\u{e4}mple.de",
+            "\u{ff45}ve@example.com",
+            "re\u{301}my@exa\u{308}mple.de",
+            // Two accounts that are one address: each is its owner's as before.
+            "flo@ex\u{e4}mple.de",
+            "flo@xn--exmple-cua.de",
+        ] {
+            let sql =
+                "INSERT INTO hub_users (id, email, name, password, created_at) VALUES ($1, $1, $1, $1, $1)";
+            tx.execute(sql, args![kept]).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        for (written, at_sign_in, when_made) in [
+            ("Ann@Example.com", Some("ann@example.com"), Some("ann@example.com")),
+            ("\u{ff21}nn@example.com", Some("ann@example.com"), Some("ann@example.com")),
+            ("Dee@EX\u{c4}mple.de", Some("dee@ex\u{e4}mple.de"), Some("dee@ex\u{e4}mple.de")),
+            ("dee@xn--exmple-cua.de", Some("dee@ex\u{e4}mple.de"), Some("dee@ex\u{e4}mple.de")),
+            ("\u{ff25}ve@example.com", Some("\u{ff45}ve@example.com"), Some("\u{ff45}ve@example.com")),
+            ("eve@example.com", None, Some("\u{ff45}ve@example.com")),
+            (
+                "re\u{301}my@exa\u{308}mple.de",
+                Some("re\u{301}my@exa\u{308}mple.de"),
+                Some("re\u{301}my@exa\u{308}mple.de"),
+            ),
+            ("r\u{e9}my@xn--exmple-cua.de", None, Some("re\u{301}my@exa\u{308}mple.de")),
+            ("flo@ex\u{e4}mple.de", Some("flo@ex\u{e4}mple.de"), Some("flo@ex\u{e4}mple.de")),
+            ("flo@xn--exmple-cua.de", Some("flo@xn--exmple-cua.de"), Some("flo@xn--exmple-cua.de")),
+            ("nobody@example.com", None, None),
+        ] {
+            let address = Address::of(written);
+            let found = account(&db, &address).await.unwrap().map(|account| account.email);
+            assert_eq!(found.as_deref(), at_sign_in, "{written}");
+            let found = alike(&db, &address).await.unwrap().map(|account| account.email);
+            assert_eq!(found.as_deref(), when_made, "{written}");
+            let mut tx = db.begin().await.unwrap();
+            let found = alike_in(&mut tx, &address).await.unwrap().map(|account| account.email);
+            assert_eq!(found.as_deref(), when_made, "{written}");
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! S1: an account belongs to its owner, and a membership begins when its owner accepts.
 
-use std::io::{BufRead, BufReader};
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::program::world::{Person, World, is, until};
 use crate::program::{ADMIN, Host, PASSWORD};
-use crate::{anybody, events_of, id_of, on_both, put, sign_in_status};
+use crate::{anybody, events_of, group, id_of, on_both, put, sign_in_status, sql};
 
 on_both! {
     // S1
@@ -161,6 +162,98 @@ on_both! {
         assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
         assert!(statuses.iter().all(|status| matches!(status, 200 | 404 | 409)), "{statuses:?}");
     }
+
+    // S2: a link that is made anew ends no invitation that its maker could not take back.
+    fn s2_a_new_link_takes_the_place_of_no_invitation_that_is_others_to_take_back(world: &World) {
+        let host = world.host();
+        let admin = Person::new(&host, ADMIN, PASSWORD);
+        world.create_user(&["--email", "tim@example.com", "--org", "Default"], "tim's password!\n");
+        let tim = Person::new(&host, "tim@example.com", "tim's password!");
+        let managers = group(&admin, "Managers", &["members.manage", "members.read"]);
+        assert_eq!(put(&admin, &id_of(&tim), json!({"role": "member", "groups": [managers]})).status, 200);
+        let invite = json!({"email": "bo@example.com", "groups": []});
+        let made = tim.post("/api/invitations", invite.clone()).json();
+        let of_admins = admin.post("/api/invitations", json!({"email": "boss@example.com", "role": "admin"})).json();
+        // An earlier release took these for two addresses.
+        if !sql(world, "UPDATE hub_invitations SET email = '\u{ff42}o@example.com' WHERE email = 'boss@example.com'") {
+            return;
+        }
+        let resend = format!("/api/invitations/{}/resend", made["id"].as_str().unwrap());
+        is(&tim.post(&resend, json!({})), 403, "admins-only");
+        is(&tim.post("/api/invitations", invite), 403, "admins-only");
+        let look = |invited: &Value| anybody(&host, "/api/invitations/look", json!({"token": invited["token"]})).status;
+        assert_eq!((look(&made), look(&of_admins)), (200, 200));
+        let again = admin.post(&resend, json!({}));
+        assert_eq!(again.status, 200, "{}", again.text);
+        assert_eq!((look(&made), look(&of_admins), look(&again.json())), (404, 404, 200));
+        assert_eq!(admin.get("/api/invitations").json().as_array().unwrap().len(), 1);
+    }
+}
+
+// S1, S19: whoever holds a link may try often, so a try waits for nobody who writes, and keeps nobody waiting.
+#[test]
+fn s1_a_try_to_accept_takes_no_lock_before_it_is_counted() {
+    let world = World::new(None);
+    let host = world.host();
+    let admin = Person::new(&host, ADMIN, PASSWORD);
+    world.create_user(&["--email", "eve@example.com", "--org", "North"], "eve's password!\n");
+    let invite =
+        |email: &str| admin.post("/api/invitations", json!({"email": email})).json()["token"].clone();
+    let (eves, dees) = (invite("eve@example.com"), invite("dee@example.com"));
+    // As an earlier release kept it: no address that one would write finds it.
+    let kept = "\u{ff45}ve@example.com";
+    if !sql(&world, &format!("UPDATE hub_users SET email = '{kept}' WHERE email = 'eve@example.com'")) {
+        return;
+    }
+    // Another program holds the file for as long as this test keeps its standard input open.
+    let python = format!(
+        "import sqlite3,sys; c=sqlite3.connect({:?}); c.isolation_level=None; c.execute('BEGIN IMMEDIATE'); print('x', flush=True); sys.stdin.read()",
+        world.folder.path("data/hub.db").display().to_string()
+    );
+    let mut holder = Command::new("python3");
+    holder.args(["-c", &python]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut holder = holder.spawn().unwrap();
+    holder.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+    let accept = |token: &Value, password: &str| {
+        anybody(&host, "/api/invitations/accept", json!({"token": token, "password": password}))
+    };
+    for _ in 0..2 {
+        is(&accept(&eves, "not the password"), 401, "wrong-credentials");
+    }
+    let statuses: Vec<u16> = (0..20).map(|_| accept(&dees, "not the password").status).collect();
+    assert!(statuses.iter().all(|status| matches!(status, 401 | 429)), "{statuses:?}");
+    assert!(statuses.contains(&429), "{statuses:?}");
+    // Waiting closes its standard input.
+    holder.wait().unwrap();
+    let accepted = accept(&eves, "eve's password!");
+    assert_eq!(
+        (accepted.status, &accepted.json()["user"]["email"]),
+        (200, &json!(kept)),
+        "{}",
+        accepted.text
+    );
+}
+
+// O7: for systemd and for the host all that stands behind `=` is the value.
+#[test]
+fn o7_no_example_has_a_comment_behind_a_value() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs");
+    let mut examples = 0;
+    for entry in fs::read_dir(folder).unwrap() {
+        let file = entry.unwrap().path();
+        if file.extension().is_none_or(|ending| ending != "md") {
+            continue;
+        }
+        for (at, line) in fs::read_to_string(&file).unwrap().lines().enumerate() {
+            let Some((name, value)) = line.trim_start().split_once('=') else { continue };
+            let is_variable = name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+            if is_variable && !name.is_empty() {
+                examples += 1;
+                assert!(!value.contains(" #"), "{}:{}: {line}", file.display(), at + 1);
+            }
+        }
+    }
+    assert!(examples > 0, "no example in {folder}");
 }
 
 /// A real SMTP server that prints each mail that it takes as one line of JSON.
@@ -276,4 +369,23 @@ fn s1_invitations_go_by_mail_and_a_failing_server_loses_none() {
         .collect();
     assert_eq!(states, [("bo@example.com", "failed"), ("refused@example.com", "failed")]);
     assert!(host.log().contains("an invitation was not sent"), "{}", host.log());
+}
+
+// O7: `--listen` counts more than what `.env` says, for links too.
+#[test]
+fn o7_links_in_mails_begin_where_the_host_listens() {
+    let Some(mut smtp) = Smtp::start() else { return };
+    let world = World::new(None);
+    world.folder.write("data/.env", "LISTEN=127.0.0.1:1\n");
+    let host = Host::start_as_admin(&world.folder, |command| {
+        world.prepare(command);
+        command.env("HUB_SMTP_URL", format!("smtp://127.0.0.1:{}", smtp.port));
+        command.env("HUB_MAIL_FROM", "Hub <hub@example.com>").env_remove("HUB_PUBLIC_URL");
+    });
+    host.logs(&format!("links in mails begin with http://{}, where this host listens", host.address));
+    let admin = Person::new(&host, ADMIN, PASSWORD);
+    assert_eq!(admin.post("/api/invitations", json!({"email": "ada@example.com"})).status, 201);
+    let mail = smtp.next();
+    let text = mail["text"].as_str().unwrap();
+    assert!(text.contains(&format!("\nhttp://{}/invitation#", host.address)), "{text}");
 }

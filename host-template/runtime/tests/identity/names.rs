@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::program::world::{Person, World, is};
 use crate::program::{ADMIN, Answer, PASSWORD, command, run_with};
-use crate::{anybody, group, id_of, on_both, tenant};
+use crate::{anybody, group, id_of, on_both, sign_in_status, tenant};
 
 on_both! {
     // S20
@@ -15,7 +15,7 @@ on_both! {
         assert!(!user.is_empty());
         for hidden in [
             "a\r\nb", "\u{202E}txt.exe", "a\u{1b}[31mb", "a\u{200B}b", "\u{2066}a", "a\u{FE0F}", "a\u{E0100}", "a\u{200D}b", "a\u{1BCA0}b",
-            "a\u{1D173}b", "\u{E000}", "a\u{FFFF}", "a\u{0}b",
+            "a\u{1D173}b", "a\u{1107F}", "a\u{16FE4}", "a\u{378}", "a\u{2800}", "\u{1F3F4}\u{E0067}\u{E007F}", "\u{E000}", "a\u{FFFF}", "a\u{0}b",
         ] {
             for (path, field, body) in [
                 ("/api/tenants", "name", json!({"name": hidden})),
@@ -40,6 +40,8 @@ on_both! {
         world.prepare(&mut command);
         command.args(["admin", "create-user", "--email", "x@example.com", "--org", "a\u{202E}b"]);
         assert_eq!(run_with(command, "a long password\n").0, Some(2));
+        // The flag of England is written with signs that show nowhere else.
+        assert_eq!(tenant(&admin, "\u{1F3F4}\u{E0067}\u{E0062}\u{E0065}\u{E006E}\u{E0067}\u{E007F} North").is_empty(), false);
         // The two ways to write an accent are one name.
         assert_eq!(tenant(&admin, "Caf\u{e9}").is_empty(), false);
         is(&admin.post("/api/tenants", json!({"name": " Cafe\u{301} "})), 409, "name-taken");
@@ -85,6 +87,77 @@ on_both! {
         world.prepare(&mut command);
         command.args(["admin", "create-user", "--email", "<x@example.com>", "--org", "Default"]);
         assert_eq!(run_with(command, "a long password\n").0, Some(2));
+    }
+
+    // S20: whoever reads two of these takes them for one, and so does the host, on every way in.
+    fn s20_ways_to_write_one_address_are_one_account(world: &World) {
+        let host = world.host();
+        let admin = Person::new(&host, ADMIN, PASSWORD);
+        let create = |email: &str| {
+            let mut command = command(&world.folder);
+            world.prepare(&mut command);
+            command.args(["admin", "create-user", "--email", email, "--org", "Default"]);
+            run_with(command, "a long password\n")
+        };
+        let twins = [
+            ("ann@example.com", &["ANN@example.com", "\u{ff41}nn@example.com", "ann\u{ff20}example\u{ff0e}com", "ann@\u{ff45}xample.com"][..]),
+            ("bo@xn--exmple-cua.de", &["bo@ex\u{e4}mple.de", "bo@exa\u{308}mple.de", "Bo@EX\u{c4}MPLE.de", "bo@XN--EXMPLE-CUA.de"]),
+            ("jos\u{e9}@example.com", &["jose\u{301}@example.com", "JOS\u{c9}@example.com"]),
+        ];
+        for (canonical, written) in twins {
+            let (status, stdout, stderr) = create(written[0]);
+            assert!(status == Some(0) && stdout.contains(&format!("created user {canonical} (")), "{stdout}{stderr}");
+            for email in written.iter().chain([&canonical]) {
+                assert_eq!(sign_in_status(&host, email, "a long password"), 200, "{email}");
+                is(&admin.post("/api/invitations", json!({"email": email})), 409, "member-exists");
+                let (status, stdout, stderr) = create(email);
+                assert!(status == Some(0) && stdout.contains(&format!("changed user {canonical} (")), "{stdout}{stderr}");
+                for verb in [&["reset-password", "--email", email][..], &["end-sessions", "--email", email]] {
+                    let mut command = command(&world.folder);
+                    world.prepare(&mut command);
+                    let (status, stdout, stderr) = run_with({ command.arg("admin").args(verb); command }, "a long password\n");
+                    assert!(status == Some(0) && stdout.contains(canonical), "{verb:?}: {stdout}{stderr}");
+                }
+            }
+        }
+        // An invitation takes the place of the one before, and gives an account in the one form.
+        let invite = |email: &str| admin.post("/api/invitations", json!({"email": email})).json();
+        let first = invite("Cy@exa\u{308}mple.de");
+        assert_eq!(first["email"], "cy@xn--exmple-cua.de");
+        let second = invite("cy@xn--exmple-cua.de");
+        let accept = |invited: &serde_json::Value| {
+            anybody(&host, "/api/invitations/accept", json!({"token": invited["token"], "name": "Cy", "password": "a long password"}))
+        };
+        is(&accept(&first), 404, "invitation-unknown");
+        assert_eq!(accept(&second).status, 200);
+        assert_eq!(sign_in_status(&host, "cy@ex\u{e4}mple.de", "a long password"), 200);
+        let events = admin.get("/api/audit/events?actor=cy%40ex%C3%A4mple.de").json();
+        assert!(events["items"].as_array().is_some_and(|items| !items.is_empty()), "{events}");
+        // A domain that is none on the network is no address.
+        is(&admin.post("/api/invitations", json!({"email": "a@xn--a.de"})), 422, "validation-failed");
+    }
+
+    // S20, O12: an array is read as an object by nobody.
+    fn s20_an_array_is_no_object_in_a_request(world: &World) {
+        let host = world.host();
+        let admin = Person::new(&host, ADMIN, PASSWORD);
+        for (path, body, field) in [
+            ("/api/auth/login", json!([ADMIN, PASSWORD]), "body"),
+            ("/api/invitations/look", json!(["token"]), "body"),
+            ("/api/invitations/accept", json!(["token", "Ada", "a long password"]), "body"),
+            ("/api/invitations", json!(["a@example.com", null, "member", [], null, null]), "body"),
+            ("/api/tenants", json!(["East"]), "body"),
+            ("/api/groups", json!(["Readers", []]), "body"),
+            ("/api/dashboards", json!(["Board", []]), "body"),
+            ("/api/dashboards", json!({"title": "Board", "widgets": [["block:A"]]}), "widgets[0]"),
+            ("/api/plugins/mine/enable", json!(["org"]), "body"),
+            ("/api/auth/password", json!([PASSWORD, "a longer password"]), "body"),
+        ] {
+            let answer = admin.post(path, body);
+            let errors = answer.json()["errors"].clone();
+            assert_eq!((answer.status, &errors[0]["field"]), (422, &json!(field)), "{path}: {}", answer.text);
+            assert!(errors[0]["message"].as_str().unwrap().contains("expected a JSON object"), "{errors}");
+        }
     }
 
     // S20

@@ -1,10 +1,12 @@
 //! O4: what the operator does with accounts from the command line.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::program::world::{Person, World, until};
-use crate::program::{ADMIN, command, run_with};
-use crate::{events_of, on_both, sign_in_status};
+use crate::program::{ADMIN, PASSWORD, command, run_with};
+use crate::{events_of, on_both, sign_in_status, sql};
 
 on_both! {
     // O4
@@ -66,13 +68,13 @@ on_both! {
         };
         let (status, stdout, stderr) = admin(&["--org", "North", "--tenant", "Alder"]);
         assert!(status == Some(0) && stdout.contains("made the tenant Alder of North"), "{stdout}{stderr}");
-        let (status, _, stderr) = admin(&["--org", "North", "--tenant", "alder"]);
+        let (status, _, stderr) = admin(&["--org", "North", "--tenant", "Alde"]);
         assert_eq!(status, Some(2), "{stderr}");
-        for part in ["there is no tenant of North named `alder`", "did you mean `Alder`?", "--new-tenant"] {
+        for part in ["there is no tenant of North named `Alde`", "did you mean `Alder`?", "--new-tenant"] {
             assert!(stderr.contains(part), "{part}: {stderr}");
         }
-        let (status, stdout, stderr) = admin(&["--org", "North", "--tenant", "alder", "--new-tenant"]);
-        assert!(status == Some(0) && stdout.contains("made the tenant alder of North"), "{stdout}{stderr}");
+        let (status, stdout, stderr) = admin(&["--org", "North", "--tenant", "Alde", "--new-tenant"]);
+        assert!(status == Some(0) && stdout.contains("made the tenant Alde of North"), "{stdout}{stderr}");
         // Without an organisation nothing is guessed, and without a tenant there is none to make.
         for arguments in [&["--tenant", "alder"][..], &["--org", "North", "--new-tenant"]] {
             let (status, _, stderr) = admin(arguments);
@@ -80,6 +82,38 @@ on_both! {
             let missing = if arguments[0] == "--tenant" { "--org <ORG>" } else { "--tenant <TENANT>" };
             assert!(stderr.contains(missing), "{stderr}");
         }
+    }
+
+    // O4, S20: what the API makes no twins of, the command line makes none of either, whatever it is told.
+    fn o4_no_option_makes_twins_of_names(world: &World) {
+        let admin = |arguments: &[&str]| {
+            let mut command = command(&world.folder);
+            world.prepare(&mut command);
+            command.args(["admin", "create-user", "--email", "ann@north.example"]).args(arguments);
+            run_with(command, "a long password\n")
+        };
+        let (status, stdout, stderr) = admin(&["--org", "North Wing", "--tenant", "Alder"]);
+        assert!(status == Some(0) && stdout.contains("made the tenant Alder of North Wing"), "{stdout}{stderr}");
+        for twin in ["north wing", "NORTH WING", "\u{ff2e}orth Wing", "Nor\u{ff54}h  wing", "North w\u{131}ng"] {
+            for options in [&[][..], &["--new-org"], &["--new-org", "--tenant", "Beech", "--new-tenant"]] {
+                let (status, stdout, stderr) = admin(&[&["--org", twin], options].concat());
+                assert_eq!((status, stdout.as_str()), (Some(2), ""), "{twin} {options:?}: {stderr}");
+                assert!(stderr.contains("the organisation `North Wing` is there already"), "{twin}: {stderr}");
+            }
+        }
+        for twin in ["alder", "ALDER", "\u{ff21}lder"] {
+            for options in [&[][..], &["--new-tenant"], &["--new-org", "--new-tenant"]] {
+                let (status, stdout, stderr) = admin(&[&["--org", "North Wing", "--tenant", twin], options].concat());
+                assert_eq!((status, stdout.as_str()), (Some(2), ""), "{twin} {options:?}: {stderr}");
+                assert!(stderr.contains("the tenant of North Wing `Alder` is there already"), "{twin}: {stderr}");
+            }
+        }
+        // Blanks are no difference at all: that is the one that there is.
+        let (status, stdout, stderr) = admin(&["--org", " North\u{a0} Wing ", "--tenant", "Alder ", "--new-org", "--new-tenant"]);
+        assert_eq!((status, stdout.contains("made the")), (Some(0), false), "{stdout}{stderr}");
+        // What differs to the eye is another name, where somebody says so.
+        let (status, stdout, stderr) = admin(&["--org", "North Wings", "--new-org"]);
+        assert!(status == Some(0) && stdout.contains("made the organisation North Wings"), "{stdout}{stderr}");
     }
 
     // O4
@@ -135,6 +169,49 @@ on_both! {
         assert_eq!(admin(&["end-sessions"], "").0, Some(2));
     }
 
+    // O4, S20: an account that an earlier release kept in a form of its own opens with what anybody would write.
+    fn o4_a_new_password_mends_an_address_that_nobody_would_write(world: &World) {
+        let host = world.host();
+        let reset = |email: &str, password: &str| {
+            let mut command = command(&world.folder);
+            world.prepare(&mut command);
+            command.args(["admin", "reset-password", "--email", email]);
+            let (status, stdout, stderr) = run_with(command, password);
+            assert_eq!(status, Some(0), "{stderr}");
+            stdout
+        };
+        let (eve, dee, flo) = ("\u{ff45}ve@example.com", "\u{ff44}ee@example.com", "\u{ff46}lo@example.com");
+        for email in ["eve@example.com", "dee@example.com", "flo@example.com", "twin@example.com"] {
+            world.create_user(&["--email", email, "--org", "Default"], "a long password\n");
+        }
+        for (now, then) in [("eve@example.com", eve), ("dee@example.com", dee), ("twin@example.com", flo)] {
+            if !sql(world, &format!("UPDATE hub_users SET email = '{then}' WHERE email = '{now}'")) {
+                return;
+            }
+        }
+        assert_eq!(sign_in_status(&host, "eve@example.com", "a long password"), 401);
+        let said = reset("eve@example.com", "eve's new one!\n");
+        assert!(said.starts_with("set the password of eve@example.com ("), "{said}");
+        assert!(said.contains(&format!("its address is now eve@example.com; an earlier release kept it as {eve}")), "{said}");
+        for written in ["eve@example.com", eve, "EVE@example.com"] {
+            assert_eq!(sign_in_status(&host, written, "eve's new one!"), 200, "{written}");
+        }
+        let said = reset(eve, "eve's new one!\n");
+        assert!(said.starts_with("set the password of eve@example.com (") && said.lines().count() == 1, "{said}");
+        let said = world.create_user(&["--email", "dee@example.com", "--org", "Default"], "dee's new one!\n");
+        assert!(said.starts_with("changed user dee@example.com ("), "{said}");
+        assert!(said.contains(&format!("its address is now dee@example.com; an earlier release kept it as {dee}")), "{said}");
+        assert_eq!(sign_in_status(&host, "dee@example.com", "dee's new one!"), 200);
+        // Two accounts have the address: each stays its owner's, who is told what to write.
+        let said = reset(flo, "flo's new one!\n");
+        assert!(said.contains(&format!("this one signs in as {flo}, to the letter")), "{said}");
+        assert_eq!(sign_in_status(&host, flo, "flo's new one!"), 200);
+        assert_eq!(sign_in_status(&host, "flo@example.com", "a long password"), 200);
+        let events = events_of(&Person::new(&host, ADMIN, PASSWORD), "password_reset");
+        let was: BTreeSet<&str> = events.iter().filter_map(|event| event["details"]["was"].as_str()).collect();
+        assert_eq!(was, BTreeSet::from([eve, dee]));
+    }
+
     // O4
     fn o4_an_organisation_keeps_an_admin_and_its_name(world: &World) {
         let host = world.host();
@@ -154,9 +231,14 @@ on_both! {
         assert_eq!(ann_there.session()["role"], "admin");
         assert_eq!(create(&["--email", "bea@south.example", "--org", "South", "--role", "admin"]).0, Some(0));
         assert_eq!(create(&[&ann[..], &["member"]].concat()).0, Some(0));
-        for near in ["S0uth", "south", "SOUTH", "\u{ff33}outh"] {
+        for (near, said) in [
+            ("S0uth", "did you mean `South`?"),
+            ("south", "write --org `South` if that is meant"),
+            ("SOUTH", "write --org `South` if that is meant"),
+            ("\u{ff33}outh", "write --org `South` if that is meant"),
+        ] {
             let (status, _, stderr) = create(&["--email", "eve@south.example", "--org", near]);
-            assert_eq!((status, stderr.contains("did you mean `South`?")), (Some(2), true), "{near}: {stderr}");
+            assert_eq!((status, stderr.contains(said)), (Some(2), true), "{near}: {stderr}");
         }
     }
 }
