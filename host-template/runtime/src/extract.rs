@@ -14,6 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::ctx::Ctx;
+use crate::objects::Objects;
 use crate::problem::{FieldError, Problem};
 
 /// The parameters of the path: `Path(id): Path<String>` for `/records/{id}`.
@@ -181,7 +182,7 @@ fn not_json() -> Problem {
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut json)
+    let value = serde_path_to_error::deserialize(Objects(&mut json))
         .map_err(|e| json_problem(&e.path().to_string(), e.inner()))?;
     json.end().map_err(|e| json_problem(".", &e))?;
     Ok(value)
@@ -341,7 +342,10 @@ mod tests {
             "unknown field `titel`, expected one of `title`, `beds`, `address`",
         )
         .await;
-        check("[]", "body", "invalid length 0, expected struct New with 3 elements").await;
+        let array = "invalid type: sequence, expected a JSON object";
+        check("[]", "body", array).await;
+        check(r#"["a",1,{"city":"b"}]"#, "body", array).await;
+        check(r#"{"title":"a","beds":1,"address":["b"]}"#, "address", array).await;
     }
 
     #[tokio::test]
@@ -380,6 +384,7 @@ mod tests {
         assert_eq!(ask(Some("text/plain"), "x").await, Err(415));
         assert_eq!(ask(Some("application/json"), "{").await, Err(400));
         assert_eq!(ask(Some("application/json"), "{}").await, Err(422));
+        assert_eq!(ask(Some("application/json"), r#"["org"]"#).await, Err(422));
     }
 
     /// S6: what anybody may send is small, and does not come for ever.

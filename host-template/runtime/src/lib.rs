@@ -49,6 +49,7 @@ mod metrics;
 pub mod middleware;
 mod mount;
 mod names;
+mod objects;
 mod openapi;
 mod overrides;
 mod page;

@@ -16,11 +16,12 @@ use std::sync::OnceLock;
 
 use hub_release::beneath::{self, Beneath};
 use hub_release::install::write;
-use hub_release::{Install, Problem};
+use hub_release::{Install, Problem, guard};
 use serde::{Deserialize, Serialize};
 
-use crate::env_file;
+use crate::env_file::{self, Odd, Variables};
 use crate::fault::Fault;
+use crate::objects;
 use crate::settings::{self, Database, Env, reason};
 
 /// The file of an install folder that says what `setup` settled.
@@ -54,12 +55,13 @@ impl Default for Settled {
 }
 
 impl Settled {
-    /// What was settled for an install folder; nothing where `setup` has not run.
+    /// What was settled for an install folder; nothing where `setup` has not run. Root does not work where anybody else says.
     pub(crate) fn read(root: &Path) -> Result<Settled, Fault> {
+        guard::notes_trusted_by_root(root)?;
         let file = root.join(FILE);
         let help = "run `hub-platform setup --data-dir DIR` of the release again: it writes that file anew";
         match beneath::read(&file, MOST) {
-            Ok(text) => serde_json::from_slice(&text)
+            Ok(text) => objects::from_slice(&text)
                 .map_err(|e| Fault::machine(format!("{} cannot be understood: {e}", file.display()), help)),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Settled::default()),
             Err(e) => Err(Fault::machine(format!("cannot read {}: {}", file.display(), reason(&e)), help)),
@@ -184,16 +186,22 @@ pub(crate) fn absolute(path: &Path) -> Result<PathBuf, Fault> {
 
 /// The variables of `.env` in a data folder. It is not followed where it is a link to somewhere else and this process is
 /// not the folder's owner.
-pub(crate) fn variables(data: &Path) -> io::Result<BTreeMap<String, String>> {
+pub(crate) fn variables(data: &Path) -> io::Result<Variables> {
     let read = match crate::privilege::is_stranger(data) {
         true => Beneath::open(data).and_then(|data| data.read(".env", MOST)),
         false => beneath::read(&data.join(".env"), MOST),
     };
     match read {
-        Ok(bytes) => Ok(env_file::parse(&String::from_utf8_lossy(&bytes))),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(BTreeMap::new()),
+        Ok(bytes) => Ok(env_file::parse(&bytes)),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Variables::default()),
         Err(e) => Err(e),
     }
+}
+
+/// What is told of the lines of `.env` that set nothing; none where all of them do.
+pub(crate) fn left_out(data: &Path, odd: &[Odd]) -> Option<String> {
+    let lines: Vec<String> = odd.iter().map(ToString::to_string).collect();
+    (!odd.is_empty()).then(|| format!("{}: {}", data.join(".env").display(), lines.join("; ")))
 }
 
 /// That `.env` cannot be read.
@@ -261,6 +269,23 @@ impl Found {
     /// The names of its variables.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.variables.keys().map(String::as_str)
+    }
+
+    /// Sees that no database is begun while `.env` has lines that nobody understands: one of them may name the database.
+    pub(crate) fn begins_nothing_by_mistake(&self, odd: &[Odd]) -> Result<(), Fault> {
+        let Some(text) = left_out(&self.data, odd) else { return Ok(()) };
+        // The environment's goes before it, whatever the file says.
+        if std::env::var("DATABASE_URL").is_ok_and(|url| !url.is_empty()) {
+            return Ok(());
+        }
+        let database = settings::database(self.variable("DATABASE_URL"), &self.data)?;
+        if !is_new(&database) {
+            return Ok(());
+        }
+        Err(Fault::machine(
+            format!("{text}; without it, {} would be a new database", database.shown()),
+            "write NAME=value, a line each, and start again; a line that is not meant begins with #",
+        ))
     }
 
     /// Sees that a command on the database can only mean this installation, and gives the line that says which it is.
