@@ -11,6 +11,7 @@ use axum::routing::{MethodRouter, get};
 use serde_json::json;
 use tokio::sync::Mutex;
 
+use crate::db::Unwritable;
 use crate::life::Life;
 use crate::metrics;
 use crate::problem::Problem;
@@ -47,7 +48,7 @@ pub(crate) fn mount(router: axum::Router, hub: &Arc<Hub>) -> axum::Router {
 struct Ready {
     hub: Arc<Hub>,
     /// Why the database could not be worked with, where it could not, and when that was.
-    found: Mutex<Option<(Instant, Option<&'static str>)>>,
+    found: Mutex<Option<(Instant, Option<String>)>>,
 }
 
 impl Ready {
@@ -60,35 +61,35 @@ impl Ready {
             });
         }
         if let Some(why) = self.database().await {
-            return unready(why);
+            return unready(&why);
         }
         well(&["database"])
     }
 
     /// Why requests cannot be served with the database as it is. Asked once for all who ask at the same time.
-    async fn database(&self) -> Option<&'static str> {
+    async fn database(&self) -> Option<String> {
         let mut found = self.found.lock().await;
-        if let Some((when, why)) = *found
+        if let Some((when, why)) = &*found
             && when.elapsed() < FRESH
         {
-            return why;
+            return why.clone();
         }
         let why = match tokio::time::timeout(ANSWER, self.hub.db.unwritable()).await {
             Ok(Ok(None)) => None,
-            Ok(Ok(Some(why))) => {
-                tracing::warn!("not ready: {why}");
-                Some(why)
+            Ok(Ok(Some(Unwritable { told, log }))) => {
+                tracing::warn!("not ready: {log}");
+                Some(told)
             }
             Ok(Err(error)) => {
                 tracing::warn!(%error, "not ready: the database does not answer");
-                Some("the database does not answer")
+                Some("the database does not answer".to_owned())
             }
             Err(_) => {
                 tracing::warn!("not ready: the database takes more than {} s", ANSWER.as_secs());
-                Some("the database does not answer in time")
+                Some("the database does not answer in time".to_owned())
             }
         };
-        *found = Some((Instant::now(), why));
+        *found = Some((Instant::now(), why.clone()));
         why
     }
 }

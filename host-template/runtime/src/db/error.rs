@@ -22,6 +22,8 @@ pub enum Error {
     Refused(String),
     /// The server cannot be reached: where it was looked for, and why.
     Away(String),
+    /// The name of the file that is open leads elsewhere by now: a sentence with the path.
+    Strayed(String),
 }
 
 /// What a failure is about, whatever the engine.
@@ -35,6 +37,8 @@ pub(crate) enum Kind {
     Conflict,
     /// Nothing can be written: a standby, a file or a disk that is only read.
     ReadOnly,
+    /// The file that is open was moved, removed or replaced.
+    Strayed,
     /// There is no room.
     Full,
     /// The user or the password is not taken.
@@ -62,7 +66,10 @@ impl Error {
 
     /// Whether the database cannot be had at all just now; the same statement may work later.
     pub fn is_unavailable(&self) -> bool {
-        matches!(self.kind(), Kind::Unreachable | Kind::Busy | Kind::Conflict | Kind::ReadOnly | Kind::Full)
+        matches!(
+            self.kind(),
+            Kind::Unreachable | Kind::Busy | Kind::Conflict | Kind::ReadOnly | Kind::Strayed | Kind::Full
+        )
     }
 
     pub(crate) fn kind(&self) -> Kind {
@@ -70,6 +77,7 @@ impl Error {
             Error::Row(_) | Error::Nul | Error::Refused(_) => Kind::Other,
             Error::Busy => Kind::Busy,
             Error::Away(_) => Kind::Unreachable,
+            Error::Strayed(_) => Kind::Strayed,
             Error::Sql(sqlx::Error::Database(e)) => {
                 let code = e.code().unwrap_or_default();
                 match code.parse::<u32>() {
@@ -133,6 +141,10 @@ impl Error {
             (Kind::ReadOnly, false) => {
                 "make the file and its folder writable for the user that runs the host"
             }
+            (Kind::Strayed, _) => {
+                "put that very file back under its name; or stop the host, put another one there, move the -wal and -shm beside it \
+                 away, and start again"
+            }
             (Kind::Full, _) => "make room on its disk",
             (Kind::Login, _) => "mend the user and the password in DATABASE_URL (.env in the data folder)",
             (Kind::Missing, true) => "mend the database's name in DATABASE_URL, or make it: createdb NAME",
@@ -190,7 +202,9 @@ impl fmt::Display for Error {
                 f.write_str("all connections of this host stayed in use, and none became free in time")
             }
             Error::Sql(e) => e.fmt(f),
-            Error::Row(text) | Error::Refused(text) | Error::Away(text) => f.write_str(text),
+            Error::Row(text) | Error::Refused(text) | Error::Away(text) | Error::Strayed(text) => {
+                f.write_str(text)
+            }
             Error::Nul => f.write_str("a text holds the character NUL"),
             Error::Busy => {
                 f.write_str("the statement waited in vain for a lock before, and is not tried again yet")
@@ -254,6 +268,11 @@ impl From<Error> for Problem {
                 "database-read-only",
                 5,
                 "The platform's database takes no changes just now. Try again in a moment.",
+            ),
+            Kind::Strayed => unavailable(
+                "database-moved",
+                60,
+                "The platform's database is not where it was, and takes no changes. Its operator has to see to it.",
             ),
             Kind::Full => unavailable(
                 "database-full",

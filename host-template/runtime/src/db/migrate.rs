@@ -104,6 +104,41 @@ pub(crate) async fn is_begun(db: &Db) -> Result<bool, Error> {
     Ok(found > 0)
 }
 
+/// What a database is to the platform.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// A host has worked with it.
+    Begun,
+    /// It holds nothing.
+    Empty,
+    /// It holds these tables, and none of the platform's.
+    Foreign(Vec<String>),
+}
+
+/// All tables and views of people's own, whoever may read them; what an extension brings is nobody's.
+const POSTGRES_ALL: &str = "SELECT CAST(c.relname AS TEXT) AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%'
+      AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = CAST('pg_class' AS regclass) AND d.objid = c.oid AND d.deptype = 'e')
+    ORDER BY 1";
+
+/// What it is. Nothing is changed.
+pub(crate) async fn standing(db: &Db) -> Result<Standing, Error> {
+    if is_begun(db).await? {
+        let sql = "SELECT count(*) FROM hub_plugin_migrations WHERE plugin = $1";
+        let ran: i64 = db.value(sql, args![Owner::Platform.key()]).await?;
+        if ran > 0 {
+            return Ok(Standing::Begun);
+        }
+    }
+    let sql = if db.is_postgres() { POSTGRES_ALL } else { hub_manifest::migrations::SQLITE_TABLES };
+    let tables: Vec<(String,)> = db.all(sql, args![]).await?;
+    let others = tables.into_iter().map(|(name,)| name);
+    // A start that ended between the two leaves the table alone.
+    let others = others.filter(|name| name != "hub_plugin_migrations" && !name.starts_with("sqlite_"));
+    let others: Vec<String> = others.collect();
+    Ok(if others.is_empty() { Standing::Empty } else { Standing::Foreign(others) })
+}
+
 /// Makes the table that remembers what ran.
 pub async fn prepare(db: &Db) -> Result<(), Error> {
     let mut tx = db.begin().await?;
@@ -140,11 +175,18 @@ async fn run_on(db: &Db, owner: Owner<'_>, migrations: &[Migration]) -> Result<u
 
 /// Whether some have not run. Asked before anything else, because mostly there is nothing to do.
 pub(crate) async fn is_pending(db: &Db, owner: Owner<'_>, migrations: &[Migration]) -> Result<bool, String> {
-    let text = |e: Error| format!("cannot read which migrations have run: {e}");
-    let mut tx = db.begin().await.map_err(text)?;
-    let some = !pending(&mut tx, owner, migrations).await?.is_empty();
-    tx.rollback().await.map_err(text)?;
-    Ok(some)
+    Ok(!outstanding(db, owner, migrations).await?.is_empty())
+}
+
+/// The names of those that have not run. Nothing is written, and nobody is held up: a database that is only read will do.
+pub(crate) async fn outstanding(
+    db: &Db,
+    owner: Owner<'_>,
+    migrations: &[Migration],
+) -> Result<Vec<String>, String> {
+    let applied: Vec<Applied> = db.all(APPLIED, args![owner.key()]).await.map_err(unread)?;
+    let pending = unapplied(&applied, of_engine(db.is_postgres(), migrations))?;
+    Ok(pending.into_iter().map(|migration| migration.name.clone()).collect())
 }
 
 /// The same as part of a transaction, for what may only happen together with it. Begun on a [`Db::for_migrations`].
@@ -219,9 +261,15 @@ pub(crate) async fn has_run(db: &Db, slug: &str) -> Result<bool, Error> {
 }
 
 /// Those that are for the engine at hand.
-pub(crate) fn of_engine<'m>(tx: &Tx, migrations: &'m [Migration]) -> impl Iterator<Item = &'m Migration> {
-    let engine = if tx.is_postgres() { Engine::Postgres } else { Engine::Sqlite };
+pub(crate) fn of_engine(postgres: bool, migrations: &[Migration]) -> impl Iterator<Item = &Migration> {
+    let engine = if postgres { Engine::Postgres } else { Engine::Sqlite };
     migrations.iter().filter(move |migration| runs_on(&migration.name, engine))
+}
+
+const APPLIED: &str = "SELECT name, checksum FROM hub_plugin_migrations WHERE plugin = $1";
+
+fn unread(error: Error) -> String {
+    format!("cannot read which migrations have run: {error}")
 }
 
 /// Those that have not run, unless one that did was changed since. What has run and is not among them is a later
@@ -231,12 +279,17 @@ pub(crate) async fn pending<'m>(
     owner: Owner<'_>,
     migrations: &'m [Migration],
 ) -> Result<Vec<&'m Migration>, String> {
-    let applied: Vec<Applied> = tx
-        .all("SELECT name, checksum FROM hub_plugin_migrations WHERE plugin = $1", args![owner.key()])
-        .await
-        .map_err(|e| format!("cannot read which migrations have run: {e}"))?;
+    let applied: Vec<Applied> = tx.all(APPLIED, args![owner.key()]).await.map_err(unread)?;
+    unapplied(&applied, of_engine(tx.is_postgres(), migrations))
+}
+
+/// The same where it is known what has run.
+fn unapplied<'m>(
+    applied: &[Applied],
+    migrations: impl Iterator<Item = &'m Migration>,
+) -> Result<Vec<&'m Migration>, String> {
     let mut pending = Vec::new();
-    for migration in of_engine(tx, migrations) {
+    for migration in migrations {
         match applied.iter().find(|a| a.name == migration.name) {
             None => pending.push(migration),
             Some(a) if a.checksum == checksum(&migration.sql) => {}

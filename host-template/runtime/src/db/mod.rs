@@ -8,12 +8,14 @@ mod broken;
 mod census;
 mod engine;
 mod error;
+mod file;
 mod listen;
 pub(crate) mod loss;
 pub mod migrate;
 mod own;
 mod patience;
 mod postgres;
+pub(crate) mod rights;
 mod row;
 pub(crate) mod schema;
 mod sqlite;
@@ -35,7 +37,7 @@ use sqlx::SqlStr;
 #[non_exhaustive]
 pub enum Db {
     /// One file on this machine.
-    Sqlite(sqlx::SqlitePool),
+    Sqlite(sqlite::Open),
     /// A server, which several hosts may share.
     Postgres(sqlx::PgPool),
     /// The same behind a pooler that lends a connection for one transaction: nothing of a session lasts, and each
@@ -47,11 +49,26 @@ pub enum Db {
 #[non_exhaustive]
 pub enum Tx {
     /// On SQLite, begun as a writer.
-    Sqlite(sqlx::Transaction<'static, sqlx::Sqlite>),
+    Sqlite(sqlite::Transaction),
     /// On PostgreSQL, at the server's usual isolation: read committed.
     Postgres(sqlx::Transaction<'static, sqlx::Postgres>),
     /// The same on a connection that a pooler lends: no statement is kept for the next one.
     Pooled(sqlx::Transaction<'static, sqlx::Postgres>),
+}
+
+/// Why a database takes no changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unwritable {
+    /// In words that hold no place of this machine: for whoever asks.
+    pub(crate) told: String,
+    /// With what there is to mend: for the operator.
+    pub(crate) log: String,
+}
+
+impl Unwritable {
+    fn plain(why: &str) -> Unwritable {
+        Unwritable { told: why.to_owned(), log: why.to_owned() }
+    }
 }
 
 /// The lock that a host holds on PostgreSQL while it runs migrations; any number that nobody else takes.
@@ -217,8 +234,8 @@ impl Unreferenced {
     pub(crate) async fn end(self) -> Result<(), Error> {
         match (&self.db, self.shared) {
             (_, true) => self.db.execute("PRAGMA foreign_keys = ON", Vec::new()).await.map(drop),
-            (Db::Sqlite(pool), false) => {
-                pool.close().await;
+            (Db::Sqlite(open), false) => {
+                open.pool.close().await;
                 Ok(())
             }
             _ => Ok(()),
@@ -230,7 +247,11 @@ impl Unreferenced {
 macro_rules! alone {
     ($db:expr, $sql:expr, $args:expr, $does:ident) => {
         match $db {
-            Db::Sqlite(pool) => sqlite::$does(pool, $sql, $args, true).await,
+            Db::Sqlite(open) => {
+                let mut connection = open.connection($sql.as_str()).await?;
+                let done = sqlite::$does(&mut *connection, $sql.clone(), $args, true).await;
+                open.told($sql.as_str(), done)
+            }
             Db::Postgres(pool) => {
                 let mut connection = postgres::told(&pool.connect_options(), pool.acquire().await).await?;
                 patience::ask($sql.as_str())?;
@@ -253,7 +274,7 @@ macro_rules! alone {
 macro_rules! within {
     ($tx:expr, $sql:expr, $args:expr, $does:ident) => {
         match $tx {
-            Tx::Sqlite(tx) => sqlite::$does(&mut **tx, $sql, $args, true).await,
+            Tx::Sqlite(open) => sqlite::$does(&mut *open.tx, $sql, $args, true).await,
             Tx::Postgres(tx) => {
                 patience::ask($sql.as_str())?;
                 let done = postgres::$does(&mut **tx, $sql.clone(), $args, true).await;
@@ -278,7 +299,7 @@ impl Db {
     /// Begins a transaction that may write.
     pub async fn begin(&self) -> Result<Tx, Error> {
         match self {
-            Db::Sqlite(pool) => Ok(Tx::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?)),
+            Db::Sqlite(open) => Ok(Tx::Sqlite(open.begin().await?)),
             Db::Postgres(pool) => {
                 Ok(Tx::Postgres(postgres::told(&pool.connect_options(), pool.begin().await).await?))
             }
@@ -296,13 +317,13 @@ impl Db {
 
     /// A connection for migrations. [`Unreferenced::end`] has to be reached.
     pub(crate) async fn for_migrations(&self) -> Result<Unreferenced, Error> {
-        let Db::Sqlite(pool) = self else { return Ok(Unreferenced { db: self.clone(), shared: false }) };
+        let Db::Sqlite(open) = self else { return Ok(Unreferenced { db: self.clone(), shared: false }) };
         // The setting has no effect within a transaction, and must not stay on a connection of the pool.
-        if pool.options().get_max_connections() == 1 {
+        if open.pool.options().get_max_connections() == 1 {
             self.execute("PRAGMA foreign_keys = OFF", Vec::new()).await?;
             return Ok(Unreferenced { db: self.clone(), shared: true });
         }
-        Ok(Unreferenced { db: sqlite::open_unreferenced(pool).await?, shared: false })
+        Ok(Unreferenced { db: open.unreferenced().await?, shared: false })
     }
 
     /// Whether it is PostgreSQL.
@@ -321,12 +342,22 @@ impl Db {
         }
     }
 
-    /// Asks the database whether it answers and takes changes; gives why it takes none, in words that hold no place of this
-    /// machine. Nothing is written, and no lock is waited for.
-    pub(crate) async fn unwritable(&self) -> Result<Option<&'static str>, Error> {
-        if let Db::Sqlite(pool) = self {
+    /// Asks the database whether it answers and takes changes; gives why it takes none. Nothing is written, and no lock is waited
+    /// for.
+    pub(crate) async fn unwritable(&self) -> Result<Option<Unwritable>, Error> {
+        if let Db::Sqlite(open) = self {
+            // Looked at first: a file that is gone gives no new connection.
+            if let Some(why) = open.unwritable() {
+                return Ok(Some(Unwritable::plain(why)));
+            }
             let _: i64 = self.value("SELECT count(*) FROM hub_orgs WHERE id = ''", Vec::new()).await?;
-            return Ok(sqlite::unwritable(&pool.connect_options()));
+            return Ok(None);
+        }
+        // Before a table is read: without the right to do so that would be no more than an error.
+        let lacking = rights::Lacking::find(self).await?;
+        if lacking.any() {
+            let log = format!("{}: {}", lacking.detail(), lacking.help());
+            return Ok(Some(Unwritable { told: lacking.told(), log }));
         }
         let sql =
             "SELECT CAST(CASE WHEN pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on'
@@ -338,13 +369,15 @@ impl Db {
         }
         // Connections of now lead to this server: the next ones may reach one that takes changes.
         postgres::now_read_only();
-        Ok(Some("the database takes no changes: its server is a standby, or set to read-only"))
+        Ok(Some(Unwritable::plain(
+            "the database takes no changes: its server is a standby, or set to read-only",
+        )))
     }
 
     /// How many connections are open, and how many of them nobody uses.
     pub(crate) fn connections(&self) -> (usize, usize) {
         match self {
-            Db::Sqlite(pool) => (pool.size() as usize, pool.num_idle()),
+            Db::Sqlite(open) => (open.pool.size() as usize, open.pool.num_idle()),
             Db::Postgres(pool) | Db::Pooled(pool) => (pool.size() as usize, pool.num_idle()),
         }
     }
@@ -352,7 +385,7 @@ impl Db {
     /// Waits for the connections to be given back, then closes them.
     pub(crate) async fn close(&self) {
         match self {
-            Db::Sqlite(pool) => pool.close().await,
+            Db::Sqlite(open) => open.close().await,
             Db::Postgres(pool) | Db::Pooled(pool) => pool.close().await,
         }
     }
@@ -368,7 +401,7 @@ impl Tx {
     /// Makes all of it last.
     pub async fn commit(self) -> Result<(), Error> {
         match self {
-            Tx::Sqlite(tx) => Ok(tx.commit().await?),
+            Tx::Sqlite(open) => open.commit().await,
             Tx::Postgres(tx) | Tx::Pooled(tx) => Ok(tx.commit().await?),
         }
     }
@@ -376,7 +409,7 @@ impl Tx {
     /// Undoes all of it.
     pub(crate) async fn rollback(self) -> Result<(), Error> {
         match self {
-            Tx::Sqlite(tx) => Ok(tx.rollback().await?),
+            Tx::Sqlite(open) => Ok(open.tx.rollback().await?),
             Tx::Postgres(tx) | Tx::Pooled(tx) => Ok(tx.rollback().await?),
         }
     }
@@ -384,8 +417,8 @@ impl Tx {
     /// Runs several statements, separated by `;`.
     pub(crate) async fn script(&mut self, sql: String) -> Result<(), Error> {
         match self {
-            Tx::Sqlite(tx) => {
-                sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut **tx).await?;
+            Tx::Sqlite(open) => {
+                sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *open.tx).await?;
             }
             Tx::Postgres(tx) | Tx::Pooled(tx) => {
                 sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut **tx).await?;

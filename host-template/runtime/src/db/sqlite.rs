@@ -1,17 +1,38 @@
 //! SQLite: opening the file, binding values, fetching rows.
 
+use std::io::ErrorKind;
 use std::path::Path;
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use rustix::fs::{Access, access};
 use rustix::io::Errno;
+use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{Sqlite, SqlitePool};
 
 use super::engine::engine;
+use super::file::{OpenFile, Strayed, only_reads};
 use super::{Db, Error, Row};
+
+/// How long a statement that only reads waits for a connection where no other one may be opened.
+const FREE: Duration = Duration::from_secs(2);
+
+/// A pool of connections to one file, or to a database in memory.
+#[derive(Debug, Clone)]
+pub struct Open {
+    pub(super) pool: SqlitePool,
+    /// The file, where a host works with it for long.
+    file: Option<Arc<OpenFile>>,
+}
+
+/// A transaction of it.
+pub struct Transaction {
+    pub(super) tx: sqlx::Transaction<'static, Sqlite>,
+    open: Open,
+}
 
 impl Db {
     /// Opens the file, making it where it is missing.
@@ -20,32 +41,64 @@ impl Db {
         // the process dies, and at most the last ones when the machine does.
         let options = options()
             .filename(file)
-            .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Normal);
+        let known: Arc<OnceLock<Arc<OpenFile>>> = Arc::default();
+        let first = known.clone();
         let pool = SqlitePoolOptions::new()
             .max_connections(8)
             .acquire_timeout(Duration::from_secs(10))
             // A file does not go away like a network peer: asking before each use would only cost.
             .test_before_acquire(false)
-            .connect_with(options)
+            // One that was opened while somebody put another file there leads to that one.
+            .after_connect(move |_, _| {
+                let strayed = known.get().is_some_and(|file| file.strayed().is_some());
+                Box::pin(async move {
+                    match strayed {
+                        true => {
+                            Err(sqlx::Error::Configuration("another file was opened by this name".into()))
+                        }
+                        false => Ok(()),
+                    }
+                })
+            })
+            .connect_with(options.clone().create_if_missing(true))
             .await?;
-        Ok(Db::Sqlite(pool))
+        let file = Arc::new(OpenFile::of(file).map_err(sqlx::Error::Io)?);
+        first.get_or_init(|| file.clone());
+        // Where the file is gone, a later connection makes no other one in its place.
+        pool.set_connect_options(options);
+        Ok(Db::Sqlite(Open { pool, file: Some(file) }))
     }
 
     /// Opens a file that is there already, as it is.
     pub(crate) async fn open_existing(file: &Path) -> Result<Db, Error> {
-        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options().filename(file)).await?;
-        Ok(Db::Sqlite(pool))
+        one(options().filename(file)).await
+    }
+
+    /// Opens a file that is there already to read from it. It may lie where nothing can be written.
+    pub(crate) async fn open_to_read(file: &Path) -> Result<Db, Error> {
+        // Where a link leads, as SQLite sees it: what it keeps beside the file lies there. One that leads nowhere is told by SQLite.
+        let file = &*file.canonicalize().unwrap_or_else(|_| file.to_path_buf());
+        let options = options().filename(file).pragma("query_only", "ON");
+        if unwritable(file).is_none() {
+            // What SQLite keeps beside the file while it is open is removed again by one that may write.
+            return one(options).await;
+        }
+        let options = options.read_only(true);
+        let mut log = file.as_os_str().to_owned();
+        log.push("-wal");
+        // Without a log nobody works with the file; SQLite would make one beside it even to read.
+        match Path::new(&log).exists() {
+            true => one(options).await,
+            false => one(options.immutable(true)).await,
+        }
     }
 
     /// Opens a copy that is thrown away: nothing of it has to outlast a crash.
     pub(crate) async fn open_copy(file: &Path) -> Result<Db, Error> {
-        let options = options()
-            .filename(file)
-            .journal_mode(SqliteJournalMode::Memory)
-            .synchronous(SqliteSynchronous::Off);
-        Ok(Db::Sqlite(SqlitePoolOptions::new().max_connections(1).connect_with(options).await?))
+        let options = options().filename(file);
+        one(options.journal_mode(SqliteJournalMode::Memory).synchronous(SqliteSynchronous::Off)).await
     }
 
     /// A database of its own that lives in memory and goes with the pool.
@@ -57,28 +110,167 @@ impl Db {
             .max_lifetime(None)
             .connect_with(options().in_memory(true))
             .await?;
-        Ok(Db::Sqlite(pool))
+        Ok(Db::Sqlite(Open { pool, file: None }))
     }
 }
 
-/// One more connection to the pool's file, on which references are not looked at.
-pub(super) async fn open_unreferenced(pool: &SqlitePool) -> Result<Db, Error> {
-    let options = (*pool.connect_options()).clone().foreign_keys(false);
-    Ok(Db::Sqlite(SqlitePoolOptions::new().max_connections(1).connect_with(options).await?))
+/// A pool of one connection.
+async fn one(options: SqliteConnectOptions) -> Result<Db, Error> {
+    let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
+    Ok(Db::Sqlite(Open { pool, file: None }))
 }
 
-/// Why the file takes no changes, where that can be seen from outside: connections that are open read on for a while.
-pub(super) fn unwritable(options: &SqliteConnectOptions) -> Option<&'static str> {
-    let file = options.get_filename();
+impl Open {
+    /// A connection for one statement. What may change something is refused where the file's name leads elsewhere; what only
+    /// reads is answered by a connection that is open, for another one would lead there too.
+    pub(super) async fn connection(&self, sql: &str) -> Result<PoolConnection<Sqlite>, Error> {
+        if !only_reads(sql) {
+            self.has_its_name()?;
+            return Ok(self.pool.acquire().await?);
+        }
+        // The usual case asks the system for nothing.
+        if let Some(connection) = self.pool.try_acquire() {
+            return Ok(connection);
+        }
+        match self.has_its_name() {
+            Ok(()) => Ok(self.pool.acquire().await?),
+            Err(error) => self.open_already().await.ok_or(error),
+        }
+    }
+
+    /// A connection that is open already, once one is free; none where that takes too long.
+    async fn open_already(&self) -> Option<PoolConnection<Sqlite>> {
+        let begun = Instant::now();
+        loop {
+            if let Some(connection) = self.pool.try_acquire() {
+                return Some(connection);
+            }
+            if begun.elapsed() >= FREE {
+                return None;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// What came of a statement: a change that went into a file without its name was none.
+    pub(super) fn told<T>(&self, sql: &str, done: Result<T, Error>) -> Result<T, Error> {
+        let done = done?;
+        if !only_reads(sql) {
+            self.has_kept_its_name()?;
+        }
+        Ok(done)
+    }
+
+    /// Begins as a writer.
+    pub(super) async fn begin(&self) -> Result<Transaction, Error> {
+        self.has_its_name()?;
+        Ok(Transaction { tx: self.pool.begin_with("BEGIN IMMEDIATE").await?, open: self.clone() })
+    }
+
+    /// One more connection to the same file, on which references are not looked at.
+    pub(super) async fn unreferenced(&self) -> Result<Db, Error> {
+        self.has_its_name()?;
+        let options = (*self.pool.connect_options()).clone().foreign_keys(false);
+        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
+        Ok(Db::Sqlite(Open { pool, file: self.file.clone() }))
+    }
+
+    /// Why the file takes no changes, in words that hold no place of this machine.
+    pub(super) fn unwritable(&self) -> Option<&'static str> {
+        match self.strayed() {
+            Some((_, Strayed::Gone)) => Some(GONE),
+            Some((_, Strayed::Replaced)) => Some("another file was put in the place of the database's"),
+            None => unwritable(self.pool.connect_options().get_filename()),
+        }
+    }
+
+    /// Waits for the connections to be given back, then closes them.
+    pub(super) async fn close(&self) {
+        if let Some(file) = &self.file
+            && file.strayed().is_some()
+        {
+            self.settle(file).await;
+        }
+        self.pool.close().await;
+    }
+
+    fn has_its_name(&self) -> Result<(), Error> {
+        match self.strayed() {
+            Some((file, strayed)) => Err(file.error(strayed)),
+            None => Ok(()),
+        }
+    }
+
+    /// The same after a change.
+    fn has_kept_its_name(&self) -> Result<(), Error> {
+        let strayed = self.file.as_ref().filter(|file| file.strayed().is_some());
+        if let Some(file) = strayed {
+            file.unsettle();
+            return self.has_its_name();
+        }
+        Ok(())
+    }
+
+    /// Where the file's name leads instead; sees to what the file has lost with it.
+    fn strayed(&self) -> Option<(&OpenFile, Strayed)> {
+        let file = self.file.as_ref()?;
+        let strayed = file.strayed()?;
+        if file.is_unsettled() {
+            // Nobody's answer waits for it: it may have to wait for others who read.
+            let (open, file) = (self.clone(), file.clone());
+            tokio::spawn(async move { open.settle(&file).await });
+        }
+        Some((&**file, strayed))
+    }
+
+    /// Puts what the write-ahead log holds into a file that has lost its name. SQLite does not, not even when it closes the
+    /// file, and leaves the log under the old name: it would be applied to whichever file lies there at the next start.
+    async fn settle(&self, file: &OpenFile) {
+        let Some(settling) = file.settle().await else { return };
+        let done = match self.open_already().await {
+            // A new one would lead elsewhere.
+            None => Err("no connection that is open becomes free".to_owned()),
+            Some(mut connection) => {
+                let asked = sqlx::query_as::<_, (i64, i64, i64)>("PRAGMA wal_checkpoint(TRUNCATE)");
+                match asked.fetch_one(&mut *connection).await {
+                    Ok((0, ..)) => Ok(()),
+                    Ok(_) => Err("another connection reads or writes".to_owned()),
+                    Err(error) => Err(Error::from(error).to_string()),
+                }
+            }
+        };
+        settling.end(done);
+    }
+}
+
+impl Transaction {
+    /// Makes all of it last, in the file that others find by its name.
+    pub(super) async fn commit(self) -> Result<(), Error> {
+        self.open.has_its_name()?;
+        self.tx.commit().await?;
+        self.open.has_kept_its_name()
+    }
+}
+
+const GONE: &str = "the database's file is gone";
+
+/// Why a file takes no changes, where that can be seen from outside: connections that are open read on for a while.
+fn unwritable(file: &Path) -> Option<&'static str> {
     if file == Path::new(MEMORY) {
         return None;
     }
-    // A relative path without a folder lies in the one that the host runs in.
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    match access(file, Access::WRITE_OK).and_then(|()| access(folder, Access::WRITE_OK | Access::EXEC_OK)) {
+    let cannot = Some("the database's file, or its folder, cannot be written");
+    // Of a link neither folder nor rights count. What it leads to has a folder.
+    let whole = match file.canonicalize() {
+        Ok(whole) => whole,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Some(GONE),
+        Err(_) => return cannot,
+    };
+    let folder = whole.parent().unwrap_or(&whole);
+    match access(&whole, Access::WRITE_OK).and_then(|()| access(folder, Access::WRITE_OK | Access::EXEC_OK)) {
         Ok(()) => None,
-        Err(Errno::NOENT) => Some("the database's file is gone"),
-        Err(_) => Some("the database's file, or its folder, cannot be written"),
+        Err(Errno::NOENT) => Some(GONE),
+        Err(_) => cannot,
     }
 }
 
@@ -101,11 +293,11 @@ mod tests {
 
     #[test]
     fn a_file_that_is_gone_takes_no_changes() {
-        assert_eq!(unwritable(&options().in_memory(true)), None);
+        assert_eq!(unwritable(options().in_memory(true).get_filename()), None);
         let folder = std::env::temp_dir().join(format!("hub-unwritable-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let file = folder.join("hub.db");
-        let told = || unwritable(&options().filename(&file));
+        let told = || unwritable(&file);
         assert_eq!(told(), Some("the database's file is gone"));
         std::fs::write(&file, "").unwrap();
         assert_eq!(told(), None);
@@ -116,5 +308,120 @@ mod tests {
         }
         std::fs::remove_dir_all(&folder).unwrap();
         assert_eq!(told(), Some("the database's file is gone"));
+    }
+
+    /// A statement and a transaction, before and after the file is moved; what is read is read on.
+    #[tokio::test]
+    async fn nothing_is_written_into_a_file_that_has_lost_its_name() {
+        let folder = std::env::temp_dir().join(format!("hub-strayed-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let (file, aside) = (folder.join("hub.db"), folder.join("aside.db"));
+        let db = Db::open_sqlite(&file).await.unwrap();
+        db.execute("CREATE TABLE t (id INTEGER)", Vec::new()).await.unwrap();
+        let begun = {
+            let mut tx = db.begin().await.unwrap();
+            tx.execute("INSERT INTO t VALUES (1)", Vec::new()).await.unwrap();
+            tx
+        };
+        std::fs::rename(&file, &aside).unwrap();
+        let is_strayed = |error: &Error| matches!(error, Error::Strayed(_));
+        assert!(begun.commit().await.is_err_and(|e| is_strayed(&e)), "what was begun before");
+        let count = async || db.value::<i64>("SELECT count(*) FROM t", Vec::new()).await;
+        let refused = async || {
+            assert!(db.execute("INSERT INTO t VALUES (2)", Vec::new()).await.is_err_and(|e| is_strayed(&e)));
+            let returned = db.value::<i64>("INSERT INTO t VALUES (3) RETURNING id", Vec::new()).await;
+            assert!(returned.is_err_and(|e| is_strayed(&e)));
+            assert!(db.begin().await.err().is_some_and(|e| is_strayed(&e)));
+            assert_eq!(count().await.unwrap(), 0);
+        };
+        refused().await;
+        assert!(!file.exists(), "no other file is made in its place");
+        let Db::Sqlite(open) = &db else { unreachable!() };
+        assert_eq!(open.unwritable(), Some(GONE));
+        std::fs::copy(&aside, &file).unwrap();
+        refused().await;
+        assert!(open.unwritable().is_some_and(|why| why.contains("another file")));
+        std::fs::rename(&aside, &file).unwrap();
+        db.execute("INSERT INTO t VALUES (4)", Vec::new()).await.unwrap();
+        assert_eq!((count().await.unwrap(), open.unwritable()), (1, None));
+        db.close().await;
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    async fn rows(file: &Path) -> i64 {
+        let db = Db::open_existing(file).await.unwrap();
+        let rows = db.value("SELECT count(*) FROM t", Vec::new()).await.unwrap();
+        db.close().await;
+        rows
+    }
+
+    /// Otherwise the log, which keeps its name, would be applied to the next file of that name.
+    #[tokio::test]
+    async fn what_was_written_before_is_in_the_file_that_has_lost_its_name() {
+        let folder = std::env::temp_dir().join(format!("hub-settled-{}", std::process::id()));
+        let (file, aside, other) = (folder.join("hub.db"), folder.join("aside.db"), folder.join("other.db"));
+        let log = folder.join("hub.db-wal");
+        let length = || std::fs::metadata(&log).map_or(0, |about| about.len());
+        for noticed in [true, false] {
+            std::fs::create_dir_all(&folder).unwrap();
+            let db = Db::open_sqlite(&other).await.unwrap();
+            db.execute("CREATE TABLE t (id INTEGER)", Vec::new()).await.unwrap();
+            db.execute("INSERT INTO t VALUES (7), (8), (9)", Vec::new()).await.unwrap();
+            db.close().await;
+            let db = Db::open_sqlite(&file).await.unwrap();
+            db.execute("CREATE TABLE t (id INTEGER)", Vec::new()).await.unwrap();
+            db.execute("INSERT INTO t VALUES (1)", Vec::new()).await.unwrap();
+            assert!(length() > 0, "it is in the log alone");
+            std::fs::rename(&file, &aside).unwrap();
+            std::fs::rename(&other, &file).unwrap();
+            if noticed {
+                // While it runs, and without anybody who waits for it.
+                assert!(db.begin().await.is_err());
+                for _ in 0..1000 {
+                    if length() == 0 {
+                        break;
+                    }
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                assert_eq!(length(), 0);
+            }
+            db.close().await;
+            assert_eq!(length(), 0, "noticed before it was closed: {noticed}");
+            assert_eq!((rows(&aside).await, rows(&file).await), (1, 3), "{noticed}");
+            std::fs::remove_dir_all(&folder).unwrap();
+        }
+    }
+
+    /// What counts is the folder that the file lies in, for SQLite makes its log there.
+    #[tokio::test]
+    async fn a_link_is_judged_by_what_it_leads_to() {
+        let folder = std::env::temp_dir().join(format!("hub-linked-{}", std::process::id()));
+        let (real, links) = (folder.join("real"), folder.join("links"));
+        for folder in [&real, &links] {
+            std::fs::create_dir_all(folder).unwrap();
+        }
+        let (file, link) = (real.join("data.db"), links.join("hub.db"));
+        std::os::unix::fs::symlink("../real/data.db", &link).unwrap();
+        assert_eq!(unwritable(&link), Some(GONE));
+        let db = Db::open_sqlite(&file).await.unwrap();
+        db.execute("CREATE TABLE t (id INTEGER)", Vec::new()).await.unwrap();
+        db.close().await;
+        assert_eq!(unwritable(&link), None);
+        // Root writes everywhere.
+        if !rustix::process::geteuid().is_root() {
+            let mode = |folder: &Path, mode| {
+                std::fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+            };
+            mode(&links, 0o555);
+            assert_eq!(unwritable(&link), None, "nothing is made beside the link");
+            mode(&links, 0o755);
+            mode(&real, 0o555);
+            assert!(unwritable(&link).is_some());
+            let db = Db::open_to_read(&link).await.unwrap();
+            assert_eq!(db.value::<i64>("SELECT count(*) FROM t", Vec::new()).await.unwrap(), 0);
+            db.close().await;
+            mode(&real, 0o755);
+        }
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 }

@@ -1,9 +1,10 @@
 //! A PostgreSQL server of the tests' own: made in a temporary folder, stopped by the system when the tests end.
 
 use std::fs;
+use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -60,6 +61,62 @@ impl Server {
             .unwrap();
         assert!(output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    /// Locks a table so that nobody reads it, until the lock is released or dropped.
+    pub fn lock(&self, database: &str, table: &str) -> Lock {
+        let mut client = Command::new(self.bin.join("psql"));
+        client.args([
+            "-X",
+            "-q",
+            "-h",
+            "127.0.0.1",
+            "-U",
+            "hub",
+            "-p",
+            &self.port.to_string(),
+            "-d",
+            database,
+        ]);
+        let mut client = client.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        let sql = format!("BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE;\n");
+        client.stdin.as_mut().unwrap().write_all(sql.as_bytes()).unwrap();
+        let lock = Lock(client);
+        let held = format!(
+            "SELECT count(*) FROM pg_locks WHERE relation = '{table}'::regclass AND mode = 'AccessExclusiveLock' AND granted"
+        );
+        let begun = Instant::now();
+        while self.sql(database, &held) == "0" {
+            assert!(begun.elapsed() < Duration::from_secs(60), "{table} cannot be locked");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        lock
+    }
+
+    /// How many sessions of a database wait for a lock now.
+    pub fn waiting_for_locks(&self, database: &str) -> usize {
+        let sql = format!(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = '{database}' AND wait_event_type = 'Lock'"
+        );
+        self.sql(database, &sql).parse().unwrap()
+    }
+}
+
+/// A lock that is held by a client of its own.
+pub struct Lock(Child);
+
+impl Lock {
+    /// Gives it back: its transaction is undone when the client ends.
+    pub fn release(mut self) {
+        // Waiting closes its standard input.
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

@@ -1,0 +1,197 @@
+//! D2, D4: migrations that would lose something, and a pooler that stands before the server.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::program::pgbouncer::PgBouncer;
+use crate::program::world::{World, until};
+use crate::program::{command, run};
+use crate::{on_both, server, with_port};
+
+/// Notes that belong to a book: a row goes with its book.
+const BOOKS: &str = "
+    CREATE TABLE plugin_good_books (id TEXT PRIMARY KEY, title TEXT);
+    INSERT INTO plugin_good_books VALUES ('b', 'Book'), ('c', 'Another');
+    CREATE TABLE plugin_good_notes (id TEXT PRIMARY KEY, text TEXT,
+        book TEXT DEFAULT 'b' REFERENCES plugin_good_books (id) ON DELETE CASCADE);";
+
+/// The same table made anew, as SQLite's own documentation says: new, copy, drop, rename.
+const REBUILD: &str = "
+    CREATE TABLE plugin_good_books_new (id TEXT PRIMARY KEY, title TEXT NOT NULL DEFAULT 'none');
+    INSERT INTO plugin_good_books_new SELECT id, title FROM plugin_good_books;
+    DROP TABLE plugin_good_books CASCADE;
+    ALTER TABLE plugin_good_books_new RENAME TO plugin_good_books;";
+
+fn migration(world: &World, name: &str, sql: &str) {
+    let sql = if world.url.is_none() {
+        sql.replace(" CASCADE;\n    ALTER", ";\n    ALTER")
+    } else {
+        sql.to_owned()
+    };
+    world.folder.write(&format!("plugins/good/migrations/{name}"), &sql);
+}
+
+fn with_a_note(world: &World) -> String {
+    migration(world, "0001_notes.sql", BOOKS);
+    let host = world.host();
+    host.enable("good");
+    let note = host.post("/api/good/notes", r#"{"text": "kept"}"#).header("location").to_owned();
+    host.stop();
+    note
+}
+
+fn preflight(world: &World, arguments: &[&str]) -> (Option<i32>, Value) {
+    let mut command = command(&world.folder);
+    world.prepare(&mut command);
+    command.args(["preflight", "--json"]).args(arguments);
+    let (status, stdout, stderr) = run(command);
+    (status, serde_json::from_str(&stdout).unwrap_or_else(|_| panic!("no JSON: {stdout}{stderr}")))
+}
+
+fn errors(report: &Value) -> Vec<&str> {
+    report["errors"].as_array().unwrap().iter().map(|error| error["what"].as_str().unwrap()).collect()
+}
+
+on_both! {
+    fn d2_a_table_that_others_refer_to_is_rebuilt_and_they_keep_their_rows(world: &World) {
+        let note = with_a_note(world);
+        migration(world, "0002_rebuild.sql", REBUILD);
+        let (status, report) = preflight(world, &[]);
+        assert_eq!((status, errors(&report)), (Some(0), vec![]), "{report}");
+        let host = world.host();
+        assert!(host.log().contains("ran migrations"), "{}", host.log());
+        assert_eq!(host.get(&note).json(), json!({"text": "kept"}), "{}", host.log());
+        // References are looked at again.
+        assert_eq!(host.post("/api/good/notes", r#"{"text": "more"}"#).status, 201);
+    }
+
+    fn d2_it_is_rebuilt_while_it_is_enabled_too(world: &World) {
+        migration(world, "0001_notes.sql", BOOKS);
+        let more = "INSERT INTO plugin_good_notes (id, text, book) VALUES ('n', 'kept', 'c');";
+        migration(world, "0002_more.sql", more);
+        migration(world, "0003_rebuild.sql", REBUILD);
+        let host = world.host();
+        host.enable("good");
+        assert_eq!(host.get("/api/good/notes/n").json(), json!({"text": "kept"}), "{}", host.log());
+    }
+
+    fn d2_data_goes_only_where_a_migration_says_so_and_the_operator_does(world: &World) {
+        let note = with_a_note(world);
+        let refused = "migration 0002_less.sql: it removes data (plugin_good_notes: 1 rows before, 0 after) and does \
+            not say so: keep the data, or write the comment `-- hub: removes plugin_good_notes` into it";
+        migration(world, "0002_less.sql", "DELETE FROM plugin_good_notes");
+        let (status, report) = preflight(world, &[]);
+        assert_eq!(status, Some(1), "{report}");
+        assert_eq!(errors(&report), [format!("vertical plugin `good` would be invalid: {refused}")]);
+        // And a start does not run it, whoever starts.
+        let host = world.host();
+        assert!(host.log().contains(refused), "{}", host.log());
+        host.stop();
+        // Said by the author: the operator has the last word.
+        migration(world, "0002_less.sql", "-- hub: removes plugin_good_notes\nDELETE FROM plugin_good_notes");
+        let (status, report) = preflight(world, &[]);
+        let told = "a migration of vertical plugin `good` removes data, as it says: plugin_good_notes: 1 rows before, 0 after";
+        assert_eq!((status, errors(&report)), (Some(3), vec![told]), "{report}");
+        assert_eq!(report["changes"]["removed"][0]["table"], "plugin_good_notes");
+        assert_eq!(preflight(world, &["--accept-loss", "plugin_good_books"]).0, Some(3));
+        let (status, report) = preflight(world, &["--accept-loss", "plugin_good_notes"]);
+        assert_eq!((status, errors(&report)), (Some(0), vec![]), "{report}");
+        let host = world.host();
+        assert_eq!(host.get(&note).status, 404);
+        assert!(host.log().contains("plugin_good_notes: 1 rows before, 0 after"), "{}", host.log());
+    }
+
+    fn d2_siblings_of_a_loss_are_seen(world: &World) {
+        let note = with_a_note(world);
+        let truncate = if world.url.is_some() { "TRUNCATE plugin_good_books CASCADE" } else { "DELETE FROM plugin_good_books; DELETE FROM plugin_good_notes" };
+        for (sql, said) in [
+            ("UPDATE plugin_good_notes SET text = NULL", "plugin_good_notes.text: 1 values before, 0 after"),
+            ("ALTER TABLE plugin_good_notes DROP COLUMN text", "plugin_good_notes.text: 1 values before, 0 after"),
+            ("DROP TABLE plugin_good_notes", "plugin_good_notes: 1 rows before, 0 after"),
+            ("DELETE FROM plugin_good_books WHERE id = 'c'", "plugin_good_books: 2 rows before, 1 after"),
+            (truncate, "plugin_good_books: 2 rows before, 0 after"),
+            // The declaration is for what it names.
+            ("-- hub: removes plugin_good_notes\nDELETE FROM plugin_good_books WHERE id = 'c'", "plugin_good_books: 2 rows before, 1 after"),
+            // Nobody may say so for others.
+            ("-- hub: removes hub_members\nDELETE FROM hub_members", "it removes what is not vertical plugin `good`'s (hub_members: 1 rows before, 0 after)"),
+        ] {
+            migration(world, "0002_less.sql", sql);
+            let (_, report) = preflight(world, &[]);
+            assert!(errors(&report).iter().any(|error| error.contains(said)), "{sql}: {report}");
+        }
+        // Rows that refer to nothing afterwards.
+        let orphan = "-- hub: removes plugin_good_books\nDELETE FROM plugin_good_books WHERE id = 'b'";
+        migration(world, "0002_less.sql", orphan);
+        let (_, report) = preflight(world, &[]);
+        let said = if world.url.is_some() { "plugin_good_notes: 1 rows before, 0 after" } else { "it leaves 1 rows of `plugin_good_notes` that refer to nothing in `plugin_good_books`" };
+        assert!(errors(&report).iter().any(|error| error.contains(said)), "{report}");
+        // What only moves or gets another name is no loss.
+        for sql in [
+            "ALTER TABLE plugin_good_books RENAME TO plugin_good_volumes",
+            "ALTER TABLE plugin_good_books RENAME COLUMN title TO name",
+            "UPDATE plugin_good_notes SET text = 'changed'",
+        ] {
+            migration(world, "0002_less.sql", sql);
+            let (status, report) = preflight(world, &[]);
+            assert_eq!((status, errors(&report)), (Some(0), vec![]), "{sql}: {report}");
+        }
+        fs::remove_file(world.folder.path("release/plugins/good/migrations/0002_less.sql")).unwrap();
+        let host = world.host();
+        assert_eq!(host.get(&note).json(), json!({"text": "kept"}));
+    }
+}
+
+#[test]
+fn d4_a_host_works_behind_pgbouncer_in_transaction_mode() {
+    let Some(server) = server() else { return };
+    // Refusing what it cannot keep, and dropping it without a word.
+    for settings in ["", "ignore_startup_parameters = extra_float_digits,options"] {
+        let Some(bouncer) = PgBouncer::before(server, settings) else { return };
+        let url = with_port(&server.database(), bouncer.port);
+        let world = World::new(Some(url.clone()));
+        let host = world.host();
+        assert!(host.log().contains("behind a connection pooler"), "{}", host.log());
+        host.enable("good");
+        std::thread::scope(|scope| {
+            for n in 0..8 {
+                let host = &host;
+                scope.spawn(move || {
+                    let body = json!({"text": format!("note {n}")}).to_string();
+                    for _ in 0..20 {
+                        let made = host.post("/api/good/notes", &body);
+                        assert_eq!(made.status, 201, "{}{}", made.text, host.log());
+                        assert_eq!(host.get(made.header("location")).json()["text"], format!("note {n}"));
+                        assert_eq!(host.get("/api/records").status, 200);
+                    }
+                });
+            }
+        });
+        // A second host hears of changes although nobody can tell it.
+        let other = world.other_host();
+        assert_eq!(host.post("/api/plugins/good/disable", r#"{"scope": "org"}"#).status, 200);
+        until("the other host sees it", || {
+            other.get("/api/good/boom").json()["code"] == "plugin-not-enabled"
+        });
+        assert!(!host.log().contains("the database cannot be used"), "{}", host.log());
+        // The next start finds its migrations done.
+        other.stop();
+        host.stop();
+        world.host().stop();
+        // What the pooler would drop is not done without.
+        let mut command = command(&world.folder);
+        command.env("DATABASE_URL", format!("{url}?options=-csearch_path%3Dother")).args([
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+        ]);
+        let (status, _, stderr) = run(command);
+        assert_eq!(status, Some(3), "{stderr}");
+        assert!(
+            stderr.contains(
+                "a connection pooler stands before the server and drops `options=-csearch_path=other`"
+            ),
+            "{stderr}"
+        );
+    }
+}
