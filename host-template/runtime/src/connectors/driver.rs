@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::servers::name_servers;
 use super::test::{Place, job};
 use super::{Kind, Parameters, Value};
 use crate::drivers::{MOST, no_python, python, python_program};
 use crate::process::Job;
-use crate::process::network::{self, Network};
+use crate::process::network::Network;
 
 const SCRIPT: &str = include_str!("connect.py");
 
@@ -52,11 +53,8 @@ pub(super) async fn connect(
     };
     let (allow, deny) = place.tests.reach.lists();
     let timeout = limit.as_secs().saturating_sub(2).max(1);
-    let network = Network {
-        reach: place.tests.reach.clone(),
-        names: network::name_servers(),
-        required: !kind.through_python(),
-    };
+    let network =
+        Network { reach: place.tests.reach.clone(), names: name_servers(), required: !kind.through_python() };
     let question = Question {
         kind: kind.name,
         name: kind.display_name,

@@ -5,6 +5,7 @@ mod driver;
 mod parameters;
 pub(crate) mod probe;
 mod reach;
+mod servers;
 mod test;
 
 use std::collections::BTreeMap;

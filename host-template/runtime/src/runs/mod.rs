@@ -13,6 +13,7 @@ mod presence;
 mod profile;
 pub(crate) mod reader;
 pub(crate) mod recipe;
+mod reduced;
 pub(crate) mod store;
 mod variables;
 mod worker;
