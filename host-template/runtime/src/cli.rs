@@ -6,7 +6,6 @@ mod preflight;
 mod releases;
 mod warehouses;
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -24,6 +23,7 @@ use self::admin::{CreateUser, EndSessions, ListUsers, ResetPassword};
 use crate::api::plugin_views;
 use crate::connectors::probe;
 use crate::discover;
+use crate::env_file::Variables;
 use crate::fault::Fault;
 use crate::gather::gather;
 use crate::locate::{self, Absent};
@@ -225,7 +225,9 @@ fn carry_out(platform: &Platform, cli: Cli) -> Result<ExitCode, Fault> {
 enum Touch {
     /// It serves from it.
     Serves,
-    /// It adds to it, and may begin an installation where somebody has named the folder.
+    /// It may begin an installation where somebody has named the folder.
+    Begins,
+    /// It adds files to it, and none of them is a database.
     Adds,
     /// It works with the database, which has to be there.
     Works,
@@ -238,7 +240,7 @@ impl Command {
     fn touch(&self) -> Option<Touch> {
         match self {
             Command::Serve { .. } => Some(Touch::Serves),
-            Command::Admin { command: AdminCommand::CreateUser(_) } => Some(Touch::Adds),
+            Command::Admin { command: AdminCommand::CreateUser(_) } => Some(Touch::Begins),
             Command::Drivers { command: DriversCommand::Install { .. } } => Some(Touch::Adds),
             Command::Admin { .. } | Command::Warehouses { .. } => Some(Touch::Works),
             Command::Drivers { .. } | Command::Plugins { .. } => Some(Touch::Looks),
@@ -276,7 +278,7 @@ fn installation(
     touch: Touch,
 ) -> Result<Option<ExitCode>, Fault> {
     let absent = match touch {
-        Touch::Adds => Some(Absent::Made),
+        Touch::Begins | Touch::Adds => Some(Absent::Made),
         Touch::Works => Some(Absent::Refused),
         Touch::Serves | Touch::Looks => None,
     };
@@ -296,10 +298,16 @@ fn installation(
                 data.join(".env").display(),
                 settings::reason(&e)
             );
-            BTreeMap::new()
+            Variables::default()
         }
     };
-    let found = locate::settle(data, why, variables);
+    if let Some(text) = locate::left_out(&data, &variables.odd) {
+        let _ = writeln!(io::stderr(), "warning: {text}");
+    }
+    let found = locate::settle(data, why, variables.set);
+    if matches!(touch, Touch::Serves | Touch::Begins) {
+        found.begins_nothing_by_mistake(&variables.odd)?;
+    }
     if let Some(absent) = absent {
         // To standard error: what a program reads stays as it is.
         let _ = writeln!(io::stderr(), "{}", found.meant(absent)?);
@@ -418,6 +426,9 @@ fn list_plugins(platform: &Platform, json: bool) -> Result<(), Fault> {
         // Without a data folder there are no plugins of the customer's to list.
         None => registry,
     };
+    for trouble in &registry.trouble {
+        let _ = writeln!(io::stderr(), "warning: {trouble}");
+    }
     let views = plugin_views(registry.plugins.iter().map(|plugin| &**plugin));
     if json {
         print_json(&views);

@@ -66,6 +66,19 @@ impl Chosen {
         })
     }
 
+    /// Sees that each name is a driver's, an adapter's of dbt, or a package's with its version: what else could be one is as
+    /// likely a slip, and pip would find out only after the rest was set up.
+    pub(crate) fn none_by_mistake(&self) -> Result<(), Fault> {
+        let Some(name) = self.others().into_iter().find(|name| !name.contains("==")) else { return Ok(()) };
+        Err(Fault::usage(
+            format!("`{}` is no driver of this release", name.escape_debug()),
+            format!(
+                "{}; a Python package to lie beside dbt is named with its version: {name}==1.0.0",
+                known(&self.aliases)
+            ),
+        ))
+    }
+
     /// Names that are no driver's, and do not look like an adapter of dbt's.
     fn others(&self) -> Vec<&str> {
         let names = self.names.iter().map(|name| name.trim()).filter(|name| !name.is_empty());

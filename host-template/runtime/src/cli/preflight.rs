@@ -10,7 +10,7 @@ use clap::Args;
 use super::{print_json, runtime};
 use crate::fault::Fault;
 use crate::platform::Platform;
-use crate::preflight::{self, Asked, Report};
+use crate::preflight::{self, Asked, Purpose, Report};
 use crate::settings::{address, process_env};
 
 #[derive(Args)]
@@ -38,7 +38,8 @@ pub(super) fn run(platform: &Platform, asked: Preflight, named: Option<&Path>) -
     // The upgrade of an older release says `--data`.
     let data = data.or_else(|| named.map(Path::to_path_buf));
     let runtime = runtime()?;
-    let asked = Asked { data, listen, since, accepted: accept_loss.into_iter().collect() };
+    let accepted = accept_loss.into_iter().collect();
+    let asked = Asked { purpose: Purpose::TakeOver, data, listen, since, accepted };
     let report = runtime.block_on(preflight::run(platform, &asked, &process_env));
     if json {
         print_json(&report);

@@ -55,9 +55,10 @@ pub(super) struct Setup {
     /// Address and port of the service, for a new .env
     #[arg(long, value_parser = address)]
     listen: Option<SocketAddr>,
-    /// User that the service runs as: one that is there; the default one is made where it is missing
-    #[arg(long, default_value = install::USER)]
-    user: String,
+    /// User that the service runs as, and that the data folder is given to: one that is there [default: honeyframe where a
+    /// unit is written, made where it is missing]
+    #[arg(long)]
+    user: Option<String>,
     /// Folder of the systemd unit [default: /etc/systemd/system where systemd runs]
     #[arg(long, value_name = "DIR")]
     unit_dir: Option<PathBuf>,

@@ -50,7 +50,10 @@ pub(super) fn run(command: &Warehouses) -> Result<(), Fault> {
         ));
     }
     runtime()?.block_on(async {
-        let db = start::database(&process_env, &data, Absent::Refused).await?;
+        let db = match command {
+            Warehouses::List { .. } => start::database_to_read(&process_env, &data).await?,
+            _ => start::database(&process_env, &data, Absent::Refused).await?,
+        };
         let done = match command {
             Warehouses::List { json } => list(&db, *json).await,
             Warehouses::Move(which) => match settings::host_id(&data) {

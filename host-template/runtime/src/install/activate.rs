@@ -39,14 +39,7 @@ impl Activation<'_> {
         let fault = match renewed.and_then(|()| self.healthy(to, run)) {
             Ok(true) => return Ok(()),
             // It is of the right release: there is nothing to go back from.
-            Ok(false) => {
-                return Err(Fault::refused(
-                    format!(
-                        "the host was not restarted: the one that ran before, release {to}, still answers"
-                    ),
-                    "restart the service yourself, and see that the command given as --restart does that",
-                ));
-            }
+            Ok(false) => return Err(self.found()?.not_restarted(to)),
             Err(fault) => fault,
         };
         let failed = Failed { to, fault: &fault, asked, before: before.as_ref() };
@@ -146,6 +139,28 @@ struct Found {
     process: Option<u32>,
 }
 
+impl Found {
+    /// The host's process, as it is told behind the rest of a sentence; nothing where it is not known.
+    fn process(&self) -> String {
+        self.process.map(|pid| format!(", process {pid}")).unwrap_or_default()
+    }
+
+    /// That the command which restarts the service has restarted nothing.
+    fn not_restarted(&self, release: &Version) -> Fault {
+        let (address, process) = (self.address, self.process());
+        let which = self.process.map(|pid| format!(" (process {pid})")).unwrap_or_default();
+        Fault::refused(
+            format!(
+                "the host was not restarted: the one that ran before, release {release}, still answers at \
+                 http://{address}{process}"
+            ),
+            format!(
+                "restart the host that runs now{which} yourself, and see that the command given as --restart does that"
+            ),
+        )
+    }
+}
+
 /// A release that was to serve, and why it does not.
 struct Failed<'a> {
     to: &'a Version,
@@ -164,8 +179,7 @@ impl Failed<'_> {
 
     /// What serves, in one clause.
     fn state(&self, found: &Found) -> String {
-        let Found { address, host, process } = found;
-        let process = process.map(|pid| format!(", process {pid}")).unwrap_or_default();
+        let (Found { address, host, .. }, process) = (found, found.process());
         match host {
             None => format!("nothing answers at http://{address}"),
             Some(host) if self.ran_on(found) => {
@@ -270,6 +284,21 @@ mod tests {
     fn found(host: Option<Answering>) -> Found {
         let process = host.is_some().then_some(77);
         Found { address: SocketAddr::from(([127, 0, 0, 1], 8001)), host, process }
+    }
+
+    #[test]
+    fn a_restart_that_restarted_nothing_names_the_process() {
+        let release = Version::new(0, 1, 0);
+        let text = found(Some(host("0.1.0", "a"))).not_restarted(&release).to_string();
+        for part in [
+            "the one that ran before, release 0.1.0, still answers at http://127.0.0.1:8001, process 77",
+            "restart the host that runs now (process 77) yourself",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        let unknown = Found { process: None, ..found(Some(host("0.1.0", "a"))) };
+        let text = unknown.not_restarted(&release).to_string();
+        assert!(text.contains("http://127.0.0.1:8001\n") && text.contains("runs now yourself"), "{text}");
     }
 
     /// Whoever reads it learns what serves, and what to restart.

@@ -9,7 +9,9 @@ use hub_manifest::node::{Entry, Node, Value};
 use hub_manifest::source::Source;
 use hub_manifest::yaml;
 
+use super::say;
 use crate::fault::Fault;
+use crate::identity::first;
 use crate::settings::reason;
 
 /// The keys that are known at the top, and below `customer`.
@@ -27,6 +29,8 @@ pub(super) struct Conf {
     pub(super) plugins: Vec<String>,
     /// What was found and means nothing here, one sentence each.
     pub(super) warnings: Vec<String>,
+    /// Names that no new `.env` may have, one sentence each.
+    pub(super) unfit: Vec<String>,
 }
 
 impl Conf {
@@ -38,12 +42,19 @@ impl Conf {
                 "name a YAML file, such as: --install-conf install.conf",
             )
         })?;
-        Conf::parse(file, &bytes).map_err(|found| {
-            Fault::usage(
-                found.join("\n       "),
-                "write it like: {customer: {name: acme}, plugins: \"chroma,oracle\"}",
-            )
-        })
+        Conf::parse(file, &bytes).map_err(|found| mistaken(&found))
+    }
+
+    /// Sees that its names may be written into a new `.env`. Where there is one already they are only told: that one stays.
+    pub(super) fn fits(&self, env_is_kept: bool) -> Result<(), Fault> {
+        match self.unfit.is_empty() {
+            true => Ok(()),
+            false if env_is_kept => {
+                self.unfit.iter().for_each(|text| say::warn(text));
+                Ok(())
+            }
+            false => Err(mistaken(&self.unfit)),
+        }
     }
 
     fn parse(file: &Path, bytes: &[u8]) -> Result<Conf, Vec<String>> {
@@ -66,6 +77,27 @@ impl Conf {
         }
         if reader.found.is_empty() { Ok(reader.conf) } else { Err(reader.found) }
     }
+}
+
+/// A short name is one word that may stand in a path, an address or a database's name.
+fn short_name(name: &str) -> Result<(), String> {
+    const MOST: usize = 63;
+    let plain = |c: char| c.is_alphanumeric() || "-_.".contains(c);
+    if name.chars().count() > MOST {
+        return Err(format!("may have at most {MOST} characters"));
+    }
+    if !name.starts_with(char::is_alphanumeric) || !name.chars().all(plain) {
+        return Err("may have letters, digits, `-`, `_` and `.`, and begins with a letter or digit; `display_name` takes any text"
+            .to_owned());
+    }
+    Ok(())
+}
+
+fn mistaken(found: &[String]) -> Fault {
+    Fault::usage(
+        found.join("\n       "),
+        "write it like: {customer: {name: acme}, plugins: \"chroma,oracle\"}",
+    )
 }
 
 fn sentence(found: &Diagnostic) -> String {
@@ -96,8 +128,11 @@ impl Reader<'_> {
         let Some(entries) = self.map(node, "`customer`") else { return };
         for entry in entries {
             match entry.key.as_str() {
-                "name" => self.conf.name = self.text(&entry.value, "`customer.name`"),
-                "display_name" => self.conf.display_name = self.text(&entry.value, "`customer.display_name`"),
+                "name" => self.conf.name = self.name(&entry.value, "`customer.name`", short_name),
+                "display_name" => {
+                    self.conf.display_name =
+                        self.name(&entry.value, "`customer.display_name`", first::customer_name);
+                }
                 "plugins" => self.plugins(&entry.value),
                 _ => self.unknown(entry, CUSTOMER),
             }
@@ -147,6 +182,20 @@ impl Reader<'_> {
             other => {
                 let what = format!("{what} must be text, but this is {}", other.kind());
                 self.error(node, &what);
+                None
+            }
+        }
+    }
+
+    /// A name that the host will take: what it would refuse is told here, where it is written.
+    fn name(&mut self, node: &Node, what: &str, check: fn(&str) -> Result<(), String>) -> Option<String> {
+        let text = self.text(node, what)?;
+        match check(&text) {
+            Ok(()) => Some(text),
+            Err(why) => {
+                let at = self.source.span(&node.range);
+                let what = format!("{what} is `{}`, which will not do: it {why}", text.escape_debug());
+                self.conf.unfit.push(self.placed(at, &what));
                 None
             }
         }
@@ -209,5 +258,21 @@ mod tests {
         );
         assert!(read("a: [\n").unwrap_err()[0].starts_with("install.conf:"));
         assert!(read("").unwrap_err()[0].contains("is empty"));
+    }
+
+    /// O: what the host would refuse at its first start is refused where it is written.
+    #[test]
+    fn names_that_the_host_would_refuse_are_told_here() {
+        for name in ["../x", "a/b", "Acme Health", ".hidden", "-x", &"a".repeat(64)] {
+            let found = read(&format!("customer: {{name: \"{name}\"}}\n")).unwrap().unfit;
+            assert!(found[0].starts_with("install.conf:1:18: `customer.name` is `"), "{name}: {found:?}");
+        }
+        for name in ["acme", "acme-health_2.eu", "2024", "größe"] {
+            assert_eq!(read(&format!("customer: {{name: '{name}'}}\n")).unwrap().name.as_deref(), Some(name));
+        }
+        for name in [&"a".repeat(101), "x\u{202e}y", "\u{3164}"] {
+            let found = read(&format!("customer: {{display_name: \"{name}\"}}\n")).unwrap().unfit;
+            assert!(found[0].contains("`customer.display_name` is `"), "{name}: {found:?}");
+        }
     }
 }

@@ -11,7 +11,7 @@ use super::place::Place;
 use super::{health, say, verify};
 use crate::fault::Fault;
 use crate::platform::Platform;
-use crate::preflight::{self, Asked};
+use crate::preflight::{self, Asked, Purpose};
 use crate::process;
 use crate::settings::{self, process_env};
 
@@ -33,8 +33,13 @@ pub(crate) fn doctor(
     note(verify::installed(&place.install));
     note(links(&place));
     say::done("data", &format!("{} ({})", place.data.display(), place.why.told()));
-    let asked =
-        Asked { data: Some(place.data.clone()), listen: None, since: None, accepted: BTreeSet::new() };
+    let asked = Asked {
+        purpose: Purpose::Doctor,
+        data: Some(place.data.clone()),
+        listen: None,
+        since: None,
+        accepted: BTreeSet::new(),
+    };
     let report = runtime.block_on(preflight::run(platform, &asked, &process_env));
     for warning in &report.warnings {
         say::warn(&format!("{}; {}", warning.what, warning.help));

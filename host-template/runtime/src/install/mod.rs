@@ -20,7 +20,7 @@ use hub_release::{Kind, Problem};
 
 pub(crate) use doctor::doctor;
 pub(crate) use rollback::rollback;
-pub(crate) use setup::{Setup, USER, setup};
+pub(crate) use setup::{Setup, setup};
 pub(crate) use upgrade::{Upgrade, upgrade};
 pub(crate) use verify::verify;
 

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use hub_release::Install;
 
+use super::say;
+use crate::env_file::Odd;
 use crate::fault::Fault;
 use crate::locate::{self, Settled, Why, absolute};
 use crate::privilege::{self, Owner};
@@ -26,6 +28,8 @@ pub(super) struct Place {
     pub(super) settled: Settled,
     /// The environment that the service is started with.
     pub(super) env: BTreeMap<String, String>,
+    /// The lines of `.env` that set none of it.
+    pub(super) odd: Vec<Odd>,
 }
 
 /// The release that this program belongs to, and the install folder: the one that is named, or that it lies in.
@@ -66,8 +70,8 @@ impl Place {
         let settled = Settled::read(install.root())?;
         let (data, why) = data_dir(&settled)?;
         let owner = privilege::owner(&data)?;
-        let env = locate::variables(&data).map_err(|e| locate::unreadable(&data, &e))?;
-        Ok(Place { install, release, data, why, owner, settled, env })
+        let read = locate::variables(&data).map_err(|e| locate::unreadable(&data, &e))?;
+        Ok(Place { install, release, data, why, owner, settled, env: read.set, odd: read.odd })
     }
 
     /// Says on standard error which installation a command changes.
@@ -83,6 +87,9 @@ impl Place {
             self.why.told(),
             database.shown()
         );
+        if let Some(text) = locate::left_out(&self.data, &self.odd) {
+            say::warn(&text);
+        }
         Ok(())
     }
 

@@ -36,7 +36,7 @@ use crate::settings::reason;
 const INSTALLING: Duration = Duration::from_secs(3600);
 
 /// The user that the service runs as where nobody names another. Setup makes this one where it is missing, and no other.
-pub(crate) const USER: &str = "honeyframe";
+const USER: &str = "honeyframe";
 
 /// Folder of the units that an administrator adds.
 const UNITS: &str = "/etc/systemd/system";
@@ -52,8 +52,8 @@ pub(crate) struct Setup {
     /// Public keys that are trusted from now on.
     pub(crate) trust: Vec<PathBuf>,
     pub(crate) listen: Option<SocketAddr>,
-    /// The user that the service runs as.
-    pub(crate) user: String,
+    /// The user that the service runs as, where one is named.
+    pub(crate) user: Option<String>,
     /// Where the unit goes; systemd's folder where systemd runs.
     pub(crate) unit_dir: Option<PathBuf>,
     /// Write no unit and start nothing.
@@ -72,16 +72,26 @@ pub(crate) fn setup(options: &Setup) -> Result<(), Fault> {
     let mut place = Place::to_set_up(options.install_dir.as_deref(), options.data_dir.as_deref())?;
     let conf = options.install_conf.as_deref().map(Conf::read).transpose()?.unwrap_or_default();
     conf.warnings.iter().for_each(|warning| say::warn(warning));
+    // A link that leads nowhere is one that somebody made: it is no new file either.
+    conf.fits(place.data.join(".env").symlink_metadata().is_ok())?;
     let mut names = conf.plugins.clone();
     names.extend(options.plugins.iter().cloned());
     // Everything that can be wrong in what was asked for is found out before anything is changed.
     let drivers = wanted::of_names(&place.release, &names)?;
-
+    drivers.none_by_mistake()?;
     let keys = options.trust.iter().map(|file| Key::read(&place, file)).collect::<Result<Vec<_>, _>>()?;
     let system = !options.no_service && (options.unit_dir.is_some() || service::has_systemd());
-    see_user(&options.user)?;
-    if system && rustix::process::geteuid().is_root() {
-        see_owner(&options.user, &place.data)?;
+    let settled = place.settled.user.clone().filter(|_| system);
+    let user = options.user.clone().or(settled).unwrap_or_else(|| USER.to_owned());
+    let user = &*user;
+    see_user(user)?;
+    // Without a unit the folder is root's own, unless somebody says whose it is.
+    let gives = rustix::process::geteuid().is_root() && (system || options.user.is_some());
+    match (gives, &options.user) {
+        (true, _) => see_owner(user, &place.data)?,
+        // A unit may be written for somebody else to put in its place.
+        (false, Some(named)) if !system => see_self(named)?,
+        (false, _) => {}
     }
 
     let lock = place.install.lock()?;
@@ -91,8 +101,8 @@ pub(crate) fn setup(options: &Setup) -> Result<(), Fault> {
     names_of_customer(&place, &options.take_over)?;
     data_folder(&place, &conf, options.listen)?;
     let data = absolute(&place.data)?;
-    if system && rustix::process::geteuid().is_root() {
-        own_user(&options.user, &data)?;
+    if gives {
+        own_user(user, &data)?;
     }
     // It may be the service's only now.
     place.owner = privilege::owner(&data)?;
@@ -106,13 +116,13 @@ pub(crate) fn setup(options: &Setup) -> Result<(), Fault> {
             Some(listen) if !place.env.contains_key("LISTEN") => listen,
             _ => place.address()?,
         };
-        unit(&place, &folder, &options.user, listen)?;
+        unit(&place, &folder, user, listen)?;
     }
     let runs = system && service::has_systemd();
     let before = std::mem::take(&mut place.settled);
     place.settled = Settled {
         data_dir: Some(data),
-        user: if system { Some(options.user.clone()) } else { before.user },
+        user: if system || gives { Some(user.to_owned()) } else { before.user },
         unit: if system { Some(UNIT.to_owned()) } else { before.unit },
         restart: match &options.restart {
             Some(line) => ["sh", "-c", line].map(str::to_owned).into(),
@@ -380,6 +390,20 @@ fn is_user(user: &str) -> Result<bool, Fault> {
     Ok(asked.success())
 }
 
+/// Sees that whoever sets up is the user that is named: only root can give folders to another one.
+fn see_self(user: &str) -> Result<(), Fault> {
+    if id(user, "-u") == Some(rustix::process::geteuid().as_raw()) {
+        return Ok(());
+    }
+    Err(Fault::usage(
+        format!(
+            "--user names `{}`, and only root can give the data folder to another user",
+            user.escape_debug()
+        ),
+        "run setup as root, or as that user without --user; nothing was changed",
+    ))
+}
+
 /// Sees that a data folder that is there can be this user's, before anything is written to it.
 fn see_owner(user: &str, data: &Path) -> Result<(), Fault> {
     match fs::metadata(data) {
@@ -500,7 +524,7 @@ mod tests {
     #[test]
     fn what_is_written_into_the_environment_is_read_back() {
         for value in ["plain", "Acme Health", "a\"b\\c", "it's 100% x=y # z", "[::1]:80"] {
-            assert_eq!(crate::env_file::parse(&env_line("NAME", value))["NAME"], value);
+            assert_eq!(crate::env_file::parse(env_line("NAME", value).as_bytes()).set["NAME"], value);
         }
     }
 }

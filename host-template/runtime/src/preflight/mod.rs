@@ -19,6 +19,7 @@ use crate::access::Proxies;
 use crate::connectors::Reach;
 use crate::discover;
 use crate::drivers::{self, Import, Importable, plain};
+use crate::env_file::Variables;
 use crate::fault::Fault;
 use crate::identity::mail::Mailer;
 use crate::listing::Listing;
@@ -38,8 +39,18 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The variable that names the vertical plugins of this release that may take the place of the customer's.
 pub(crate) const TAKE_OVER: &str = "HUB_TAKE_OVER";
 
+/// For whom it is looked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// For a release that is to take the place of another one, or to be the first: it may begin a database.
+    TakeOver,
+    /// For an installation that is to be there already: what is silently made anew is missing.
+    Doctor,
+}
+
 /// What is asked.
 pub(crate) struct Asked {
+    pub(crate) purpose: Purpose,
     /// The data folder, where another one than the environment's is meant.
     pub(crate) data: Option<PathBuf>,
     /// The address that the service will listen on.
@@ -138,8 +149,13 @@ async fn look(platform: &Platform, asked: &Asked, outer: Env<'_>, report: &mut R
     let variables = locate::variables(&data).unwrap_or_else(|e| {
         let how = "make it readable for the user that runs this command";
         report.errors.push(Finding::machine(format!("cannot read {}: {}", file.display(), reason(&e)), how));
-        BTreeMap::new()
+        Variables::default()
     });
+    if let Some(text) = locate::left_out(&data, &variables.odd) {
+        let how = "write NAME=value, a line each; a line that is not meant begins with #";
+        report.warnings.push(Finding::machine(text, how));
+    }
+    let variables = variables.set;
     let shown = data.display().to_string();
     // The service has these, whatever the shell has that this runs in.
     let env = |name: &str| match name {
@@ -151,7 +167,7 @@ async fn look(platform: &Platform, asked: &Asked, outer: Env<'_>, report: &mut R
     report.take(Reach::of(&env));
     report.take(Base::of(&env));
     report.take(Metrics::of(&env));
-    report.take(Mailer::of(&env, &limits));
+    report.take(Mailer::of(&env, &limits, asked.listen.unwrap_or(settings::LISTEN.into())));
     if let Some((text, error)) = logs::unreadable(&env) {
         report.warnings.push(Finding::machine(
             format!("RUST_LOG is `{}`, which cannot be read: {error}", text.escape_debug()),
@@ -170,7 +186,7 @@ async fn look(platform: &Platform, asked: &Asked, outer: Env<'_>, report: &mut R
         Ok(database) => {
             let folders =
                 plugins.iter().filter_map(|plugin| Some((plugin.name().to_owned(), plugin.migrations()?)));
-            trial::run(&database, &data, &folders.collect::<Vec<_>>(), &limits, &asked.accepted).await
+            trial::run(&database, &data, &folders.collect::<Vec<_>>(), &limits, asked).await
         }
         Err(fault) => Tried { errors: vec![fault.into()], ..Tried::default() },
     };
@@ -182,7 +198,16 @@ async fn look(platform: &Platform, asked: &Asked, outer: Env<'_>, report: &mut R
     if let Some(trouble) = trouble {
         report.errors.push(Finding::machine(format!("no overrides: {trouble}"), AGAIN));
     }
-    let plugins = registry.rescanned(&data, &env).plugins;
+    let Registry { plugins, trouble, .. } = registry.rescanned(&data, &env);
+    let found = trouble.into_iter().map(|what| {
+        let help = "until then nothing of what cannot be read is found; all other plugins are there";
+        Finding::machine(what, help)
+    });
+    match asked.purpose {
+        // It was so before.
+        Purpose::TakeOver => report.warnings.extend(found),
+        Purpose::Doctor => report.errors.extend(found),
+    }
     let old = Release::in_use(asked.since.as_deref(), &install, &data, &variables);
     let before = match &old {
         Some(old) => old.ask::<Vec<Known>>(&["plugins", "list", "--json"]).await,

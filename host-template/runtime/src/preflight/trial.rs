@@ -11,11 +11,12 @@ use hub_manifest::limits::Limits;
 use rustix::fs::statvfs;
 use serde::{Deserialize, Serialize};
 
-use super::Finding;
+use super::{Asked, Finding, Purpose};
 use crate::api;
 use crate::args;
 use crate::db::loss::Loss;
-use crate::db::migrate::{self, Counted, Migration, Owner};
+use crate::db::migrate::{self, Counted, Migration, Owner, Standing};
+use crate::db::rights::{self, Lacking};
 use crate::db::schema::Schema;
 use crate::db::{AssertSqlSafe, Db, Error, Patience, Tx};
 use crate::settings::{self, Database, reason};
@@ -47,24 +48,20 @@ pub(super) struct Tried {
 }
 
 /// Tries the platform's migrations, and those of each plugin (its slug and the folder) that has run any here. What they
-/// remove is an error, unless the operator has `accepted` it by its name.
+/// remove is an error, unless the operator has `accepted` it by its name. A database that no host has begun is an error where
+/// one is expected.
 pub(super) async fn run(
     database: &Database,
     data: &Path,
     plugins: &[(String, PathBuf)],
     limits: &Limits,
-    accepted: &BTreeSet<String>,
+    Asked { accepted, purpose, .. }: &Asked,
 ) -> Tried {
     Patience::set(limits);
     let mut tried = Tried::default();
     let done = match database {
-        Database::Sqlite(file) => on_copy(file, data, plugins, &mut tried).await,
-        Database::Postgres(url) => match Db::open_postgres(url, limits).await {
-            Ok(db) => on(&db, plugins, &mut tried)
-                .await
-                .map_err(|e| unusable(&settings::without_password(url), &e, true)),
-            Err(e) => Err(unusable(&settings::without_password(url), &e, true)),
-        },
+        Database::Sqlite(file) => on_copy(file, data, plugins, *purpose, &mut tried).await,
+        Database::Postgres(url) => on_server(url, plugins, limits, *purpose, &mut tried).await,
     };
     tried.errors.extend(done.err());
     for loss in &tried.losses {
@@ -116,20 +113,97 @@ fn whose(plugin: Option<&str>) -> String {
     plugin.map_or("the platform".to_owned(), |slug| format!("vertical plugin `{slug}`"))
 }
 
+/// What mends a database that is not the installation's.
+const WHICH: &str = "see that DATABASE_URL (.env in the data folder) and the data folder are those of this installation, and bring \
+                     the database back from a copy where it is lost; where no host has ever been started, start it: the first \
+                     start makes its tables";
+
+/// Sees that the database is the platform's; nothing is made in it.
+async fn known(
+    db: &Db,
+    shown: &str,
+    purpose: Purpose,
+    tried: &mut Tried,
+) -> Result<Result<(), Finding>, Error> {
+    let what = match migrate::standing(db).await? {
+        Standing::Begun if purpose == Purpose::Doctor => return whole(db, shown).await,
+        Standing::Begun => return Ok(Ok(())),
+        Standing::Empty if purpose == Purpose::TakeOver => return Ok(Ok(())),
+        Standing::Empty => format!("the database {shown} is empty: no host has ever worked with it"),
+        Standing::Foreign(tables) => {
+            let tables = rights::short(&tables);
+            format!(
+                "the database {shown} is not the platform's: it has other tables ({tables}), and none of the platform's"
+            )
+        }
+    };
+    match purpose {
+        Purpose::Doctor => Ok(Err(Finding::machine(what, WHICH))),
+        Purpose::TakeOver => {
+            tried.warnings.push(Finding::machine(what, WHICH));
+            Ok(Ok(()))
+        }
+    }
+}
+
+/// Sees that the tables are all there, and that the host may use them. Those of a later release are not there yet.
+async fn whole(db: &Db, shown: &str) -> Result<Result<(), Finding>, Error> {
+    let up_to_date = migrate::outstanding(db, Owner::Platform, &api::migrations(db)).await;
+    // What is wrong with the migrations is told when they are tried.
+    if !up_to_date.is_ok_and(|names| names.is_empty()) {
+        return Ok(Ok(()));
+    }
+    let lacking = Lacking::find(db).await?;
+    Ok(match lacking.any() {
+        true => Err(Finding::machine(format!("the database {shown}: {}", lacking.detail()), lacking.help())),
+        false => Ok(()),
+    })
+}
+
+async fn on_server(
+    url: &str,
+    plugins: &[(String, PathBuf)],
+    limits: &Limits,
+    purpose: Purpose,
+    tried: &mut Tried,
+) -> Result<(), Finding> {
+    let shown = settings::without_password(url);
+    let no_database = |e: Error| unusable(&shown, &e, true);
+    let db = Db::open_postgres(url, limits).await.map_err(no_database)?;
+    known(&db, &shown, purpose, tried).await.map_err(no_database)??;
+    on(&db, plugins, tried).await.map_err(no_database)
+}
+
 async fn on_copy(
     file: &Path,
     data: &Path,
     plugins: &[(String, PathBuf)],
+    purpose: Purpose,
     tried: &mut Tried,
 ) -> Result<(), Finding> {
-    let no_database = |e: Error| unusable(&file.display().to_string(), &e, false);
-    if !file.exists() {
-        // A start makes it.
-        let db = Db::open_memory().await.map_err(no_database)?;
-        return on(&db, plugins, tried).await.map_err(no_database);
+    let shown = file.display().to_string();
+    let no_database = |e: Error| unusable(&shown, &e, false);
+    match (fs::metadata(file), purpose) {
+        (Ok(_), _) => {}
+        (Err(e), Purpose::TakeOver) if e.kind() == io::ErrorKind::NotFound => {
+            // A start makes it.
+            let db = Db::open_memory().await.map_err(no_database)?;
+            return on(&db, plugins, tried).await.map_err(no_database);
+        }
+        (Err(e), _) if e.kind() == io::ErrorKind::NotFound => {
+            return Err(Finding::machine(format!("there is no database {shown}"), WHICH));
+        }
+        (Err(e), _) => {
+            let what = format!("cannot look at the database {shown}: {}", reason(&e));
+            return Err(Finding::machine(what, "let the user that runs the host enter its folder"));
+        }
     }
     let source = Db::open_existing(file).await.map_err(no_database)?;
-    let copied = copy(&source, data, tried).await;
+    let copied = match known(&source, &shown, purpose, tried).await {
+        Ok(Ok(())) => copy(&source, data, tried).await,
+        Ok(Err(finding)) => Err(finding),
+        Err(error) => Err(no_database(error)),
+    };
     source.close().await;
     let copy = copied?;
     let db = Db::open_copy(&copy.0).await.map_err(no_database)?;
@@ -250,7 +324,7 @@ async fn one(
             return Ok(false);
         }
     };
-    let fresh = migrate::of_engine(tx, migrations).count() == pending.len();
+    let fresh = migrate::of_engine(tx.is_postgres(), migrations).count() == pending.len();
     let names =
         pending.iter().map(|migration| Pending { plugin: slug.clone(), name: migration.name.clone() });
     tried.pending.extend(names);

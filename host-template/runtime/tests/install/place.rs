@@ -54,6 +54,52 @@ fn o3_a_file_without_the_platforms_tables_is_no_installation() {
     assert!(!folder.path("data/hub.db-wal").exists());
 }
 
+/// O3: a line of `.env` that nobody understands may be the one that names the database: nothing is begun beside it.
+#[test]
+fn o3_no_database_is_begun_where_a_line_of_env_is_lost() {
+    let folder = Folder::release();
+    let env = folder.path("data/.env");
+    let ran = |arguments: &[&str]| {
+        let mut command = command(&folder);
+        command.args(arguments);
+        run(command)
+    };
+    let url = "DATABASE_URL=sqlite:///nowhere/at/all.db";
+    let lost: [Vec<u8>; 4] = [
+        format!("# ours\nset {url}\n").into_bytes(),
+        format!("# ours\n{}\n", url.replace('=', ": ")).into_bytes(),
+        format!("# ours\n{}\n", url.replace('=', "=\"")).into_bytes(),
+        [b"# ours\nDATABASE_URL=sqlite:///nowhere/\xff.db\n".to_vec()].concat(),
+    ];
+    for text in lost {
+        fs::write(&env, &text).unwrap();
+        for arguments in [
+            &["serve", "--listen", "127.0.0.1:0"][..],
+            &["admin", "create-user", "--email", "a@b.example", "--org", "North"],
+        ] {
+            let (status, _, said) = ran(arguments);
+            assert_eq!(status, Some(3), "{arguments:?}: {said}");
+            assert!(
+                said.contains("line 2 is left out") && said.contains("would be a new database"),
+                "{said}"
+            );
+            assert!(!said.contains("nowhere"), "a line may be a password: {said}");
+            assert!(!folder.path("data/hub.db").exists(), "{arguments:?}");
+        }
+        // Whoever only looks is told, and goes on.
+        let (status, _, said) = ran(&["plugins", "list"]);
+        assert_eq!(status, Some(0), "{said}");
+        assert!(said.contains("line 2 is left out"), "{said}");
+    }
+    // As editors and shells write it, the database is the one that is named.
+    for text in [format!("\u{feff}{url}\n"), format!("export {url}\n")] {
+        fs::write(&env, text).unwrap();
+        let (status, _, said) = ran(&["serve", "--listen", "127.0.0.1:0"]);
+        assert_eq!(status, Some(3), "{said}");
+        assert!(said.contains("/nowhere/at/all.db") && !folder.path("data/hub.db").exists(), "{said}");
+    }
+}
+
 /// O3: the data folder that setup settled is found by every command, and said.
 #[test]
 fn o3_commands_find_the_installation_that_they_lie_in() {

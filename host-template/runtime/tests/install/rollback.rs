@@ -59,6 +59,15 @@ fn o2_a_restart_that_does_nothing_is_told_with_the_host_that_serves() {
         assert!(said.contains(part), "{part}: {said}");
     }
     assert!(!said.contains("does not serve"), "{said}");
+    // A command that ends well and restarts nothing, where the host that runs on is of the right release.
+    at.is("7.8.9", &[]);
+    let (status, _, said) = at.ran(&[&["upgrade", "--restart", "true"][..], &soon].concat());
+    let idle = format!(
+        "the host was not restarted: the one that ran before, release 7.8.9, still answers at http://{}, process {}",
+        host.address,
+        host.process()
+    );
+    assert!(status == Some(1) && said.contains(&idle), "{idle}: {said}");
     // Nothing to go back to.
     fs::remove_dir_all(at.root().join("releases/7.8.9")).unwrap();
     at.is("0.1.0", &[]);

@@ -3,12 +3,8 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::fs::chown;
-use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
-
-use hub_release::hash;
-use hub_release::manifest::seal;
 
 use crate::program::{Folder, Host, command, run};
 use crate::{At, STRANGER, is_root};
@@ -54,23 +50,13 @@ fn o9_o10_samples_are_for_demonstrations_and_bad_customer_plugins_are_warned_of(
 #[test]
 fn s17_a_key_is_trusted_only_once_the_release_is_signed_with_it() {
     let at = At::new(&[]);
-    let own = at.root().join("releases/7.8.9/bin/hub-platform");
-    let program = PathBuf::from(command(&at.0).get_program());
-    fs::create_dir_all(own.parent().unwrap()).unwrap();
-    fs::copy(&program, &own).unwrap();
+    let own = at.release_of_program("7.8.9");
     let key = at.0.path("vendor.pub");
     fs::write(
         &key,
         "untrusted comment: minisign public key\nRWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3\n",
     )
     .unwrap();
-    // Its list names what lies there.
-    let size = fs::metadata(&own).unwrap().len();
-    let mut bytes = fs::File::open(&own).unwrap();
-    let (_, sha256) = hash::copy(&mut bytes, &mut std::io::sink()).unwrap();
-    let list = serde_json::json!({"version": "7.8.9", "plugins": [],
-        "files": [{"path": "bin/hub-platform", "size": size, "mode": "0755", "sha256": sha256}]});
-    fs::write(at.root().join("releases/7.8.9/RELEASE.json"), seal(format!("{list:#}\n"))).unwrap();
     let data = at.0.path("new-data");
     let mut setup = Command::new(&own);
     setup.args(["setup", "--no-service", "--trust"]).arg(&key).arg("--data-dir").arg(&data);
@@ -165,6 +151,48 @@ fn setup_names_a_user_that_is_not_there_and_writes_nothing() {
         assert!(said.contains("belongs to user 54321"), "{said}");
         assert!(fs::read_dir(&data).unwrap().next().is_none() && entries() == 1, "{said}");
     }
+}
+
+/// A user that is named gets the folder with a unit and without one; what the host would refuse is refused before anything is
+/// written.
+#[test]
+fn setup_gives_the_data_folder_to_the_user_that_is_named() {
+    let at = At::new(&[]);
+    let own = at.release_of_program("7.8.9");
+    let (data, conf) = (at.0.path("new-data"), at.0.path("install.conf"));
+    let setup = |more: &[&str]| {
+        let mut setup = Command::new(&own);
+        setup.args(["setup", "--no-service", "--data-dir"]).arg(&data).args(more);
+        run(setup)
+    };
+    let shown = conf.display().to_string();
+    for (text, status, want) in [
+        ("customer: {name: ../x}\n", 2, "`customer.name` is `../x`"),
+        ("customer: {display_name: 'x\u{202e}y'}\n", 2, "`customer.display_name` is"),
+        ("plugins: nosuch\n", 2, "`nosuch` is no driver of this release"),
+        ("plugins: '../x'\n", 2, "../x"),
+    ] {
+        fs::write(&conf, text).unwrap();
+        let (found, _, said) = setup(&["--install-conf", &shown]);
+        assert_eq!(found, Some(status), "{text}: {said}");
+        assert!(said.contains(want) && !data.exists(), "{text}: {said}");
+    }
+    if !is_root() {
+        let (status, _, said) = setup(&["--user", "root"]);
+        assert_eq!(status, Some(2), "{said}");
+        assert!(said.contains("only root can give") && !data.exists(), "{said}");
+        return;
+    }
+    let (status, _, said) = setup(&["--user", "nobody"]);
+    assert_eq!(status, Some(0), "{said}");
+    let nobody = fs::metadata(&data).unwrap().uid();
+    assert!(nobody != 0, "{said}");
+    for entry in fs::read_dir(&data).unwrap() {
+        assert_eq!(entry.unwrap().metadata().unwrap().uid(), nobody);
+    }
+    let settled: serde_json::Value =
+        serde_json::from_slice(&fs::read(at.root().join("install.json")).unwrap()).unwrap();
+    assert_eq!(settled["user"], "nobody");
 }
 
 /// O6: an upgrade does not turn a customer's plugin into the release's.
