@@ -17,7 +17,7 @@ use crate::connectors::Tests;
 use crate::ctx::Config;
 use crate::db::migrate::Migration;
 use crate::db::{Db, Error};
-use crate::discover::{Release, customer_plugins};
+use crate::discover::{Found, Release, customer_plugins};
 use crate::drivers::{Alias, Import, Importable};
 use crate::identity::mail::Mailer;
 use crate::identity::{Attempts, Passwords, Sessions};
@@ -80,13 +80,15 @@ pub(crate) struct Registry {
     pub(crate) plugins: Vec<Arc<Plugin>>,
     pub(crate) chains: Arc<Chains>,
     pub(crate) pages: Arc<Pages>,
+    /// What of the customer's could not be looked at, in a sentence each.
+    pub(crate) trouble: Vec<String>,
 }
 
 impl Registry {
     /// The build's plugins, in plugin order.
     pub(crate) fn new(plugins: Vec<Plugin>, chains: Chains, pages: Pages) -> Registry {
         let plugins = plugins.into_iter().map(Arc::new).collect();
-        Registry { plugins, chains: Arc::new(chains), pages: Arc::new(pages) }
+        Registry { plugins, chains: Arc::new(chains), pages: Arc::new(pages), trouble: Vec::new() }
     }
 
     /// The same of an installed release; the second value says what is wrong with the file that lists overrides and pages.
@@ -120,9 +122,9 @@ impl Registry {
             version: platform::version(),
             env,
         };
-        let found = customer_plugins(data, &release);
+        let Found { plugins: found, trouble } = customer_plugins(data, &release);
         plugins.extend(found.into_iter().map(Arc::new));
-        Registry { plugins, chains: self.chains.clone(), pages: self.pages.clone() }
+        Registry { plugins, chains: self.chains.clone(), pages: self.pages.clone(), trouble }
     }
 }
 

@@ -1,5 +1,7 @@
 //! From a platform and the machine's settings to the parts of a running host.
 
+use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,7 +15,7 @@ use crate::audit::Actor;
 use crate::config;
 use crate::connectors::Reach;
 use crate::db::migrate::{self, Owner};
-use crate::db::{Db, Error, Patience};
+use crate::db::{Db, Error, Patience, rights};
 use crate::drivers;
 use crate::enable::{self, Change, Scope};
 use crate::fault::Fault;
@@ -38,13 +40,22 @@ pub(crate) struct Options<'a> {
     pub(crate) demo: bool,
 }
 
-/// Gathers everything: folders, plugins, database with its migrations, page.
-pub(crate) async fn parts(platform: &Platform, options: &Options<'_>) -> Result<Parts, Fault> {
+/// Gathers everything: folders, plugins, database with its migrations, page. `address` is where the host listens.
+pub(crate) async fn parts(
+    platform: &Platform,
+    options: &Options<'_>,
+    address: SocketAddr,
+) -> Result<Parts, Fault> {
     let env = options.env;
     let HostPlan { version, plugins } = platform.plan()?;
     let limits = Arc::new(settings::limits(env)?);
     let proxies = Proxies::of(env)?;
-    let mailer = Mailer::of(env, &limits)?;
+    let mailer = Mailer::of(env, &limits, address)?;
+    if let Some(base) = mailer.as_ref().and_then(Mailer::guessed) {
+        tracing::warn!(
+            "links in mails begin with {base}, where this host listens: set HUB_PUBLIC_URL to where people reach it"
+        );
+    }
     let reach = Reach::of(env)?;
     let metrics = Metrics::of(env)?;
     let base = Base::of(env)?;
@@ -132,28 +143,73 @@ pub(crate) fn of_build(
         .collect()
 }
 
+/// The same for a command that only reads: it works on a standby, on a disk that is only read, and while another program writes.
+/// The database is taken as it is; that it is not up to date is told on standard error.
+pub(crate) async fn database_to_read(env: Env<'_>, data: &Path) -> Result<Db, Fault> {
+    let database = settings::database(env("DATABASE_URL").as_deref(), data)?;
+    let limits = settings::limits(env)?;
+    Patience::set(&limits);
+    let opened = match &database {
+        Database::Sqlite(file) if is_absent(file) => return Err(none_there(&database, data, NOT_THERE)),
+        Database::Sqlite(file) => Db::open_to_read(file).await,
+        Database::Postgres(url) => Db::open_postgres(url, &limits).await,
+    };
+    let db = opened.map_err(|e| unusable(&database, &e))?;
+    if !migrate::is_begun(&db).await.map_err(|e| unusable(&database, &e))? {
+        db.close().await;
+        return Err(none_there(&database, data, HOLDS_NOTHING));
+    }
+    let shown = database.shown();
+    let behind = match migrate::outstanding(&db, Owner::Platform, &api::migrations(&db)).await {
+        Ok(none) if none.is_empty() => return Ok(db),
+        Ok(names) => format!(
+            "the database {shown} is not up to date: {} of the platform's migrations have not run ({}); the next start of the \
+             host runs them",
+            names.len(),
+            rights::short(&names)
+        ),
+        Err(why) => format!("it is not known whether the database {shown} is up to date: {why}"),
+    };
+    // To standard error: what a program reads stays as it is. A reader that is gone wants nothing.
+    let _ = writeln!(io::stderr(), "warning: {behind}");
+    Ok(db)
+}
+
+const NOT_THERE: &str = "it has no database {}";
+const HOLDS_NOTHING: &str = "the database {} holds no table of the platform's";
+
+/// Whether there is no such file; one that cannot be looked at is told by whoever opens it.
+fn is_absent(file: &Path) -> bool {
+    std::fs::metadata(file).is_err_and(|e| e.kind() == io::ErrorKind::NotFound)
+}
+
+fn unusable(database: &Database, error: &Error) -> Fault {
+    let cure = error.cure(matches!(database, Database::Postgres(_)));
+    Fault::machine(format!("cannot use the database {}: {error}", database.shown()), cure)
+}
+
+/// That a command has nothing to work with; `what` has `{}` where the database is named.
+fn none_there(database: &Database, data: &Path, what: &str) -> Fault {
+    // In a process without a command line nobody has named anything.
+    let why = locate::found().map_or(Why::User, |found| found.why);
+    locate::no_database(data, why, &what.replace("{}", &database.shown()))
+}
+
 async fn open(database: Database, limits: &Limits, data: &Path, absent: Absent) -> Result<Db, Fault> {
     Patience::set(limits);
-    let (shown, postgres) = (database.shown(), matches!(database, Database::Postgres(_)));
-    let no_database =
-        |e: Error| Fault::machine(format!("cannot use the database {shown}: {e}"), e.cure(postgres));
-    let refused = |what: String| {
-        // In a process without a command line nobody has named anything.
-        let why = locate::found().map_or(Why::User, |found| found.why);
-        locate::no_database(data, why, &what)
-    };
+    let no_database = |e: Error| unusable(&database, &e);
     let opened = match (&database, absent) {
         (Database::Sqlite(file), Absent::Made) => Db::open_sqlite(file).await,
         (Database::Sqlite(file), Absent::Refused) => {
-            if !file.exists() {
-                return Err(refused(format!("it has no database {shown}")));
+            if is_absent(file) {
+                return Err(none_there(&database, data, NOT_THERE));
             }
             // Looked at as it is: what makes it the host's own changes the file.
             let looked = Db::open_existing(file).await.map_err(no_database)?;
             let begun = migrate::is_begun(&looked).await;
             looked.close().await;
             if !begun.map_err(no_database)? {
-                return Err(refused(format!("the file {shown} holds no table of the platform's")));
+                return Err(none_there(&database, data, HOLDS_NOTHING));
             }
             Db::open_sqlite(file).await
         }
@@ -162,10 +218,11 @@ async fn open(database: Database, limits: &Limits, data: &Path, absent: Absent) 
     let db = opened.map_err(no_database)?;
     if absent == Absent::Refused && !migrate::is_begun(&db).await.map_err(no_database)? {
         db.close().await;
-        return Err(refused(format!("the database {shown} holds no table of the platform's")));
+        return Err(none_there(&database, data, HOLDS_NOTHING));
     }
     migrate::prepare(&db).await.map_err(no_database)?;
     migrate::run(&db, Owner::Platform, &api::migrations(&db)).await.map_err(|e| {
+        let shown = database.shown();
         Fault::machine(format!("cannot bring the database {shown} up to date: {e}"), migrate::UNCHANGED)
     })?;
     Ok(db)
@@ -210,6 +267,9 @@ fn report(registry: &Registry) {
 /// A line for each thing that is wrong with a plugin of the customer's, or means nothing in it: at a start, and whenever
 /// they are looked for anew.
 pub(crate) fn report_customers(registry: &Registry) {
+    for trouble in &registry.trouble {
+        tracing::warn!("{trouble}");
+    }
     for plugin in registry.plugins.iter().filter(|plugin| plugin.origin == Origin::Data) {
         let name = plugin.name();
         for error in &plugin.errors {

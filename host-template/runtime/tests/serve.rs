@@ -402,3 +402,54 @@ fn o5_one_sqlite_file_has_one_host_by_whatever_name() {
     });
     host.stop();
 }
+
+/// What cannot be looked at is told: at the start, at every look, and by the commands that list and judge.
+#[test]
+fn a_folder_of_plugins_that_cannot_be_read_is_told() {
+    let folder = Folder::release();
+    let plugins = folder.path("data/plugins");
+    fs::write(&plugins, "").unwrap();
+    let is_file = format!(
+        "no vertical plugin of the customer's is found: {} cannot be read: not a directory",
+        plugins.display()
+    );
+    let host = Host::start(&folder, |_| {});
+    assert!(host.log().contains(&is_file), "{}", host.log());
+    let ask = |arguments: &[&str]| {
+        let mut command = command(&folder);
+        command.args(arguments);
+        let (status, out, said) = run(command);
+        (status, out + &said)
+    };
+    let install = folder.path("opt").display().to_string();
+    let told = |what: &str| {
+        for arguments in [&["plugins", "list"][..], &["plugins", "list", "--json"]] {
+            let (status, said) = ask(arguments);
+            assert!(status == Some(0) && said.contains(what), "{arguments:?}: {said}");
+        }
+        let (status, said) = ask(&["doctor", "--install-dir", &install]);
+        assert!(status == Some(1) && said.contains(what), "{said}");
+    };
+    told(&is_file);
+    // A reload looks again, and finds a link that leads nowhere.
+    fs::remove_file(&plugins).unwrap();
+    std::os::unix::fs::symlink("/nowhere/at/all", &plugins).unwrap();
+    let link = format!("{}, a link to /nowhere/at/all, cannot be read: no such file", plugins.display());
+    host.signal("HUP");
+    host.logs(&link);
+    told(&link);
+    // One entry of it.
+    fs::remove_file(&plugins).unwrap();
+    fs::create_dir(&plugins).unwrap();
+    std::os::unix::fs::symlink("../gone", plugins.join("mine")).unwrap();
+    let entry = format!(
+        "a vertical plugin of the customer's may be missing: {}, a link to ../gone, cannot be read: no such file",
+        plugins.join("mine").display()
+    );
+    host.signal("HUP");
+    host.logs(&entry);
+    told(&entry);
+    fs::remove_file(plugins.join("mine")).unwrap();
+    let (status, said) = ask(&["plugins", "list"]);
+    assert!(status == Some(0) && !said.contains("warning"), "{said}");
+}

@@ -1,7 +1,7 @@
 //! One folder of a customer's plugin: its manifest, read, and the files that there are.
 
 use std::fs;
-use std::io::Read;
+use std::io::{self, ErrorKind, Read};
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 
@@ -27,11 +27,17 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    /// Reads a folder; none where it has no manifest.
-    pub(super) fn read(root: &Path, name: &str) -> Option<Folder> {
+    /// Reads a folder; none where it has no manifest, or is no folder. An error is one of looking for the manifest: a folder that
+    /// may not be entered, or a link that leads nowhere.
+    pub(super) fn read(root: &Path, name: &str) -> io::Result<Option<Folder>> {
         let file = root.join("plugin.yaml");
-        if fs::symlink_metadata(&file).is_err() {
-            return None;
+        match fs::symlink_metadata(&file) {
+            Ok(_) => {}
+            // The folder is there, or the file that lies in its place.
+            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                return fs::metadata(root).map(|_| None);
+            }
+            Err(e) => return Err(e),
         }
         let (source, manifest, found) = match text(&file) {
             // The parser is tested not to panic; if it ever does, one plugin is invalid and the host still starts.
@@ -46,7 +52,7 @@ impl Folder {
         };
         let on = manifest.enabled != Some(false);
         let slug = manifest.name.as_ref().map_or(name, |name| &name.value).to_owned();
-        Some(Folder { root: root.to_path_buf(), manifest, source, slug, found, on })
+        Ok(Some(Folder { root: root.to_path_buf(), manifest, source, slug, found, on }))
     }
 
     /// The plugin as the rules see it that the build and the host share.
@@ -78,7 +84,7 @@ impl Files for Folder {
 /// The manifest's text. A link that leads out of the folder would show what the host may read and its author may not; a pipe or
 /// a device is not waited for.
 fn text(file: &Path) -> Result<Source, Box<Diagnostic>> {
-    let cannot = |e: std::io::Error| {
+    let cannot = |e: io::Error| {
         let message = format!("cannot read {}: {e}", file.display());
         Box::new(
             Diagnostic::error("HUB001", message)
@@ -86,7 +92,7 @@ fn text(file: &Path) -> Result<Source, Box<Diagnostic>> {
         )
     };
     let (Some(folder), Some(name)) = (file.parent(), file.file_name()) else {
-        return Err(cannot(std::io::ErrorKind::InvalidFilename.into()));
+        return Err(cannot(ErrorKind::InvalidFilename.into()));
     };
     let opened = Beneath::open(folder).and_then(|folder| folder.file_within(name)).map_err(cannot)?;
     let length = opened.metadata().map_err(cannot)?.len();

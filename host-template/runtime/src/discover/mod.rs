@@ -9,9 +9,10 @@ mod folder;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::{fs, io};
 
 use hub_manifest::diagnostic::{Diagnostic, Level};
 use hub_manifest::plan::HostPlugin;
@@ -26,7 +27,7 @@ use crate::config;
 use crate::listing::Listing;
 use crate::overrides::Chains;
 use crate::registry::{Origin, Plugin};
-use crate::settings::Env;
+use crate::settings::{Env, reason};
 use crate::web::Pages;
 use folder::Folder;
 
@@ -42,11 +43,20 @@ pub(crate) struct Release<'a> {
     pub(crate) env: Env<'a>,
 }
 
-/// The plugins in `<data>/plugins`: dependencies first, then by name.
+/// What was found in `<data>/plugins`.
+#[derive(Default)]
+pub(crate) struct Found {
+    /// Dependencies first, then by name.
+    pub(crate) plugins: Vec<Plugin>,
+    /// What could not be looked at, in a sentence each: what that means for the plugins, and what to do.
+    pub(crate) trouble: Vec<String>,
+}
+
+/// The plugins in `<data>/plugins`.
 ///
 /// A name of the release's is the release's: the customer's plugin is listed as shadowed.
-pub(crate) fn customer_plugins(data_dir: &Path, release: &Release<'_>) -> Vec<Plugin> {
-    let mut folders = folders(&data_dir.join("plugins"));
+pub(crate) fn customer_plugins(data_dir: &Path, release: &Release<'_>) -> Found {
+    let Folders { mut folders, trouble } = folders(&data_dir.join("plugins"));
     folders.retain(|folder| folder.on);
     let is_of_release = |slug: &str| release.plugins.iter().any(|other| other.name() == slug);
     // Those that count: of each name the folder that is called so, else the first. A copy that lies beside harms nobody.
@@ -80,7 +90,7 @@ pub(crate) fn customer_plugins(data_dir: &Path, release: &Release<'_>) -> Vec<Pl
         let place = plugins.iter().position(|other| other.name() > plugin.name());
         plugins.insert(place.unwrap_or(plugins.len()), plugin);
     }
-    plugins
+    Found { plugins, trouble }
 }
 
 /// A plugin of the customer's that has the name of one of the release, which therefore is not used.
@@ -105,20 +115,90 @@ pub(crate) fn namesakes(data_dir: &Path, plugins: &[Arc<Plugin>]) -> Vec<Namesak
         let version = describe(&folder).version;
         Some(Namesake { slug: folder.slug, folder: folder.root, version, of_release, on: folder.on })
     };
-    folders(&data_dir.join("plugins")).into_iter().filter_map(of_folder).collect()
+    // What cannot be looked at has no name that could be the same; `plugins list` and `doctor` tell of it.
+    folders(&data_dir.join("plugins")).folders.into_iter().filter_map(of_folder).collect()
 }
 
-/// The folders that hold a plugin, by name; those that are off too.
-fn folders(folder: &Path) -> Vec<Folder> {
-    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
-    let mut names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
-    names.sort();
-    names
-        .into_iter()
+/// What lies in the folder of the customer's plugins.
+#[derive(Default)]
+struct Folders {
+    /// Those that hold a plugin, by name; those that are off too.
+    folders: Vec<Folder>,
+    /// What could not be looked at.
+    trouble: Vec<String>,
+}
+
+fn folders(folder: &Path) -> Folders {
+    let read = match fs::read_dir(folder) {
+        Ok(read) => read,
+        // A link that leads nowhere is none that nobody has made.
+        Err(e) if e.kind() == io::ErrorKind::NotFound && fs::symlink_metadata(folder).is_err() => {
+            return Folders::default();
+        }
+        Err(e) => {
+            let trouble =
+                format!("no vertical plugin of the customer's is found: {}", cannot_read(folder, &e));
+            return Folders { trouble: vec![trouble], ..Folders::default() };
+        }
+    };
+    let (names, error) = names(read.map(|entry| Ok(entry?.file_name())));
+    let mut found = Folders::default();
+    if let Some(error) = error {
+        found.trouble.push(format!(
+            "vertical plugins of the customer's may be missing: {} cannot be listed to its end: {}; see that its disk works (the \
+             kernel's log, dmesg, tells of errors)",
+            folder.display(),
+            reason(&error)
+        ));
+    }
+    for name in names {
+        let entry = folder.join(&name);
+        // What a disk that is mounted here has of its own is root's, and nobody's plugin.
+        if name == "lost+found" {
+            continue;
+        }
         // What `drivers install` lists here is no vertical plugin, whatever is in it.
-        .filter(|name| !fs::read_link(folder.join(name)).is_ok_and(|target| crate::drivers::is_ours(&target)))
-        .filter_map(|name| Folder::read(&folder.join(&name), &name.to_string_lossy()))
-        .collect()
+        if fs::read_link(&entry).is_ok_and(|target| crate::drivers::is_ours(&target)) {
+            continue;
+        }
+        match Folder::read(&entry, &name.to_string_lossy()) {
+            Ok(folder) => found.folders.extend(folder),
+            Err(error) => found.trouble.push(format!(
+                "a vertical plugin of the customer's may be missing: {}",
+                cannot_read(&entry, &error)
+            )),
+        }
+    }
+    found
+}
+
+/// The names that could be read, sorted, and the first error: one entry that cannot be read hides no other.
+fn names(entries: impl Iterator<Item = io::Result<OsString>>) -> (Vec<OsString>, Option<io::Error>) {
+    let (mut names, mut first) = (Vec::new(), None);
+    for entry in entries {
+        match entry {
+            Ok(name) => names.push(name),
+            Err(error) => first = first.or(Some(error)),
+        }
+    }
+    names.sort();
+    (names, first)
+}
+
+/// That something cannot be looked at, and what to do.
+fn cannot_read(path: &Path, error: &io::Error) -> String {
+    let shown = path.display();
+    match fs::read_link(path) {
+        Ok(target) => format!(
+            "{shown}, a link to {}, cannot be read: {}; let it lead to a folder that the host may read, or remove it",
+            target.display(),
+            reason(error)
+        ),
+        Err(_) => format!(
+            "{shown} cannot be read: {}; make it a folder that the user who runs the host may read",
+            reason(error)
+        ),
+    }
 }
 
 /// What there is to say of one plugin.

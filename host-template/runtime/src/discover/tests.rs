@@ -25,6 +25,12 @@ impl Data {
 
     /// The plugins of this folder, beside those of a release.
     fn plugins(&self, of_build: &[HostPlugin]) -> Vec<Plugin> {
+        let Found { plugins, trouble } = self.found(of_build);
+        assert_eq!(trouble, [""; 0]);
+        plugins
+    }
+
+    fn found(&self, of_build: &[HostPlugin]) -> Found {
         let of_build = of_build.iter().cloned();
         let plugins: Vec<Arc<Plugin>> = of_build
             .map(|about| Arc::new(Plugin::of_build(about, &[], Config::default(), Vec::new())))
@@ -274,4 +280,58 @@ fn one_plugins_mistake_is_no_other_plugins() {
         ],
         "dependencies come first, and who cannot be switched on takes nothing from the others"
     );
+}
+
+/// What cannot be looked at is told, with its path and what to do; what is there besides is found all the same.
+#[test]
+fn a_folder_that_cannot_be_looked_at_is_told() {
+    let data = Data::new("trouble", &[("extra/plugin.yaml", SOUND.as_bytes()), ("README.md", b"")]);
+    let folder = data.0.join("plugins");
+    let told = |want: usize| {
+        let Found { plugins, trouble } = data.found(&[]);
+        assert_eq!(plugins.len(), want, "{trouble:?}");
+        trouble
+    };
+    assert_eq!(told(1), [""; 0]);
+    for (name, target) in [("gone", "../elsewhere"), ("loop", "loop")] {
+        std::os::unix::fs::symlink(target, folder.join(name)).unwrap();
+    }
+    let trouble = told(1);
+    let gone =
+        format!("{}, a link to ../elsewhere, cannot be read: no such file", folder.join("gone").display());
+    let [first, second] = trouble.as_slice() else { panic!("{trouble:?}") };
+    assert!(first.starts_with("a vertical plugin of the customer's may be missing: "), "{first}");
+    assert!(first.contains(&gone) && first.ends_with("or remove it"), "{first}");
+    assert!(second.contains("a link to loop, cannot be read: "), "{second}");
+    // Root enters every folder.
+    if !rustix::process::geteuid().is_root() {
+        use std::os::unix::fs::PermissionsExt;
+        let closed = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        closed(&folder.join("extra"), 0);
+        assert!(told(0).iter().any(|text| text.contains("plugins/extra cannot be read: permission denied")));
+        closed(&folder.join("extra"), 0o700);
+        closed(&folder, 0);
+        let trouble = told(0);
+        closed(&folder, 0o700);
+        assert!(trouble[0].contains("plugins cannot be read: permission denied"), "{trouble:?}");
+    }
+    // The folder itself: a file, a link that leads nowhere, and none at all.
+    fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(told(0), [""; 0], "nobody has made it");
+    fs::write(&folder, "").unwrap();
+    let is_file = format!("{} cannot be read: not a directory; make it a folder", folder.display());
+    assert!(told(0)[0].starts_with(&format!("no vertical plugin of the customer's is found: {is_file}")));
+    fs::remove_file(&folder).unwrap();
+    std::os::unix::fs::symlink("/nowhere/at/all", &folder).unwrap();
+    assert!(told(0)[0].contains("plugins, a link to /nowhere/at/all, cannot be read: no such file"));
+}
+
+#[test]
+fn one_entry_that_cannot_be_listed_hides_no_other() {
+    let entries =
+        [Ok("b".into()), Err(io::Error::other("first")), Ok("a".into()), Err(io::Error::other("second"))];
+    let (found, error) = names(entries.into_iter());
+    assert_eq!(found, ["a", "b"]);
+    assert_eq!(error.unwrap().to_string(), "first");
+    assert!(names(std::iter::empty()).1.is_none());
 }

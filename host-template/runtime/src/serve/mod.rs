@@ -122,7 +122,7 @@ async fn start(
         Database::Sqlite(file) => DatabaseLock::take(&file, &data, from.database.as_deref())?,
         Database::Postgres(_) => None,
     };
-    let parts = start::parts(platform, options).await?;
+    let parts = start::parts(platform, options, address).await?;
     let (hub, app) = app::assemble(parts).await.map_err(|e| {
         Fault::machine(
             format!("cannot read the state of the plugins: {e}"),

@@ -10,6 +10,10 @@ use crate::settings::Env;
 
 const VARIABLE: &str = "HUB_BASE_PATH";
 
+/// What the host answers itself: the API, the page's files, and the probes, which are asked past the proxy. A base path
+/// that began with one of them would take it away.
+const OWN: [&str; 7] = ["api", "assets", "healthz", "livez", "metrics", "readyz", "startupz"];
+
 /// Empty, or `/` and segments, without a `/` at the end.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Base(String);
@@ -19,11 +23,18 @@ impl Base {
     pub(crate) fn of(env: Env<'_>) -> Result<Base, Fault> {
         let Some(text) = env(VARIABLE) else { return Ok(Base::default()) };
         Base::parse(&text).ok_or_else(|| {
+            let shown = text.escape_debug();
+            let own: Vec<String> = OWN.iter().map(|name| format!("/{name}")).collect();
+            let what = match own.iter().find(|own| covers(&text, own)) {
+                Some(own) => format!("{VARIABLE} is `{shown}`, which would cover {own}: the host answers there itself"),
+                None => format!("{VARIABLE} is `{shown}`, which is no path to serve below"),
+            };
             Fault::machine(
-                format!("{VARIABLE} is `{}`, which is no path to serve below", text.escape_debug()),
+                what,
                 format!(
-                    "write a `/` and a name of letters, digits, `-`, `_`, `.` or `~`, such as /hub or /tools/hub, but not \
-                     /api or /assets; or leave {VARIABLE} unset"
+                    "write a `/` and a name of letters, digits, `-`, `_`, `.` or `~`, such as /hub or /tools/hub, but none \
+                     that begins with what is the host's own: {}; or leave {VARIABLE} unset",
+                    own.join(", ")
                 ),
             )
         })
@@ -38,10 +49,7 @@ impl Base {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '~');
         let segment = |s: &str| !s.is_empty() && s != "." && s != ".." && s.chars().all(plain);
         let mut segments = path.strip_prefix('/')?.split('/');
-        let taken = matches!(
-            segments.clone().next(),
-            Some("api" | "assets" | "healthz" | "livez" | "metrics" | "readyz" | "startupz")
-        );
+        let taken = segments.clone().next().is_some_and(|first| OWN.contains(&first));
         (!taken && path.len() <= 200 && segments.all(segment)).then(|| Base(path.to_owned()))
     }
 
@@ -100,6 +108,11 @@ impl Base {
     }
 }
 
+/// Whether a path is this one or below it.
+fn covers(path: &str, own: &str) -> bool {
+    path.trim().strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,7 +143,19 @@ mod tests {
             check(wrong, None);
         }
         let fault = Base::of(&|_| Some("hub".to_owned())).unwrap_err().to_string();
-        assert!(fault.contains("HUB_BASE_PATH is `hub`"), "{fault}");
+        assert!(fault.contains("HUB_BASE_PATH is `hub`, which is no path to serve below"), "{fault}");
+        // What is the host's own is named, the probes too: whichever was written, and all there are to keep clear of.
+        for own in ["/api", "/assets", "/healthz", "/livez", "/metrics", "/readyz", "/startupz"] {
+            for path in [own.to_owned(), format!(" {own}/"), format!("{own}/x")] {
+                let fault = Base::of(&|_| Some(path.clone())).unwrap_err().to_string();
+                assert!(fault.contains(&format!("which would cover {own}: ")), "{fault}");
+                assert!(
+                    fault.contains("/api, /assets, /healthz, /livez, /metrics, /readyz, /startupz;"),
+                    "{fault}"
+                );
+            }
+            assert!(Base::of(&|_| Some(format!("{own}-2"))).is_ok(), "{own}");
+        }
     }
 
     #[test]
