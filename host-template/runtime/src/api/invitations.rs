@@ -402,7 +402,7 @@ struct Offered {
 async fn look(ctx: Ctx, Brief(link): Brief<Link>) -> Result<Json<Offered>> {
     let invitation = opened(&ctx, &link.token).await?;
     // Nothing is held: whoever looks keeps nobody else waiting, and takes nothing up.
-    let mut tx = ctx.db().begin().await?;
+    let mut tx = ctx.db().begin_to_read().await?;
     let granter = Granter::seen(&mut tx, &invitation.org_id, &invitation.invited_by).await?;
     let role = offered(&mut tx, granter, &invitation).await?.role;
     drop(tx);

@@ -307,6 +307,14 @@ impl Db {
         }
     }
 
+    /// Begins a transaction that only reads: all its statements see one state, and on SQLite no writer waits for it.
+    pub(crate) async fn begin_to_read(&self) -> Result<Tx, Error> {
+        match self {
+            Db::Sqlite(open) => Ok(Tx::Sqlite(open.begin_to_read().await?)),
+            Db::Postgres(_) | Db::Pooled(_) => self.begin().await,
+        }
+    }
+
     async fn rows(&self, sql: SqlStr, args: Vec<Value>) -> Result<Vec<Row>, Error> {
         alone!(self, sql, args, rows)
     }

@@ -167,6 +167,11 @@ impl Open {
         Ok(Transaction { tx: self.pool.begin_with("BEGIN IMMEDIATE").await?, open: self.clone() })
     }
 
+    /// Begins as a reader, who waits for no writer and lets none wait.
+    pub(super) async fn begin_to_read(&self) -> Result<Transaction, Error> {
+        Ok(Transaction { tx: self.pool.begin().await?, file: self.file.clone() })
+    }
+
     /// One more connection to the same file, on which references are not looked at.
     pub(super) async fn unreferenced(&self) -> Result<Db, Error> {
         self.has_its_name()?;
