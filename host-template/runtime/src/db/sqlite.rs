@@ -169,7 +169,7 @@ impl Open {
 
     /// Begins as a reader, who waits for no writer and lets none wait.
     pub(super) async fn begin_to_read(&self) -> Result<Transaction, Error> {
-        Ok(Transaction { tx: self.pool.begin().await?, file: self.file.clone() })
+        Ok(Transaction { tx: self.pool.begin().await?, open: self.clone() })
     }
 
     /// One more connection to the same file, on which references are not looked at.
