@@ -38,7 +38,9 @@ struct Step<'a> {
 }
 
 enum Work<'a> {
-    /// Prepares something, or checks it without test programs.
+    /// Brings what test programs use, and does next to nothing where it is there.
+    Setup(Box<dyn Fn() -> Result<(), String> + 'a>),
+    /// Checks something without test programs.
     Plain(Box<dyn Fn() -> Result<(), String> + 'a>),
     /// Gives the command that runs test programs.
     Tests(Box<dyn Fn() -> Result<Command, String> + 'a>),
@@ -72,9 +74,7 @@ pub fn run(args: &TestArgs) -> Outcome {
         }
     };
     let tester = Tester { repo: &repo, machine: &machine, args, skips: &skips };
-    let wanted =
-        |step: &Step| args.only.is_empty() || args.only.iter().any(|word| step.name.contains(word.as_str()));
-    let steps: Vec<Step> = tester.steps().into_iter().filter(wanted).collect();
+    let steps = chosen(tester.steps(), &args.only);
     if steps.is_empty() {
         eprintln!("error: no step is called so; the steps are: {}", tester.names().join(", "));
         return Outcome::Usage;
@@ -83,6 +83,15 @@ pub fn run(args: &TestArgs) -> Outcome {
         Some(rounds) => tester.repeat(&steps, rounds),
         None => tester.once(&steps),
     }
+}
+
+/// The steps whose names hold one of the words, all of them without words; and before test programs what these use, which a
+/// machine that has never run all steps does not have.
+fn chosen<'a>(steps: Vec<Step<'a>>, words: &[String]) -> Vec<Step<'a>> {
+    let named = |step: &Step| words.is_empty() || words.iter().any(|word| step.name.contains(word.as_str()));
+    let tests = steps.iter().any(|step| named(step) && matches!(step.work, Work::Tests(_)));
+    let setup = |step: &Step| tests && matches!(step.work, Work::Setup(_));
+    steps.into_iter().filter(|step| named(step) || setup(step)).collect()
 }
 
 impl<'a> Tester<'a> {
@@ -100,7 +109,7 @@ impl<'a> Tester<'a> {
             eprintln!("\n== {} (after {})", step.name, seconds(begun.elapsed()));
             let last = at + 1 == steps.len();
             let done = match &step.work {
-                Work::Plain(work) => work(),
+                Work::Setup(work) | Work::Plain(work) => work(),
                 Work::Tests(tests) => tests().and_then(|mut command| {
                     suites::run(&mut command, &mut io::stdout(), &|| {
                         if last {
@@ -124,7 +133,7 @@ impl<'a> Tester<'a> {
     /// told by name.
     fn repeat(&self, steps: &[Step], rounds: u32) -> Outcome {
         for step in steps {
-            if let Work::Plain(work) = &step.work {
+            if let Work::Setup(work) | Work::Plain(work) = &step.work {
                 eprintln!("\n== {}", step.name);
                 if let Err(problem) = work() {
                     eprintln!("== {}: {problem}", step.name);
@@ -210,24 +219,40 @@ impl<'a> Tester<'a> {
         let browser = npm && machine.has("browser");
         let benches = npm && python && machine.has("wrk") && machine.has("pigz");
         let mut steps: Vec<Step<'b>> = Vec::new();
+        // What takes a second is told before anything is brought.
+        if rustfmt {
+            let work = || pass(self.cargo("fmt").args(["--all", "--check"]));
+            steps.push(Step { name: "formatting", work: Work::Plain(Box::new(work)) });
+        }
+        let mut setup = |wanted: bool, name, work: Box<dyn Fn() -> Result<(), String> + 'b>| {
+            if wanted {
+                steps.push(Step { name, work: Work::Setup(work) });
+            }
+        };
+        setup(
+            true,
+            "crates of every lock file",
+            Box::new(|| crates::fetch_all(repo).map_err(|lack| lack.to_string())),
+        );
+        setup(npm, "npm packages", Box::new(|| npm_packages(repo)));
+        setup(browser, "npm packages of the browser tests", Box::new(|| self.browser_packages()));
+        let mut environment = |name, python_of: &'static Python| {
+            setup(python, name, Box::new(move || python_of.make(repo)));
+        };
+        environment("Python environment with Helm", &python::HELM);
+        environment("Python environment with dbt", &python::DBT);
+        environment("Python environment with Schemathesis", &python::SCHEMATHESIS);
+        environment("Python environment with CycloneDX's schemas", &python::CYCLONEDX);
         let mut plain = |wanted: bool, name, work: Box<dyn Fn() -> Result<(), String> + 'b>| {
             if wanted {
                 steps.push(Step { name, work: Work::Plain(work) });
             }
         };
-        plain(rustfmt, "formatting", Box::new(|| pass(self.cargo("fmt").args(["--all", "--check"]))));
-        plain(
-            true,
-            "crates of every lock file",
-            Box::new(|| crates::fetch_all(repo).map_err(|lack| lack.to_string())),
-        );
-        plain(npm, "npm packages", Box::new(|| npm_packages(repo)));
         plain(npm, "types of the web shell", Box::new(|| self.npm_run("typecheck")));
         plain(npm, "types of the plugins", Box::new(|| self.check(&["--types"])));
         let postgres = machine.has("postgres");
         plain(postgres, "migrations of the plugins on PostgreSQL", Box::new(|| self.check(&["--postgres"])));
         plain(npm, "tests of the web shell", Box::new(|| self.npm_run("test")));
-        plain(python, "Python environment with Helm", Box::new(|| python::HELM.make(repo)));
         plain(true, "terms and sources of the crates", Box::new(|| self.terms()));
         plain(
             python,
@@ -237,13 +262,6 @@ impl<'a> Tester<'a> {
                 self.check(&["--dbt", "--plugins", "plugins", "--plugins", "host-template/scaffold"])
             }),
         );
-        let mut environment = |name, python_of: &'static Python| {
-            plain(python, name, Box::new(move || python_of.make(repo)));
-        };
-        environment("Python environment with dbt", &python::DBT);
-        environment("Python environment with Schemathesis", &python::SCHEMATHESIS);
-        environment("Python environment with CycloneDX's schemas", &python::CYCLONEDX);
-        plain(browser, "npm packages of the browser tests", Box::new(|| self.browser_packages()));
         let mut tests = |wanted: bool, name, command: Box<dyn Fn() -> Result<Command, String> + 'b>| {
             if wanted {
                 steps.push(Step { name, work: Work::Tests(command) });
@@ -416,5 +434,34 @@ impl Load {
 impl Drop for Load {
     fn drop(&mut self) {
         self.ended.store(true, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A step that is named on a machine which has run nothing yet finds what it uses.
+    #[test]
+    fn test_programs_bring_what_they_use() {
+        let steps = || {
+            let nothing = || -> Result<(), String> { Ok(()) };
+            let step = |name, work| Step { name, work };
+            vec![
+                step("formatting", Work::Plain(Box::new(nothing))),
+                step("npm packages", Work::Setup(Box::new(nothing))),
+                step("types", Work::Plain(Box::new(nothing))),
+                step("end to end", Work::Tests(Box::new(|| Err(String::new())))),
+            ]
+        };
+        let names = |words: &[&str]| {
+            let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+            chosen(steps(), &words).iter().map(|step| step.name).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&[]), ["formatting", "npm packages", "types", "end to end"]);
+        assert_eq!(names(&["end"]), ["npm packages", "end to end"]);
+        assert_eq!(names(&["types", "form"]), ["formatting", "types"]);
+        assert_eq!(names(&["npm"]), ["npm packages"]);
+        assert_eq!(names(&["nothing"]), Vec::<&str>::new());
     }
 }
