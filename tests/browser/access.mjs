@@ -1,7 +1,7 @@
 // Who may what: signing in and out, switches of plugins while somebody else looks, members, the audit log.
 
 import assert from "node:assert/strict";
-import { accessibilityFindings, openPage, quiet, settled, visit } from "./browser.mjs";
+import { accessibilityFindings, becomes, openPage, quiet, settled, visit } from "./browser.mjs";
 import { fits, visible } from "./harness.mjs";
 
 const ADMIN = {
@@ -31,7 +31,7 @@ async function turn(page, plugin, place, on) {
   await box.setChecked(on, { force: true });
   assert.equal((await answer).status(), 200);
   await page.waitForFunction((node) => node.getAttribute("aria-busy") === null, await box.elementHandle());
-  assert.equal(await box.isChecked(), on);
+  await becomes(() => box.isChecked(), on);
 }
 
 /** Signs in through the API: the state of a browser that has. */
@@ -95,7 +95,7 @@ async function signingIn({ base, pageCheck, shot, axe, signedIn }) {
     await page.goto(`${base}/`);
     await enter(page, ADMIN);
     await page.getByRole("alert").filter({ hasText: "Wait 3 seconds" }).waitFor();
-    assert.equal(await page.getByRole("button", { name: /^Try again in \d s$/ }).isDisabled(), true);
+    await becomes(() => page.getByRole("button", { name: /^Try again in \d s$/ }).isDisabled(), true);
     await page.getByRole("button", { name: "Sign in" }).waitFor();
   });
 
@@ -131,10 +131,10 @@ async function enabling({ base, pageCheck, shot }) {
     await page.route("**/api/plugins/crm/disable", (route) => route.fulfill({ status: 409, headers, body: JSON.stringify(problem) }));
     await toggle(page, "CRM", org).setChecked(false, { force: true }).catch(() => undefined);
     await page.getByRole("alert").filter({ hasText: "more needs vertical plugin crm: disable it first" }).waitFor();
-    assert.equal(await toggle(page, "CRM", org).isChecked(), true);
+    await becomes(() => toggle(page, "CRM", org).isChecked(), true);
     await shot(page, "plugins-refused");
     await page.getByRole("button", { name: "Close", exact: true }).click();
-    assert.equal(await page.getByRole("alert").count(), 0);
+    await becomes(() => page.getByRole("alert").count(), 0);
   });
 
   await pageCheck("a look for customer plugins says what it found", {}, async (page) => {
@@ -292,7 +292,7 @@ async function following({ browser, base, pageCheck, shot, axe }) {
       await shot(admin, "plugins-tenant-off");
       await visible(records, '[data-not-enabled="healthcare"]');
       await records.getByText("It is off for North").waitFor();
-      assert.equal(await records.getByRole("link", { name: "Patient records" }).count(), 0);
+      await becomes(() => records.getByRole("link", { name: "Patient records" }).count(), 0);
       assert.equal(new URL(records.url()).pathname, "/healthcare/records");
       assert.deepEqual(await accessibilityFindings(records, axe), []);
       await shot(records, "not-enabled");
@@ -300,7 +300,7 @@ async function following({ browser, base, pageCheck, shot, axe }) {
       await admin.getByRole("button", { name: "Details of Finance" }).click();
       await turn(admin, "Finance", "North", false);
       await visible(dashboard, '[data-default-surface="dashboard.view"]');
-      assert.equal(await dashboard.getByRole("heading", { level: 1, name: "Finance" }).count(), 0);
+      await becomes(() => dashboard.getByRole("heading", { level: 1, name: "Finance" }).count(), 0);
 
       await turn(admin, "Healthcare", "North", true);
       await records.getByRole("heading", { level: 1, name: "Patient records" }).waitFor();
@@ -308,7 +308,7 @@ async function following({ browser, base, pageCheck, shot, axe }) {
       await turn(admin, "Finance", "North", true);
       await dashboard.getByRole("heading", { level: 1, name: "Finance" }).waitFor();
       // The other tenants never noticed.
-      assert.equal(await toggle(admin, "Healthcare", "South").isChecked(), true);
+      await becomes(() => toggle(admin, "Healthcare", "South").isChecked(), true);
     } finally {
       await nora.close();
     }
@@ -329,7 +329,7 @@ async function following({ browser, base, pageCheck, shot, axe }) {
   await pageCheck("who is no admin sees neither the switches nor the way to them", { state: asNora }, async (page) => {
     await visit(page, base, "/plugins");
     await page.getByText("403: this page is not for you").waitFor();
-    assert.equal(await page.getByText("Administration", { exact: true }).count(), 0);
+    await becomes(() => page.getByText("Administration", { exact: true }).count(), 0);
     assert.deepEqual(await accessibilityFindings(page, axe), []);
     await shot(page, "forbidden");
     await visit(page, base, "/audit");
@@ -340,7 +340,7 @@ async function following({ browser, base, pageCheck, shot, axe }) {
   await pageCheck("what a caller may not do is not offered, or said plainly", { state: asNora, expected: forbidden }, async (page) => {
     await visit(page, base, "/healthcare/records");
     await page.getByRole("heading", { level: 1, name: "Patient records" }).waitFor();
-    assert.equal(await page.getByRole("button", { name: "New record" }).count(), 0);
+    await becomes(() => page.getByRole("button", { name: "New record" }).count(), 0);
     await visit(page, base, "/crm/customers");
     await page.getByText("You may not see the customers").waitFor();
     await page.getByText("customers.read").waitFor();
@@ -418,7 +418,7 @@ async function leaving({ browser, base, pageCheck, shot }) {
     await page.getByRole("button", { name: /account of/ }).click();
     await page.getByRole("menuitem", { name: "Sign out" }).click();
     await page.getByRole("heading", { level: 1, name: "Sign in" }).waitFor();
-    assert.equal(await page.getByText("Your session has ended").count(), 0);
+    await becomes(() => page.getByText("Your session has ended").count(), 0);
     await other.getByText("Your session has ended").waitFor();
     await shot(other, "session-ended");
     await enter(other, NORA);

@@ -1,5 +1,6 @@
 // A real Chromium for the browser test: where it is, how it is started, and what a page said on its console.
 
+import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { chromium } from "playwright-core";
 
@@ -88,6 +89,17 @@ export function settled(page) {
     }
     throw new Error("the page does not come to rest");
   });
+}
+
+/** Waits until what is read has this value: a page says one thing after the other, and a busy machine lets them come apart. */
+export async function becomes(read, want) {
+  const until = Date.now() + 30_000;
+  let found = await read();
+  while (found !== want && Date.now() < until) {
+    await new Promise((resume) => setTimeout(resume, 50));
+    found = await read();
+  }
+  assert.equal(found, want);
 }
 
 /** The calls that the accessibility rules object to, at the levels that keep somebody out. */

@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { access, signIn } from "./access.mjs";
-import { accessibilityFindings, launch, settled, visit } from "./browser.mjs";
+import { accessibilityFindings, becomes, launch, settled, visit } from "./browser.mjs";
 import { fits, harness, visible } from "./harness.mjs";
 
 const [baseArgument, outDir, throwingArgument] = process.argv.slice(2);
@@ -61,7 +61,7 @@ async function overrides() {
     await visit(page, base, "/");
     await page.getByRole("heading", { level: 1, name: "Finance" }).waitFor();
     await visible(page, "svg.recharts-surface");
-    assert.equal(await page.locator('[data-default-surface="dashboard.view"]').count(), 0);
+    await becomes(() => page.locator('[data-default-surface="dashboard.view"]').count(), 0);
     await shot(page, "dashboard");
   });
 
@@ -81,7 +81,7 @@ async function overrides() {
     await page.getByRole("button", { name: "Save" }).click();
     await visible(page, `[data-crm-card]:has-text("${title}")`);
     await page.getByRole("dialog").waitFor({ state: "detached" });
-    assert.equal(await page.locator('[data-default-surface="records.card"]').count(), 0);
+    await becomes(() => page.locator('[data-default-surface="records.card"]').count(), 0);
     await shot(page, "records");
   });
 
@@ -112,12 +112,12 @@ async function overrides() {
     for (const name of ["Demo", "CRM", "Finance", "Healthcare"]) {
       await rows.filter({ has: page.getByText(name, { exact: true }) }).first().waitFor();
     }
-    assert.equal(await rows.count(), 4);
+    await becomes(() => rows.count(), 4);
     await page.getByRole("button", { name: "Details of CRM" }).click();
     await page.getByText("/api/crm/customers", { exact: true }).first().waitFor();
     await shot(page, "plugins");
     await page.getByRole("searchbox").fill("facilities");
-    assert.equal(await page.getByRole("button", { name: /^Details of/ }).count(), 1);
+    await becomes(() => page.getByRole("button", { name: /^Details of/ }).count(), 1);
   });
 
   await pageCheck("the Overrides page says who wins and why the others do not", {}, async (page) => {

@@ -9,7 +9,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { signIn } from "./access.mjs";
-import { accessibilityFindings, launch, quiet, settled, visit } from "./browser.mjs";
+import { accessibilityFindings, becomes, launch, quiet, settled, visit } from "./browser.mjs";
 import { fits, harness, visible } from "./harness.mjs";
 
 const [base, outDir, bare] = process.argv.slice(2).map((argument) => argument.replace(/\/+$/, ""));
@@ -105,7 +105,7 @@ async function building() {
       await tones(page),
       MODELS.map((name) => `${name} good`),
     );
-    assert.equal(await page.locator(".react-flow__edge").count(), 3);
+    await becomes(() => page.locator(".react-flow__edge").count(), 3);
     await page.getByRole("row").filter({ hasText: "Build of finance" }).getByText("Succeeded").waitFor();
     await page.getByRole("button", { name: "Build", exact: true }).waitFor();
     await shot(page, "flow-built");
@@ -124,7 +124,7 @@ async function building() {
     await page.getByRole("button", { name: "Cancel" }).click();
     await runIn(page, "cancelled").waitFor({ timeout: BUILD });
     await page.getByRole("row").filter({ hasText: "Cancelled" }).waitFor();
-    assert.equal(await page.getByRole("button", { name: "Cancel" }).count(), 0);
+    await becomes(() => page.getByRole("button", { name: "Cancel" }).count(), 0);
     assert.equal((await tones(page)).length, MODELS.length);
   });
 
@@ -159,7 +159,7 @@ async function models() {
     const details = page.getByRole("complementary", { name: "Details of stg_finance__entries" });
     await details.getByText("finance_ledger").waitFor();
     await details.getByText("mart_finance__monthly_result, mart_finance__segment_revenue").waitFor();
-    assert.equal(await page.locator('[data-model][tabindex="0"]').count(), 1);
+    await becomes(() => page.locator('[data-model][tabindex="0"]').count(), 1);
     await settled(page);
     assert.deepEqual(await accessibilityFindings(page, axe), []);
     await shot(page, "flow-details");
@@ -230,7 +230,7 @@ async function models() {
     await page.getByText("Table", { exact: true }).click();
     await page.getByRole("searchbox", { name: "Search models" }).fill("failed");
     await page.getByRole("button", { name: "Details of m70" }).waitFor();
-    assert.equal(await page.getByRole("button", { name: /^Details of/ }).count(), 1);
+    await becomes(() => page.getByRole("button", { name: /^Details of/ }).count(), 1);
   });
 
   await pageCheck("models that cannot be loaded are tried again", { expected: [/Failed to load resource/] }, async (page) => {
@@ -259,8 +259,8 @@ async function ways() {
     });
     await visit(page, base, FLOW);
     await visible(page, "[data-model]");
-    assert.equal(await page.getByRole("button", { name: /^(Build|Run)/ }).count(), 0);
-    assert.equal(await page.getByRole("link", { name: "Connectors" }).count(), 0);
+    await becomes(() => page.getByRole("button", { name: /^(Build|Run)/ }).count(), 0);
+    await becomes(() => page.getByRole("link", { name: "Connectors" }).count(), 0);
     await page.goto(`${base}/connectors`);
     await page.getByText("403: this page is not for you").waitFor();
   });
@@ -348,7 +348,7 @@ async function blocks() {
     await visit(page, base, "/datasets");
     await page.locator('[data-template="shipments"]').getByText("shipped_on").waitFor();
     await page.getByRole("searchbox").fill("shipped_on");
-    assert.equal(await page.locator("[data-template]").count(), 1);
+    await becomes(() => page.locator("[data-template]").count(), 1);
     await page.getByRole("searchbox").fill("no such column");
     await page.getByText("No template matches").waitFor();
   });
@@ -361,7 +361,7 @@ async function connectors() {
     const oracle = page.locator('[data-connector="oracle"][data-available="false"]');
     await oracle.getByText("Oracle (driver not installed)").waitFor();
     await oracle.getByText("hub-platform drivers install oracle").waitFor();
-    assert.equal(await oracle.getByRole("button", { name: /^Test/ }).count(), 0);
+    await becomes(() => oracle.getByRole("button", { name: /^Test/ }).count(), 0);
   });
 
   await pageCheck("a test of a connection says how it ended", { expected: [refused(422)] }, async (page) => {
