@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use hub_codegen::chart;
+use hub_codegen::pack::chart;
 use hub_manifest::plan::{HostPlan, HostPlugin};
 use serde_json::json;
 

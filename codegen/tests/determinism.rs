@@ -7,8 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use fastrand::Rng;
+use hub_codegen::generate::webgen::{overrides_d_ts, overrides_ts};
 use hub_codegen::pipeline::{Repo, front};
-use hub_codegen::webgen::{overrides_d_ts, overrides_ts};
 use walkdir::WalkDir;
 
 /// A tree of files, so that it can be written again elsewhere.

@@ -15,13 +15,13 @@ use hub_manifest::diagnostic::Diagnostic;
 /// Sources of the stages up to the plan, relative to this crate.
 const SOURCES: &[&str] = &[
     "../manifest/src",
-    "src/load.rs",
-    "src/links.rs",
-    "src/projects.rs",
-    "src/scan.rs",
-    "src/rust_source.rs",
+    "src/scan",
+    "src/load/backend.rs",
+    "src/load/plugin.rs",
+    "src/load/projects.rs",
+    "src/load/rust_source.rs",
+    "src/load/websource",
     "src/resolve",
-    "src/websource",
 ];
 
 fn here(path: &str) -> PathBuf {

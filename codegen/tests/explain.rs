@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 
 use fixture::Fixture;
 use hub_codegen::explain::{Routes, World, explain};
-use hub_codegen::inventory::Route;
-use hub_codegen::websource;
+use hub_codegen::load::websource;
+use hub_codegen::pack::inventory::Route;
 
 const PLUGINS: &str = r#"//- /plugins/crm/plugin.yaml
 name: crm

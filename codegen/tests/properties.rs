@@ -11,10 +11,10 @@ use std::path::Path;
 
 use fastrand::Rng;
 use fixture::Fixture;
-use hub_codegen::migrations::OfPlatform;
+use hub_codegen::load::migrations::OfPlatform;
+use hub_codegen::load::websource;
 use hub_codegen::pipeline::Front;
 use hub_codegen::resolve::{Platform, Resolved, resolve};
-use hub_codegen::websource;
 use hub_fuzz::mutate::mutated;
 use hub_manifest::diagnostic::{Diagnostic, Level};
 use hub_manifest::rules::order::{Constraints, plugin_order};
@@ -163,7 +163,7 @@ fn again(front: &mut Front, fixture: &Fixture, rng: &mut Rng) -> Resolved {
         release: version.clone(),
         version,
         shell,
-        shared: hub_codegen::shared::OfShell::default(),
+        shared: hub_codegen::load::shared::OfShell::default(),
         migrations: OfPlatform::default(),
     };
     resolve(&front.loaded, &platform, Vec::new())

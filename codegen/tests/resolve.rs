@@ -3,8 +3,8 @@
 mod fixture;
 
 use fixture::Fixture;
+use hub_codegen::generate::webgen::{Chunk, overrides_d_ts, overrides_manifest, overrides_ts};
 use hub_codegen::pipeline::Front;
-use hub_codegen::webgen::{Chunk, overrides_d_ts, overrides_manifest, overrides_ts};
 
 /// A plugin as text: `crm; dependencies: [finance] | dashboard.view=10 records.card`. In front of the bar its slug and
 /// further lines of its manifest, behind it the keys that it claims, each with its priority.

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use hub_codegen::failure::Machine;
-use hub_codegen::inventory::lock::{HubLock, NAME};
+use hub_codegen::base::failure::Machine;
+use hub_codegen::pack::inventory::lock::{HubLock, NAME};
 use hub_codegen::pipeline::{Repo, workspace};
 
 use crate::Outcome;

@@ -2,15 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use hub_codegen::base::digest::FileCache;
+use hub_codegen::base::failure::{Failure, Machine};
 use hub_codegen::compile::Profile;
-use hub_codegen::digest::FileCache;
-use hub_codegen::failure::{Failure, Machine};
-use hub_codegen::inventory::lock::{HubLock, NAME};
-use hub_codegen::inventory::{self, planned};
-use hub_codegen::pack::{Packed, Sign};
+use hub_codegen::pack::inventory::lock::{HubLock, NAME};
+use hub_codegen::pack::inventory::{self, planned};
+use hub_codegen::pack::sign::Signer;
+use hub_codegen::pack::{Packed, Sign, chart, image};
 use hub_codegen::pipeline::{BuildOptions, Front, Progress, Repo, build, pack};
-use hub_codegen::sign::Signer;
-use hub_codegen::{chart, image};
 
 use crate::Outcome;
 use crate::check::plan;
@@ -53,7 +52,8 @@ pub fn run_signed(args: &BuildArgs, sign: Option<&dyn Sign>, mut report: Report)
         Ok(lock) => lock,
         Err(failure) => return stopped(report, failure),
     };
-    let planned = planned(&repo, &front, &mut cache).map_err(Failure::from);
+    let planned = planned(&repo.root, &repo.version, &front.resolved, &front.loaded, &mut cache);
+    let planned = planned.map_err(Failure::from);
     let planned = match planned.and_then(|planned| lock.allows(planned)) {
         Ok(planned) => planned,
         Err(failure) => return stopped(report, failure),
@@ -68,7 +68,10 @@ pub fn run_signed(args: &BuildArgs, sign: Option<&dyn Sign>, mut report: Report)
     if report.stops(args.keep_going) {
         return report.finish("");
     }
-    let whole = inventory::built(&repo, &front, profile, &built, planned).map_err(Failure::from);
+    let staged = repo.output(profile).join("src");
+    let crates = &front.resolved.plan.crates;
+    let whole = inventory::built(&repo.root, &staged, crates, &built.graph, &built.routes, planned);
+    let whole = whole.map_err(Failure::from);
     let whole = match whole.and_then(|whole| lock.permits(whole)) {
         Ok(whole) => whole,
         Err(failure) => return stopped(report, failure),

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::PathBuf;
 
-use hub_codegen::dbt::{Dbt, untold};
-use hub_codegen::failure::Finding;
+use hub_codegen::base::failure::Finding;
+use hub_codegen::base::write::{Mode, Source, sync_tree};
+use hub_codegen::checks::dbt::{Dbt, untold};
+use hub_codegen::checks::postgres::Postgres;
+use hub_codegen::checks::types;
 use hub_codegen::generate::{HostPlace, dependencies, host};
 use hub_codegen::pipeline::{Checker, Front, Repo, front};
-use hub_codegen::postgres::Postgres;
-use hub_codegen::types;
-use hub_codegen::write::{Mode, Source, sync_tree};
 
 use crate::Outcome;
 use crate::cli::{CheckArgs, CheckCommand, GoldenArgs};
@@ -157,7 +157,7 @@ pub fn golden(args: &GoldenArgs) -> Outcome {
     let mode = if args.check { Mode::Check } else { Mode::Write };
     match sync_tree(&repo.root.join(GOLDEN), &tree, &[], mode) {
         Err(error) => {
-            report.machine(&hub_codegen::failure::Machine::io("write", &repo.root.join(GOLDEN), &error))
+            report.machine(&hub_codegen::base::failure::Machine::io("write", &repo.root.join(GOLDEN), &error))
         }
         Ok(differences) if differences.is_empty() => report.finish("the golden host is up to date"),
         Ok(differences) => {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::{Duration, Instant};
 
-use hub_codegen::failure::Finding;
+use hub_codegen::base::failure::Finding;
 use hub_codegen::pipeline::{Checked, Checker, FrontError, Repo};
 use hub_codegen::report::summary;
 

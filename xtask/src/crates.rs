@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use hub_codegen::cargo::{self, Call};
-use hub_codegen::failure::Machine;
+use hub_codegen::base::cargo::{self, Call};
+use hub_codegen::base::failure::Machine;
 use hub_codegen::pipeline::Repo;
 
 /// Folders of the repository's own workspaces, each with its lock file.

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
+use hub_codegen::base::digest::{FileCache, sha256_hex};
+use hub_codegen::base::failure::Failure;
 use hub_codegen::compile::Profile;
-use hub_codegen::digest::{FileCache, sha256_hex};
-use hub_codegen::failure::Failure;
 use hub_codegen::pipeline::{BuildOptions, Built, Inputs, Repo, build, install};
 
 use crate::Outcome;

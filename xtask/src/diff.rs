@@ -1,6 +1,6 @@
 //! `cargo xtask diff`: what differs between two releases, from their tarballs alone.
 
-use hub_codegen::inventory::release::{compare, read, text};
+use hub_codegen::pack::inventory::release::{compare, read, text};
 use hub_codegen::report::{Finished, Status, finished_line};
 
 use crate::Outcome;

@@ -1,9 +1,9 @@
 //! `cargo xtask docs`: brings the generated documents up to date.
 
+use hub_codegen::base::failure::Machine;
+use hub_codegen::base::write::write_if_changed;
 use hub_codegen::docs::{all, stale};
-use hub_codegen::failure::Machine;
 use hub_codegen::pipeline::Repo;
-use hub_codegen::write::write_if_changed;
 
 use crate::Outcome;
 use crate::cli::{CheckArgs, DocsArgs};

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use hub_codegen::digest::FileCache;
+use hub_codegen::base::digest::FileCache;
+use hub_codegen::base::failure::Failure;
 use hub_codegen::explain::{Routes, World, explain, needs_host};
-use hub_codegen::failure::Failure;
-use hub_codegen::inventory::{Inventory, Route, lock, planned};
+use hub_codegen::load::websource;
+use hub_codegen::pack::inventory::{Inventory, Route, lock, planned};
 use hub_codegen::pipeline::{self, Front, Profile, Repo, front};
-use hub_codegen::websource;
 
 use crate::Outcome;
 use crate::build::stopped;
@@ -32,7 +32,8 @@ pub fn run(args: &ExplainArgs) -> Outcome {
         if args.plugins.is_empty() { lock::read(&repo.root.join(lock::NAME)).ok().flatten() } else { None };
     let plugins = front.resolved.plan.host.plugins.iter().filter(|plugin| !plugin.routers.is_empty());
     let with_routers: BTreeSet<String> = plugins.map(|plugin| plugin.name.clone()).collect();
-    let now = planned(&repo, &front, &mut cache).unwrap_or_default();
+    let now = planned(&repo.root, &repo.version, &front.resolved, &front.loaded, &mut cache);
+    let now = now.unwrap_or_default();
     let what = args.what.join(" ");
     let mut routes = Routes::of_lock(known.as_ref(), &now, &with_routers);
     if needs_host(&routes, &what) && front.resolved.is_sound() {

@@ -1,7 +1,7 @@
 //! `cargo xtask fetch`: everything that `build-platform --offline` needs, brought to this machine by cargo and npm themselves.
 
+use hub_codegen::bundle::npm;
 use hub_codegen::compile::TARGET;
-use hub_codegen::npm;
 use hub_codegen::pipeline::Repo;
 
 use crate::Outcome;

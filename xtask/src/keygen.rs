@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal;
 
-use hub_codegen::sign::{PASSWORD, keygen};
+use hub_codegen::pack::sign::{PASSWORD, keygen};
 
 use crate::Outcome;
 use crate::cli::KeygenArgs;

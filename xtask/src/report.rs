@@ -3,9 +3,9 @@
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
-use hub_codegen::failure::{Finding, Machine};
-use hub_codegen::inventory::Change;
+use hub_codegen::base::failure::{Finding, Machine};
 use hub_codegen::pack::Packed;
+use hub_codegen::pack::inventory::Change;
 use hub_codegen::report::{
     Also, Counts, Finished, Status, Style, Trouble, diagnostic_line, finished_line, human, machine,
     machine_line, more, sarif, usage_line,
@@ -75,7 +75,7 @@ impl Report {
         } else if !changes.is_empty() {
             eprintln!(
                 "changed since the last build:\n{}",
-                hub_codegen::inventory::diff::text(changes).trim_end()
+                hub_codegen::pack::inventory::diff::text(changes).trim_end()
             );
         }
     }

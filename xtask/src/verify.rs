@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use hub_codegen::failure::Machine;
+use hub_codegen::base::failure::Machine;
 use hub_codegen::pack::compare::compare;
 use hub_codegen::pack::{Sign, file_name};
 use hub_codegen::pipeline::Repo;

@@ -9,9 +9,9 @@ use hub_manifest::diagnostic::{Diagnostic, Span};
 use hub_manifest::plan::{Plan, PluginCrate, RouterMount};
 
 use super::of_plugin;
-use crate::failure::Finding;
-use crate::report::plain;
-use crate::stage::{PathMap, Staged};
+use crate::base::failure::Finding;
+use crate::base::text::plain;
+use crate::compile::stage::{PathMap, Staged};
 
 /// Code of an error that the compiler found in a plugin.
 pub(super) const ERROR: &str = "HUB054";

@@ -1,7 +1,11 @@
 //! The compile stage: cargo on the staged workspace, its errors told in terms of the author's files.
 
+pub mod embedded;
+pub mod graph;
 mod messages;
 mod resolve;
+pub mod routes;
+pub mod stage;
 mod stamp;
 
 use std::ffi::OsString;
@@ -11,14 +15,13 @@ use std::path::{Path, PathBuf};
 use hub_manifest::diagnostic::Diagnostic;
 use hub_manifest::plan::Plan;
 
-use crate::cargo::{self, Call, Outcome, Progress};
-use crate::failure::{Failure, Finding, Machine};
+use crate::base::cargo::{self, Call, Outcome, Progress};
+use crate::base::failure::{Failure, Finding, Machine};
+use crate::base::text::plain;
+use crate::base::write::write_if_changed;
 use crate::generate;
-use crate::report::plain;
-use crate::stage::{self, HOST_PACKAGE, LAUNCHER_PACKAGE, Staged};
-use crate::supply::embedded;
-use crate::supply::graph::Graph;
-use crate::write::write_if_changed;
+use graph::Graph;
+use stage::{HOST_PACKAGE, LAUNCHER_PACKAGE, Staged};
 
 pub(crate) use messages::source_of;
 pub use stamp::Stamp;

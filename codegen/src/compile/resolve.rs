@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use hub_manifest::diagnostic::{Diagnostic, Span};
 
 use super::{Failure, Job, Machine, TARGET, common_args, of_plugin, text_of, unlocked};
-use crate::cargo::{self, Call};
-use crate::stage::Origin;
-use crate::supply::graph::{self, Graph};
+use crate::base::cargo::{self, Call};
+use crate::compile::graph::{self, Graph};
+use crate::compile::stage::Origin;
 
 /// The resolved graph of the staged workspace. Cargo chooses versions for what the lock does not name; it is asked only
 /// where a manifest or the lock changed.

@@ -9,9 +9,9 @@ use hub_manifest::diagnostic::{Diagnostic, Level, Related, Span};
 use serde::{Deserialize, Serialize};
 
 use super::{Job, rustflags};
-use crate::digest::Digest;
-use crate::failure::Finding;
-use crate::write::write_if_changed;
+use crate::base::digest::Digest;
+use crate::base::failure::Finding;
+use crate::base::write::write_if_changed;
 
 /// The last good run.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use hub_manifest::codes::customers::BUILD_ONLY;
 use hub_manifest::codes::{AREAS, Code};
 use hub_manifest::diagnostic::Level;
 
-use super::cell;
+use crate::base::text::cell;
 
 /// Longest example, in lines: beyond, a reader learns nothing more.
 const LINES: usize = 80;

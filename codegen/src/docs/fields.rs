@@ -5,7 +5,7 @@ use std::fmt::Write;
 use hub_manifest::plugin::FIELDS;
 use serde_json::Value;
 
-use super::cell;
+use crate::base::text::cell;
 
 /// The table, the fields in the order of [`FIELDS`], those inside a field behind it.
 pub(super) fn table(schema: &Value) -> String {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use hub_manifest::limits::{About, Limit};
 
-use super::cell;
+use crate::base::text::cell;
 
 /// `docs/limits.md`.
 pub(super) fn page() -> String {

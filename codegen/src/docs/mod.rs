@@ -49,11 +49,6 @@ fn part(text: &str, name: &str, by: &str) -> Option<String> {
     Some(format!("{before}{begin}{}\n{END}{after}", by.trim_end()))
 }
 
-/// Text as it stands in a cell of a table.
-pub(crate) fn cell(text: &str) -> String {
-    text.replace('|', "\\|").replace('\n', " ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

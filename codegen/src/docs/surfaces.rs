@@ -7,11 +7,11 @@ use std::path::Path;
 use hub_manifest::plan::Surface;
 use semver::Version;
 
-use super::cell;
-use crate::migrations::OfPlatform;
+use crate::base::text::cell;
+use crate::load::migrations::OfPlatform;
+use crate::load::shared::OfShell;
+use crate::load::websource;
 use crate::resolve::{Platform, resolve};
-use crate::shared::OfShell;
-use crate::websource;
 
 /// Keys that every plugin may make up itself.
 const FAMILIES: &str = "\

@@ -10,9 +10,9 @@ use hub_manifest::codes::{self, CODES, Code};
 use hub_manifest::diagnostic::Level;
 use hub_manifest::grammar::{alternatives, nearest};
 
-use crate::inventory::{Inventory, Route};
+use crate::load::websource::Source;
+use crate::pack::inventory::{Inventory, Route};
 use crate::pipeline::Front;
-use crate::websource::Source;
 
 pub use path::needs_host;
 

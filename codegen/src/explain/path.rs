@@ -3,7 +3,7 @@
 use hub_manifest::rules::pages::answers;
 
 use super::{Page, Routes, World, key};
-use crate::inventory::Route;
+use crate::pack::inventory::Route;
 
 /// What is said where only a build can tell a plugin's routes.
 pub const UNKNOWN: &str =

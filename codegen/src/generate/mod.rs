@@ -3,6 +3,7 @@
 
 mod host;
 mod release;
+pub mod webgen;
 
 use std::collections::BTreeMap;
 

@@ -7,9 +7,9 @@ use hub_release::manifest::seal;
 use serde::Serialize;
 
 use super::{Origin, Target};
-use crate::digest::{FileCache, sha256_hex};
-use crate::inventory::{Inventory, Package, Plugin};
-use crate::write::Source;
+use crate::base::digest::{FileCache, sha256_hex};
+use crate::base::write::Source;
+use crate::pack::inventory::{Inventory, Package, Plugin};
 
 /// One vertical plugin of a release.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -60,13 +60,13 @@ struct Release<'a> {
     version: &'a str,
     platform: &'a str,
     plugins: Vec<Entry<'a>>,
-    routes: &'a [crate::inventory::Route],
+    routes: &'a [crate::pack::inventory::Route],
     overrides: &'a std::collections::BTreeMap<String, Vec<hub_manifest::plan::Claim>>,
-    pages: &'a [crate::inventory::Page],
-    nav: &'a [crate::inventory::Nav],
-    dbt_workspaces: &'a [crate::inventory::Workspace],
+    pages: &'a [crate::pack::inventory::Page],
+    nav: &'a [crate::pack::inventory::Nav],
+    dbt_workspaces: &'a [crate::pack::inventory::Workspace],
     permissions: &'a [String],
-    cargo_packages: &'a [crate::stage::Locked],
+    cargo_packages: &'a [crate::compile::stage::Locked],
     #[serde(flatten)]
     origin: &'a Origin,
     files: &'a [Listed],

@@ -4,11 +4,16 @@
 //! on the files alone: entries are sorted, times, owners and modes fixed, and blocks are compressed each by itself, so
 //! that the number of cores does not show.
 
+pub mod chart;
 pub mod compare;
 mod gzip;
+pub mod image;
+pub mod inventory;
 mod list;
 mod origin;
 mod place;
+pub mod sign;
+pub mod supply;
 mod tape;
 mod tarball;
 
@@ -21,10 +26,10 @@ use std::path::{Path, PathBuf};
 use hub_release::manifest::is_plain;
 use serde::{Deserialize, Serialize};
 
-use crate::digest::{Digest, FileCache};
-use crate::failure::Machine;
-use crate::inventory::Inventory;
-use crate::write::{Source, at, write_if_changed};
+use crate::base::digest::{Digest, FileCache};
+use crate::base::failure::Machine;
+use crate::base::write::{Source, at, write_if_changed};
+use crate::pack::inventory::Inventory;
 
 pub use list::{Listed, ReleasePlugin};
 pub use origin::{Origin, Toolchain};

@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 use hub_manifest::plan::HostPlan;
 use serde::Serialize;
 
+use crate::base::failure::Machine;
 use crate::compile::TARGET;
-use crate::failure::Machine;
 
 /// What a release was made from.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]

@@ -7,8 +7,8 @@ use std::path::Path;
 
 use super::Packed;
 use super::tarball::Hashed;
-use crate::failure::Machine;
-use crate::write::at;
+use crate::base::failure::Machine;
+use crate::base::write::at;
 
 /// Writes `name` in the folder `out` beside its place, then moves it there.
 pub(crate) fn place(

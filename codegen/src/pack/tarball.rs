@@ -11,8 +11,8 @@ use tar::{Builder, EntryType, Header};
 use super::Target;
 use super::gzip::Gzip;
 use super::list::Listed;
-use crate::digest::hex;
-use crate::write::{Source, at};
+use crate::base::digest::hex;
+use crate::base::write::{Source, at};
 
 /// Modification time of every entry: 1 January 2000, which no tool takes for a broken clock.
 const MTIME: u64 = 946_684_800;

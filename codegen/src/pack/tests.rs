@@ -1,7 +1,7 @@
 //! Packing real files, and reading the tarball back with other eyes.
 
 use super::*;
-use crate::digest::sha256_hex;
+use crate::base::digest::sha256_hex;
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
@@ -36,7 +36,7 @@ impl Fixture {
             dir,
             files,
             plugins: vec![plugin("crm", &[]), plugin("broken", &["no such router"])],
-            inventory: crate::inventory::tests::example(),
+            inventory: crate::pack::inventory::tests::example(),
             origin: Origin { hub_lock_sha256: "ab".to_string(), ..Origin::default() },
         }
     }

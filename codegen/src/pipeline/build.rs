@@ -10,18 +10,20 @@ use hub_manifest::plan::HostPlan;
 use hub_manifest::routes::Route;
 
 use super::{Front, Profile, Progress, Repo, layout};
+use crate::base::digest::{FileCache, sha256_hex};
+use crate::base::failure::{Failure, Finding, Machine};
+use crate::base::write::{Mode, Source, sync_tree, write_if_changed};
+use crate::bundle::npm;
 use crate::bundle::{self, Bundled};
+use crate::compile::graph::Graph;
+use crate::compile::stage::Staged;
 use crate::compile::{self, Compiled};
-use crate::digest::{FileCache, sha256_hex};
-use crate::failure::{Failure, Finding, Machine};
+use crate::compile::{routes, stage};
+use crate::generate::webgen::{Chunk, overrides_d_ts, overrides_manifest, overrides_ts};
 use crate::generate::{HostPlace, host, release_files};
-use crate::inventory::{Inventory, lock};
+use crate::pack::inventory::{Inventory, lock};
+use crate::pack::supply;
 use crate::pack::{self, Files, Origin, Packed, ReleasePlugin, Toolchain};
-use crate::stage::Staged;
-use crate::supply::graph::Graph;
-use crate::webgen::{Chunk, overrides_d_ts, overrides_manifest, overrides_ts};
-use crate::write::{Mode, Source, sync_tree, write_if_changed};
-use crate::{npm, routes, stage, supply};
 
 /// How a release is built.
 #[derive(Debug, Clone, Copy)]
@@ -401,6 +403,6 @@ fn note<E>(fresh: Result<bool, E>) -> &'static str {
     }
 }
 
-fn told(at: &crate::cargo::Progress) -> String {
+fn told(at: &crate::base::cargo::Progress) -> String {
     if at.total == 0 { at.what.clone() } else { format!("{}/{} {}", at.done, at.total, at.what) }
 }

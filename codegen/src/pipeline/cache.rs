@@ -8,7 +8,7 @@ use hub_manifest::diagnostic::{Diagnostic, Level, Related, Span};
 use serde::{Deserialize, Serialize};
 
 use super::Checked;
-use crate::write::write_if_changed;
+use crate::base::write::write_if_changed;
 
 /// Runs that are remembered: with other roots, or from another folder.
 const RUNS: usize = 8;

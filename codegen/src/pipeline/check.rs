@@ -14,14 +14,14 @@ use semver::Version;
 
 use super::front::platform;
 use super::{FrontError, Repo, cache};
-use crate::digest::{Digest, Stat};
-use crate::links;
+use crate::base::digest::{Digest, Stat};
+use crate::base::stamp::{Stamp, now};
+use crate::load::migrations::OfPlatform;
+use crate::load::shared::OfShell;
 use crate::load::{LoadedPlugin, load_each};
-use crate::migrations::OfPlatform;
 use crate::resolve::{Platform, resolve};
+use crate::scan::links;
 use crate::scan::{PluginFolder, scan, scan_again};
-use crate::shared::OfShell;
-use crate::stamp::{Stamp, now};
 
 /// What a check found.
 #[derive(Debug, Clone, PartialEq, Eq)]

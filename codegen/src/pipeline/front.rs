@@ -7,10 +7,11 @@ use hub_manifest::rules;
 use semver::Version;
 
 use super::Repo;
+use crate::base::files::shown_path;
 use crate::load::{LoadedPlugin, load};
+use crate::load::{migrations, shared, websource};
 use crate::resolve::{Platform, Resolved, resolve};
-use crate::scan::{ScanError, scan, shown_path};
-use crate::{migrations, shared, websource};
+use crate::scan::{ScanError, scan};
 
 /// The plan with everything that was found on the way to it.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::stage::platform_folders;
+use crate::compile::stage::platform_folders;
 
 /// Folders that are read beside those of the platform's crates: the web shell, dbt's project, templates; the bundler.
 const FOLDERS: &[&str] = &["host-template", "bundle"];
@@ -73,8 +73,8 @@ mod tests {
     use hub_manifest::plan::Plan;
 
     use super::*;
-    use crate::pipeline::files_below;
-    use crate::stage::{Input, stage};
+    use crate::base::files::files_below;
+    use crate::compile::stage::{Input, stage};
 
     fn checkout() -> PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().canonicalize().unwrap()

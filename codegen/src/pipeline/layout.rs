@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 use hub_manifest::plan::{HostPlugin, Plan};
 use hub_release::manifest::{HOST, LAUNCHER};
-use walkdir::WalkDir;
 
+use crate::base::files::files_below;
+use crate::base::write::Source;
 use crate::generate::Files;
 use crate::load::LoadedPlugin;
 use crate::pack::{File, Files as Release};
-use crate::write::Source;
 
 /// What is in a dbt project's folder because dbt ran there.
 const DBT_OUTPUT: &[&str] = &["target", "logs"];
@@ -87,19 +87,6 @@ fn is_shipped(plugin: &HostPlugin, file: &str) -> bool {
         || in_dbt
         || plugin.known_scripts.iter().any(|script| script.script_path == file)
         || (file.ends_with(".sql") && plugin.migrations.as_deref().is_some_and(below))
-}
-
-pub(crate) fn files_below(folder: &Path) -> io::Result<Vec<String>> {
-    let mut files = Vec::new();
-    for entry in WalkDir::new(folder).sort_by_file_name() {
-        let entry = entry.map_err(io::Error::from)?;
-        if entry.file_type().is_file()
-            && let Ok(inner) = entry.path().strip_prefix(folder)
-        {
-            files.push(inner.to_string_lossy().replace('\\', "/"));
-        }
-    }
-    Ok(files)
 }
 
 /// The handlebars templates of the release, by the path of the file that each one makes.

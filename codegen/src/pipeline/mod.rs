@@ -13,13 +13,12 @@ mod layout;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use crate::failure::Machine;
+use crate::base::failure::Machine;
 
 pub use build::{BuildOptions, Built, build, install, pack, routes, workspace};
 pub use check::{Checked, Checker};
 pub use front::{Front, FrontError, front};
 pub use inputs::Inputs;
-pub(crate) use layout::files_below;
 
 pub use crate::compile::Profile;
 
@@ -41,7 +40,7 @@ impl Repo {
         let manifest = std::env::var_os("CARGO_MANIFEST_DIR")
             .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
         let root = manifest.parent().unwrap_or(Path::new("/")).to_path_buf();
-        let target = crate::cargo::target_dir(&root);
+        let target = crate::base::cargo::target_dir(&root);
         Repo { root, target, version: env!("CARGO_PKG_VERSION").to_string() }
     }
 

@@ -11,7 +11,8 @@ use annotate_snippets::{
 use hub_manifest::diagnostic::{Diagnostic, Level, Span};
 
 use super::{Counts, Style, shown};
-use crate::failure::{Finding, Machine};
+use crate::base::failure::{Finding, Machine};
+use crate::base::text::plain;
 
 /// Most findings that are shown; what is beyond is counted.
 const SHOWN: usize = 50;
@@ -89,20 +90,6 @@ pub fn machine(machine: &Machine, style: &Style) -> String {
 fn renderer(style: &Style) -> Renderer {
     let renderer = if style.color { Renderer::styled().hyperlink(false) } else { Renderer::plain() };
     renderer.term_width(style.width.clamp(60, 180))
-}
-
-/// Text without the terminal's colour codes.
-pub(crate) fn plain(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find("\u{1b}[") {
-        out.push_str(&rest[..at]);
-        let code = &rest[at + 2..];
-        let end = code.find(|c: char| c.is_ascii_alphabetic()).map_or(code.len(), |end| end + 1);
-        rest = &code[end..];
-    }
-    out.push_str(rest);
-    out
 }
 
 /// One finding.

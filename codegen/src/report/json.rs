@@ -6,7 +6,7 @@ use hub_manifest::diagnostic::{Diagnostic, Level};
 use serde::Serialize;
 
 use super::{Counts, shown};
-use crate::failure::Machine;
+use crate::base::failure::Machine;
 
 /// Code of what no plugin is to blame for.
 pub(super) const MACHINE: &str = "HUB090";

@@ -9,9 +9,8 @@ use std::path::{Path, PathBuf};
 
 use hub_manifest::diagnostic::Level;
 
-use crate::failure::Finding;
+use crate::base::failure::Finding;
 
-pub(crate) use human::plain;
 pub use human::{human, machine, more, summary};
 pub use json::{Also, Finished, Status, diagnostic_line, finished_line, machine_line, usage_line};
 pub use sarif::{Trouble, sarif};

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::json::{MACHINE, USAGE, USAGE_HELP};
 use super::shown;
-use crate::failure::{Finding, Machine};
+use crate::base::failure::{Finding, Machine};
 
 /// Name of the base that relative paths start from: the folder the command was started in.
 const BASE: &str = "%SRCROOT%";

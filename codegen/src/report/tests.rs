@@ -1,7 +1,7 @@
 //! The exact text that people and programs get.
 
 use super::*;
-use crate::failure::Machine;
+use crate::base::failure::Machine;
 use hub_manifest::diagnostic::{Diagnostic, Span};
 
 const MANIFEST: &str =

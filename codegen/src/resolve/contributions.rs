@@ -5,7 +5,7 @@ use hub_manifest::rules::files::{self, Files};
 
 use super::Context;
 use crate::load::LoadedPlugin;
-use crate::migrations::names;
+use crate::load::migrations::names;
 
 /// Every plugin, in plugin order.
 pub fn host_plugins(context: &mut Context<'_>) -> Vec<HostPlugin> {

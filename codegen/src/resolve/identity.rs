@@ -9,8 +9,8 @@ use hub_manifest::rules::dependencies::{self, Absent, Present, Whose};
 use hub_manifest::rules::order::{Constraints, plugin_order};
 use hub_manifest::rules::{self, Subject, called_twice};
 
-use super::{Platform, in_manifest};
-use crate::load::LoadedPlugin;
+use super::Platform;
+use crate::load::{LoadedPlugin, in_manifest};
 
 /// The first plugin of each slug, and those that one of an earlier root shadows. A second one in the same root is an
 /// error; in a later root what is wrong in it is of no concern.

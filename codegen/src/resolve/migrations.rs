@@ -307,7 +307,7 @@ mod tests {
     use semver::Version;
 
     use super::*;
-    use crate::migrations::{OfPlatform, of_platform};
+    use crate::load::migrations::{OfPlatform, of_platform};
 
     /// D1: the check stands on what the host really runs.
     #[test]
@@ -320,7 +320,7 @@ mod tests {
             version: Version::new(0, 1, 0),
             release: Version::new(0, 1, 0),
             shell: Vec::new(),
-            shared: crate::shared::OfShell::default(),
+            shared: crate::load::shared::OfShell::default(),
             migrations,
         };
         let database = Database::open(&platform(migrations)).expect("they run");
@@ -352,7 +352,7 @@ mod tests {
             version: Version::new(0, 1, 0),
             release: Version::new(0, 1, 0),
             shell: Vec::new(),
-            shared: crate::shared::OfShell::default(),
+            shared: crate::load::shared::OfShell::default(),
             migrations: OfPlatform {
                 files: vec![("0001_a.sql".to_string(), "CREATE TABLE hub_records (id TEXT)".to_string())],
                 ..OfPlatform::default()

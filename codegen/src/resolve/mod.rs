@@ -18,17 +18,16 @@ mod workspaces;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use hub_manifest::diagnostic::{self, Diagnostic, Level, Span};
+use hub_manifest::diagnostic::{self, Diagnostic, Level};
 use hub_manifest::plan::{HostPlan, Plan};
 use hub_manifest::rules::order::Constraints;
 use semver::Version;
 
-use crate::load::LoadedPlugin;
-use crate::migrations::OfPlatform;
-use crate::shared::OfShell;
-use crate::websource::Source;
+use crate::load::migrations::OfPlatform;
+use crate::load::shared::OfShell;
+use crate::load::websource::Source;
+use crate::load::{LoadedPlugin, in_manifest};
 pub(crate) use migrations::{file as file_of_migration, out_of_bounds, untried};
-pub use routers::ReadCrate;
 pub use web::{ClaimPlace, claim_places};
 
 /// What the plugins are resolved against.
@@ -87,16 +86,6 @@ impl Context<'_> {
     pub fn in_manifest(&mut self, plugin: &LoadedPlugin, range: &std::ops::Range<usize>, found: Diagnostic) {
         self.diagnostics.push(in_manifest(plugin, range, found));
     }
-}
-
-/// Gives a finding its place in a plugin's `plugin.yaml`.
-pub(crate) fn in_manifest(
-    plugin: &LoadedPlugin,
-    range: &std::ops::Range<usize>,
-    found: Diagnostic,
-) -> Diagnostic {
-    let span = plugin.source.as_ref().map_or(Span::START, |source| source.span(range));
-    found.plugin(plugin.slug()).at(plugin.shown("plugin.yaml"), span)
 }
 
 /// Makes the plan of all plugins.

@@ -10,7 +10,7 @@ use hub_manifest::source::Spanned;
 use super::Context;
 use super::web::{Modules, is_module, missing_module, module_at, no_module};
 use crate::load::LoadedPlugin;
-use crate::websource::{Claimed, Module, Wanted, check_export, pages_of};
+use crate::load::websource::{Claimed, Module, Wanted, check_export, pages_of};
 
 /// The pages of a plugin.
 pub struct PagesOf<'a> {

@@ -3,8 +3,9 @@
 use hub_manifest::diagnostic::{Diagnostic, Span};
 
 use super::{Context, Platform};
-use crate::load::{FRONTEND, LoadedPlugin};
-use crate::shared::{fits, is_copy};
+use crate::load::LoadedPlugin;
+use crate::load::shared::{fits, is_copy};
+use crate::scan::FRONTEND;
 
 /// Finds all of them.
 pub fn check(context: &mut Context<'_>, platform: &Platform) {

@@ -1,29 +1,15 @@
 //! The Rust side of the plan: each plugin's crate and the routers to mount.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::path::PathBuf;
 
 use hub_manifest::diagnostic::{Diagnostic, Span};
-use hub_manifest::grammar::{RouterCrate, RouterSpec, ident_of};
-use hub_manifest::plan::{PluginCrate, RouterMount};
-use hub_manifest::source::Spanned;
-use toml_edit::Document;
+use hub_manifest::plan::PluginCrate;
 
-use super::{Context, in_manifest};
-use crate::load::{BACKEND, Backend, LoadedPlugin};
-use crate::parallel::in_parallel;
-use crate::rust_source::{RouterProblem, check_router};
-
-/// What a plugin's `Cargo.toml` says of its library.
-#[derive(Debug, PartialEq, Eq)]
-struct CrateNames {
-    package: String,
-    /// Where `Cargo.toml` gives the library's name.
-    place: Range<usize>,
-    lib: String,
-    root_file: String,
-}
+use super::Context;
+use crate::base::parallel::in_parallel;
+use crate::load::LoadedPlugin;
+use crate::load::backend::read_crate;
 
 /// The crates to link, in plugin order.
 pub fn crates(context: &mut Context<'_>) -> Vec<PluginCrate> {
@@ -54,141 +40,4 @@ pub fn crates(context: &mut Context<'_>) -> Vec<PluginCrate> {
         crates.push(found);
     }
     crates
-}
-
-/// What a plugin's own files say of its crate.
-#[derive(Debug)]
-pub struct ReadCrate {
-    krate: Option<(PluginCrate, Span)>,
-    found: Vec<Diagnostic>,
-}
-
-fn read_crate(plugin: &LoadedPlugin) -> ReadCrate {
-    let mut found = Vec::new();
-    ReadCrate { krate: plugin_crate(&mut found, plugin), found }
-}
-
-/// The plugin's crate, and where its `Cargo.toml` gives the library's name.
-fn plugin_crate(diagnostics: &mut Vec<Diagnostic>, plugin: &LoadedPlugin) -> Option<(PluginCrate, Span)> {
-    let first = plugin.manifest.routers.first()?;
-    let Some(backend) = &plugin.backend else {
-        let found = Diagnostic::error("HUB073", "the plugin mounts a router, but has no backend/Cargo.toml")
-            .help(
-                "add the crate: run `cargo init --lib backend` in the plugin's folder; or remove `routers`",
-            );
-        diagnostics.push(in_manifest(plugin, &first.range, found));
-        return None;
-    };
-    let read = backend.cargo_toml.as_ref().map_err(Clone::clone);
-    let names = read
-        .and_then(|text| crate_names(text).map_err(|(offset, message)| (message, Span::at(text, offset, 0))));
-    let names = match names {
-        Ok(names) => names,
-        Err((message, span)) => {
-            diagnostics.push(
-                Diagnostic::error(
-                    "HUB052",
-                    format!("backend/Cargo.toml is not a package manifest: {message}"),
-                )
-                .plugin(plugin.slug())
-                .at(plugin.shown("backend/Cargo.toml"), span)
-                .help("mend the file; `cargo check` inside `backend/` must work by itself"),
-            );
-            return None;
-        }
-    };
-    let span = backend
-        .cargo_toml
-        .as_deref()
-        .map_or(Span::START, |text| Span::at(text, names.place.start, names.place.len()));
-    let mut routers = Vec::new();
-    for spec in &plugin.manifest.routers {
-        match check_spec(plugin, backend, &names, spec) {
-            Ok(mount) => routers.push(mount),
-            Err(found) => diagnostics.push(*found),
-        }
-    }
-    let found = PluginCrate {
-        plugin: plugin.slug().to_string(),
-        package: names.package,
-        lib: names.lib,
-        dir: BACKEND.to_string(),
-        routers,
-    };
-    Some((found, span))
-}
-
-fn check_spec(
-    plugin: &LoadedPlugin,
-    backend: &Backend,
-    names: &CrateNames,
-    spec: &Spanned<RouterSpec>,
-) -> Result<RouterMount, Box<Diagnostic>> {
-    let RouterSpec { text, krate, modules, function } = &spec.value;
-    let wrong_crate = |message: String, help: String| {
-        Err(Box::new(in_manifest(plugin, &spec.range, Diagnostic::error("HUB020", message).help(help))))
-    };
-    match krate {
-        RouterCrate::Backend(ident) if *ident != ident_of(plugin.slug()) => {
-            let own = ident_of(plugin.slug());
-            return wrong_crate(
-                format!(
-                    "the router `{text}` belongs to plugin `{ident}`: a plugin mounts its own routers only"
-                ),
-                format!("write `plugins.{own}.backend.…`, or move the line to that plugin's manifest"),
-            );
-        }
-        RouterCrate::Named(name) if *name != names.lib => {
-            return wrong_crate(
-                format!(
-                    "the router `{text}` names the crate `{name}`, but backend/Cargo.toml makes `{}`",
-                    names.lib
-                ),
-                format!("write `{}::…`", names.lib),
-            );
-        }
-        _ => {}
-    }
-    match check_router(&backend.sources, &names.root_file, modules, function) {
-        Ok(()) => {
-            Ok(RouterMount { spec: text.clone(), modules: modules.clone(), function: function.clone() })
-        }
-        Err(problem) => Err(Box::new(router_error(plugin, backend, spec, problem))),
-    }
-}
-
-/// Points at the Rust source where there is something to see, and at the manifest as the second place.
-fn router_error(
-    plugin: &LoadedPlugin,
-    backend: &Backend,
-    spec: &Spanned<RouterSpec>,
-    problem: RouterProblem,
-) -> Diagnostic {
-    let in_yaml =
-        in_manifest(plugin, &spec.range, Diagnostic::error(problem.code, problem.message).help(problem.help));
-    let Some((file, range)) = problem.place else { return in_yaml };
-    let text = backend.sources.get(&file).and_then(|text| text.as_deref().ok()).unwrap_or_default();
-    let (yaml, yaml_span) = (plugin.shown("plugin.yaml"), in_yaml.span);
-    in_yaml.at(plugin.shown(&file), Span::at(text, range.start, range.len())).related(
-        yaml,
-        yaml_span,
-        "mounted here",
-    )
-}
-
-fn crate_names(text: &str) -> Result<CrateNames, (usize, String)> {
-    let document = Document::parse(text).map_err(|error| {
-        (error.span().map_or(0, |span| span.start), error.message().lines().collect::<Vec<_>>().join(" "))
-    })?;
-    let at = |table: &str, key: &str| {
-        let item = document.get(table)?.get(key)?;
-        Some((item.as_str()?.to_string(), item.span().unwrap_or(0..0)))
-    };
-    let table = document.get("package").and_then(|package| package.span()).map_or(0, |span| span.start);
-    let (package, place) =
-        at("package", "name").ok_or((table, "it has no `name` under `[package]`".to_string()))?;
-    let (lib, place) = at("lib", "name").unwrap_or_else(|| (package.replace('-', "_"), place));
-    let root_file = at("lib", "path").map_or_else(|| "src/lib.rs".to_string(), |(path, _)| path);
-    let root_file = format!("{BACKEND}/{}", root_file.trim_start_matches("./"));
-    Ok(CrateNames { package, place, lib, root_file })
 }

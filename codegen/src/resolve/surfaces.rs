@@ -9,7 +9,7 @@ use hub_manifest::plan::Surface;
 
 use super::{Context, Platform};
 use crate::load::LoadedPlugin;
-use crate::websource::{Declared, Source};
+use crate::load::websource::{Declared, Source};
 
 /// Folder of the shell's sources, as the plan names it.
 const SHELL: &str = "host-template/shell/src";

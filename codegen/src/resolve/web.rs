@@ -11,8 +11,9 @@ use hub_manifest::plan::{Claim, WebPlan};
 use super::pages::{entry, warn_of_dead_navigation};
 use super::surfaces::{Surfaces, sources};
 use super::{Context, Platform};
-use crate::load::{FRONTEND, LoadedPlugin};
-use crate::websource::{Claimed, Module, Source, Wanted, check_export};
+use crate::load::LoadedPlugin;
+use crate::load::websource::{Claimed, Module, Source, Wanted, check_export};
+use crate::scan::FRONTEND;
 
 /// A claim with its place.
 struct Placed<'a> {

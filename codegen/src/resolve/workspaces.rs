@@ -10,7 +10,7 @@ use hub_manifest::rules::files::join;
 
 use super::Context;
 use crate::load::LoadedPlugin;
-use crate::projects::Project;
+use crate::load::projects::Project;
 
 /// A project with the plugin and the folder that it lies in.
 #[derive(Clone, Copy)]

@@ -16,9 +16,9 @@ use hub_manifest::overrides;
 use hub_manifest::source::Source;
 use walkdir::WalkDir;
 
-use crate::failure::Machine;
+use crate::base::failure::Machine;
+use crate::base::write::{Mode, Source as Bytes, Tree, sync_tree};
 use crate::scan::scan;
-use crate::write::{Mode, Source as Bytes, Tree, sync_tree};
 use files::Place;
 pub use name::{Refused, check_name};
 

@@ -12,8 +12,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use hub_codegen::bundle::npm;
 use hub_codegen::pipeline::Repo;
-use hub_codegen::{npm, scaffold};
+use hub_codegen::scaffold;
 use toml_edit::DocumentMut;
 
 use crate::Outcome;
