@@ -115,12 +115,71 @@ pub(crate) fn data_dir(
     install: Option<&Install>,
     env: Env<'_>,
 ) -> Result<(PathBuf, Why), Fault> {
-    let settled = match install.cloned().or_else(own_install) {
+    let install = install.cloned().or_else(own_install);
+    let settled = match &install {
         // What is named needs no file; one that cannot be read is then in nobody's way.
         Some(install) if named.is_none() && env("DATA_DIR").is_none() => Settled::read(install.root())?,
         _ => Settled::default(),
     };
-    data_dir_of(named, &settled, env)
+    let (data, why) = data_dir_of(named, &settled, env)?;
+    own_folder(&data, install.as_ref())?;
+    Ok((data, why))
+}
+
+/// Folders of the machine that are nobody's data folder, whoever may write to them: all that lies in a data folder becomes its
+/// owner's alone.
+const OF_MACHINE: &[&str] = &[
+    "/",
+    "/bin",
+    "/boot",
+    "/dev",
+    "/etc",
+    "/home",
+    "/lib",
+    "/lib64",
+    "/opt",
+    "/proc",
+    "/run",
+    "/sbin",
+    "/sys",
+    "/tmp",
+    "/usr",
+    "/usr/bin",
+    "/usr/lib",
+    "/usr/lib64",
+    "/usr/sbin",
+    "/usr/share",
+    "/usr/local",
+    "/var",
+    "/var/lib",
+    "/var/log",
+    "/var/tmp",
+];
+
+/// Sees that a folder can be a data folder: others' files are not to become its owner's, nor the programs that root runs.
+pub(crate) fn own_folder(data: &Path, install: Option<&Install>) -> Result<(), Fault> {
+    // One that is not there yet is what it is called.
+    let whole = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    let (data, shown) = (whole(data), data.display());
+    let refused = |what: String| {
+        Fault::usage(
+            what,
+            format!(
+                "name a folder of its own, such as {}: --data-dir DIR or DATA_DIR=DIR",
+                settings::SYSTEM_DATA
+            ),
+        )
+    };
+    if OF_MACHINE.iter().any(|folder| data == Path::new(folder)) {
+        return Err(refused(format!("{shown} cannot be the data folder: it is one of the machine's own")));
+    }
+    match install {
+        Some(install) if whole(install.root()).starts_with(&data) => Err(refused(format!(
+            "{shown} cannot be the data folder: the install folder {} lies in it, which is root's alone",
+            install.root().display()
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// The same for `setup`: what nobody has named, and nobody has begun, is set up where such machines have it.
@@ -420,6 +479,26 @@ mod tests {
             assert_eq!(line.matches("data folder").count(), 1, "{line}");
             assert!(line.ends_with("hub.db"), "{line}");
         }
+    }
+
+    /// S3: what becomes its owner's alone is neither the machine's nor what root runs.
+    #[test]
+    fn s3_a_data_folder_is_a_folder_of_its_own() {
+        let folder = scratch("own");
+        let install = Install::at(folder.0.join("opt"));
+        fs::create_dir_all(install.root().join("data")).unwrap();
+        for machine in ["/", "/etc", "/opt/", "/usr/../var/lib", "/tmp"] {
+            let said = own_folder(Path::new(machine), None).unwrap_err().to_string();
+            assert!(said.contains("one of the machine's own") && !said.contains("chown"), "{said}");
+        }
+        for around in ["", "opt", "opt/../opt"] {
+            let said = own_folder(&folder.0.join(around), Some(&install)).unwrap_err().to_string();
+            assert!(said.contains("lies in it") && !said.contains("chown"), "{said}");
+        }
+        for own in ["opt/data", "data", "opt2"] {
+            assert_eq!(own_folder(&folder.0.join(own), Some(&install)), Ok(()), "{own}");
+        }
+        assert_eq!(own_folder(Path::new(settings::SYSTEM_DATA), Some(&install)), Ok(()));
     }
 
     /// O3: all commands find the same folder; `setup` alone begins one for the whole machine.

@@ -69,6 +69,7 @@ impl Place {
         let (release, install) = releases(install_dir)?;
         let settled = Settled::read(install.root())?;
         let (data, why) = data_dir(&settled)?;
+        locate::own_folder(&data, Some(&install))?;
         let owner = privilege::owner(&data)?;
         let read = locate::variables(&data).map_err(|e| locate::unreadable(&data, &e))?;
         Ok(Place { install, release, data, why, owner, settled, env: read.set, odd: read.odd })
