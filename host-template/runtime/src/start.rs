@@ -205,7 +205,7 @@ async fn open(database: Database, limits: &Limits, data: &Path, absent: Absent) 
                 return Err(none_there(&database, data, NOT_THERE));
             }
             // Looked at as it is: what makes it the host's own changes the file.
-            let looked = Db::open_existing(file).await.map_err(no_database)?;
+            let looked = Db::open_unchanged(file).await.map_err(no_database)?;
             let begun = migrate::is_begun(&looked).await;
             looked.close().await;
             if !begun.map_err(no_database)? {

@@ -1,7 +1,7 @@
 //! SQLite: opening the file, binding values, fetching rows.
 
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -71,9 +71,13 @@ impl Db {
         Ok(Db::Sqlite(Open { pool, file: Some(file) }))
     }
 
-    /// Opens a file that is there already, as it is.
-    pub(crate) async fn open_existing(file: &Path) -> Result<Db, Error> {
-        one(options().filename(file)).await
+    /// Opens a file that is there already to look at it: neither it nor a log beside it is changed.
+    pub(crate) async fn open_unchanged(file: &Path) -> Result<Db, Error> {
+        let file = file.canonicalize().unwrap_or_else(|_| file.to_path_buf());
+        let options = options().filename(&file);
+        // The last one to close a file that it may write moves the log into it and removes the log, also one that a killed
+        // host has left and that belongs to another file.
+        one(options.read_only(has_log(&file))).await
     }
 
     /// Opens a file that is there already to read from it. It may lie where nothing can be written.
@@ -82,14 +86,13 @@ impl Db {
         let file = &*file.canonicalize().unwrap_or_else(|_| file.to_path_buf());
         let options = options().filename(file).pragma("query_only", "ON");
         if unwritable(file).is_none() {
-            // What SQLite keeps beside the file while it is open is removed again by one that may write.
-            return one(options).await;
+            // What SQLite keeps beside the file while it is open is removed again by one that may write; a log that is there
+            // stays as it is.
+            return one(options.read_only(has_log(file))).await;
         }
         let options = options.read_only(true);
-        let mut log = file.as_os_str().to_owned();
-        log.push("-wal");
         // Without a log nobody works with the file; SQLite would make one beside it even to read.
-        match Path::new(&log).exists() {
+        match log_of(file).exists() {
             true => one(options).await,
             false => one(options.immutable(true)).await,
         }
@@ -115,6 +118,18 @@ impl Db {
 }
 
 /// A pool of one connection.
+/// The log that SQLite keeps beside a file.
+fn log_of(file: &Path) -> PathBuf {
+    let mut log = file.as_os_str().to_owned();
+    log.push("-wal");
+    PathBuf::from(log)
+}
+
+/// Whether there is one with anything in it.
+fn has_log(file: &Path) -> bool {
+    std::fs::metadata(log_of(file)).is_ok_and(|about| about.len() > 0)
+}
+
 async fn one(options: SqliteConnectOptions) -> Result<Db, Error> {
     let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
     Ok(Db::Sqlite(Open { pool, file: None }))
@@ -354,7 +369,7 @@ mod tests {
     }
 
     async fn rows(file: &Path) -> i64 {
-        let db = Db::open_existing(file).await.unwrap();
+        let db = Db::open_unchanged(file).await.unwrap();
         let rows = db.value("SELECT count(*) FROM t", Vec::new()).await.unwrap();
         db.close().await;
         rows
@@ -427,6 +442,43 @@ mod tests {
             db.close().await;
             mode(&real, 0o755);
         }
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    /// A host that was killed leaves a log. Whoever only looks leaves it as it is: it may belong to another file.
+    #[tokio::test]
+    async fn looking_leaves_the_log_of_a_killed_host() {
+        let folder = std::env::temp_dir().join(format!("hub-left-log-{}", std::process::id()));
+        std::fs::create_dir_all(folder.join("left")).unwrap();
+        let (file, left) = (folder.join("hub.db"), folder.join("left/hub.db"));
+        let db = Db::open_sqlite(&file).await.unwrap();
+        db.execute("CREATE TABLE t (id INTEGER)", Vec::new()).await.unwrap();
+        db.execute("INSERT INTO t VALUES (1), (2)", Vec::new()).await.unwrap();
+        // As a kill leaves them.
+        std::fs::copy(&file, &left).unwrap();
+        std::fs::copy(log_of(&file), log_of(&left)).unwrap();
+        db.close().await;
+        let bytes = || (std::fs::read(&left).unwrap(), std::fs::read(log_of(&left)).unwrap());
+        let before = bytes();
+        assert!(!before.1.is_empty());
+        for reader in [true, false] {
+            let looked = match reader {
+                true => Db::open_to_read(&left).await.unwrap(),
+                false => Db::open_unchanged(&left).await.unwrap(),
+            };
+            assert_eq!(looked.value::<i64>("SELECT count(*) FROM t", Vec::new()).await.unwrap(), 2);
+            if !reader {
+                let copy = folder.join("copy.db").display().to_string();
+                looked.execute("VACUUM INTO $1", crate::args![copy]).await.unwrap();
+            }
+            looked.close().await;
+            assert!(bytes() == before, "by a reader: {reader}");
+        }
+        // Without a log nothing is left behind.
+        let looked = Db::open_unchanged(&file).await.unwrap();
+        assert_eq!(looked.value::<i64>("SELECT count(*) FROM t", Vec::new()).await.unwrap(), 2);
+        looked.close().await;
+        assert!(!log_of(&file).exists());
         std::fs::remove_dir_all(&folder).unwrap();
     }
 }

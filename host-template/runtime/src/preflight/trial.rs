@@ -198,7 +198,7 @@ async fn on_copy(
             return Err(Finding::machine(what, "let the user that runs the host enter its folder"));
         }
     }
-    let source = Db::open_existing(file).await.map_err(no_database)?;
+    let source = Db::open_unchanged(file).await.map_err(no_database)?;
     let copied = match known(&source, &shown, purpose, tried).await {
         Ok(Ok(())) => copy(&source, data, tried).await,
         Ok(Err(finding)) => Err(finding),
