@@ -463,7 +463,7 @@ fn a_host_that_cannot_start_says_why() {
     );
     assert!([as_root, as_another].contains(&said.as_str()), "{said}");
     // Not /proc: folders of other users' processes come and go there, and it is root's by half then.
-    assert!(unwritable("/sys").starts_with("error: cannot write to the data folder /sys: "));
+    assert!(unwritable("/sys/kernel").starts_with("error: cannot write to the data folder /sys/kernel: "));
 
     for (url, what) in [
         ("nonsense", "nonsense is of no kind that the host knows"),
