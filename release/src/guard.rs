@@ -88,6 +88,7 @@ impl Judge {
             // The bits of the group are then only the most that the list may give.
             Some(writers) => writers.into_iter().find_map(|writer| match writer {
                 acl::Writer::User(uid) => (uid != 0).then_some(Who::User(uid)),
+                acl::Writer::Unknown => Some(Who::Everybody),
                 acl::Writer::Group(id) => Some(id.unwrap_or(gid)).filter(|gid| *gid != 0).map(Who::Group),
             }),
             None => (gid != 0).then_some(Who::Group(gid)),
@@ -255,6 +256,8 @@ fn shown(path: PathBuf) -> String {
 mod acl {
     use std::path::Path;
 
+    use rustix::io::Errno;
+
     /// The version that there is.
     const VERSION: u32 = 2;
     const WRITE: u16 = 2;
@@ -268,14 +271,19 @@ mod acl {
         User(u32),
         /// None is the entry's own.
         Group(Option<u32>),
+        /// The list cannot be read, so it may be anybody.
+        Unknown,
     }
 
     /// Those whom an entry's list lets write; none where it has no list, or its disk knows none.
     pub(super) fn writers(path: &Path) -> Option<Vec<Writer>> {
-        let mut list = [0; 4096];
-        // A list that cannot be read says no more than the bits of the group.
-        let length = rustix::fs::getxattr(path, "system.posix_acl_access", &mut list).ok()?;
-        parse(list.get(..length)?)
+        // The largest attribute that Linux knows.
+        let mut list = vec![0; 64 << 10];
+        match rustix::fs::getxattr(path, "system.posix_acl_access", list.as_mut_slice()) {
+            Ok(length) => Some(list.get(..length).and_then(parse).unwrap_or_else(|| vec![Writer::Unknown])),
+            Err(Errno::NODATA | Errno::OPNOTSUPP) => None,
+            Err(_) => Some(vec![Writer::Unknown]),
+        }
     }
 
     pub(super) fn parse(list: &[u8]) -> Option<Vec<Writer>> {
@@ -435,6 +443,7 @@ mod tests {
             let told = |writer: &acl::Writer| match writer {
                 acl::Writer::User(id) => format!("user {id}"),
                 acl::Writer::Group(id) => format!("group {id:?}"),
+                acl::Writer::Unknown => "unknown".to_owned(),
             };
             acl::parse(&bytes).unwrap().iter().map(told).collect::<Vec<_>>()
         };
