@@ -152,6 +152,7 @@ fn router_error(
     let in_yaml =
         in_manifest(plugin, &spec.range, Diagnostic::error(problem.code, problem.message).help(problem.help));
     let Some((file, range)) = problem.place else { return in_yaml };
+    // A file that cannot be read is a finding of its own; here only the excerpt is lacking.
     let text = backend.sources.get(&file).and_then(|text| text.as_deref().ok()).unwrap_or_default();
     let (yaml, yaml_span) = (plugin.shown("plugin.yaml"), in_yaml.span);
     in_yaml.at(plugin.shown(&file), Span::at(text, range.start, range.len())).related(
