@@ -302,6 +302,7 @@ fn installation(
         }
     };
     if let Some(text) = locate::left_out(&data, &variables.odd) {
+        // A reader that is gone wants nothing.
         let _ = writeln!(io::stderr(), "warning: {text}");
     }
     let found = locate::settle(data, why, variables.set);
@@ -427,6 +428,7 @@ fn list_plugins(platform: &Platform, json: bool) -> Result<(), Fault> {
         None => registry,
     };
     for trouble in &registry.trouble {
+        // A reader that is gone wants nothing.
         let _ = writeln!(io::stderr(), "warning: {trouble}");
     }
     let views = plugin_views(registry.plugins.iter().map(|plugin| &**plugin));

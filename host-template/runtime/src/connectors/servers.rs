@@ -16,6 +16,7 @@ fn servers_of(text: &str) -> Vec<IpAddr> {
     let words = named
         .filter(|rest| rest.starts_with(char::is_whitespace))
         .filter_map(|rest| rest.split_whitespace().next());
+    // What is no address is passed over, as the C library's resolver does.
     let found: Vec<IpAddr> = words.filter_map(|word| word.split('%').next()?.parse().ok()).collect();
     match found.is_empty() {
         true => vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],

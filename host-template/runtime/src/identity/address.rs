@@ -60,6 +60,7 @@ pub(crate) fn domain(text: &str) -> Option<String> {
     if hidden_character(text).is_some() {
         return None;
     }
+    // Why it cannot be one is told to nobody: the address is refused as a whole, with an example.
     idna::domain_to_ascii_cow(text.as_bytes(), AsciiDenyList::URL).ok().map(|domain| domain.into_owned())
 }
 

@@ -223,6 +223,7 @@ fn way_out(to: IpAddr) -> Option<IpAddr> {
         IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
         IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
     };
+    // A machine without this kind of address fails at the first call, one without a way at the second: neither has one.
     let socket = UdpSocket::bind((any, 0)).ok()?;
     socket.connect((to, 9)).ok()?;
     socket.local_addr().ok().map(|own| own.ip()).filter(|own| !own.is_unspecified())

@@ -10,6 +10,7 @@ use super::profile::{merged, scalar};
 /// A `profiles.yml` with one profile and, where it is known, its one target: the logins of others stay with the host. Values are
 /// written as the author wrote them, for dbt reads an older YAML than the host does (`yes` is a truth value there).
 pub(super) fn alone(source: &Source, profiles: &[&Entry], name: &str, target: Option<&str>) -> String {
+    // Here and below: writing to a text cannot fail.
     let mut out = String::new();
     let kept = |entry: &&&Entry| entry.key == name || entry.key == "config";
     for entry in profiles.iter().filter(kept) {

@@ -115,6 +115,7 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
+        // One that has ended already needs neither.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
