@@ -407,11 +407,7 @@ pub(crate) fn tighten(data: &Path, database: &Database) -> Vec<(PathBuf, u32)> {
     let names = [".env", "host-id", "host.lock", "runs.lock", "drivers.lock", "hub.db"];
     paths.extend(names.map(|name| (data.join(name), 0o600)));
     if let Database::Sqlite(file) = database {
-        for suffix in ["", "-wal", "-shm", "-journal"] {
-            let mut name = file.as_os_str().to_owned();
-            name.push(suffix);
-            paths.push((PathBuf::from(name), 0o600));
-        }
+        paths.extend(settings::database_files(file).into_iter().map(|path| (path, 0o600)));
     }
     paths.into_iter().filter_map(|(path, most)| tightened(&path, most).map(|before| (path, before))).collect()
 }

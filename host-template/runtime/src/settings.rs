@@ -189,6 +189,16 @@ impl Database {
     }
 }
 
+/// A SQLite database's file, and what SQLite and the host keep beside it while they work with it.
+pub(crate) fn database_files(file: &Path) -> Vec<PathBuf> {
+    let named = |suffix: &str| {
+        let mut name = file.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    };
+    ["", "-wal", "-shm", "-journal", "-host", "-pair"].map(named).into()
+}
+
 /// What `DATABASE_URL` says; without it, a file in the data folder.
 pub(crate) fn database(url: Option<&str>, data_dir: &Path) -> Result<Database, Fault> {
     let Some(url) = url else {

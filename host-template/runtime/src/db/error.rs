@@ -24,6 +24,8 @@ pub enum Error {
     Away(String),
     /// The name of the file that is open leads elsewhere by now: a sentence with the path.
     Strayed(String),
+    /// Beside the file lies the log of another one: a sentence with the paths.
+    ForeignLog(String),
 }
 
 /// What a failure is about, whatever the engine.
@@ -39,6 +41,8 @@ pub(crate) enum Kind {
     ReadOnly,
     /// The file that is open was moved, removed or replaced.
     Strayed,
+    /// The log beside the file is another file's.
+    ForeignLog,
     /// There is no room.
     Full,
     /// The user or the password is not taken.
@@ -78,6 +82,7 @@ impl Error {
             Error::Busy => Kind::Busy,
             Error::Away(_) => Kind::Unreachable,
             Error::Strayed(_) => Kind::Strayed,
+            Error::ForeignLog(_) => Kind::ForeignLog,
             Error::Sql(sqlx::Error::Database(e)) => {
                 let code = e.code().unwrap_or_default();
                 match code.parse::<u32>() {
@@ -145,6 +150,10 @@ impl Error {
                 "put that very file back under its name; or stop the host, put another one there, move the -wal and -shm beside it \
                  away, and start again"
             }
+            (Kind::ForeignLog, _) => {
+                "to go on with this file, move that log and the -shm beside it away; to go on with the one that was there, put it \
+                 back under this name; if nobody has touched either, `touch` the log; then try again"
+            }
             (Kind::Full, _) => "make room on its disk",
             (Kind::Login, _) => "mend the user and the password in DATABASE_URL (.env in the data folder)",
             (Kind::Missing, true) => "mend the database's name in DATABASE_URL, or make it: createdb NAME",
@@ -202,9 +211,11 @@ impl fmt::Display for Error {
                 f.write_str("all connections of this host stayed in use, and none became free in time")
             }
             Error::Sql(e) => e.fmt(f),
-            Error::Row(text) | Error::Refused(text) | Error::Away(text) | Error::Strayed(text) => {
-                f.write_str(text)
-            }
+            Error::Row(text)
+            | Error::Refused(text)
+            | Error::Away(text)
+            | Error::Strayed(text)
+            | Error::ForeignLog(text) => f.write_str(text),
             Error::Nul => f.write_str("a text holds the character NUL"),
             Error::Busy => {
                 f.write_str("the statement waited in vain for a lock before, and is not tried again yet")

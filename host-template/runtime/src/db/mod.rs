@@ -10,6 +10,7 @@ mod engine;
 mod error;
 mod file;
 mod listen;
+mod log;
 pub(crate) mod loss;
 pub mod migrate;
 mod own;

@@ -1,7 +1,7 @@
 //! SQLite: opening the file, binding values, fetching rows.
 
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,9 @@ use sqlx::{Sqlite, SqlitePool};
 
 use super::engine::engine;
 use super::file::{OpenFile, Strayed, only_reads};
+use super::log::{self, has_log, log_of};
 use super::{Db, Error, Row};
+use crate::settings::reason;
 
 /// How long a statement that only reads waits for a connection where no other one may be opened.
 const FREE: Duration = Duration::from_secs(2);
@@ -37,6 +39,7 @@ pub struct Transaction {
 impl Db {
     /// Opens the file, making it where it is missing.
     pub(crate) async fn open_sqlite(file: &Path) -> Result<Db, Error> {
+        log::check(file)?;
         // A write-ahead log lets readers read while one writes; with it, `NORMAL` loses no committed transaction when
         // the process dies, and at most the last ones when the machine does.
         let options = options()
@@ -64,6 +67,15 @@ impl Db {
             })
             .connect_with(options.clone().create_if_missing(true))
             .await?;
+        // The first look into the file makes its log.
+        sqlx::query("SELECT 1 FROM sqlite_schema LIMIT 1").execute(&pool).await?;
+        if let Err(error) = log::note(file) {
+            tracing::warn!(
+                error = reason(&error),
+                "which log belongs to {} cannot be noted: one that a kill leaves is not told from another file's",
+                file.display()
+            );
+        }
         let file = Arc::new(OpenFile::of(file).map_err(sqlx::Error::Io)?);
         first.get_or_init(|| file.clone());
         // Where the file is gone, a later connection makes no other one in its place.
@@ -73,6 +85,7 @@ impl Db {
 
     /// Opens a file that is there already to look at it: neither it nor a log beside it is changed.
     pub(crate) async fn open_unchanged(file: &Path) -> Result<Db, Error> {
+        log::check(file)?;
         let file = file.canonicalize().unwrap_or_else(|_| file.to_path_buf());
         let options = options().filename(&file);
         // The last one to close a file that it may write moves the log into it and removes the log, also one that a killed
@@ -82,6 +95,7 @@ impl Db {
 
     /// Opens a file that is there already to read from it. It may lie where nothing can be written.
     pub(crate) async fn open_to_read(file: &Path) -> Result<Db, Error> {
+        log::check(file)?;
         // Where a link leads, as SQLite sees it: what it keeps beside the file lies there. One that leads nowhere is told by SQLite.
         let file = &*file.canonicalize().unwrap_or_else(|_| file.to_path_buf());
         let options = options().filename(file).pragma("query_only", "ON");
@@ -118,18 +132,6 @@ impl Db {
 }
 
 /// A pool of one connection.
-/// The log that SQLite keeps beside a file.
-fn log_of(file: &Path) -> PathBuf {
-    let mut log = file.as_os_str().to_owned();
-    log.push("-wal");
-    PathBuf::from(log)
-}
-
-/// Whether there is one with anything in it.
-fn has_log(file: &Path) -> bool {
-    std::fs::metadata(log_of(file)).is_ok_and(|about| about.len() > 0)
-}
-
 async fn one(options: SqliteConnectOptions) -> Result<Db, Error> {
     let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
     Ok(Db::Sqlite(Open { pool, file: None }))

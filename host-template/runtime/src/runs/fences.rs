@@ -76,11 +76,7 @@ pub(crate) fn programs(data: &Path) -> Vec<PathBuf> {
 pub(crate) fn hidden(data: &Path) -> Vec<PathBuf> {
     let mut hidden = vec![data.canonicalize().unwrap_or_else(|_| whole(data))];
     if let Ok(Database::Sqlite(file)) = settings::database(process_env("DATABASE_URL").as_deref(), data) {
-        let file = whole(&file);
-        for suffix in ["", "-wal", "-shm", "-journal", "-host"] {
-            let mut name = file.clone().into_os_string();
-            name.push(suffix);
-            let path = PathBuf::from(name);
+        for path in settings::database_files(&whole(&file)) {
             if !hidden.iter().any(|hidden| path.starts_with(hidden)) && path.exists() {
                 hidden.push(path);
             }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::program::world::{World, is, until};
-use crate::program::{self, Host};
+use crate::program::{self, Host, command, run};
 
 /// A database file that is gone, or that nobody can write, takes no requests that would be lost.
 #[test]
@@ -133,6 +133,59 @@ fn a_file_that_was_moved_or_replaced_has_all_that_was_written_and_no_other_has()
             assert_eq!(notes(&old), Some(3), "the old one stays as it was");
         }
     }
+}
+
+/// What a killed host has left goes into no other file, whoever opens that first, and is still there for its own.
+#[test]
+fn the_log_of_a_killed_host_goes_into_no_other_file() {
+    let world = World::new(None);
+    let path = |name: &str| world.folder.path(&format!("data/{name}"));
+    let (file, old) = (path("hub.db"), path("crashed.db"));
+    let add = |host: &Host| assert_eq!(host.post("/api/good/notes", r#"{"text": "x"}"#).status, 201);
+    let host = world.host();
+    host.enable("good");
+    add(&host);
+    host.stop();
+    fs::copy(&file, path("copy.db")).unwrap();
+    let host = world.host();
+    add(&host);
+    host.kill();
+    drop(host);
+    fs::rename(&file, &old).unwrap();
+    fs::rename(path("copy.db"), &file).unwrap();
+    let left = fs::read(path("hub.db-wal")).unwrap();
+    assert!(!left.is_empty());
+    for arguments in [
+        &["serve"][..],
+        &["admin", "list-users"],
+        &["admin", "end-sessions", "--all"],
+        &["warehouses", "list"],
+    ] {
+        let mut asked = command(&world.folder);
+        world.prepare(&mut asked);
+        asked.args(arguments);
+        let (status, _, said) = run(asked);
+        assert_eq!(status, Some(3), "{arguments:?}: {said}");
+        for part in ["before another file was put in its place", "move that log and the -shm beside it away"]
+        {
+            assert!(said.contains(part), "{arguments:?} does not say `{part}`: {said}");
+        }
+        assert!(fs::read(path("hub.db-wal")).unwrap() == left, "{arguments:?}");
+    }
+    // The copy without the log, and the old file with it.
+    let aside = path("crashed.db-wal");
+    fs::rename(path("hub.db-wal"), &aside).unwrap();
+    let host = world.host();
+    add(&host);
+    host.stop();
+    fs::rename(&file, path("copy.db")).unwrap();
+    fs::rename(&old, &file).unwrap();
+    fs::rename(&aside, path("hub.db-wal")).unwrap();
+    let host = world.host();
+    add(&host);
+    host.stop();
+    let (Some(copy), Some(own)) = (notes(&path("copy.db")), notes(&file)) else { return };
+    assert_eq!((copy, own), (2, 3));
 }
 
 /// Nobody has to ask: the host looks by itself.

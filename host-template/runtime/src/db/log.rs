@@ -1,0 +1,343 @@
+//! Whether the write-ahead log beside a SQLite file is that file's. SQLite does not ask: it applies whatever log lies there, also
+//! one that a killed host has left for a file that somebody has put aside or written over since, and ruins the new one with it.
+//!
+//! So whoever opens a file to write notes which file and which log belong together, in a file beside them ([`PAIR`]), by what a
+//! copy never has in common with its original: number and time of birth. A log that is none of the noted one's, as in a folder
+//! that was restored as a whole, is nobody's concern here.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, fchown};
+use std::path::{Path, PathBuf};
+
+use hub_release::beneath;
+use rustix::fs::{AtFlags, CWD, OFlags, StatxFlags, statx};
+use rustix::io::Errno;
+
+use super::Error;
+use crate::settings::reason;
+
+/// What a database's file is called with this behind it says which log is its own: `FILE LOG`, each `NUMBER@BIRTH` with the
+/// birth in nanoseconds since 1970.
+const PAIR: &str = "-pair";
+/// Longest such file, in bytes.
+const LONGEST: u64 = 256;
+
+/// A file as no copy of it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Identity {
+    number: u64,
+    /// Nanoseconds since 1970.
+    born: i128,
+}
+
+/// Which log a file has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Pair {
+    file: Identity,
+    log: Identity,
+}
+
+/// The log that SQLite keeps beside a file, which is no link.
+pub(super) fn log_of(file: &Path) -> PathBuf {
+    beside(file, "-wal")
+}
+
+/// Whether there is one with anything in it.
+pub(super) fn has_log(file: &Path) -> bool {
+    fs::metadata(log_of(file)).is_ok_and(|about| about.len() > 0)
+}
+
+/// Refuses a file beside which the log of another one lies. To be asked before SQLite opens it; `file` may be a link.
+pub(super) fn check(file: &Path) -> Result<(), Error> {
+    // A file that is not there has no log, and where its folder cannot be looked into SQLite says so.
+    let Ok(file) = file.canonicalize() else { return Ok(()) };
+    if !has_log(&file) {
+        return Ok(());
+    }
+    let log = log_of(&file);
+    let (Some(noted), Some(is)) = (read(&file), pair(&file).map_err(sqlx::Error::Io)?) else { return Ok(()) };
+    let refused = |how: &str| {
+        let (file, log) = (file.display(), log.display());
+        Err(Error::ForeignLog(format!(
+            "{log} holds changes of the database that was {file} before {how}: with this file they would give a broken one, and \
+             nothing was changed"
+        )))
+    };
+    if noted.log != is.log {
+        return Ok(());
+    }
+    if noted.file != is.file {
+        return refused("another file was put in its place");
+    }
+    match is_overwritten(&file, &log).map_err(sqlx::Error::Io)? {
+        true => refused("another one was written over it"),
+        false => Ok(()),
+    }
+}
+
+/// Notes which log is the file's, once SQLite has both open.
+pub(super) fn note(file: &Path) -> io::Result<()> {
+    let file = file.canonicalize()?;
+    let noted = beside(&file, PAIR);
+    match pair(&file)? {
+        Some(pair) if read(&file) == Some(pair) => Ok(()),
+        Some(pair) => {
+            let flags =
+                i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).map_err(io::Error::other)?;
+            let mut options = OpenOptions::new();
+            options.write(true).create(true).truncate(false).mode(0o600).custom_flags(flags);
+            let opened = options.open(&noted)?;
+            // Root's is the host's too, as SQLite does with the log itself.
+            if rustix::process::geteuid().is_root() {
+                let owner = fs::metadata(&file)?;
+                fchown(&opened, Some(owner.uid()), Some(owner.gid()))?;
+            }
+            opened.set_len(0)?;
+            opened.write_all_at(pair.text().as_bytes(), 0)
+        }
+        // Of no use, and never right again.
+        None => match fs::remove_file(&noted) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+            _ => Ok(()),
+        },
+    }
+}
+
+/// What is noted; none where nothing is, or where it was cut off.
+fn read(file: &Path) -> Option<Pair> {
+    let noted = beside(file, PAIR);
+    match beneath::read(&noted, LONGEST) {
+        Ok(bytes) => Pair::of_text(std::str::from_utf8(&bytes).ok()?),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => {
+            tracing::warn!(
+                error = reason(&error),
+                "{} cannot be read: whether the log beside the database is that file's is not known",
+                noted.display()
+            );
+            None
+        }
+    }
+}
+
+impl Pair {
+    fn text(self) -> String {
+        let Pair { file, log } = self;
+        format!("{}@{} {}@{}\n", file.number, file.born, log.number, log.born)
+    }
+
+    fn of_text(text: &str) -> Option<Pair> {
+        let identity = |word: &str| {
+            let (number, born) = word.split_once('@')?;
+            Some(Identity { number: number.parse().ok()?, born: born.parse().ok()? })
+        };
+        let (file, log) = text.strip_suffix('\n')?.split_once(' ')?;
+        Some(Pair { file: identity(file)?, log: identity(log)? })
+    }
+}
+
+/// The file and its log; none without a log, or on a disk that knows no times of birth.
+fn pair(file: &Path) -> io::Result<Option<Pair>> {
+    let identity = |path: &Path| match statx(CWD, path, AtFlags::empty(), StatxFlags::INO | StatxFlags::BTIME)
+    {
+        Ok(about) if StatxFlags::from_bits_retain(about.stx_mask).contains(StatxFlags::BTIME) => {
+            let born =
+                i128::from(about.stx_btime.tv_sec) * 1_000_000_000 + i128::from(about.stx_btime.tv_nsec);
+            Ok(Some(Identity { number: about.stx_ino, born }))
+        }
+        // Old systems, and sandboxes, have no such call.
+        Ok(_) | Err(Errno::NOENT | Errno::NOSYS) => Ok(None),
+        Err(e) => Err(io::Error::from(e)),
+    };
+    Ok(identity(file)?.zip(identity(&log_of(file))?).map(|(file, log)| Pair { file, log }))
+}
+
+/// Whether somebody has written over a file since its log was written. SQLite itself changes the file only by moving pages of the
+/// log into it, each as the last transaction has left it; so a file that is younger than its log has at least one of those.
+///
+/// To be asked only where this process has the file not open: closing it takes SQLite's locks away.
+fn is_overwritten(file: &Path, log: &Path) -> io::Result<bool> {
+    if fs::metadata(file)?.modified()? <= fs::metadata(log)?.modified()? {
+        return Ok(false);
+    }
+    let (file, log) = (beneath::open(file)?, beneath::open(log)?);
+    let Some((size, pages)) = last_pages(&log)? else { return Ok(false) };
+    let (mut moved, mut is) = (vec![0; size], vec![0; size]);
+    for (page, at) in &pages {
+        log.read_exact_at(&mut moved, *at)?;
+        let place = u64::from(page.saturating_sub(1)) * size as u64;
+        // One that lies behind the file's end is none of its pages.
+        if filled(&file, &mut is, place)? && is == moved {
+            return Ok(false);
+        }
+    }
+    Ok(!pages.is_empty())
+}
+
+/// The size of a page in bytes, and for each page of a log where in it the last one that was committed begins; none where it is no
+/// log that SQLite would apply. The format: <https://www.sqlite.org/fileformat2.html#the_write_ahead_log>.
+fn last_pages(log: &File) -> io::Result<Option<(usize, BTreeMap<u32, u64>)>> {
+    const HEADER: usize = 32;
+    const FRAME: usize = 24;
+    let mut header = [0; HEADER];
+    if !filled(log, &mut header, 0)? {
+        return Ok(None);
+    }
+    let size = number(&header, 8) as usize;
+    if !(512..=65536).contains(&size) || !size.is_power_of_two() {
+        return Ok(None);
+    }
+    let (mut frame, mut at) = ([0; FRAME], HEADER as u64);
+    let (mut pages, mut open) = (BTreeMap::new(), Vec::new());
+    // What an earlier round of the log has left behind the last frame bears other salts.
+    while filled(log, &mut frame, at)? && frame[8..16] == header[16..24] {
+        open.push((number(&frame, 0), at + FRAME as u64));
+        // The last frame of a transaction says how long the file is then.
+        if number(&frame, 4) != 0 {
+            pages.extend(open.drain(..));
+        }
+        at += (FRAME + size) as u64;
+    }
+    Ok(Some((size, pages)))
+}
+
+/// Fills a buffer from this place on; false where the file ends before.
+fn filled(file: &File, buffer: &mut [u8], at: u64) -> io::Result<bool> {
+    match file.read_exact_at(buffer, at) {
+        Ok(()) => Ok(true),
+        Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+        Err(e) => Err(e),
+    }
+}
+
+/// A number of four bytes, the highest first.
+fn number(bytes: &[u8], at: usize) -> u32 {
+    bytes[at..at + 4].iter().fold(0, |number, byte| number << 8 | u32::from(*byte))
+}
+
+fn beside(file: &Path, suffix: &str) -> PathBuf {
+    let mut path = file.as_os_str().to_owned();
+    path.push(suffix);
+    PathBuf::from(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::Db;
+
+    /// A folder as a killed host leaves it: a file, its log with changes that are nowhere else, and which belongs to which.
+    struct Left {
+        folder: PathBuf,
+        file: PathBuf,
+        backup: PathBuf,
+        db: Db,
+    }
+
+    impl Left {
+        async fn new(name: &str) -> Left {
+            let folder = std::env::temp_dir().join(format!("hub-pair-{name}-{}", std::process::id()));
+            let _ = fs::remove_dir_all(&folder);
+            fs::create_dir_all(&folder).unwrap();
+            let (file, backup) = (folder.join("hub.db"), folder.join("backup.db"));
+            let db = Db::open_sqlite(&file).await.unwrap();
+            db.execute("CREATE TABLE t (text TEXT)", Vec::new()).await.unwrap();
+            let into = backup.display().to_string();
+            db.execute("VACUUM INTO $1", crate::args![into]).await.unwrap();
+            for _ in 0..200 {
+                db.execute("INSERT INTO t VALUES (hex(randomblob(500)))", Vec::new()).await.unwrap();
+            }
+            assert!(has_log(&file));
+            Left { folder, file, backup, db }
+        }
+
+        /// What opening says. The pool stays open: closing it would settle the log, which a kill does not.
+        async fn refused(&self) -> Option<String> {
+            let why = match check(&self.file) {
+                Ok(()) => return None,
+                Err(error @ Error::ForeignLog(_)) => error.to_string(),
+                Err(error) => panic!("{error}"),
+            };
+            let log = fs::read(log_of(&self.file)).unwrap();
+            assert!(Db::open_sqlite(&self.file).await.is_err());
+            assert!(Db::open_to_read(&self.file).await.is_err());
+            assert!(Db::open_unchanged(&self.file).await.is_err());
+            assert!(log == fs::read(log_of(&self.file)).unwrap(), "it is left as it is");
+            Some(why)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_log_is_refused_beside_any_file_but_its_own() {
+        let left = Left::new("other").await;
+        assert_eq!(left.refused().await, None);
+        let aside = left.folder.join("aside.db");
+        fs::rename(&left.file, &aside).unwrap();
+        fs::copy(&left.backup, &left.file).unwrap();
+        assert!(left.refused().await.is_some_and(|why| why.contains("another file was put in its place")));
+        fs::rename(&left.backup, &left.file).unwrap();
+        assert!(left.refused().await.is_some());
+        // By a link as well.
+        let link = left.folder.join("link.db");
+        std::os::unix::fs::symlink("hub.db", &link).unwrap();
+        assert!(matches!(check(&link), Err(Error::ForeignLog(_))));
+        // The way out, and the way back.
+        fs::rename(log_of(&left.file), left.folder.join("aside.db-wal")).unwrap();
+        assert_eq!(left.refused().await, None);
+        fs::rename(left.folder.join("aside.db-wal"), log_of(&left.file)).unwrap();
+        fs::rename(&aside, &left.file).unwrap();
+        assert_eq!(left.refused().await, None);
+        drop(left.db);
+        fs::remove_dir_all(&left.folder).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_file_that_was_written_over_is_not_its_logs() {
+        let left = Left::new("over").await;
+        let whole = fs::read(&left.file).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        fs::copy(&left.backup, &left.file).unwrap();
+        let why = left.refused().await.unwrap();
+        assert!(why.contains("another one was written over it"), "{why}");
+        // One that SQLite has moved pages into, as far as it came.
+        fs::write(&left.file, whole).unwrap();
+        left.db.execute("PRAGMA wal_checkpoint(PASSIVE)", Vec::new()).await.unwrap();
+        assert!(has_log(&left.file));
+        let modified = |path: &Path| fs::metadata(path).unwrap().modified().unwrap();
+        assert!(modified(&left.file) > modified(&log_of(&left.file)));
+        assert_eq!(left.refused().await, None);
+        drop(left.db);
+        fs::remove_dir_all(&left.folder).unwrap();
+    }
+
+    /// Another number, another birth: what was copied together belongs together.
+    #[tokio::test]
+    async fn a_folder_that_was_restored_as_a_whole_is_no_stranger() {
+        let left = Left::new("whole").await;
+        let copied = left.folder.join("copied");
+        fs::create_dir_all(&copied).unwrap();
+        // The log first, so that the file is the younger one.
+        for suffix in ["-wal", "-pair", ""] {
+            let name = format!("hub.db{suffix}");
+            fs::copy(left.folder.join(&name), copied.join(&name)).unwrap();
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        let db = Db::open_sqlite(&copied.join("hub.db")).await.unwrap();
+        assert_eq!(db.value::<i64>("SELECT count(*) FROM t", Vec::new()).await.unwrap(), 200);
+        db.close().await;
+        drop(left.db);
+        fs::remove_dir_all(&left.folder).unwrap();
+    }
+
+    #[test]
+    fn a_note_that_was_cut_off_is_none() {
+        let one = Identity { number: 7, born: 1_700_000_000_123_456_789 };
+        let pair = Pair { file: one, log: Identity { number: 8, ..one } };
+        assert_eq!(Pair::of_text(&pair.text()), Some(pair));
+        for cut in 0..pair.text().len() {
+            assert_eq!(Pair::of_text(&pair.text()[..cut]), None, "{cut}");
+        }
+    }
+}
