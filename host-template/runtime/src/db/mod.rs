@@ -19,6 +19,7 @@ pub(crate) mod rights;
 mod row;
 pub(crate) mod schema;
 mod sqlite;
+pub(crate) mod standing;
 
 use std::sync::OnceLock;
 use std::time::Duration;

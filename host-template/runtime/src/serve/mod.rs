@@ -32,6 +32,7 @@ use crate::app;
 use crate::fault::Fault;
 use crate::life::Life;
 use crate::live;
+use crate::locate::Absent;
 use crate::platform::Platform;
 use crate::registry::Hub;
 use crate::runs::{self, Before, Comes};
@@ -118,8 +119,13 @@ async fn start(
     let socket = OwnedFd::from(listener.try_clone().map_err(broken)?);
     let listener = TcpListener::from_std(listener).map_err(broken)?;
     let signals = Signals::new()?;
-    let database = match settings::database((options.env)("DATABASE_URL").as_deref(), &data)? {
-        Database::Sqlite(file) => DatabaseLock::take(&file, &data, from.database.as_deref())?,
+    let named = settings::database((options.env)("DATABASE_URL").as_deref(), &data)?;
+    let database = match &named {
+        Database::Sqlite(file) => {
+            // What is another application's gets no note of this host's beside it.
+            start::judged_file(file, &named, &data, Absent::Made).await?;
+            DatabaseLock::take(file, &data, from.database.as_deref())?
+        }
         Database::Postgres(_) => None,
     };
     let parts = start::parts(platform, options, address).await?;
