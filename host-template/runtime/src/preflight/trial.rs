@@ -221,13 +221,16 @@ async fn copy(source: &Db, data: &Path, tried: &mut Tried) -> Result<Copy, Findi
     let cannot = |e: &dyn std::fmt::Display| {
         Finding::machine(
             format!("cannot copy the database to try the migrations on: {e}"),
-            "see that its file can be read to its end (`PRAGMA integrity_check`), and that the data folder is writable",
+            "see that its file can be read to its end (`PRAGMA integrity_check`), and that the data folder, or the one that TMPDIR names, is \
+             writable",
         )
     };
     let sql = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()";
     let size: u64 = source.value(sql, args![]).await.map_err(|e| cannot(&e))?;
     let needed = size + size / 5 + SPARE;
-    let places = [data.to_path_buf(), std::env::temp_dir()];
+    // Of a data folder that is only read, doctor has something to tell too.
+    let own = settings::may_write(data).then(|| data.to_path_buf());
+    let places: Vec<PathBuf> = own.into_iter().chain([std::env::temp_dir()]).collect();
     let free = |place: &PathBuf| statvfs(place).map_or(0, |fs| fs.f_bavail.saturating_mul(fs.f_frsize));
     let Some(place) = places.iter().find(|place| free(place) >= needed) else {
         let free: Vec<String> =

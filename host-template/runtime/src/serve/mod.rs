@@ -46,6 +46,9 @@ const DEV_GRACE: Duration = Duration::from_millis(200);
 /// How long requests under way may take once another host has taken over. Nobody waits for this one: a download that
 /// takes minutes is answered to its end.
 const LAST_ANSWERS: Duration = Duration::from_secs(300);
+/// How long the database may take to be closed. SQLite puts what its log holds into the file then; cut off in that, it has lost
+/// nothing: the log stays as it is until all of it is in the file and on the disk, and the next one who opens the file begins anew.
+const CLOSING: Duration = Duration::from_secs(5);
 
 /// Serves until SIGTERM or SIGINT, or until another host has taken over.
 pub(crate) async fn run(
@@ -247,9 +250,18 @@ async fn serve(started: Started, predecessor: Option<Predecessor>, notify: Notif
     let _ = tokio::time::timeout(GRACE, hub.runs.idle()).await;
     following.abort();
     let _ = following.await;
-    let _ = tokio::time::timeout(Duration::from_secs(2), hub.db.close()).await;
-    // Not before SQLite has closed the file.
-    drop(database);
+    match tokio::time::timeout(CLOSING, hub.db.close()).await {
+        // Not before SQLite has closed the file.
+        Ok(()) => drop(database),
+        Err(_) => {
+            if let Some(why) = hub.db.unclosed() {
+                tracing::warn!("the database was not closed within {} s: {why}", CLOSING.as_secs());
+            }
+            // Closing the descriptor would take SQLite's own locks away while it still writes, and let another host in beside it:
+            // the system closes all of them at once when the process has ended.
+            std::mem::forget(database);
+        }
+    }
     tracing::info!("ended");
 }
 
