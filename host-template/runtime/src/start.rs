@@ -15,6 +15,7 @@ use crate::audit::Actor;
 use crate::config;
 use crate::connectors::Reach;
 use crate::db::migrate::{self, Owner};
+use crate::db::standing::Standing;
 use crate::db::{Db, Error, Patience, rights};
 use crate::drivers;
 use crate::enable::{self, Change, Scope};
@@ -150,16 +151,16 @@ pub(crate) async fn database_to_read(env: Env<'_>, data: &Path) -> Result<Db, Fa
     let limits = settings::limits(env)?;
     Patience::set(&limits);
     let opened = match &database {
-        Database::Sqlite(file) if is_absent(file) => return Err(none_there(&database, data, NOT_THERE)),
+        Database::Sqlite(file) if is_absent(file) => return Err(not_there(&database, data)),
         Database::Sqlite(file) => Db::open_to_read(file).await,
         Database::Postgres(url) => Db::open_postgres(url, &limits).await,
     };
     let db = opened.map_err(|e| unusable(&database, &e))?;
-    if !migrate::is_begun(&db).await.map_err(|e| unusable(&database, &e))? {
-        db.close().await;
-        return Err(none_there(&database, data, HOLDS_NOTHING));
-    }
     let shown = database.shown();
+    if let Err(fault) = judged(&db, &database, data, Absent::Refused).await {
+        db.close().await;
+        return Err(fault);
+    }
     let behind = match migrate::outstanding(&db, Owner::Platform, &api::migrations(&db)).await {
         Ok(none) if none.is_empty() => return Ok(db),
         Ok(names) => format!(
@@ -175,9 +176,6 @@ pub(crate) async fn database_to_read(env: Env<'_>, data: &Path) -> Result<Db, Fa
     Ok(db)
 }
 
-const NOT_THERE: &str = "it has no database {}";
-const HOLDS_NOTHING: &str = "the database {} holds no table of the platform's";
-
 /// Whether there is no such file; one that cannot be looked at is told by whoever opens it.
 fn is_absent(file: &Path) -> bool {
     std::fs::metadata(file).is_err_and(|e| e.kind() == io::ErrorKind::NotFound)
@@ -188,44 +186,94 @@ fn unusable(database: &Database, error: &Error) -> Fault {
     Fault::machine(format!("cannot use the database {}: {error}", database.shown()), cure)
 }
 
-/// That a command has nothing to work with; `what` has `{}` where the database is named.
-fn none_there(database: &Database, data: &Path, what: &str) -> Fault {
+/// That a command has nothing to work with.
+fn none_there(data: &Path, what: &str) -> Fault {
     // In a process without a command line nobody has named anything.
     let why = locate::found().map_or(Why::User, |found| found.why);
-    locate::no_database(data, why, &what.replace("{}", &database.shown()))
+    locate::no_database(data, why, what)
+}
+
+fn not_there(database: &Database, data: &Path) -> Fault {
+    none_there(data, &format!("it has no database {}", database.shown()))
+}
+
+/// Sees that a database is one to work with; nothing is changed.
+async fn judged(db: &Db, database: &Database, data: &Path, absent: Absent) -> Result<(), Fault> {
+    let shown = database.shown();
+    let standing = Standing::find(db).await.map_err(|e| unusable(database, &e))?;
+    let Some(what) = standing.told(&shown) else { return Ok(()) };
+    match (absent, &standing) {
+        (Absent::Made, standing) if standing.may_begin() => Ok(()),
+        (Absent::Made, standing) => {
+            Err(Fault::machine(format!("{what}; nothing was changed"), standing.help()))
+        }
+        (Absent::Refused, Standing::Taken(_)) => Err(none_there(data, &what)),
+        (Absent::Refused, _) => {
+            Err(none_there(data, &format!("the database {shown} holds no table of the platform's")))
+        }
+    }
+}
+
+/// The same of a file, before anything is made of it or beside it: what makes it the host's own changes it. One that is missing may
+/// be made, or not.
+pub(crate) async fn judged_file(
+    file: &Path,
+    database: &Database,
+    data: &Path,
+    absent: Absent,
+) -> Result<(), Fault> {
+    match (is_absent(file), absent) {
+        (true, Absent::Made) => return Ok(()),
+        (true, Absent::Refused) => return Err(not_there(database, data)),
+        (false, _) => {}
+    }
+    let looked = Db::open_unchanged(file).await.map_err(|e| unusable(database, &e))?;
+    let fit = judged(&looked, database, data, absent).await;
+    looked.close().await;
+    fit
 }
 
 async fn open(database: Database, limits: &Limits, data: &Path, absent: Absent) -> Result<Db, Fault> {
     Patience::set(limits);
     let no_database = |e: Error| unusable(&database, &e);
-    let opened = match (&database, absent) {
-        (Database::Sqlite(file), Absent::Made) => Db::open_sqlite(file).await,
-        (Database::Sqlite(file), Absent::Refused) => {
-            if is_absent(file) {
-                return Err(none_there(&database, data, NOT_THERE));
-            }
-            // Looked at as it is: what makes it the host's own changes the file.
-            let looked = Db::open_unchanged(file).await.map_err(no_database)?;
-            let begun = migrate::is_begun(&looked).await;
-            looked.close().await;
-            if !begun.map_err(no_database)? {
-                return Err(none_there(&database, data, HOLDS_NOTHING));
-            }
-            Db::open_sqlite(file).await
+    let db = match &database {
+        Database::Sqlite(file) => {
+            judged_file(file, &database, data, absent).await?;
+            Db::open_sqlite(file).await.map_err(no_database)?
         }
-        (Database::Postgres(url), _) => Db::open_postgres(url, limits).await,
+        Database::Postgres(url) => {
+            let db = Db::open_postgres(url, limits).await.map_err(no_database)?;
+            if let Err(fault) = judged(&db, &database, data, absent).await {
+                db.close().await;
+                return Err(fault);
+            }
+            db
+        }
     };
-    let db = opened.map_err(no_database)?;
-    if absent == Absent::Refused && !migrate::is_begun(&db).await.map_err(no_database)? {
-        db.close().await;
-        return Err(none_there(&database, data, HOLDS_NOTHING));
-    }
-    migrate::prepare(&db).await.map_err(no_database)?;
-    migrate::run(&db, Owner::Platform, &api::migrations(&db)).await.map_err(|e| {
+    bring_up_to_date(&db, &database).await?;
+    Ok(db)
+}
+
+/// Runs the platform's migrations.
+async fn bring_up_to_date(db: &Db, database: &Database) -> Result<(), Fault> {
+    let no_database = |e: Error| unusable(database, &e);
+    let unreferenced = db.for_migrations().await.map_err(no_database)?;
+    let done = migrated(&unreferenced.db, database).await;
+    let ended = unreferenced.end().await;
+    done?;
+    ended.map_err(no_database)
+}
+
+/// All of it or nothing, the table that remembers what ran included: a first start that fails leaves no table behind.
+async fn migrated(db: &Db, database: &Database) -> Result<(), Fault> {
+    let no_database = |e: Error| unusable(database, &e);
+    let mut tx = db.begin().await.map_err(no_database)?;
+    migrate::prepare_in(&mut tx).await.map_err(no_database)?;
+    migrate::run_in(&mut tx, Owner::Platform, &api::migrations(db)).await.map_err(|e| {
         let shown = database.shown();
         Fault::machine(format!("cannot bring the database {shown} up to date: {e}"), migrate::UNCHANGED)
     })?;
-    Ok(db)
+    tx.commit().await.map_err(no_database)
 }
 
 /// Brings the tables of those plugins up to date that somebody has enabled before; the others wait until somebody does.

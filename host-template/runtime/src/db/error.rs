@@ -51,7 +51,9 @@ pub(crate) enum Kind {
     Missing,
     /// The user may not do this.
     Denied,
-    /// It is no database, or a damaged one.
+    /// It is no database.
+    NoDatabase,
+    /// It is a database, and what is in it does not fit together.
     Damaged,
     /// Anything else.
     Other,
@@ -162,6 +164,11 @@ impl Error {
                 "let the user of DATABASE_URL make tables: GRANT CREATE, USAGE ON SCHEMA public TO …"
             }
             (Kind::Damaged, _) => {
+                "where the file was put back from a copy, look for the log of the one before it beside it (its name with -wal at its \
+                 end), which belongs to that one alone: move it and the one with -shm away, keep them, and try again; else put a \
+                 copy back (PRAGMA integrity_check says what is damaged)"
+            }
+            (Kind::NoDatabase, _) => {
                 "see that DATABASE_URL or DATA_DIR means this file, and that it is a SQLite database (PRAGMA integrity_check)"
             }
             (Kind::Other, true) => {
@@ -181,7 +188,8 @@ fn sqlite(code: u32) -> Kind {
         10 => Kind::Unreachable,
         13 => Kind::Full,
         14 => Kind::Missing,
-        11 | 26 => Kind::Damaged,
+        11 => Kind::Damaged,
+        26 => Kind::NoDatabase,
         3 | 23 => Kind::Denied,
         _ => Kind::Other,
     }
@@ -311,10 +319,39 @@ mod tests {
         assert_eq!(used_up.help("else"), "else");
     }
 
+    /// Such a file may be well: a log that belongs to another one lies beside it.
+    #[tokio::test]
+    async fn a_file_that_does_not_fit_together_is_told_with_its_log() {
+        use crate::db::Db;
+        let folder = std::env::temp_dir().join(format!("hub-malformed-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("hub.db");
+        let db = Db::open_sqlite(&file).await.unwrap();
+        db.execute("CREATE TABLE t (id INTEGER)", Vec::new()).await.unwrap();
+        db.close().await;
+        let mut bytes = std::fs::read(&file).unwrap();
+        bytes[4096..].fill(0xff);
+        std::fs::write(&file, bytes).unwrap();
+        let db = Db::open_unchanged(&file).await.unwrap();
+        let error = db.value::<i64>("SELECT count(*) FROM t", Vec::new()).await.unwrap_err();
+        db.close().await;
+        assert_eq!((error.kind(), &*error.to_string()), (Kind::Damaged, "database disk image is malformed"));
+        assert!(error.cure(false).contains("-wal") && error.cure(false).contains("integrity_check"));
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
     #[test]
     fn s19_every_engines_codes_mean_the_same() {
         // SQLite's finer codes carry the plain one in their last byte.
-        for (code, kind) in [(5, Kind::Busy), (517, Kind::Busy), (1032, Kind::ReadOnly), (13, Kind::Full)] {
+        for (code, kind) in [
+            (5, Kind::Busy),
+            (517, Kind::Busy),
+            (1032, Kind::ReadOnly),
+            (13, Kind::Full),
+            (11, Kind::Damaged),
+            (267, Kind::Damaged),
+            (26, Kind::NoDatabase),
+        ] {
             assert_eq!(sqlite(code & 0xff), kind, "{code}");
         }
         for (code, kind) in [

@@ -159,9 +159,12 @@ fn pair(file: &Path) -> io::Result<Option<Pair>> {
 ///
 /// To be asked only where this process has the file not open: closing it takes SQLite's locks away.
 fn is_overwritten(file: &Path, log: &Path) -> io::Result<bool> {
-    if fs::metadata(file)?.modified()? <= fs::metadata(log)?.modified()? {
+    let times = || io::Result::Ok((fs::metadata(file)?.modified()?, fs::metadata(log)?.modified()?));
+    let before = times()?;
+    if before.0 <= before.1 {
         return Ok(false);
     }
+    let is_still = || io::Result::Ok(times()? == before);
     let (file, log) = (beneath::open(file)?, beneath::open(log)?);
     let Some((size, pages)) = last_pages(&log)? else { return Ok(false) };
     let (mut moved, mut is) = (vec![0; size], vec![0; size]);
@@ -173,7 +176,8 @@ fn is_overwritten(file: &Path, log: &Path) -> io::Result<bool> {
             return Ok(false);
         }
     }
-    Ok(!pages.is_empty())
+    // Whoever writes meanwhile has the two open together.
+    Ok(!pages.is_empty() && is_still()?)
 }
 
 /// The size of a page in bytes, and for each page of a log where in it the last one that was committed begins; none where it is no
@@ -217,7 +221,8 @@ fn number(bytes: &[u8], at: usize) -> u32 {
     bytes[at..at + 4].iter().fold(0, |number, byte| number << 8 | u32::from(*byte))
 }
 
-fn beside(file: &Path, suffix: &str) -> PathBuf {
+/// What is kept beside a file by this ending of its name.
+pub(super) fn beside(file: &Path, suffix: &str) -> PathBuf {
     let mut path = file.as_os_str().to_owned();
     path.push(suffix);
     PathBuf::from(path)

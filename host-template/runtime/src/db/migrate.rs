@@ -36,7 +36,7 @@ pub enum Owner<'a> {
 }
 
 impl Owner<'_> {
-    fn key(&self) -> &str {
+    pub(super) fn key(&self) -> &str {
         match self {
             // No slug has parentheses.
             Owner::Platform => "(platform)",
@@ -90,54 +90,6 @@ const TABLE: &str = "CREATE TABLE IF NOT EXISTS hub_plugin_migrations (
 /// What to do where the platform's own have failed.
 pub(crate) const UNCHANGED: &str = "nothing was changed: the release that worked with this database still does, so start that \
     one; then mend what the message names, or take a build that does not fail on it";
-
-/// Whether a host has ever worked with this database: it has the table that remembers what ran. Nothing is changed.
-pub(crate) async fn is_begun(db: &Db) -> Result<bool, Error> {
-    let sql = match db.is_postgres() {
-        // As names are looked up, so that a table of another schema is none.
-        true => {
-            "SELECT CAST(count(*) AS BIGINT) FROM (SELECT to_regclass('hub_plugin_migrations') AS t) AS f WHERE t IS NOT NULL"
-        }
-        false => "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'hub_plugin_migrations'",
-    };
-    let found: i64 = db.value(sql, args![]).await?;
-    Ok(found > 0)
-}
-
-/// What a database is to the platform.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Standing {
-    /// A host has worked with it.
-    Begun,
-    /// It holds nothing.
-    Empty,
-    /// It holds these tables, and none of the platform's.
-    Foreign(Vec<String>),
-}
-
-/// All tables and views of people's own, whoever may read them; what an extension brings is nobody's.
-const POSTGRES_ALL: &str = "SELECT CAST(c.relname AS TEXT) AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%'
-      AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = CAST('pg_class' AS regclass) AND d.objid = c.oid AND d.deptype = 'e')
-    ORDER BY 1";
-
-/// What it is. Nothing is changed.
-pub(crate) async fn standing(db: &Db) -> Result<Standing, Error> {
-    if is_begun(db).await? {
-        let sql = "SELECT count(*) FROM hub_plugin_migrations WHERE plugin = $1";
-        let ran: i64 = db.value(sql, args![Owner::Platform.key()]).await?;
-        if ran > 0 {
-            return Ok(Standing::Begun);
-        }
-    }
-    let sql = if db.is_postgres() { POSTGRES_ALL } else { hub_manifest::migrations::SQLITE_TABLES };
-    let tables: Vec<(String,)> = db.all(sql, args![]).await?;
-    let others = tables.into_iter().map(|(name,)| name);
-    // A start that ended between the two leaves the table alone.
-    let others = others.filter(|name| name != "hub_plugin_migrations" && !name.starts_with("sqlite_"));
-    let others: Vec<String> = others.collect();
-    Ok(if others.is_empty() { Standing::Empty } else { Standing::Foreign(others) })
-}
 
 /// Makes the table that remembers what ran.
 pub async fn prepare(db: &Db) -> Result<(), Error> {

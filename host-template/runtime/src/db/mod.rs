@@ -6,6 +6,7 @@
 
 mod broken;
 mod census;
+mod copy;
 mod engine;
 mod error;
 mod file;
@@ -20,6 +21,7 @@ pub(crate) mod rights;
 mod row;
 pub(crate) mod schema;
 mod sqlite;
+pub(crate) mod standing;
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -391,11 +393,20 @@ impl Db {
         }
     }
 
-    /// Waits for the connections to be given back, then closes them.
+    /// Waits for the connections to be given back, then closes them. On SQLite the last one puts what the log holds into the file;
+    /// whoever does not wait for that loses nothing, for the log stays.
     pub(crate) async fn close(&self) {
         match self {
             Db::Sqlite(open) => open.close().await,
             Db::Postgres(pool) | Db::Pooled(pool) => pool.close().await,
+        }
+    }
+
+    /// What has to be known of a database that nobody has waited for to be closed: on a server nothing.
+    pub(crate) fn unclosed(&self) -> Option<String> {
+        match self {
+            Db::Sqlite(open) => open.unclosed(),
+            Db::Postgres(_) | Db::Pooled(_) => None,
         }
     }
 }

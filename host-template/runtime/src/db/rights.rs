@@ -29,98 +29,164 @@ impl Verb {
     }
 }
 
-/// All tables of the platform, and what its statements do with them; an operator may forbid everything else. What follows from a
-/// reference needs no right. Tests hold the list to the migrations and to the sources.
-const TABLES: &[(&str, &[Verb])] = &[
-    ("hub_audit_events", &[Select, Insert]),
-    ("hub_dashboards", &[Select, Insert, Update, Delete]),
-    ("hub_group_members", &[Select, Insert, Delete]),
-    ("hub_group_permissions", &[Select, Insert, Delete]),
-    ("hub_groups", &[Select, Insert, Update, Delete]),
-    ("hub_hosts", &[Select, Insert, Update]),
-    ("hub_invitations", &[Select, Insert, Update, Delete]),
-    ("hub_members", &[Select, Insert, Update, Delete]),
-    ("hub_org_plugins", &[Select, Insert, Update]),
-    ("hub_orgs", &[Select, Insert, Update]),
-    ("hub_plugin_migrations", &[Select, Insert]),
-    ("hub_records", &[Select, Insert, Delete]),
-    ("hub_run_logs", &[Select, Insert]),
-    ("hub_runs", &[Select, Insert, Update]),
-    ("hub_seeds", &[Insert]),
-    ("hub_sessions", &[Select, Insert, Update, Delete]),
-    ("hub_state", &[Select, Insert, Update]),
-    ("hub_tenant_members", &[Select, Insert, Delete]),
-    ("hub_tenant_plugins", &[Select, Insert, Update, Delete]),
-    ("hub_tenants", &[Select, Insert]),
-    ("hub_users", &[Select, Insert, Update]),
-    ("hub_warehouses", &[Select, Insert, Update, Delete]),
+/// All tables of the platform, what its statements do with them, and the columns that they set in rows that are there; an operator may
+/// forbid everything else. What follows from a reference needs no right. Tests hold the list to the migrations and to the sources.
+const TABLES: &[(&str, &[Verb], &[&str])] = &[
+    ("hub_audit_events", &[Select, Insert], &[]),
+    ("hub_dashboards", &[Select, Insert, Update, Delete], &["title", "updated_at", "widgets"]),
+    ("hub_group_members", &[Select, Insert, Delete], &[]),
+    ("hub_group_permissions", &[Select, Insert, Delete], &[]),
+    ("hub_groups", &[Select, Insert, Update, Delete], &["name"]),
+    ("hub_hosts", &[Select, Insert, Update], &["about", "life", "name", "place", "seen_at"]),
+    ("hub_invitations", &[Select, Insert, Update, Delete], &["mail"]),
+    ("hub_members", &[Select, Insert, Update, Delete], &["role"]),
+    ("hub_org_plugins", &[Select, Insert, Update], &["changed_at", "state"]),
+    ("hub_orgs", &[Select, Insert, Update], &["revision"]),
+    ("hub_plugin_migrations", &[Select, Insert], &[]),
+    ("hub_records", &[Select, Insert, Delete], &[]),
+    ("hub_run_logs", &[Select, Insert], &[]),
+    (
+        "hub_runs",
+        &[Select, Insert, Update],
+        &["cancel", "error", "finished_at", "host", "lineage", "seen_at", "started_at", "state"],
+    ),
+    ("hub_seeds", &[Insert], &[]),
+    ("hub_sessions", &[Select, Insert, Update, Delete], &["org_id", "tenant_id"]),
+    ("hub_state", &[Select, Insert, Update], &["value"]),
+    ("hub_tenant_members", &[Select, Insert, Delete], &[]),
+    ("hub_tenant_plugins", &[Select, Insert, Update, Delete], &["changed_at", "state"]),
+    ("hub_tenants", &[Select, Insert], &[]),
+    ("hub_users", &[Select, Insert, Update], &["email", "password"]),
+    ("hub_warehouses", &[Select, Insert, Update, Delete], &["adapter", "host", "own_profile", "since"]),
 ];
+
+/// The names of the platform's tables.
+pub(super) fn tables() -> impl Iterator<Item = &'static str> {
+    TABLES.iter().map(|(name, ..)| *name)
+}
 
 /// What is lacking.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Lacking {
     /// Tables that are not there, or that this user does not see.
     tables: Vec<String>,
-    /// Rights, each with the tables that it lacks on.
+    /// Rights, each with the tables that it lacks on; with the columns in brackets where others of that table have it.
     rights: BTreeMap<String, Vec<String>>,
+    /// Tables of which rows may be hidden from this user, or changes of them refused.
+    hidden: Vec<String>,
+}
+
+// Found as statements find them, by the search path; a schema that the user may not use is not part of that. A right on a table is
+// one on each of its columns. DELETE is never of a column.
+const LACKS: &str = "
+    SELECT w.name AS name, CASE WHEN t.id IS NULL THEN NULL ELSE w.need END AS lacks, CASE WHEN c.part THEN c.lacking END AS columns
+    FROM wanted w
+    CROSS JOIN LATERAL (SELECT CAST(to_regclass(w.name) AS oid) AS id) AS t
+    CROSS JOIN LATERAL (
+        SELECT bool_or(r.has) AS part, string_agg(r.name, ', ' ORDER BY r.place) FILTER (WHERE NOT r.has) AS lacking
+        FROM (SELECT CAST(a.attname AS TEXT) AS name, a.attnum AS place,
+                     CASE w.need WHEN 'DELETE' THEN has_table_privilege(t.id, 'DELETE')
+                                 ELSE has_column_privilege(t.id, a.attnum, w.need) END AS has
+              FROM pg_attribute a
+              WHERE a.attrelid = t.id AND a.attnum > 0 AND NOT a.attisdropped
+                AND (w.columns = '' OR CAST(a.attname AS TEXT) = ANY (string_to_array(w.columns, ' ')))) AS r) AS c
+    WHERE t.id IS NULL OR c.lacking IS NOT NULL
+    ORDER BY 1, 2";
+
+// A policy hides nothing where it is for this user and its condition is `true`; what another condition leaves is not known. Those that
+// restrict have to be met besides.
+const HIDES: &str = "
+    SELECT DISTINCT w.name AS name
+    FROM wanted w JOIN pg_class t ON t.oid = CAST(to_regclass(w.name) AS oid)
+    WHERE t.relrowsecurity AND row_security_active(t.oid)
+      AND (SELECT count(*) FILTER (WHERE p.opens AND p.whole) = 0 OR count(*) FILTER (WHERE NOT p.opens AND NOT p.whole) > 0
+           FROM (SELECT o.polpermissive AS opens,
+                        (w.need = 'INSERT' OR coalesce(pg_get_expr(o.polqual, o.polrelid), 'true') = 'true')
+                          AND (w.need NOT IN ('INSERT', 'UPDATE')
+                               OR coalesce(pg_get_expr(o.polwithcheck, o.polrelid), pg_get_expr(o.polqual, o.polrelid), 'true') = 'true')
+                        AS whole
+                 FROM pg_policy o
+                 WHERE o.polrelid = t.oid
+                   AND CAST(o.polcmd AS TEXT) IN ('*', CASE w.need WHEN 'SELECT' THEN 'r' WHEN 'INSERT' THEN 'a'
+                                                                  WHEN 'UPDATE' THEN 'w' ELSE 'd' END)
+                   AND EXISTS (SELECT 1 FROM unnest(o.polroles) AS r (id)
+                               WHERE r.id = 0 OR pg_has_role(r.id, 'USAGE'))) AS p)
+    ORDER BY 1";
+
+/// What is wanted, as a table for one of those.
+fn wanted(sql: &str) -> String {
+    let row = |name: &str, verb: Verb, set: &[&str]| {
+        let columns = if verb == Update { set.join(" ") } else { String::new() };
+        format!("('{name}', '{}', '{columns}')", verb.right())
+    };
+    let rows =
+        TABLES.iter().flat_map(|(name, verbs, set)| verbs.iter().map(move |verb| row(name, *verb, set)));
+    let rows: Vec<String> = rows.collect();
+    format!("WITH wanted (name, need, columns) AS (VALUES {}) {sql}", rows.join(", "))
 }
 
 impl Lacking {
     /// What is lacking in this database; on SQLite, which knows no users, tables alone.
     pub(crate) async fn find(db: &Db) -> Result<Lacking, Error> {
+        let mut lacking = Lacking::default();
+        if !db.is_postgres() {
+            let names: Vec<String> = tables().map(|name| format!("('{name}')")).collect();
+            let sql = format!(
+                "WITH w (name) AS (VALUES {}) SELECT w.name AS name FROM w
+                 WHERE w.name NOT IN (SELECT name FROM sqlite_schema WHERE type = 'table')",
+                names.join(", ")
+            );
+            lacking.tables = names_of(db, sql).await?;
+            return Ok(lacking);
+        }
         #[derive(Deserialize)]
         struct Row {
             name: String,
             /// None where the table is not there.
             lacks: Option<String>,
+            /// None where it lacks on all of them.
+            columns: Option<String>,
         }
-        let wanted = |row: &dyn Fn(&str, &str) -> String| {
-            let rows = TABLES.iter().flat_map(|(name, of)| of.iter().map(|verb| row(name, verb.right())));
-            rows.collect::<Vec<_>>().join(", ")
-        };
-        let sql = match db.is_postgres() {
-            // Found as statements find them, by the search path; a schema that the user may not use is not part of that. All but
-            // DELETE can be granted for columns, of which an operator may choose those that the statements name.
-            true => format!(
-                "SELECT w.name AS name, CASE WHEN to_regclass(w.name) IS NULL THEN NULL ELSE w.need END AS lacks
-                 FROM (VALUES {}) AS w (name, need)
-                 WHERE NOT coalesce(CASE WHEN w.need = 'DELETE' THEN has_table_privilege(to_regclass(w.name), w.need)
-                                         ELSE has_any_column_privilege(to_regclass(w.name), w.need) END, false)",
-                wanted(&|name, right| format!("('{name}', '{right}')"))
-            ),
-            false => format!(
-                "WITH w (name) AS (VALUES {}) SELECT DISTINCT w.name AS name, NULL AS lacks FROM w
-                 WHERE w.name NOT IN (SELECT name FROM sqlite_schema WHERE type = 'table')",
-                wanted(&|name, _| format!("('{name}')"))
-            ),
-        };
-        let mut lacking = Lacking::default();
-        for Row { name, lacks } in db.all::<Row>(AssertSqlSafe(sql), Vec::new()).await? {
-            match lacks {
-                Some(right) => lacking.rights.entry(right).or_default().push(name),
-                None if lacking.tables.contains(&name) => {}
-                None => lacking.tables.push(name),
+        for Row { name, lacks, columns } in db.all::<Row>(AssertSqlSafe(wanted(LACKS)), Vec::new()).await? {
+            match (lacks, columns) {
+                (Some(right), None) => lacking.rights.entry(right).or_default().push(name),
+                (Some(right), Some(columns)) => {
+                    lacking.rights.entry(right).or_default().push(format!("{name} ({columns})"));
+                }
+                (None, _) if lacking.tables.contains(&name) => {}
+                (None, _) => lacking.tables.push(name),
             }
         }
+        lacking.hidden = names_of(db, wanted(HIDES)).await?;
         Ok(lacking)
     }
 
     /// Whether anything is.
     pub(crate) fn any(&self) -> bool {
-        !self.tables.is_empty() || !self.rights.is_empty()
+        !self.tables.is_empty() || !self.rights.is_empty() || !self.hidden.is_empty()
     }
 
     /// In a sentence that names no table: for whoever asks.
     pub(crate) fn told(&self) -> String {
-        match self.tables.is_empty() {
-            true => {
-                let rights: Vec<&str> = self.rights.keys().map(String::as_str).collect();
-                format!("the database's user lacks rights on the platform's tables: {}", rights.join(", "))
-            }
-            false => {
-                "tables of the platform are not there, or the database's user does not see them".to_owned()
-            }
+        if !self.tables.is_empty() {
+            return "tables of the platform are not there, or the database's user does not see them"
+                .to_owned();
         }
+        let mut sentences = Vec::new();
+        if !self.rights.is_empty() {
+            let rights: Vec<&str> = self.rights.keys().map(String::as_str).collect();
+            sentences.push(format!(
+                "the database's user lacks rights on the platform's tables: {}",
+                rights.join(", ")
+            ));
+        }
+        if !self.hidden.is_empty() {
+            sentences.push(
+                "row level security may hide rows of the platform's tables from the database's user"
+                    .to_owned(),
+            );
+        }
+        sentences.join("; ")
     }
 
     /// With the tables: for the operator.
@@ -130,22 +196,34 @@ impl Lacking {
             parts.push(format!("no table {}", short(&self.tables)));
         }
         parts.extend(self.rights.iter().map(|(right, tables)| format!("no {right} on {}", short(tables))));
+        if !self.hidden.is_empty() {
+            parts.push(format!("row level security on {}", short(&self.hidden)));
+        }
         format!("{} ({})", self.told(), parts.join("; "))
     }
 
     /// What mends it.
     pub(crate) fn help(&self) -> &'static str {
-        match self.tables.is_empty() {
-            true => {
-                "let the user of DATABASE_URL own the tables, or: GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA … \
-                 TO …"
-            }
-            false => {
+        match (self.tables.is_empty(), self.rights.is_empty()) {
+            (false, _) => {
                 "see that DATABASE_URL names the platform's database, that the user may use its schema (GRANT USAGE ON SCHEMA … TO \
                  …; search_path), and bring a copy of the database back where tables are lost"
             }
+            (true, false) => {
+                "let the user of DATABASE_URL own the tables, or: GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA … \
+                 TO …"
+            }
+            (true, true) => {
+                "ALTER TABLE … DISABLE ROW LEVEL SECURITY, or ALTER ROLE … BYPASSRLS, or a policy on each: CREATE POLICY … ON … TO … \
+                 USING (true) WITH CHECK (true)"
+            }
         }
     }
+}
+
+async fn names_of(db: &Db, sql: String) -> Result<Vec<String>, Error> {
+    let names: Vec<(String,)> = db.all(AssertSqlSafe(sql), Vec::new()).await?;
+    Ok(names.into_iter().map(|(name,)| name).collect())
 }
 
 /// A few names, and how many more there are.
@@ -181,12 +259,22 @@ mod tests {
         let mut tx = db.begin().await.unwrap();
         let mut made = tx.tables().await.unwrap();
         made.retain(|name| name.starts_with("hub_"));
-        let listed: Vec<&str> = TABLES.iter().map(|(name, _)| *name).collect();
-        assert_eq!(made, listed);
+        assert_eq!(made, tables().collect::<Vec<_>>());
+        // A name with a mistake in it would be a column that nobody can lack.
+        for (name, _, set) in TABLES {
+            let sql = format!("SELECT name FROM pragma_table_info('{name}')");
+            let columns: Vec<(String,)> = tx.all(AssertSqlSafe(sql), Vec::new()).await.unwrap();
+            for column in *set {
+                assert!(columns.iter().any(|(known,)| known == column), "{name}.{column}");
+            }
+        }
     }
 
+    /// What is done with a table, and the columns that are set in rows that are there.
+    type Used = BTreeMap<String, (BTreeSet<Verb>, BTreeSet<String>)>;
+
     /// What the sources do with each table. A statement is looked for between two quotation marks.
-    fn used(folder: &Path, found: &mut BTreeMap<String, BTreeSet<Verb>>) {
+    fn used(folder: &Path, found: &mut Used) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap();
@@ -200,7 +288,7 @@ mod tests {
         }
     }
 
-    fn used_in(piece: &str, found: &mut BTreeMap<String, BTreeSet<Verb>>) {
+    fn used_in(piece: &str, found: &mut Used) {
         let words: Vec<&str> = piece.split_whitespace().collect();
         let locks = ["FOR UPDATE", "FOR NO KEY UPDATE", "FOR SHARE", "FOR KEY SHARE"];
         let spaced = words.join(" ");
@@ -222,17 +310,37 @@ mod tests {
                 (_, "FROM" | "JOIN") => &[Select],
                 _ => continue,
             };
-            found.entry(name.to_owned()).or_default().extend(verbs);
+            let (known, set) = found.entry(name.to_owned()).or_default();
+            known.extend(verbs);
+            if verbs.contains(&Update) && (before(1) == "UPDATE" || before(2) == "INSERT") {
+                set.extend(set_by(&words[i..]));
+            }
         }
+    }
+
+    /// The columns that stand left of a `=` between SET and what ends it, outside of brackets.
+    fn set_by(words: &[&str]) -> Vec<String> {
+        let begin = words.iter().position(|word| *word == "SET").expect("an UPDATE without SET in one piece");
+        let assigned = words[begin + 1..].iter().take_while(|word| !["WHERE", "RETURNING"].contains(*word));
+        let text = assigned.copied().collect::<Vec<_>>().join(" ");
+        let mut depth = 0;
+        let parts = text.split(|c: char| {
+            depth += i32::from(c == '(') - i32::from(c == ')');
+            c == ',' && depth == 0
+        });
+        parts.map(|part| part.split_once('=').unwrap().0.trim().to_owned()).collect()
     }
 
     #[test]
     fn the_list_is_that_of_the_statements() {
         let mut found = BTreeMap::new();
         used(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
-        let listed: BTreeMap<String, BTreeSet<Verb>> = TABLES
+        let listed: Used = TABLES
             .iter()
-            .map(|(name, verbs)| ((*name).to_owned(), verbs.iter().copied().collect()))
+            .map(|(name, verbs, set)| {
+                let set = set.iter().map(|column| (*column).to_owned()).collect();
+                ((*name).to_owned(), (verbs.iter().copied().collect(), set))
+            })
             .collect();
         assert_eq!(found, listed, "left: what the sources use; right: what the list says");
     }
@@ -245,12 +353,14 @@ mod tests {
             "INSERT INTO hub_b (x)\n  VALUES ($1) ON CONFLICT (x) DO UPDATE SET x = 1",
             "SELECT x FROM hub_c, t WHERE x IN (SELECT y FROM hub_d) FOR NO KEY UPDATE",
             "DELETE FROM hub_e",
-            "UPDATE hub_f SET hub_g = 1",
+            "UPDATE hub_f SET hub_g = coalesce(a, b), c = c + 1 WHERE d = 2",
         ] {
             used_in(statement, &mut found);
         }
+        let set = |name: &str| found[name].1.iter().map(String::as_str).collect::<Vec<_>>();
+        assert_eq!((set("hub_b"), set("hub_f"), set("hub_c")), (vec!["x"], vec!["c", "hub_g"], vec![]));
         let seen: Vec<(&str, Vec<Verb>)> =
-            found.iter().map(|(name, verbs)| (name.as_str(), verbs.iter().copied().collect())).collect();
+            found.iter().map(|(name, (verbs, _))| (name.as_str(), verbs.iter().copied().collect())).collect();
         assert_eq!(
             seen,
             [

@@ -13,9 +13,11 @@ use sqlx::sqlite::{
 };
 use sqlx::{Sqlite, SqlitePool};
 
+use super::copy::Copy;
 use super::engine::engine;
+use super::error::Kind;
 use super::file::{OpenFile, Strayed, only_reads};
-use super::log::{self, has_log, log_of};
+use super::log::{self, beside, log_of};
 use super::{Db, Error, Row};
 use crate::settings::reason;
 
@@ -83,33 +85,15 @@ impl Db {
         Ok(Db::Sqlite(Open { pool, file: Some(file) }))
     }
 
-    /// Opens a file that is there already to look at it: neither it nor a log beside it is changed.
+    /// Opens a file that is there already to look at it: neither it nor a log beside it is changed. It may lie where nothing can be
+    /// written.
     pub(crate) async fn open_unchanged(file: &Path) -> Result<Db, Error> {
-        log::check(file)?;
-        let file = file.canonicalize().unwrap_or_else(|_| file.to_path_buf());
-        let options = options().filename(&file);
-        // The last one to close a file that it may write moves the log into it and removes the log, also one that a killed
-        // host has left and that belongs to another file.
-        one(options.read_only(has_log(&file))).await
+        look(file, options()).await
     }
 
-    /// Opens a file that is there already to read from it. It may lie where nothing can be written.
+    /// The same to read from it: nothing is written through it either.
     pub(crate) async fn open_to_read(file: &Path) -> Result<Db, Error> {
-        log::check(file)?;
-        // Where a link leads, as SQLite sees it: what it keeps beside the file lies there. One that leads nowhere is told by SQLite.
-        let file = &*file.canonicalize().unwrap_or_else(|_| file.to_path_buf());
-        let options = options().filename(file).pragma("query_only", "ON");
-        if unwritable(file).is_none() {
-            // What SQLite keeps beside the file while it is open is removed again by one that may write; a log that is there
-            // stays as it is.
-            return one(options.read_only(has_log(file))).await;
-        }
-        let options = options.read_only(true);
-        // Without a log nobody works with the file; SQLite would make one beside it even to read.
-        match log_of(file).exists() {
-            true => one(options).await,
-            false => one(options.immutable(true)).await,
-        }
+        look(file, options().pragma("query_only", "ON")).await
     }
 
     /// Opens a copy that is thrown away: nothing of it has to outlast a crash.
@@ -131,9 +115,53 @@ impl Db {
     }
 }
 
-/// A pool of one connection.
+/// What of a file's content may lie beside it: its log, or the journal of another application, by which SQLite would undo half a
+/// change.
+pub(super) const PARTS: [&str; 2] = ["-wal", "-journal"];
+
+/// Opens a file to look at it, whatever is beside it and whoever may write there.
+async fn look(file: &Path, options: SqliteConnectOptions) -> Result<Db, Error> {
+    log::check(file)?;
+    // Where a link leads, as SQLite sees it: what it keeps beside the file lies there. One that leads nowhere is told by SQLite.
+    let file = &*file.canonicalize().unwrap_or_else(|_| file.to_path_buf());
+    let lengths = PARTS.map(|part| std::fs::metadata(beside(file, part)).ok().map(|about| about.len()));
+    let options = options.filename(file);
+    let writable = unwritable(file).is_none();
+    if writable && lengths.iter().all(|length| length.is_none_or(|bytes| bytes == 0)) {
+        // What SQLite keeps beside the file while it is open is removed again by one that may write.
+        return one(options).await;
+    }
+    if !writable && lengths.iter().all(Option::is_none) {
+        // Nobody works with the file; SQLite would make a log beside it even to read.
+        return one(options.read_only(true).immutable(true)).await;
+    }
+    // The last one to close a file that it may write moves the log into it and removes the log, also one that a killed host has left
+    // and that belongs to another file.
+    let db = one(options.clone().read_only(true)).await?;
+    match db.value::<i64>("SELECT count(*) FROM sqlite_schema", Vec::new()).await {
+        Ok(_) => Ok(db),
+        // It cannot be read as it lies without something being made beside it, or done to it.
+        Err(error) if matches!(error.kind(), Kind::Missing | Kind::ReadOnly) => {
+            db.close().await;
+            let copy = Copy::of(file)?;
+            // All of the log goes into the file of the copy, which has no name any more once it is open, and goes with the process.
+            one(options.filename(copy.file()).journal_mode(SqliteJournalMode::Memory)).await
+        }
+        Err(error) => {
+            db.close().await;
+            Err(error)
+        }
+    }
+}
+
+/// A pool of one connection, which is opened once.
 async fn one(options: SqliteConnectOptions) -> Result<Db, Error> {
-    let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
+    let pool = SqlitePoolOptions::new()
+        .max_connections(1)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_with(options)
+        .await?;
     Ok(Db::Sqlite(Open { pool, file: None }))
 }
 
@@ -214,6 +242,20 @@ impl Open {
             self.settle(file).await;
         }
         self.pool.close().await;
+    }
+
+    /// Where changes lie that are not in the file, after it was not closed.
+    pub(super) fn unclosed(&self) -> Option<String> {
+        let file = self.pool.connect_options().get_filename().to_path_buf();
+        let log = log_of(&file.canonicalize().unwrap_or(file));
+        let holds = std::fs::metadata(&log).is_ok_and(|about| about.len() > 0);
+        holds.then(|| {
+            format!(
+                "changes may be in its log {} alone until a host has been started again; until then whoever copies or moves the \
+                 file takes the log along",
+                log.display()
+            )
+        })
     }
 
     fn has_its_name(&self) -> Result<(), Error> {
@@ -444,6 +486,53 @@ mod tests {
             db.close().await;
             mode(&real, 0o755);
         }
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    /// Nobody has to wait for a database to be closed; whoever copies the file has to know of its log then.
+    #[tokio::test]
+    async fn a_database_that_was_not_closed_names_its_log() {
+        let folder = std::env::temp_dir().join(format!("hub-unclosed-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("hub.db");
+        let db = Db::open_sqlite(&file).await.unwrap();
+        db.execute("CREATE TABLE t (id INTEGER)", Vec::new()).await.unwrap();
+        let told = db.unclosed().unwrap();
+        assert!(told.contains(&log_of(&file.canonicalize().unwrap()).display().to_string()), "{told}");
+        db.close().await;
+        assert_eq!(db.unclosed(), None);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    /// Where SQLite can neither read the log as it is nor make the other file that it needs to: in a copy, of which nothing is left.
+    #[tokio::test]
+    async fn another_applications_half_change_is_undone_in_a_copy_alone() {
+        let folder = std::env::temp_dir().join(format!("hub-hot-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let (file, left) = (folder.join("theirs.db"), folder.join("left.db"));
+        let theirs =
+            one(options().filename(&file).create_if_missing(true).pragma("cache_size", "1")).await.unwrap();
+        theirs.execute("CREATE TABLE t (id INTEGER, text BLOB)", Vec::new()).await.unwrap();
+        theirs.execute("INSERT INTO t VALUES (1, zeroblob(100000))", Vec::new()).await.unwrap();
+        let mut tx = theirs.begin().await.unwrap();
+        tx.execute("UPDATE t SET id = 2, text = randomblob(300000)", Vec::new()).await.unwrap();
+        // As a kill leaves them.
+        std::fs::copy(&file, &left).unwrap();
+        std::fs::copy(beside(&file, "-journal"), beside(&left, "-journal")).unwrap();
+        tx.rollback().await.unwrap();
+        theirs.close().await;
+        let bytes = || (std::fs::read(&left).unwrap(), std::fs::read(beside(&left, "-journal")).unwrap());
+        let before = bytes();
+        let looked = Db::open_unchanged(&left).await.unwrap();
+        assert_eq!(looked.value::<i64>("SELECT id FROM t", Vec::new()).await.unwrap(), 1);
+        let copy = folder.join("copy.db").display().to_string();
+        looked.execute("VACUUM INTO $1", crate::args![copy]).await.unwrap();
+        looked.close().await;
+        let read = Db::open_to_read(&left).await.unwrap();
+        assert_eq!(read.value::<i64>("SELECT id FROM t", Vec::new()).await.unwrap(), 1);
+        assert!(read.execute("DELETE FROM t", Vec::new()).await.is_err());
+        read.close().await;
+        assert!(bytes() == before);
         std::fs::remove_dir_all(&folder).unwrap();
     }
 

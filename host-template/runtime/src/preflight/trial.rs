@@ -15,9 +15,10 @@ use super::{Asked, Finding, Purpose};
 use crate::api;
 use crate::args;
 use crate::db::loss::Loss;
-use crate::db::migrate::{self, Counted, Migration, Owner, Standing};
-use crate::db::rights::{self, Lacking};
+use crate::db::migrate::{self, Counted, Migration, Owner};
+use crate::db::rights::Lacking;
 use crate::db::schema::Schema;
+use crate::db::standing::{Standing, WHICH};
 use crate::db::{AssertSqlSafe, Db, Error, Patience, Tx};
 use crate::settings::{self, Database, reason};
 
@@ -113,11 +114,6 @@ fn whose(plugin: Option<&str>) -> String {
     plugin.map_or("the platform".to_owned(), |slug| format!("vertical plugin `{slug}`"))
 }
 
-/// What mends a database that is not the installation's.
-const WHICH: &str = "see that DATABASE_URL (.env in the data folder) and the data folder are those of this installation, and bring \
-                     the database back from a copy where it is lost; where no host has ever been started, start it: the first \
-                     start makes its tables";
-
 /// Sees that the database is the platform's; nothing is made in it.
 async fn known(
     db: &Db,
@@ -125,25 +121,21 @@ async fn known(
     purpose: Purpose,
     tried: &mut Tried,
 ) -> Result<Result<(), Finding>, Error> {
-    let what = match migrate::standing(db).await? {
-        Standing::Begun if purpose == Purpose::Doctor => return whole(db, shown).await,
-        Standing::Begun => return Ok(Ok(())),
-        Standing::Empty if purpose == Purpose::TakeOver => return Ok(Ok(())),
-        Standing::Empty => format!("the database {shown} is empty: no host has ever worked with it"),
-        Standing::Foreign(tables) => {
-            let tables = rights::short(&tables);
-            format!(
-                "the database {shown} is not the platform's: it has other tables ({tables}), and none of the platform's"
-            )
-        }
+    let standing = Standing::find(db).await?;
+    let Some(what) = standing.told(shown) else {
+        return match purpose {
+            Purpose::Doctor => whole(db, shown).await,
+            Purpose::TakeOver => Ok(Ok(())),
+        };
     };
+    let finding = Finding::machine(what, standing.help());
     match purpose {
-        Purpose::Doctor => Ok(Err(Finding::machine(what, WHICH))),
-        Purpose::TakeOver => {
-            tried.warnings.push(Finding::machine(what, WHICH));
-            Ok(Ok(()))
-        }
+        Purpose::TakeOver if standing == Standing::Empty => {}
+        Purpose::TakeOver if standing.may_begin() => tried.warnings.push(finding),
+        // A start would refuse it.
+        Purpose::TakeOver | Purpose::Doctor => return Ok(Err(finding)),
     }
+    Ok(Ok(()))
 }
 
 /// Sees that the tables are all there, and that the host may use them. Those of a later release are not there yet.
@@ -229,13 +221,16 @@ async fn copy(source: &Db, data: &Path, tried: &mut Tried) -> Result<Copy, Findi
     let cannot = |e: &dyn std::fmt::Display| {
         Finding::machine(
             format!("cannot copy the database to try the migrations on: {e}"),
-            "see that its file can be read to its end (`PRAGMA integrity_check`), and that the data folder is writable",
+            "see that its file can be read to its end (`PRAGMA integrity_check`), and that the data folder, or the one that TMPDIR names, is \
+             writable",
         )
     };
     let sql = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()";
     let size: u64 = source.value(sql, args![]).await.map_err(|e| cannot(&e))?;
     let needed = size + size / 5 + SPARE;
-    let places = [data.to_path_buf(), std::env::temp_dir()];
+    // Of a data folder that is only read, doctor has something to tell too.
+    let own = settings::may_write(data).then(|| data.to_path_buf());
+    let places: Vec<PathBuf> = own.into_iter().chain([std::env::temp_dir()]).collect();
     let free = |place: &PathBuf| statvfs(place).map_or(0, |fs| fs.f_bavail.saturating_mul(fs.f_frsize));
     let Some(place) = places.iter().find(|place| free(place) >= needed) else {
         let free: Vec<String> =

@@ -32,6 +32,7 @@ use crate::app;
 use crate::fault::Fault;
 use crate::life::Life;
 use crate::live;
+use crate::locate::Absent;
 use crate::platform::Platform;
 use crate::registry::Hub;
 use crate::runs::{self, Before, Comes};
@@ -45,6 +46,9 @@ const DEV_GRACE: Duration = Duration::from_millis(200);
 /// How long requests under way may take once another host has taken over. Nobody waits for this one: a download that
 /// takes minutes is answered to its end.
 const LAST_ANSWERS: Duration = Duration::from_secs(300);
+/// How long the database may take to be closed. SQLite puts what its log holds into the file then; cut off in that, it has lost
+/// nothing: the log stays as it is until all of it is in the file and on the disk, and the next one who opens the file begins anew.
+const CLOSING: Duration = Duration::from_secs(5);
 
 /// Serves until SIGTERM or SIGINT, or until another host has taken over.
 pub(crate) async fn run(
@@ -118,8 +122,13 @@ async fn start(
     let socket = OwnedFd::from(listener.try_clone().map_err(broken)?);
     let listener = TcpListener::from_std(listener).map_err(broken)?;
     let signals = Signals::new()?;
-    let database = match settings::database((options.env)("DATABASE_URL").as_deref(), &data)? {
-        Database::Sqlite(file) => DatabaseLock::take(&file, &data, from.database.as_deref())?,
+    let named = settings::database((options.env)("DATABASE_URL").as_deref(), &data)?;
+    let database = match &named {
+        Database::Sqlite(file) => {
+            // What is another application's gets no note of this host's beside it.
+            start::judged_file(file, &named, &data, Absent::Made).await?;
+            DatabaseLock::take(file, &data, from.database.as_deref())?
+        }
         Database::Postgres(_) => None,
     };
     let parts = start::parts(platform, options, address).await?;
@@ -241,9 +250,18 @@ async fn serve(started: Started, predecessor: Option<Predecessor>, notify: Notif
     let _ = tokio::time::timeout(GRACE, hub.runs.idle()).await;
     following.abort();
     let _ = following.await;
-    let _ = tokio::time::timeout(Duration::from_secs(2), hub.db.close()).await;
-    // Not before SQLite has closed the file.
-    drop(database);
+    match tokio::time::timeout(CLOSING, hub.db.close()).await {
+        // Not before SQLite has closed the file.
+        Ok(()) => drop(database),
+        Err(_) => {
+            if let Some(why) = hub.db.unclosed() {
+                tracing::warn!("the database was not closed within {} s: {why}", CLOSING.as_secs());
+            }
+            // Closing the descriptor would take SQLite's own locks away while it still writes, and let another host in beside it:
+            // the system closes all of them at once when the process has ended.
+            std::mem::forget(database);
+        }
+    }
     tracing::info!("ended");
 }
 

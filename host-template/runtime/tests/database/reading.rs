@@ -9,7 +9,7 @@ use std::process::Command;
 
 use crate::program::postgres::Server;
 use crate::program::world::{World, is, until};
-use crate::program::{self, Host, behind, command, run, run_with};
+use crate::program::{self, Host, command, run, run_with};
 use crate::server;
 
 /// O3: an empty database of a server is no installation either: only what begins one makes tables there.
@@ -120,25 +120,101 @@ fn commands_that_only_read_change_nothing_in_the_data_folder() {
     let (status, out, said) = hub(&world, &["admin", "list-users"]);
     assert!(status == Some(0) && out.contains("a@example.com"), "{said}");
     host.stop();
-    // A folder in which this user writes nothing. Root writes everywhere, so it asks as another.
-    fs::set_permissions(data.join("hub.db"), fs::Permissions::from_mode(0o400)).unwrap();
-    fs::set_permissions(&data, fs::Permissions::from_mode(0o500)).unwrap();
-    let is_root = rustix::process::geteuid().is_root();
-    if is_root {
-        assert!(Command::new("chown").args(["-R", "54321:54321"]).arg(&data).status().unwrap().success());
-    }
+    // A folder in which this user writes nothing.
+    let closed = Closed::of(&data);
     for arguments in READING {
-        let mut reading = command(&world.folder);
-        world.prepare(&mut reading);
-        reading.args(arguments);
-        if is_root {
-            reading = behind(&reading, &["setpriv", "--reuid=54321", "--regid=54321", "--clear-groups"]);
-        }
-        let (status, out, said) = run(reading);
+        let (status, out, said) = closed.hub(&world, arguments, &std::env::temp_dir());
         assert_eq!(status, Some(0), "{arguments:?}: {said}");
         assert!(arguments[0] != "admin" || out.contains("a@example.com"), "{out}");
     }
-    fs::set_permissions(&data, fs::Permissions::from_mode(0o700)).unwrap();
+}
+
+fn is_root() -> bool {
+    Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n")
+}
+
+/// A data folder in which its owner makes and writes nothing, until the value goes. Root writes everywhere: then it is somebody
+/// else's, and the commands are theirs.
+struct Closed<'a>(&'a Path);
+
+impl Closed<'_> {
+    fn of(data: &Path) -> Closed<'_> {
+        if is_root() {
+            assert!(Command::new("chown").args(["-R", "54321:54321"]).arg(data).status().unwrap().success());
+        }
+        for path in
+            fs::read_dir(data).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file())
+        {
+            fs::set_permissions(path, fs::Permissions::from_mode(0o400)).unwrap();
+        }
+        fs::set_permissions(data, fs::Permissions::from_mode(0o500)).unwrap();
+        Closed(data)
+    }
+
+    /// Runs a command as the owner.
+    fn hub(&self, world: &World, arguments: &[&str], temporary: &Path) -> (Option<i32>, String, String) {
+        let mut command = command(&world.folder);
+        world.prepare(&mut command);
+        command.args(arguments).env("TMPDIR", temporary);
+        let owner = ["setpriv", "--reuid=54321", "--regid=54321", "--clear-groups"];
+        run(if is_root() { program::behind(&command, &owner) } else { command })
+    }
+}
+
+impl Drop for Closed<'_> {
+    fn drop(&mut self) {
+        // Otherwise nobody but root removes what is in it.
+        let _ = fs::set_permissions(self.0, fs::Permissions::from_mode(0o700));
+    }
+}
+
+/// A host that was killed leaves everything in the log. It is read where nothing can be made beside it, with the other file that
+/// SQLite needs for that and without, and nothing is left where temporary files go.
+#[test]
+fn commands_that_only_read_see_the_log_of_a_killed_host_where_nothing_can_be_written() {
+    for with_index in [true, false] {
+        let world = World::new(None);
+        world.host().kill();
+        let data = world.folder.path("data");
+        let (log, index) = (data.join("hub.db-wal"), data.join("hub.db-shm"));
+        assert!(fs::metadata(&log).unwrap().len() > 0 && index.exists(), "the host has left no log");
+        // A host that has locked it is gone, but its process may be on its way.
+        until("the killed host is gone", || hub(&world, &["admin", "list-users"]).0 == Some(0));
+        if !with_index {
+            fs::remove_file(&index).unwrap();
+        }
+        let temporary = world.folder.path("temporary");
+        fs::create_dir(&temporary).unwrap();
+        fs::set_permissions(&temporary, fs::Permissions::from_mode(0o777)).unwrap();
+        let before = listed(&data);
+        let closed = Closed::of(&data);
+        for arguments in READING {
+            let (status, out, said) = closed.hub(&world, arguments, &temporary);
+            assert_eq!(status, Some(0), "{arguments:?}: {said}");
+            assert!(arguments[0] != "admin" || out.contains(program::ADMIN), "{with_index}: {out}{said}");
+            assert_eq!(listed(&data), before, "{arguments:?}");
+        }
+        let install = world.folder.path("opt").display().to_string();
+        let (_, out, said) = closed.hub(&world, &["doctor", "--install-dir", &install], &temporary);
+        let said = out + &said;
+        has_no_word_of_the_database(&said);
+        assert!(!said.contains("cannot copy"), "{said}");
+        assert_eq!(fs::read_dir(&temporary).unwrap().count(), 0, "{with_index}");
+    }
+}
+
+/// A log that cannot be read says so, rather than that older data are the data.
+#[test]
+fn a_log_that_cannot_be_read_is_told() {
+    let world = World::new(None);
+    world.host().kill();
+    let data = world.folder.path("data");
+    until("the killed host is gone", || hub(&world, &["admin", "list-users"]).0 == Some(0));
+    fs::remove_file(data.join("hub.db-shm")).unwrap();
+    let closed = Closed::of(&data);
+    let (status, out, said) = closed.hub(&world, &["admin", "list-users"], &world.folder.path("nowhere"));
+    assert_eq!((status, out.as_str()), (Some(3), ""), "{said}");
+    assert!(said.contains("its log cannot be read where it lies") && said.contains("TMPDIR"), "{said}");
 }
 
 fn doctor(world: &World) -> String {
@@ -230,6 +306,110 @@ fn doctor_tells_of_a_servers_database_that_is_not_the_platforms() {
     has_no_word_of_the_database(&doctor(&world));
 }
 
+/// Commands that begin a database, or work with one.
+const WRITING: [&[&str]; 5] = [
+    &["serve", "--listen", "127.0.0.1:0"],
+    &["admin", "create-user", "--email", "a@example.com", "--org", "North"],
+    &["admin", "reset-password", "--email", "a@example.com"],
+    &["admin", "end-sessions", "--all"],
+    &["warehouses", "forget", "--org", "North", "--workspace", "finance"],
+];
+
+/// Another application's file, whatever state that has left it in, keeps every byte, and gets nothing beside it.
+#[test]
+fn commands_that_write_leave_another_applications_file_as_it_is() {
+    let make = "import os,sqlite3,sys
+c = sqlite3.connect(sys.argv[1], isolation_level=None)
+c.execute('PRAGMA journal_mode = ' + sys.argv[2])
+c.executescript('CREATE TABLE invoices (id TEXT, text TEXT); CREATE TABLE customers (id TEXT)')
+if sys.argv[3] == 'killed':
+    c.execute('PRAGMA cache_size = 1')
+    c.execute('INSERT INTO invoices VALUES (1, zeroblob(100000))')
+    c.execute('BEGIN')
+    c.execute('UPDATE invoices SET id = 2, text = randomblob(300000)')
+    os.kill(os.getpid(), 9)
+c.close()";
+    for (mode, end) in [("DELETE", "closed"), ("DELETE", "killed"), ("WAL", "closed"), ("WAL", "killed")] {
+        let world = World::new(None);
+        let data = world.folder.path("data");
+        let file = data.join("hub.db");
+        let Ok(made) = Command::new("python3").args(["-c", make]).arg(&file).args([mode, end]).status()
+        else {
+            program::skip("a database of another application: python3 is not installed");
+            return;
+        };
+        assert_eq!(made.success(), end == "closed");
+        let parts = ["hub.db", "hub.db-wal", "hub.db-journal", "hub.db-host"].map(|name| data.join(name));
+        let bytes = || parts.clone().map(|part| fs::read(part).ok());
+        let before = bytes();
+        assert_eq!(before[1..3].iter().any(Option::is_some), end == "killed", "{mode}");
+        for arguments in WRITING {
+            let mut command = command(&world.folder);
+            world.prepare(&mut command);
+            command.args(arguments);
+            let (status, _, said) = run_with(command, "a long password\n");
+            let begins = ["serve", "create-user"].iter().any(|name| arguments.contains(name));
+            assert_eq!(status, Some(if begins { 3 } else { 2 }), "{arguments:?}: {said}");
+            let want = match begins {
+                true => {
+                    "is not the platform's: it has other tables (customers, invoices), and none of the platform's; nothing was \
+                     changed"
+                }
+                false => "holds no table of the platform's",
+            };
+            assert!(said.contains(want), "{arguments:?}: {said}");
+            assert!(bytes() == before, "{mode}, {end}: {arguments:?}: {said}");
+        }
+        // An upgrade would end in the same refusal, and says so before.
+        let (status, out, said) = hub(&world, &["preflight", "--json"]);
+        assert!(status == Some(3) && out.contains("is not the platform's"), "{out}{said}");
+        assert!(bytes() == before, "{mode}, {end}: {said}");
+    }
+}
+
+/// A server's database may have other applications' tables, but not under the platform's names.
+#[test]
+fn commands_that_write_make_nothing_where_the_platforms_names_are_taken() {
+    let Some(server) = server() else { return };
+    let url = server.database();
+    let database = url.rsplit_once('/').unwrap().1;
+    let world = World::new(Some(url.clone()));
+    let relations = || {
+        server.sql(
+            database,
+            "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1",
+        )
+    };
+    let refused = |want: &str| {
+        let before = relations();
+        for arguments in WRITING {
+            let mut command = command(&world.folder);
+            world.prepare(&mut command);
+            command.args(arguments);
+            let (status, _, said) = run_with(command, "a long password\n");
+            assert!(matches!(status, Some(2 | 3)) && said.contains(want), "{arguments:?}: {status:?} {said}");
+            assert_eq!(relations(), before, "{arguments:?}: {said}");
+        }
+    };
+    server.sql(database, "CREATE TABLE invoices (id TEXT); CREATE VIEW hub_runs AS SELECT 1");
+    refused(
+        "has what is called like the platform's tables (hub_runs), and nothing in it says that a host has made them",
+    );
+    assert!(doctor(&world).contains("has what is called like the platform's tables (hub_runs)"));
+    // What is found out only while the tables are made takes them back, with the one that remembers.
+    server.sql(database, "DROP VIEW hub_runs; CREATE SEQUENCE hub_sessions_user");
+    let before = relations();
+    let (status, _, said) = hub(&world, WRITING[0]);
+    assert!(
+        status == Some(3) && said.contains("hub_sessions_user") && said.contains("nothing was changed"),
+        "{said}"
+    );
+    assert_eq!(relations(), before);
+    server.sql(database, "DROP SEQUENCE hub_sessions_user");
+    world.host().stop();
+    has_no_word_of_the_database(&doctor(&world));
+}
+
 /// A user that owns nothing, with these rights on all tables.
 fn with_rights(server: &Server, database: &str, user: &str, rights: &str) {
     server.sql(
@@ -275,6 +455,64 @@ fn readyz_tells_of_rights_that_are_lacking() {
         with_rights(server, database, "limited", "SELECT, INSERT, UPDATE, DELETE");
         until("it is not ready again", || host.get("/readyz").status == 200);
     }
+    let not_ready = |why: &str, log: &str| {
+        until("it is ready", || host.get("/readyz").status == 503);
+        let ready = host.get("/readyz");
+        is(&ready, 503, "not-ready");
+        assert_eq!(ready.json()["detail"], why);
+        host.logs(log);
+        assert!(doctor(&world).contains(log));
+    };
+    let ready_again = || {
+        until("it is not ready again", || host.get("/readyz").status == 200);
+    };
+    // Some of the columns that a right is needed on.
+    for (right, table, some, others) in [
+        ("SELECT", "hub_tenants", "id, name", "org_id, created_at"),
+        ("INSERT", "hub_groups", "id", "org_id, name, plugin, created_at"),
+        ("UPDATE", "hub_users", "password, name", "email"),
+        ("UPDATE", "hub_orgs", "name", ""),
+    ] {
+        server.sql(
+            database,
+            &format!("REVOKE {right} ON {table} FROM limited; GRANT {right} ({some}) ON {table} TO limited"),
+        );
+        // Where it has none of those that are needed, the table says it all.
+        let lacking = if others.is_empty() { table.to_owned() } else { format!("{table} ({others})") };
+        not_ready(
+            &format!("the database's user lacks rights on the platform's tables: {right}"),
+            &format!("(no {right} on {lacking})"),
+        );
+        with_rights(server, database, "limited", "SELECT, INSERT, UPDATE, DELETE");
+        ready_again();
+    }
+    // Rows that are there, and not for this user.
+    let policies = "DROP POLICY IF EXISTS p ON hub_orgs; DROP POLICY IF EXISTS q ON hub_orgs;";
+    for (policy, hides) in [
+        ("", true),
+        ("CREATE POLICY p ON hub_orgs USING (name <> 'x')", true),
+        ("CREATE POLICY p ON hub_orgs FOR SELECT USING (true)", true),
+        ("CREATE POLICY p ON hub_orgs TO hub USING (true)", true),
+        ("CREATE POLICY p ON hub_orgs TO limited USING (true)", false),
+        (
+            "CREATE POLICY p ON hub_orgs USING (true); CREATE POLICY q ON hub_orgs AS RESTRICTIVE USING (name <> 'x')",
+            true,
+        ),
+    ] {
+        server.sql(database, &format!("{policies} ALTER TABLE hub_orgs ENABLE ROW LEVEL SECURITY; {policy}"));
+        match hides {
+            true => not_ready(
+                "row level security may hide rows of the platform's tables from the database's user",
+                "(row level security on hub_orgs)",
+            ),
+            false => {
+                ready_again();
+                assert!(!doctor(&world).contains("row level security"), "{policy}");
+            }
+        }
+        server.sql(database, &format!("{policies} ALTER TABLE hub_orgs DISABLE ROW LEVEL SECURITY"));
+        ready_again();
+    }
     // What the host never does, an operator may forbid: all that the audit log forbids anyhow, and columns.
     server.sql(
         database,
@@ -282,7 +520,7 @@ fn readyz_tells_of_rights_that_are_lacking() {
          REVOKE DELETE ON hub_hosts, hub_org_plugins, hub_orgs, hub_runs, hub_state, hub_users FROM limited;
          REVOKE SELECT, UPDATE, DELETE ON hub_seeds FROM limited;
          REVOKE UPDATE ON hub_orgs, hub_users FROM limited;
-         GRANT UPDATE (revision) ON hub_orgs TO limited; GRANT UPDATE (password) ON hub_users TO limited",
+         GRANT UPDATE (revision) ON hub_orgs TO limited; GRANT UPDATE (password, email) ON hub_users TO limited",
     );
     server.sql(database, "REVOKE USAGE ON SCHEMA public FROM limited, public");
     until("it is ready", || host.get("/readyz").status == 503);
