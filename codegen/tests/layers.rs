@@ -61,12 +61,14 @@ const HOST: &[Layers] = &[Layers {
     apart: false,
     rows: &[
         &[
+            "data_folder",
             "env_file",
             "fault",
             "life",
             "listing",
             "locate",
             "logs",
+            "misspelt",
             "names",
             "objects",
             "page",

@@ -4,16 +4,17 @@
 //! its arguments, environment and open sockets. `hub-launch select` starts nothing and only points `current` to the release
 //! that would be; `hub-launch which` only prints that release's folder.
 //!
-//! The install folder is the one that the program lies in, and nothing says otherwise: the unit runs it as root, with the
-//! service's own environment.
+//! The install folder is the one that the program was started in, by the path that it was started by, and no variable says
+//! otherwise: the unit runs it as root, with the service's own environment. The host is told that folder, since parts of it may be
+//! links to another disk.
 
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-use hub_release::guard;
 use hub_release::install::{Because, Found, Install, Skipped};
-use hub_release::manifest::HOST;
+use hub_release::manifest::{HOST, LAUNCHER};
+use hub_release::{guard, started};
 
 /// For what the machine lacks, as everywhere else.
 const MACHINE: u8 = 3;
@@ -58,15 +59,19 @@ fn main() -> ExitCode {
         return failed(&problem.to_string());
     }
     follow(&install, &found, only_select);
-    // A folder named by hand would make the host serve another release's files.
-    let error = Command::new(found.path.join(HOST)).args(arguments).env_remove("INSTALL_DIR").exec();
+    // By way of the install folder, so that the host knows it too. A folder named by hand would make it serve another release's
+    // files.
+    let error = Command::new(found.path.join(HOST)).args(arguments).env("INSTALL_DIR", &found.path).exec();
     failed(&format!("release {} cannot be started: {error}", found.version))
 }
 
-/// The install folder that this program lies in, as `<root>/bin/hub-launch`.
+/// The install folder that this program was started in, as `<root>/bin/hub-launch`.
 fn root() -> Result<PathBuf, String> {
     let program =
         std::env::current_exe().map_err(|error| format!("cannot tell where this program lies: {error}"))?;
+    if let Some(install) = started::install(&started::ways(&program), Path::new(LAUNCHER), &program) {
+        return Ok(install.root().to_path_buf());
+    }
     match program.parent().and_then(Path::parent) {
         Some(root) => Ok(root.to_path_buf()),
         None => Err(format!("{} does not lie in an install folder", program.display())),
@@ -96,7 +101,10 @@ fn cure(root: &Path, passed: &[Because]) -> String {
     if passed.contains(&Because::Marked) {
         return format!("remove the mark of the one to start, {root}/failed/VERSION.json, and start again");
     }
-    format!("unpack one there: tar xzf hub-platform-v….tar.gz -C {root}")
+    format!(
+        "unpack one there: tar xzf hub-platform-v….tar.gz -C {root}; where `bin` of the install folder is a link to there, start \
+         the launcher by its path in the install folder"
+    )
 }
 
 /// Points `current` to the release that is started. The user that serves may not; old paths then lead to the release

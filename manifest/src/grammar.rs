@@ -361,7 +361,7 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         let possible = length.abs_diff(other) <= most
             && (letters ^ letters_of(candidate)).count_ones() as usize <= 2 * most;
         if possible {
-            let distance = strsim::damerau_levenshtein(name, candidate);
+            let distance = edits(name, candidate);
             if distance <= most {
                 scored.push((distance, candidate));
             }
@@ -370,6 +370,11 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     scored.sort_unstable();
     scored.dedup();
     scored.into_iter().take(3).map(|(_, candidate)| candidate).collect()
+}
+
+/// How many letters are added, left out, exchanged or swapped with their neighbour from one name to another.
+pub fn edits(one: &str, other: &str) -> usize {
+    strsim::damerau_levenshtein(one, other)
 }
 
 /// Which letters a text has, a bit each; different ones may share a bit.

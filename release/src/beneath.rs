@@ -232,6 +232,29 @@ pub fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
+/// Opens a file that is to be locked or noted in, and makes it where it is missing. No link is followed, and a pipe, a folder or a
+/// device in its place is an error at once, not a wait.
+pub fn open_own(path: &Path, mode: u32) -> io::Result<File> {
+    // For reading too: a pipe that is opened for writing alone has no reader, which is another error.
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW;
+    let flags = flags | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let opened = openat(CWD, path, flags, Mode::from_raw_mode(mode)).map_err(|error| match error {
+        rustix::io::Errno::ISDIR | rustix::io::Errno::NXIO => no_file(),
+        error => link(error),
+    });
+    let file = File::from(opened?);
+    regular(&file)?;
+    Ok(file)
+}
+
+/// That a path that names nothing is a link whose target is gone; none where it is no link. What it would say is lost without a
+/// word where it is taken for a file that nobody has written.
+pub fn dangling(path: &Path) -> Option<io::Error> {
+    let target = std::fs::read_link(path).ok()?;
+    let text = format!("it is a link to {}, which is not there: is a disk not mounted?", target.display());
+    Some(io::Error::new(io::ErrorKind::NotFound, text))
+}
+
 /// All of such a file, of at most so many bytes.
 pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     whole(open(path)?, most)
@@ -263,7 +286,11 @@ fn regular(file: &File) -> io::Result<()> {
     if file.metadata()?.is_file() {
         return Ok(());
     }
-    Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"))
+    Err(no_file())
+}
+
+fn no_file() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file")
 }
 
 /// It may grow while it is read, so its length is only a first answer.
@@ -381,6 +408,32 @@ mod tests {
         assert_eq!(beneath.read("deep/file", 3).unwrap_err().to_string(), "it has more than 3 bytes");
         assert_eq!(read(&folder.0.join("in/pipe"), 9).unwrap_err().to_string(), "it is not a regular file");
         assert_eq!(read(Path::new("/dev/zero"), 9).unwrap_err().to_string(), "it is not a regular file");
+    }
+
+    /// What lies in the place of a lock is waited for by nobody, and no link leads a lock elsewhere.
+    #[test]
+    fn a_file_of_ones_own_is_a_regular_one() {
+        let folder = Folder::new("own");
+        let path = |name: &str| folder.0.join("in").join(name);
+        drop(open_own(&path("lock"), 0o600).unwrap());
+        drop(open_own(&path("lock"), 0o600).unwrap());
+        assert!(Command::new("mkfifo").arg(path("pipe")).status().unwrap().success());
+        let _socket = std::os::unix::net::UnixListener::bind(path("socket")).unwrap();
+        symlink("../secret", path("link")).unwrap();
+        symlink("nowhere", path("dangling")).unwrap();
+        for (name, want) in [
+            ("pipe", "it is not a regular file"),
+            ("deep", "it is not a regular file"),
+            ("socket", "it is not a regular file"),
+            ("link", "it is a link, which is not followed"),
+            ("dangling", "it is a link, which is not followed"),
+        ] {
+            assert_eq!(open_own(&path(name), 0o600).unwrap_err().to_string(), want, "{name}");
+        }
+        assert!(!path("nowhere").exists());
+        let told = dangling(&path("dangling")).unwrap().to_string();
+        assert!(told.starts_with("it is a link to nowhere, which is not there"), "{told}");
+        assert!(dangling(&path("lock")).is_none() && dangling(&path("gone")).is_none());
     }
 
     #[test]

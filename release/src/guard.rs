@@ -13,7 +13,7 @@ use rustix::process::geteuid;
 use crate::problem::{Kind, Problem};
 
 /// What of an install folder is run, or decides what is run. Other entries (a data folder, for one) are not looked at.
-const GUARDED: [&str; 5] = ["bin", "failed", NOTES, "releases", "trusted-keys"];
+pub(crate) const GUARDED: [&str; 5] = ["bin", "failed", NOTES, "releases", "trusted-keys"];
 /// What `setup` has noted.
 const NOTES: &str = "install.json";
 /// Most that is told of one folder.
@@ -227,24 +227,34 @@ pub fn refused(root: &Path, runs: Runs, found: &[Loose]) -> Result<(), Problem> 
         0 => ("root:root".to_owned(), "root runs"),
         uid => (uid.to_string(), "is run here"),
     };
-    let parts: Vec<String> =
-        GUARDED.iter().map(|name| root.join(name)).filter(|path| path.exists()).map(shown).collect();
-    let parts = parts.join(" ");
-    let itself = match found.iter().any(|loose| loose.path == root) {
-        true => format!("chown {owner} {0} && chmod go-w {0} && ", shown(root.to_path_buf())),
-        false => String::new(),
+    // By where they lie: chown and chmod take a link for what it leads to, and nothing in that.
+    let place = |path: PathBuf| match path.is_symlink() {
+        true => fs::canonicalize(&path).unwrap_or(path),
+        false => path,
     };
+    let parts: Vec<PathBuf> =
+        GUARDED.iter().map(|name| root.join(name)).filter(|path| path.exists()).map(place).collect();
+    // The folder itself, and those on the way to what a link leads to: of them alone, and of nothing else in them.
+    let around: Vec<String> = found
+        .iter()
+        .filter(|loose| !parts.iter().any(|part| loose.path.starts_with(part)))
+        .map(|loose| quoted(&loose.path))
+        .map(|path| format!("chown {owner} {path} && chmod go-w {path} && "))
+        .collect();
+    let (around, parts) =
+        (around.concat(), parts.iter().map(|part| quoted(part)).collect::<Vec<_>>().join(" "));
     Err(Problem {
         kind: Kind::Machine,
         what: format!("{}: whoever can change that decides what {whose}", what.join(", ")),
         help: format!(
-            "see who did it, close it ({itself}chown -R {owner} {parts} && chmod -R go-w {parts}; setfacl -bR takes access control \
+            "see who did it, close it ({around}chown -R {owner} {parts} && chmod -R go-w {parts}; setfacl -bR takes access control \
              lists away), and see whether the releases are whole: hub-platform verify"
         ),
     })
 }
 
-fn shown(path: PathBuf) -> String {
+/// A path as a shell takes it.
+pub fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     match text.contains(|c: char| !(c.is_alphanumeric() || "/._-+@:".contains(c))) {
         true => format!("'{}'", text.replace('\'', "'\\''")),
@@ -426,6 +436,16 @@ mod tests {
             assert_eq!(loose(&folder.0), [Loose { path: path.clone(), who: Who::Everybody }], "{part}");
             open(&path, 0o755);
         }
+        // What closes it names where they lie, and of a folder on the way that folder alone.
+        open(&elsewhere.0, 0o777);
+        let help = refused(&folder.0, Runs::Owner, &loose(&folder.0)).unwrap_err().help;
+        open(&elsewhere.0, 0o755);
+        let (above, there) = (
+            fs::canonicalize(&elsewhere.0).unwrap(),
+            fs::canonicalize(elsewhere.0.join("releases")).unwrap(),
+        );
+        assert!(help.contains(&format!(" {} && chmod go-w {0} && chown -R", above.display())), "{help}");
+        assert!(help.contains(&format!(" {} ", there.display())), "{help}");
         fs::remove_file(folder.0.join("releases")).unwrap();
         symlink("nowhere", folder.0.join("releases")).unwrap();
         assert_eq!(loose(&folder.0), []);

@@ -68,6 +68,17 @@ pub struct Skipped {
     pub because: Because,
 }
 
+/// A part of an install folder that lies elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Led {
+    /// The link.
+    pub path: PathBuf,
+    /// Where it leads.
+    pub to: PathBuf,
+    /// Whether anything is there.
+    pub there: bool,
+}
+
 /// What kind of reason that is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Because {
@@ -119,6 +130,12 @@ impl Install {
         &self.root
     }
 
+    /// The path of a release by way of this folder, where it is one of its own: its releases may be a link to another disk.
+    pub fn path_of(&self, release: &Path) -> Option<PathBuf> {
+        let here = self.releases_dir().join(release.file_name()?);
+        is_same(&here, release).then_some(here)
+    }
+
     /// Where a release of this version lies, or would.
     pub fn release(&self, version: &Version) -> PathBuf {
         self.releases_dir().join(version.to_string())
@@ -134,8 +151,40 @@ impl Install {
         self.root.join(crate::manifest::LAUNCHER)
     }
 
-    fn releases_dir(&self) -> PathBuf {
+    /// Folder of the releases.
+    pub fn releases_dir(&self) -> PathBuf {
         self.root.join(RELEASES)
+    }
+
+    /// What of the folder lies elsewhere: links that lead out of it, or nowhere.
+    pub fn led_out(&self) -> Vec<Led> {
+        let root = fs::canonicalize(&self.root);
+        let of = |name: &&str| {
+            let path = self.root.join(name);
+            let target = fs::read_link(&path).ok()?;
+            match fs::canonicalize(&path) {
+                Ok(to) if root.as_ref().is_ok_and(|root| to.starts_with(root)) => None,
+                Ok(to) => Some(Led { path, to, there: true }),
+                Err(_) => Some(Led { path, to: self.root.join(target), there: false }),
+            }
+        };
+        guard::GUARDED.iter().filter_map(of).collect()
+    }
+
+    /// What is wrong with the link `current`, in one sentence; none where it leads to a release of this folder, and where there is
+    /// no such link.
+    pub fn astray(&self) -> Option<String> {
+        let path = self.root.join(CURRENT);
+        fs::symlink_metadata(&path).ok()?;
+        let shown = path.display();
+        match (self.current(), fs::read_link(&path)) {
+            (Some(_), _) => None,
+            (None, Ok(target)) => {
+                let to = fs::canonicalize(&path).unwrap_or(target);
+                Some(format!("{shown} leads to {}, which is no release of this install folder", to.display()))
+            }
+            (None, Err(_)) => Some(format!("{shown} is no link to a release")),
+        }
     }
 
     /// The public keys that are trusted.
@@ -156,10 +205,16 @@ impl Install {
         Ok(found)
     }
 
-    /// The version that the link `current` names.
+    /// The version that the link `current` names. One that leads out of the folder names none of its releases, whatever it is
+    /// called there.
     pub fn current(&self) -> Option<Version> {
-        let target = fs::read_link(self.root.join(CURRENT)).ok()?;
-        Version::parse(target.file_name()?.to_str()?).ok()
+        let path = self.root.join(CURRENT);
+        let target = fs::read_link(&path).ok()?;
+        let version = Version::parse(target.file_name()?.to_str()?).ok()?;
+        let release = self.release(&version);
+        // One that was removed is named all the same.
+        let names = target == Path::new(RELEASES).join(version.to_string()) || is_same(&path, &release);
+        (names && !release.is_symlink()).then_some(version)
     }
 
     /// The marks. One that cannot be read still marks its release.
@@ -246,8 +301,17 @@ impl Install {
         fs::create_dir_all(&self.root).map_err(|error| Problem::io("make", &self.root, &error))?;
         let path = self.root.join(".lock");
         let failed = |error: &io::Error| Problem::io("lock", &path, error);
-        let file = File::options().create(true).truncate(false).write(true).open(&path);
-        let file = file.map_err(|error| failed(&error))?;
+        let file = beneath::open_own(&path, 0o644).map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidInput => Problem {
+                kind: crate::Kind::Machine,
+                what: format!("cannot lock {}: {error}", path.display()),
+                help: format!(
+                    "see who put it there, remove it (rm -r {}), and run the command again: it makes the file anew",
+                    path.display()
+                ),
+            },
+            _ => failed(&error),
+        })?;
         match file.try_lock() {
             Ok(()) => Ok(Lock { install: self.clone(), _file: file }),
             Err(TryLockError::WouldBlock) => Err(Problem {
@@ -261,10 +325,18 @@ impl Install {
     }
 }
 
-/// What lies in a folder; one that is not there holds nothing.
+/// Whether two paths lead to the same.
+fn is_same(one: &Path, other: &Path) -> bool {
+    matches!((fs::canonicalize(one), fs::canonicalize(other)), (Ok(one), Ok(other)) if one == other)
+}
+
+/// What lies in a folder; one that is not there holds nothing, and one that is out of reach may hold anything.
 fn list(folder: &Path, doing: &str) -> Result<Vec<DirEntry>, Problem> {
     let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let gone = beneath::dangling(folder);
+            return gone.map_or(Ok(Vec::new()), |gone| Err(Problem::io(doing, folder, &gone)));
+        }
         entries => entries.and_then(Iterator::collect),
     };
     entries.map_err(|error| Problem::io(doing, folder, &error))
@@ -417,4 +489,113 @@ fn sync(folder: &Path) -> Result<(), Problem> {
     File::open(folder)
         .and_then(|folder| folder.sync_all())
         .map_err(|error| Problem::io("write", folder, &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    struct Scratch(PathBuf);
+
+    impl Drop for Scratch {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn scratch(name: &str) -> (Scratch, Install) {
+        let root = std::env::temp_dir().join(format!("hub-install-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&root);
+        for folder in ["opt/releases/1.0.0", "big/releases/1.0.0", "big/2.0.0"] {
+            fs::create_dir_all(root.join(folder)).unwrap();
+        }
+        let install = Install::at(root.join("opt"));
+        (Scratch(root), install)
+    }
+
+    /// S9: what has the name of a release somewhere else is none of this folder's.
+    #[test]
+    fn s9_current_is_a_release_of_this_folder_or_none() {
+        let (at, install) = scratch("current");
+        let link = install.root().join(CURRENT);
+        let leads = |target: &Path| {
+            let _ = fs::remove_file(&link);
+            symlink(target, &link).unwrap();
+            (install.current().map(|version| version.to_string()), install.astray())
+        };
+        assert_eq!((install.current(), install.astray()), (None, None));
+        let one = Some("1.0.0".to_owned());
+        for target in ["releases/1.0.0", "./releases/1.0.0", "../opt/releases/1.0.0"] {
+            assert_eq!(leads(Path::new(target)), (one.clone(), None), "{target}");
+        }
+        assert_eq!(leads(&at.0.join("opt/releases/1.0.0")), (one.clone(), None));
+        // Removed since, and named all the same.
+        assert_eq!(leads(Path::new("releases/0.1.0")), (Some("0.1.0".to_owned()), None));
+        for target in ["../big/releases/1.0.0", "../big/2.0.0", "/nowhere/1.0.0"] {
+            let (current, astray) = leads(Path::new(target));
+            assert!(
+                current.is_none() && astray.unwrap().contains("is no release of this install folder"),
+                "{target}"
+            );
+        }
+        // One that is put right is a release again.
+        install.switch(&Version::new(1, 0, 0)).unwrap();
+        assert_eq!((install.current(), install.astray()), (Some(Version::new(1, 0, 0)), None));
+        // A release that is a link is started by nobody.
+        symlink(at.0.join("big/2.0.0"), install.release(&Version::new(2, 0, 0))).unwrap();
+        assert_eq!(leads(Path::new("releases/2.0.0")).0, None);
+        fs::remove_file(&link).unwrap();
+        fs::create_dir(&link).unwrap();
+        assert!(install.current().is_none() && install.astray().unwrap().contains("is no link"));
+    }
+
+    /// Releases on another disk are as good as here, and are told; on a disk that is not there they are out of reach.
+    #[test]
+    fn s9_parts_that_are_links_are_followed_and_told() {
+        let (at, install) = scratch("led");
+        assert_eq!(install.led_out(), []);
+        let version = Version::new(1, 0, 0);
+        fs::remove_dir_all(install.releases_dir()).unwrap();
+        symlink(at.0.join("big/releases"), install.releases_dir()).unwrap();
+        install.switch(&version).unwrap();
+        assert_eq!((install.current(), install.astray()), (Some(version.clone()), None));
+        let there = fs::canonicalize(at.0.join("big/releases")).unwrap();
+        assert_eq!(install.led_out(), [Led { path: install.releases_dir(), to: there.clone(), there: true }]);
+        assert_eq!(install.path_of(&there.join("1.0.0")), Some(install.release(&version)));
+        assert_eq!(install.path_of(&at.0.join("big/2.0.0")), None);
+        for name in [KEYS, FAILED] {
+            symlink("/nowhere/at/all", install.root().join(name)).unwrap();
+        }
+        assert!(install.led_out().iter().filter(|led| !led.there).count() == 2);
+        // Keys and marks that are out of reach are not as if there were none.
+        for problem in [install.trusted().unwrap_err(), install.marks().unwrap_err()] {
+            assert!(problem.what.contains("a link to /nowhere/at/all, which is not there"), "{problem}");
+        }
+        fs::remove_file(install.releases_dir()).unwrap();
+        symlink("/nowhere", install.releases_dir()).unwrap();
+        assert!(install.releases().unwrap_err().what.contains("which is not there"));
+    }
+
+    /// Whatever lies in the place of the lock, nobody waits for it and nothing is made elsewhere.
+    #[test]
+    fn a_lock_that_is_no_file_is_told() {
+        let (at, install) = scratch("lock");
+        let lock = install.root().join(".lock");
+        let told = |what: &str| {
+            let problem = install.lock().unwrap_err();
+            assert!(problem.what.contains(what) && problem.help.contains("rm -r "), "{problem}");
+            let _ = fs::remove_file(&lock).or_else(|_| fs::remove_dir(&lock));
+        };
+        assert!(Command::new("mkfifo").arg(&lock).status().unwrap().success());
+        told("it is not a regular file");
+        fs::create_dir(&lock).unwrap();
+        told("it is not a regular file");
+        symlink(at.0.join("elsewhere"), &lock).unwrap();
+        told("it is a link");
+        assert!(!at.0.join("elsewhere").exists());
+        drop(install.lock().unwrap());
+        drop(install.lock().unwrap());
+    }
 }

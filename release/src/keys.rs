@@ -44,7 +44,10 @@ impl Trusted {
         let failed = |error: &io::Error| Problem::io("read the trusted keys in", folder, error);
         let entries = match fs::read_dir(folder) {
             Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Trusted::none()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                // Keys that are out of reach are no leave to take everything on trust.
+                return beneath::dangling(folder).map_or(Ok(Trusted::none()), |gone| Err(failed(&gone)));
+            }
             Err(error) => return Err(failed(&error)),
         };
         let mut trusted = Trusted::none();

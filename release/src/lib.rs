@@ -18,6 +18,7 @@ pub mod manifest;
 mod members;
 mod problem;
 mod remove;
+pub mod started;
 pub mod unit;
 
 pub use install::Install;

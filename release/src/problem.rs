@@ -40,6 +40,9 @@ impl Problem {
                 "run the command as the user that owns the folder (root, mostly)"
             }
             io::ErrorKind::ReadOnlyFilesystem => "run the command where the folder can be written",
+            io::ErrorKind::NotFound if path.is_symlink() => {
+                "see that what it leads to is there (a disk that is to be mounted?), or remove the link"
+            }
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => "see that the path is right",
             // Of a file that is no file, or too large to be what it should be.
             io::ErrorKind::InvalidInput | io::ErrorKind::FileTooLarge | io::ErrorKind::IsADirectory => {

@@ -80,6 +80,13 @@ impl Installation {
         command
     }
 
+    /// A command by way of the launcher, with nothing that names a data folder, to be run by the caller.
+    pub fn launch(&self, arguments: &[&str]) -> Command {
+        let mut command = clean(&self.root().join("bin/hub-launch"));
+        command.args(arguments).env_remove("XDG_DATA_HOME").env("HOME", self.file("home"));
+        command
+    }
+
     /// What the launcher would start, by name of its folder.
     pub fn chosen(&self) -> Option<String> {
         let mut command = clean(&self.root().join("bin/hub-launch"));

@@ -123,6 +123,51 @@ fn a_release_is_set_up_upgraded_and_rolled_back() {
     assert_eq!((at.chosen().as_deref(), at.serving().as_deref()), (Some(OLD), Some(OLD)));
 }
 
+/// S9: whatever of the install folder is a link to another disk, the host that its launcher starts works with its data.
+#[test]
+fn s9_a_host_knows_its_installation_whatever_of_it_is_a_link() {
+    let mut at = Releases::shared().set_up(&[]);
+    at.start();
+    at.stop();
+    let settled = format!("data folder {} (settled by setup)", at.data().display());
+    let list = |at: &Installation, named: &[&str]| {
+        let ran = run(at.launch(&[&["admin", "list-users"][..], named].concat()));
+        assert!(!at.file("home").exists(), "nothing is begun in the user's own folder: {}", ran.stderr);
+        ran
+    };
+    let lies = |part: &str| {
+        let there = at.file(&format!("disk-{part}"));
+        fs::rename(at.root().join(part), &there).unwrap();
+        std::os::unix::fs::symlink(&there, at.root().join(part)).unwrap();
+    };
+    for part in ["releases", "bin"] {
+        lies(part);
+        let ran = list(&at, &[]).expect(0);
+        assert!(
+            ran.stderr.contains(&settled) && ran.stdout.contains(hub_tests::host::ADMIN),
+            "{part}: {}",
+            ran.stderr
+        );
+        let said = at.hub(&["verify"]).expect(0).stdout;
+        assert!(said.contains(&format!("disk-{part}")), "{part}: {said}");
+    }
+    // Who names another folder means that one.
+    let other = at.file("other").display().to_string();
+    let ran = list(&at, &["--data-dir", &other]).expect(2);
+    assert!(ran.stderr.contains(&format!("{other} (--data-dir)")), "{}", ran.stderr);
+    // A link in a folder of programs leads to the launcher too.
+    let linked = at.file("hub-launch");
+    std::os::unix::fs::symlink(at.root().join("bin/hub-launch"), &linked).unwrap();
+    let mut which = Command::new(&linked);
+    which.arg("which");
+    let found = run(which).expect(0).stdout;
+    assert_eq!(Path::new(found.trim()), at.root().join("releases").join(OLD));
+    // An upgrade, and a host that hands over to it, stay with that data.
+    at.start();
+    let said = at.hub(&["upgrade", "--graceful", &Releases::shared().new()]).expect(0).stdout;
+    assert!(said.contains("handed over") && at.serving().as_deref() == Some(NEW), "{said}");
+}
+
 #[test]
 fn a_release_that_does_not_serve_gives_way_to_the_one_before() {
     let releases = Releases::shared();

@@ -22,6 +22,7 @@ use serde::Serialize;
 use self::admin::{CreateUser, EndSessions, ListUsers, ResetPassword};
 use crate::api::plugin_views;
 use crate::connectors::probe;
+use crate::data_folder;
 use crate::discover;
 use crate::env_file::Variables;
 use crate::fault::Fault;
@@ -284,12 +285,18 @@ fn installation(
     };
     let install = install.map(locate::absolute).transpose()?.map(Install::at);
     let (data, why) = locate::data_dir(named, install.as_ref(), &process_env)?;
+    if matches!(touch, Touch::Serves | Touch::Begins) {
+        data_folder::free(&data, &process_env)?;
+    }
     if let Some(code) = privilege::carry_on(&data, why, touch == Touch::Serves)? {
         return Ok(Some(code));
     }
     let variables = match locate::variables(&data) {
         Ok(variables) => variables,
-        Err(e) if absent.is_some() => return Err(locate::unreadable(&data, &e)),
+        // One that is a link to nowhere is read by nobody else either.
+        Err(e) if absent.is_some() || e.kind() == io::ErrorKind::NotFound => {
+            return Err(locate::unreadable(&data, &e));
+        }
         // systemd reads it as root, and the service has the variables all the same.
         Err(e) => {
             let _ = writeln!(
@@ -301,7 +308,8 @@ fn installation(
             Variables::default()
         }
     };
-    if let Some(text) = locate::left_out(&data, &variables.odd) {
+    let told = [locate::left_out(&data, &variables.odd), locate::doubtful(&data, &variables.set)];
+    for text in told.into_iter().flatten() {
         // A reader that is gone wants nothing.
         let _ = writeln!(io::stderr(), "warning: {text}");
     }

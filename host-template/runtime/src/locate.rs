@@ -19,8 +19,10 @@ use hub_release::install::write;
 use hub_release::{Install, Problem, guard};
 use serde::{Deserialize, Serialize};
 
+use crate::data_folder;
 use crate::env_file::{self, Odd, Variables};
 use crate::fault::Fault;
+use crate::misspelt::{self, Doubt};
 use crate::objects;
 use crate::settings::{self, Database, Env, reason};
 
@@ -63,7 +65,13 @@ impl Settled {
         match beneath::read(&file, MOST) {
             Ok(text) => objects::from_slice(&text)
                 .map_err(|e| Fault::machine(format!("{} cannot be understood: {e}", file.display()), help)),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Settled::default()),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => match beneath::dangling(&file) {
+                Some(gone) => Err(Fault::machine(
+                    format!("cannot read {}: {gone}", file.display()),
+                    "see that what it leads to is there, or remove the link and run `hub-platform setup --data-dir DIR` again",
+                )),
+                None => Ok(Settled::default()),
+            },
             Err(e) => Err(Fault::machine(format!("cannot read {}: {}", file.display(), reason(&e)), help)),
         }
     }
@@ -122,67 +130,11 @@ pub(crate) fn data_dir(
         _ => Settled::default(),
     };
     let (data, why) = data_dir_of(named, &settled, env)?;
-    own_folder(&data, install.as_ref())?;
+    data_folder::own(&data, install.as_ref())?;
     Ok((data, why))
 }
 
-/// Folders of the machine that are nobody's data folder, whoever may write to them: all that lies in a data folder becomes its
-/// owner's alone.
-const OF_MACHINE: &[&str] = &[
-    "/",
-    "/bin",
-    "/boot",
-    "/dev",
-    "/etc",
-    "/home",
-    "/lib",
-    "/lib64",
-    "/opt",
-    "/proc",
-    "/run",
-    "/sbin",
-    "/sys",
-    "/tmp",
-    "/usr",
-    "/usr/bin",
-    "/usr/lib",
-    "/usr/lib64",
-    "/usr/sbin",
-    "/usr/share",
-    "/usr/local",
-    "/var",
-    "/var/lib",
-    "/var/log",
-    "/var/tmp",
-];
-
-/// Sees that a folder can be a data folder: others' files are not to become its owner's, nor the programs that root runs.
-pub(crate) fn own_folder(data: &Path, install: Option<&Install>) -> Result<(), Fault> {
-    // One that is not there yet is what it is called.
-    let whole = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
-    let (data, shown) = (whole(data), data.display());
-    let refused = |what: String| {
-        Fault::usage(
-            what,
-            format!(
-                "name a folder of its own, such as {}: --data-dir DIR or DATA_DIR=DIR",
-                settings::SYSTEM_DATA
-            ),
-        )
-    };
-    if OF_MACHINE.iter().any(|folder| data == Path::new(folder)) {
-        return Err(refused(format!("{shown} cannot be the data folder: it is one of the machine's own")));
-    }
-    match install {
-        Some(install) if whole(install.root()).starts_with(&data) => Err(refused(format!(
-            "{shown} cannot be the data folder: the install folder {} lies in it, which is root's alone",
-            install.root().display()
-        ))),
-        _ => Ok(()),
-    }
-}
-
-/// The same for `setup`: what nobody has named, and nobody has begun, is set up where such machines have it.
+/// The same folder for `setup`: what nobody has named, and nobody has begun, is set up where such machines have it.
 pub(crate) fn data_dir_to_set_up(
     named: Option<&Path>,
     settled: &Settled,
@@ -252,7 +204,9 @@ pub(crate) fn variables(data: &Path) -> io::Result<Variables> {
     };
     match read {
         Ok(bytes) => Ok(env_file::parse(&bytes)),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Variables::default()),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            beneath::dangling(&data.join(".env")).map_or(Ok(Variables::default()), Err)
+        }
         Err(e) => Err(e),
     }
 }
@@ -261,6 +215,16 @@ pub(crate) fn variables(data: &Path) -> io::Result<Variables> {
 pub(crate) fn left_out(data: &Path, odd: &[Odd]) -> Option<String> {
     let lines: Vec<String> = odd.iter().map(ToString::to_string).collect();
     (!odd.is_empty()).then(|| format!("{}: {}", data.join(".env").display(), lines.join("; ")))
+}
+
+/// What is told of the variables of `.env` that may have been meant otherwise; none where no one is.
+pub(crate) fn doubtful(data: &Path, set: &BTreeMap<String, String>) -> Option<String> {
+    told_of(data, &misspelt::doubts(set))
+}
+
+fn told_of(data: &Path, doubts: &[Doubt]) -> Option<String> {
+    let lines: Vec<String> = doubts.iter().map(ToString::to_string).collect();
+    (!doubts.is_empty()).then(|| format!("{}: {}", data.join(".env").display(), lines.join("; ")))
 }
 
 /// That `.env` cannot be read.
@@ -330,9 +294,16 @@ impl Found {
         self.variables.keys().map(String::as_str)
     }
 
-    /// Sees that no database is begun while `.env` has lines that nobody understands: one of them may name the database.
+    /// Sees that no database is begun while `.env` has lines that nobody understands, or a variable that may be a slip of the pen
+    /// for `DATABASE_URL`: one of them may name the database.
     pub(crate) fn begins_nothing_by_mistake(&self, odd: &[Odd]) -> Result<(), Fault> {
-        let Some(text) = left_out(&self.data, odd) else { return Ok(()) };
+        let mut doubts = misspelt::doubts(&self.variables);
+        doubts.retain(Doubt::is_of_database);
+        let told: Vec<String> =
+            [left_out(&self.data, odd), told_of(&self.data, &doubts)].into_iter().flatten().collect();
+        if told.is_empty() {
+            return Ok(());
+        }
         // The environment's goes before it, whatever the file says.
         if std::env::var("DATABASE_URL").is_ok_and(|url| !url.is_empty()) {
             return Ok(());
@@ -342,8 +313,9 @@ impl Found {
             return Ok(());
         }
         Err(Fault::machine(
-            format!("{text}; without it, {} would be a new database", database.shown()),
-            "write NAME=value, a line each, and start again; a line that is not meant begins with #",
+            format!("{}; without it, {} would be a new database", told.join("; "), database.shown()),
+            "write NAME=value, a line each, and start again; a line that is not meant begins with #. Where a variable is another \
+             program's, set DATABASE_URL to the new database: sqlite:///absolute/path/hub.db",
         ))
     }
 
@@ -475,26 +447,6 @@ mod tests {
             assert_eq!(line.matches("data folder").count(), 1, "{line}");
             assert!(line.ends_with("hub.db"), "{line}");
         }
-    }
-
-    /// S3: what becomes its owner's alone is neither the machine's nor what root runs.
-    #[test]
-    fn s3_a_data_folder_is_a_folder_of_its_own() {
-        let folder = scratch("own");
-        let install = Install::at(folder.0.join("opt"));
-        fs::create_dir_all(install.root().join("data")).unwrap();
-        for machine in ["/", "/etc", "/opt/", "/usr/../var/lib", "/tmp"] {
-            let said = own_folder(Path::new(machine), None).unwrap_err().to_string();
-            assert!(said.contains("one of the machine's own") && !said.contains("chown"), "{said}");
-        }
-        for around in ["", "opt", "opt/../opt"] {
-            let said = own_folder(&folder.0.join(around), Some(&install)).unwrap_err().to_string();
-            assert!(said.contains("lies in it") && !said.contains("chown"), "{said}");
-        }
-        for own in ["opt/data", "data", "opt2"] {
-            assert_eq!(own_folder(&folder.0.join(own), Some(&install)), Ok(()), "{own}");
-        }
-        assert_eq!(own_folder(Path::new(settings::SYSTEM_DATA), Some(&install)), Ok(()));
     }
 
     /// O3: all commands find the same folder; `setup` alone begins one for the whole machine.

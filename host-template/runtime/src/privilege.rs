@@ -3,6 +3,7 @@
 //!
 //! The owner is a number of the folder's own: no directory of accounts is asked.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt;
@@ -12,8 +13,10 @@ use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use hub_release::guard;
 use rustix::process::{Signal, geteuid, set_parent_process_death_signal, setsid};
 
+use crate::data_folder;
 use crate::fault::Fault;
 use crate::locate::Why;
 use crate::settings::reason;
@@ -75,32 +78,54 @@ pub(crate) fn owner(data: &Path) -> Result<Option<Owner>, Fault> {
     if about.uid() != 0 {
         return Ok(Some(Owner { uid: about.uid(), gid: about.gid() }));
     }
-    let half = |what: String| {
-        Fault::machine(
-            what,
-            format!(
-                "give the whole folder to the user that the host runs as: chown -R USER {0}; chmod go-w {0}",
-                data.display()
-            ),
-        )
+    let refused = |what: &str, how: String| {
+        // Of a folder that is none, nothing is to be given away.
+        let how = match data_folder::is_anothers(data) {
+            true => "name the data folder of the installation: --data-dir DIR or DATA_DIR=DIR".to_owned(),
+            false => how,
+        };
+        let what = format!(
+            "the data folder {} belongs to root, and {what}: root runs and follows nothing there",
+            data.display()
+        );
+        Err(Fault::machine(what, how))
     };
     if about.mode() & 0o022 != 0 {
-        let what = "belongs to root, and others may write to it: root runs and follows nothing there";
-        return Err(half(format!("the data folder {} {what}", data.display())));
+        return refused(
+            "others may write to it",
+            format!(
+                "see that nothing in it is a stranger's, and close it: chmod go-w {}",
+                guard::quoted(data)
+            ),
+        );
     }
+    let mut entries = Vec::new();
     for entry in fs::read_dir(data).map_err(unknown)? {
         let entry = entry.map_err(unknown)?;
         // Of the entry itself, not of what a link names.
-        let uid = entry.metadata().map_err(unknown)?.uid();
-        if uid != 0 {
-            return Err(half(format!(
-                "the data folder {} belongs to root, and {} in it to user {uid}: root runs and follows nothing there",
-                data.display(),
-                entry.file_name().display()
-            )));
-        }
+        entries.push((entry.file_name(), entry.metadata().map_err(unknown)?.uid()));
+    }
+    entries.sort();
+    if let Some((name, uid)) = entries.iter().find(|(_, uid)| *uid != 0) {
+        return refused(&format!("{} in it to user {uid}", name.display()), whole(data, &entries, *uid));
     }
     Ok(None)
+}
+
+/// How a folder of root's in which something is user `uid`'s becomes one user's: what is to change, and nothing else.
+fn whole(data: &Path, entries: &[(OsString, u32)], uid: u32) -> String {
+    let of = |whose: &dyn Fn(u32) -> bool| {
+        let named = entries.iter().filter(|(_, uid)| whose(*uid));
+        // Names are the owner's to choose, and root copies the line.
+        named.map(|(name, _)| format!(" {}", shown(&guard::quoted(&data.join(name))))).collect::<String>()
+    };
+    let (roots, strangers) = (of(&|uid| uid == 0), of(&|uid| uid != 0));
+    let rest = if roots.is_empty() { roots } else { format!(" && chown -hR {uid}{roots}") };
+    format!(
+        "where the host runs as user {uid}, give that one what is root's: chown {uid} {}{rest}; where it runs as root, see what \
+         root does not own, and take it or remove it: chown -hR root{strangers}",
+        guard::quoted(data)
+    )
 }
 
 /// Whether this process is root, and the folder somebody else's.
@@ -221,16 +246,18 @@ pub(crate) fn carry_on(data: &Path, why: Why, stay: bool) -> Result<Option<ExitC
         )
     };
     let arguments = std::env::args_os().skip(1);
+    // By the name that it was started by, which tells the install folder.
+    let name = std::env::args_os().next().unwrap_or_else(|| program.clone().into_os_string());
     if stay {
         let mut command = Command::new(&program);
-        command.args(arguments).env("HOME", data).uid(owner.uid).gid(owner.gid);
+        command.arg0(name).args(arguments).env("HOME", data).uid(owner.uid).gid(owner.gid);
         if why == Why::User {
             command.env("DATA_DIR", data);
         }
         return Err(cannot(command.exec()));
     }
     let mut command = command(&program, Some(owner), data);
-    command.args(arguments);
+    command.arg0(name).args(arguments);
     // Of all that lead to the folder, only root's HOME does not lead its owner there.
     if why == Why::User {
         command.env("DATA_DIR", data);

@@ -7,7 +7,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use hub_manifest::limits::{Limit, Limits, Unfit};
-
+use hub_release::{Install, beneath, started};
 use rustix::fs::Access;
 
 use crate::fault::Fault;
@@ -57,7 +57,8 @@ pub(crate) fn install_dir(env: Env<'_>) -> Result<PathBuf, Fault> {
     own_release()
 }
 
-/// The folder of the release that this very program lies in.
+/// The folder of the release that this very program lies in: by way of its install folder, where it was started so, since what is
+/// in that may be a link to another disk.
 pub(crate) fn own_release() -> Result<PathBuf, Fault> {
     let exe = std::env::current_exe().and_then(fs::canonicalize).map_err(|e| {
         Fault::machine(
@@ -66,8 +67,20 @@ pub(crate) fn own_release() -> Result<PathBuf, Fault> {
         )
     })?;
     // …/releases/<version>/bin/hub-platform
-    let release = exe.parent().and_then(Path::parent);
-    Ok(release.unwrap_or(Path::new("/")).to_path_buf())
+    let release = exe.parent().and_then(Path::parent).unwrap_or(Path::new("/"));
+    // What the launcher says counts where it is this release's.
+    let told = std::env::var_os("INSTALL_DIR").map(PathBuf::from).filter(|told| {
+        let installed = told.is_absolute() && Install::of_release(told).is_some();
+        installed && fs::canonicalize(told).is_ok_and(|told| told == release)
+    });
+    Ok(told.or_else(|| on_the_way(&exe, release)).unwrap_or_else(|| release.to_path_buf()))
+}
+
+/// The path of this program's release by way of the install folder that it was started in.
+fn on_the_way(exe: &Path, release: &Path) -> Option<PathBuf> {
+    let inner = Path::new("releases").join(release.file_name()?);
+    let install = started::install(&started::ways(exe), &inner, release)?;
+    Some(install.root().join(inner))
 }
 
 /// The folder of the customer's data, and why it is this one. It is made where it is missing.
@@ -141,8 +154,11 @@ pub(crate) fn runs(limits: &Limits, data: &Path) -> Result<Runs, Fault> {
 
 /// What the host is called in the database: it lies in the data folder, and is made with it.
 pub(crate) fn host_id(data: &Path) -> Result<String, Fault> {
+    /// Longest such file, in bytes.
+    const MOST: u64 = 4096;
     let file = data.join("host-id");
-    match fs::read_to_string(&file) {
+    let text = |bytes| String::from_utf8(bytes).map_err(|_| io::Error::other("it is not text"));
+    match beneath::read(&file, MOST).and_then(text) {
         Ok(text) if !text.trim().is_empty() => Ok(text.trim().to_owned()),
         Err(e) if e.kind() != io::ErrorKind::NotFound => Err(Fault::machine(
             format!("cannot read {}: {}", file.display(), reason(&e)),

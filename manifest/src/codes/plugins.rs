@@ -5,7 +5,7 @@ use super::Code;
 /// The codes, in the order of their numbers.
 pub(super) const CODES: &[Code] = &[
     Code::warning("HUB024", "one environment variable sets two settings")
-        .cause("Two settings, of one plugin or of two, name the same `env`, or one names a variable that the platform itself reads, or a customer's plugin one that does not begin with its slug.")
+        .cause("Two settings, of one plugin or of two, name the same `env`, or one names a variable that the platform itself reads, or a customer's plugin one that does not begin with its slug in capitals.")
         .cure("Give the setting a variable of its own; the help line suggests one.")
         .why("A warning: two plugins may share an account on purpose, but a plugin that reads the secret of another should be seen."),
     Code::error("HUB030", "two plugins have one name")

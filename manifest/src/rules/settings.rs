@@ -287,10 +287,22 @@ impl<'a> Variables<'a> {
             Some((_, other)) => {
                 format!("the environment variable `{name}` is plugin `{other}`'s, by its name")
             }
-            None => format!(
-                "the environment variable `{name}` is not the plugin's own, which begin with `{}`",
-                prefix_of(subject.slug)
-            ),
+            None => {
+                let own = prefix_of(subject.slug);
+                match of_tool(&own) {
+                    // Those are not to be had either: the plugin's name is what is wrong.
+                    Some(which) => format!(
+                        "the environment variable `{name}` is not the plugin's own, of which a plugin named `{}` has none: {which} \
+                         for no customer's plugin",
+                        subject.slug
+                    ),
+                    None => {
+                        format!(
+                            "the environment variable `{name}` is not the plugin's own, which begin with `{own}`"
+                        )
+                    }
+                }
+            }
         };
         Some(Diagnostic::warning("HUB024", message))
     }
@@ -384,6 +396,22 @@ mod tests {
             ]
         );
         assert_eq!(told(true, &[("a", "HUB_KEY")]).len(), 1);
+    }
+
+    /// What is told is the rule that is broken: a plugin called like a tool has no variables of its own to be sent to.
+    #[test]
+    fn a_plugin_called_like_a_tool_is_not_sent_to_that_tools_variables() {
+        for (slug, variable, begin) in [("aws", "MY_KEY", "AWS_"), ("pip", "INDEX", "PIP_")] {
+            let told = told(true, &[(slug, variable)]).pop().unwrap();
+            assert!(
+                told.contains(&format!("those that begin with `{begin}` are for no customer's plugin")),
+                "{told}"
+            );
+            assert!(
+                !told.contains("which begin with") && told.contains("give the plugin another name"),
+                "{told}"
+            );
+        }
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! `drivers.yaml` of the release: which pip package an alias stands for.
 
-use std::fs;
 use std::io;
 use std::path::Path;
 
@@ -8,8 +7,12 @@ use hub_manifest::diagnostic::Level;
 use hub_manifest::node::Value;
 use hub_manifest::source::Source;
 use hub_manifest::yaml;
+use hub_release::beneath;
 
 use crate::settings::reason;
+
+/// Largest such file, in bytes.
+const MOST: u64 = 1024 * 1024;
 
 /// A name that operators type, and the pip package behind it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +25,7 @@ pub(crate) struct Alias {
 /// The aliases in the order written; none where the release has no such file.
 pub(crate) fn read(install: &Path) -> Result<Vec<Alias>, String> {
     let file = install.join("drivers.yaml");
-    match fs::read(&file) {
+    match beneath::read(&file, MOST) {
         Ok(bytes) => parse(&file, &bytes).map_err(|what| format!("{}: {what}", file.display())),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(e) => Err(format!("cannot read {}: {}", file.display(), reason(&e))),

@@ -1,9 +1,11 @@
 //! Installing drivers and dbt into the data folder with pip: all of it, or nothing.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+use hub_release::beneath;
 
 use super::aliases::{Alias, plain};
 use super::packages;
@@ -85,13 +87,7 @@ fn cannot(place: &Path, error: &io::Error) -> Fault {
 /// one whose install was killed is not disturbed by the next.
 fn lock(data: &Path) -> Result<File, Fault> {
     let path = data.join("drivers.lock");
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&path)
-        .map_err(|e| cannot(&path, &e))?;
+    let file = beneath::open_own(&path, 0o600).map_err(|e| cannot(&path, &e))?;
     match file.try_lock() {
         Ok(()) => return Ok(file),
         Err(TryLockError::WouldBlock) => {

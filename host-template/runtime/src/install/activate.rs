@@ -4,6 +4,8 @@ use std::fs;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use hub_release::beneath;
+use hub_release::bounds::MAX_RELEASE;
 use hub_release::folder::Looked;
 use hub_release::install::{Lock, write};
 use hub_release::manifest::LAUNCHER;
@@ -117,8 +119,8 @@ impl Activation<'_> {
     pub(super) fn launcher(&self, of: &Version) -> Result<(), Fault> {
         let from = self.place.install.release(of).join(LAUNCHER);
         let to = self.place.install.launcher();
-        let Ok(new) = fs::read(&from) else { return Ok(()) };
-        if fs::read(&to).is_ok_and(|old| old == new) {
+        let Ok(new) = beneath::read(&from, MAX_RELEASE) else { return Ok(()) };
+        if beneath::read(&to, MAX_RELEASE).is_ok_and(|old| old == new) {
             return Ok(());
         }
         if let Some(folder) = to.parent() {

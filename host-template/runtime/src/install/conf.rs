@@ -1,6 +1,5 @@
 //! `install.conf`: what the customer is called, and which driver plugins the installation needs.
 
-use std::fs;
 use std::path::Path;
 
 use hub_manifest::diagnostic::{Diagnostic, Span};
@@ -8,6 +7,7 @@ use hub_manifest::grammar::nearest;
 use hub_manifest::node::{Entry, Node, Value};
 use hub_manifest::source::Source;
 use hub_manifest::yaml;
+use hub_release::beneath;
 
 use super::say;
 use crate::fault::Fault;
@@ -17,6 +17,9 @@ use crate::settings::reason;
 /// The keys that are known at the top, and below `customer`.
 const TOP: &[&str] = &["customer", "plugins"];
 const CUSTOMER: &[&str] = &["display_name", "name", "plugins"];
+
+/// Largest such file, in bytes.
+const MOST: u64 = 1024 * 1024;
 
 /// What an `install.conf` says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -36,7 +39,7 @@ pub(super) struct Conf {
 impl Conf {
     /// Reads a file. All mistakes are told at once.
     pub(super) fn read(file: &Path) -> Result<Conf, Fault> {
-        let bytes = fs::read(file).map_err(|e| {
+        let bytes = beneath::read(file, MOST).map_err(|e| {
             Fault::usage(
                 format!("cannot read {}: {}", file.display(), reason(&e)),
                 "name a YAML file, such as: --install-conf install.conf",
@@ -58,6 +61,9 @@ impl Conf {
     }
 
     fn parse(file: &Path, bytes: &[u8]) -> Result<Conf, Vec<String>> {
+        if says_nothing(bytes) {
+            return Ok(Conf::default());
+        }
         let mut found = Vec::new();
         let source = match Source::decode(file, bytes) {
             Ok(source) => source,
@@ -71,12 +77,20 @@ impl Conf {
             conf: Conf::default(),
         };
         match root {
+            Some(root) if matches!(root.value, Value::Null) => {}
             Some(root) => reader.top(&root),
-            None if reader.found.is_empty() => reader.found.push(format!("{} is empty", file.display())),
+            // What kept it from being read is found already.
             None => {}
         }
         if reader.found.is_empty() { Ok(reader.conf) } else { Err(reader.found) }
     }
+}
+
+/// Whether a file has nothing but comments: a manifest may not, and here it means that nothing is set.
+fn says_nothing(bytes: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(bytes);
+    let mut lines = text.strip_prefix('\u{feff}').unwrap_or(&text).lines().map(str::trim);
+    lines.all(|line| line.is_empty() || line.starts_with('#') || line == "---")
 }
 
 /// A short name is one word that may stand in a path, an address or a database's name.
@@ -125,6 +139,9 @@ impl Reader<'_> {
     }
 
     fn customer(&mut self, node: &Node) {
+        if matches!(node.value, Value::Null) {
+            return;
+        }
         let Some(entries) = self.map(node, "`customer`") else { return };
         for entry in entries {
             match entry.key.as_str() {
@@ -257,7 +274,25 @@ mod tests {
             ["install.conf:1:1: install.conf must be a mapping, but this is a list"]
         );
         assert!(read("a: [\n").unwrap_err()[0].starts_with("install.conf:"));
-        assert!(read("").unwrap_err()[0].contains("is empty"));
+    }
+
+    /// Nothing set is no mistake.
+    #[test]
+    fn a_file_that_says_nothing_sets_nothing() {
+        for text in [
+            "",
+            "\n\n",
+            "# customer:\n",
+            "# a\n\n  # b",
+            "\u{feff}",
+            "---\n",
+            "---\n# a\n",
+            "~\n",
+            "customer:\nplugins:\n",
+            "customer: {}\n",
+        ] {
+            assert_eq!(read(text), Ok(Conf::default()), "{text:?}");
+        }
     }
 
     /// O: what the host would refuse at its first start is refused where it is written.

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use hub_manifest::limits::{About, Limit};
+use hub_release::beneath;
+use hub_release::bounds::MAX_RELEASE;
 use hub_release::manifest::LAUNCHER;
 
 use super::activate::runtime;
@@ -102,14 +104,16 @@ fn links(place: &Place) -> Result<(), Fault> {
             "unpack one, and run its `hub-platform setup`",
         ));
     };
-    if install.current().as_ref() != Some(&chosen) {
+    // One that leads astray is told with the releases.
+    if install.astray().is_none() && install.current().as_ref() != Some(&chosen) {
         let current = install.current().map_or("nothing".to_owned(), |version| version.to_string());
         return Err(Fault::refused(
             format!("a restart would start release {chosen}, and `current` leads to {current}"),
             again,
         ));
     }
-    let launchers = [install.launcher(), install.release(&chosen).join(LAUNCHER)].map(std::fs::read);
+    let launchers = [install.launcher(), install.release(&chosen).join(LAUNCHER)]
+        .map(|file| beneath::read(&file, MAX_RELEASE));
     match launchers {
         [Ok(here), Ok(of_release)] if here == of_release => {
             say::done("launcher", &format!("{}, that of release {chosen}", install.launcher().display()));

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use hub_release::Install;
 
 use super::say;
+use crate::data_folder;
 use crate::env_file::Odd;
 use crate::fault::Fault;
 use crate::locate::{self, Settled, Why, absolute};
@@ -44,6 +45,7 @@ pub(super) fn releases(install_dir: Option<&Path>) -> Result<(PathBuf, Install),
             )
         })?,
     };
+    let release = install.path_of(&release).unwrap_or(release);
     Ok((release, install))
 }
 
@@ -69,7 +71,7 @@ impl Place {
         let (release, install) = releases(install_dir)?;
         let settled = Settled::read(install.root())?;
         let (data, why) = data_dir(&settled)?;
-        locate::own_folder(&data, Some(&install))?;
+        data_folder::own(&data, Some(&install))?;
         let owner = privilege::owner(&data)?;
         let read = locate::variables(&data).map_err(|e| locate::unreadable(&data, &e))?;
         Ok(Place { install, release, data, why, owner, settled, env: read.set, odd: read.odd })
@@ -88,8 +90,12 @@ impl Place {
             self.why.told(),
             database.shown()
         );
-        if let Some(text) = locate::left_out(&self.data, &self.odd) {
-            say::warn(&text);
+        for text in [locate::left_out(&self.data, &self.odd), locate::doubtful(&self.data, &self.env)] {
+            text.iter().for_each(|text| say::warn(text));
+        }
+        // Whatever comes next puts it right, or says that it needs one.
+        if let Some(text) = self.install.astray() {
+            say::warn(&format!("{text}: it is taken for none"));
         }
         Ok(())
     }

@@ -81,7 +81,9 @@ pub(super) fn run(line: &[String]) -> Result<(), Fault> {
             "run that command by hand, and see what it says; --restart names another",
         )
     };
-    let output = Command::new(program).args(arguments).stdin(Stdio::null()).output();
+    // The release that this command belongs to is not the one that it is to start.
+    let output =
+        Command::new(program).args(arguments).env_remove("INSTALL_DIR").stdin(Stdio::null()).output();
     let output = output.map_err(|e| failed(reason(&e)))?;
     if output.status.success() {
         return Ok(());

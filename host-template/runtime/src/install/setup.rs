@@ -4,7 +4,7 @@
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -25,12 +25,13 @@ use super::place::Place;
 use super::service::{self, Service, UNIT};
 use super::{say, upgrade};
 use crate::cli::drivers as wanted;
+use crate::data_folder;
 use crate::discover::Namesake;
 use crate::fault::Fault;
 use crate::locate::{Settled, absolute};
 use crate::preflight::namesakes;
 use crate::privilege;
-use crate::settings::reason;
+use crate::settings::{process_env, reason};
 
 /// How long pip may take for all drivers.
 const INSTALLING: Duration = Duration::from_secs(3600);
@@ -70,6 +71,7 @@ pub(crate) struct Setup {
 /// Runs `setup`.
 pub(crate) fn setup(options: &Setup) -> Result<(), Fault> {
     let mut place = Place::to_set_up(options.install_dir.as_deref(), options.data_dir.as_deref())?;
+    data_folder::free(&place.data, &process_env)?;
     let conf = options.install_conf.as_deref().map(Conf::read).transpose()?.unwrap_or_default();
     conf.warnings.iter().for_each(|warning| say::warn(warning));
     // A link that leads nowhere is one that somebody made: it is no new file either.
@@ -99,11 +101,12 @@ pub(crate) fn setup(options: &Setup) -> Result<(), Fault> {
     lock.sweep()?;
     let version = own_release(&place, &keys, options.allow_downgrade)?;
     names_of_customer(&place, &options.take_over)?;
-    data_folder(&place, &conf, options.listen)?;
+    make_data_folder(&place, &conf, options.listen)?;
     let data = absolute(&place.data)?;
     if gives {
         own_user(user, &data)?;
     }
+    close_variables(&data)?;
     // It may be the service's only now.
     place.owner = privilege::owner(&data)?;
     if !drivers.is_empty() {
@@ -303,7 +306,7 @@ fn own_release(place: &Place, keys: &[Key], allow_downgrade: bool) -> Result<Ver
 }
 
 /// Makes what is missing of the data folder. What is made in a folder of somebody else's is theirs.
-fn data_folder(place: &Place, conf: &Conf, listen: Option<SocketAddr>) -> Result<(), Fault> {
+fn make_data_folder(place: &Place, conf: &Conf, listen: Option<SocketAddr>) -> Result<(), Fault> {
     let made = |folder: &Path, mode: u32| {
         fs::DirBuilder::new()
             .recursive(true)
@@ -336,6 +339,39 @@ fn data_folder(place: &Place, conf: &Conf, listen: Option<SocketAddr>) -> Result
     }
     data.write(".env", text.as_bytes(), 0o600).map_err(failed)?;
     say::done("made", &format!("{}", file.display()));
+    Ok(())
+}
+
+/// Sees that a `.env` that was there already is for its owner alone, as a new one is: there are passwords in it. One that does not
+/// belong to the folder's owner is left, with a warning: whoever reads it now may have no other right to.
+fn close_variables(data: &Path) -> Result<(), Fault> {
+    let file = data.join(".env");
+    let failed = |e: io::Error| Fault::from(hub_release::Problem::io("close", &file, &e));
+    let folder = Beneath::open(data).map_err(failed)?;
+    // Of the file that is changed, not of one that has its name a moment later. What is a link is not changed.
+    let opened = folder.file(".env").ok();
+    let about = match &opened {
+        Some(opened) => opened.metadata(),
+        None => fs::metadata(&file),
+    };
+    let owner = folder.metadata().map_err(failed)?.uid();
+    let me = rustix::process::geteuid();
+    let (mode, shown) = match about {
+        Ok(about) if about.mode() & 0o077 != 0 => (about.mode() & 0o7777, file.display()),
+        // What cannot be looked at is told by whoever reads it.
+        Ok(_) | Err(_) => return Ok(()),
+    };
+    let is_owners = |opened: &fs::File| opened.metadata().is_ok_and(|about| about.uid() == owner);
+    match opened.filter(|opened| is_owners(opened) && (me.is_root() || me.as_raw() == owner)) {
+        Some(opened) => {
+            opened.set_permissions(fs::Permissions::from_mode(mode & 0o600)).map_err(failed)?;
+            say::done("closed", &format!("{shown} had the mode {mode:04o}, and is its owner's alone now"));
+        }
+        None => say::warn(&format!(
+            "others than its owner may read {shown}, or write to it (mode {mode:04o}): give it to the folder's owner and close \
+             it, chown {owner} {shown} && chmod 600 {shown}"
+        )),
+    }
     Ok(())
 }
 
@@ -421,7 +457,7 @@ fn anothers(data: &Path, owner: u32, user: &str) -> Fault {
     Fault::machine(
         format!("the data folder {} belongs to user {owner}, and the service runs as {user}", data.display()),
         format!(
-            "name that user: --user NAME, or give the folder to root, whose setup gives it to {user}: chown -R root {}",
+            "name that user: --user NAME, or give the folder to root, whose setup gives it to {user}: chown -hR root {}",
             data.display()
         ),
     )

@@ -207,7 +207,9 @@ fn known(at: &Path, checked: &Checked, place: &Place) -> Result<Known, Fault> {
 
 /// Sees that the disk has room for what is unpacked.
 fn room(place: &Place, bytes: u64) -> Result<(), Fault> {
-    let root = place.install.root();
+    // They may lie on a disk of their own, and may not be there yet.
+    let releases = place.install.releases_dir();
+    let root = if releases.is_dir() { &releases } else { place.install.root() };
     let Ok(stat) = rustix::fs::statvfs(root) else { return Ok(()) };
     let free = stat.f_bavail.saturating_mul(stat.f_frsize);
     if free > bytes {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use hub_release::difference::{Difference, How, told};
 use hub_release::folder::{self, Unusable};
 use hub_release::guard::{self, Runs};
+use hub_release::install::Led;
 use hub_release::{Install, archive};
 
 use super::activate::signed;
@@ -55,6 +56,15 @@ fn who_runs(install: &Install) -> Runs {
 /// Looks at every release of the install folder, and judges as the launcher does: what it would not start is an error, with
 /// what mends each kind; what differs without an effect is only told.
 pub(super) fn installed(install: &Install) -> Result<(), Fault> {
+    for Led { path, to, there } in install.led_out() {
+        let (path, to) = (path.display(), to.display());
+        match there {
+            true => say::done("elsewhere", &format!("{path} → {to}")),
+            false => {
+                say::warn(&format!("{path} leads to {to}, and nothing is there: is a disk not mounted?"))
+            }
+        }
+    }
     let trusted = install.trusted()?;
     let (marks, current) = (install.marks()?, install.current());
     let (mut damaged, mut more, mut foreign, mut misnamed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -115,6 +125,13 @@ pub(super) fn installed(install: &Install) -> Result<(), Fault> {
     }
     for folder in guard::above(install.root(), runs)? {
         say::warn(&format!("{folder}, and may put another install folder into the place of {root}"));
+    }
+    if let Some(astray) = install.astray() {
+        what.push(astray);
+        how.push(
+            "see who did it; `hub-platform setup` of the release in use, or a restart of the service, points it there again"
+                .to_owned(),
+        );
     }
     if !damaged.is_empty() {
         what.push(format!("not as its list says: release {}", damaged.join(", ")));

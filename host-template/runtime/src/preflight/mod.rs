@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use hub_release::Install;
+use hub_release::manifest::HOST;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -151,7 +153,8 @@ async fn look(platform: &Platform, asked: &Asked, outer: Env<'_>, report: &mut R
         report.errors.push(Finding::machine(format!("cannot read {}: {}", file.display(), reason(&e)), how));
         Variables::default()
     });
-    if let Some(text) = locate::left_out(&data, &variables.odd) {
+    let told = [locate::left_out(&data, &variables.odd), locate::doubtful(&data, &variables.set)];
+    for text in told.into_iter().flatten() {
         let how = "write NAME=value, a line each; a line that is not meant begins with #";
         report.warnings.push(Finding::machine(text, how));
     }
@@ -324,8 +327,11 @@ impl<'a> Release<'a> {
         data: &'a Path,
         variables: &'a BTreeMap<String, String>,
     ) -> Option<Release<'a>> {
-        // <root>/releases/<version>
-        let current = || Some(install.parent()?.parent()?.join("current/bin/hub-platform"));
+        // Not what `current` leads to, but the release that it names: nothing else of that name is run.
+        let current = || {
+            let install = Install::of_release(install)?;
+            Some(install.release(&install.current()?).join(HOST))
+        };
         let program = named.map(Path::to_path_buf).or_else(current).filter(|program| program.is_file())?;
         Some(Release { program, data, variables })
     }

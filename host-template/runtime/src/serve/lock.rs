@@ -45,7 +45,7 @@ impl DataLock {
     pub(super) fn take(data: &Path, inherited: Option<OwnedFd>) -> Result<DataLock, Fault> {
         let path = data.join(NAME);
         let failed = |e: io::Error| unlockable(&path, &e);
-        let mut file = opened(&path, true).map_err(failed)?;
+        let mut file = own(&path).map_err(failed)?;
         if let Some(inherited) = inherited {
             let inherited = File::from(inherited);
             // Another folder's lock is none of this one.
@@ -91,7 +91,7 @@ impl DatabaseLock {
         handed: Option<&str>,
     ) -> Result<Option<DatabaseLock>, Fault> {
         let failed = |e: io::Error| unlockable(path, &e);
-        let file = match opened(path, false) {
+        let file = match database(path) {
             Ok(file) => file,
             Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => {
                 return Ok(None);
@@ -146,7 +146,7 @@ impl DatabaseLock {
     /// Writes down whose it is. Nothing but the sentence that refuses another host depends on it.
     pub(super) fn sign(&self) {
         let text = format!("{}\n{}\n", std::process::id(), self.data.display());
-        let written = opened(&self.holder, true).and_then(|file| {
+        let written = own(&self.holder).and_then(|file| {
             file.set_len(0)?;
             file.write_all_at(text.as_bytes(), 0)
         });
@@ -176,7 +176,7 @@ impl RunsLock {
     pub(super) fn take(data: &Path, joins: bool) -> Result<(RunsLock, bool), Fault> {
         let path = data.join(RUNS);
         let failed = |e: io::Error| unlockable(&path, &e);
-        let file = opened(&path, true).map_err(failed)?;
+        let file = own(&path).map_err(failed)?;
         let alone = !joins && soon(|| got(file.try_lock())).map_err(failed)?;
         if alone {
             // Nobody comes in between: the folder is this host's.
@@ -194,11 +194,15 @@ fn id(file: &File) -> io::Result<Id> {
     file.metadata().map(|about| (about.dev(), about.ino()))
 }
 
-/// Opens a file to lock it, and makes it where it is missing.
-fn opened(path: &Path, own: bool) -> io::Result<File> {
-    // A pipe would be waited for. What is the host's own is no link.
-    let flags = if own { OFlags::NOFOLLOW | OFlags::NONBLOCK } else { OFlags::NONBLOCK };
-    let flags = i32::try_from(flags.bits()).map_err(io::Error::other)?;
+/// Opens a file of the host's own to lock it, and makes it where it is missing.
+fn own(path: &Path) -> io::Result<File> {
+    beneath::open_own(path, 0o600)
+}
+
+/// The same of a database, which may be a link.
+fn database(path: &Path) -> io::Result<File> {
+    // A pipe would be waited for.
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).map_err(io::Error::other)?;
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(flags);
     options.open(path)

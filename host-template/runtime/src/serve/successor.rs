@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
+use hub_release::Install;
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde::{Deserialize, Serialize};
@@ -41,9 +42,8 @@ enum Said {
 /// The program that a host hands over to: the launcher of the install folder, which starts the newest release that is
 /// whole, else the host's own program.
 pub(super) fn program(install: &Path) -> io::Result<PathBuf> {
-    // <root>/releases/<version>
-    let root = install.parent().filter(|releases| releases.ends_with("releases")).and_then(Path::parent);
-    let launcher = root.map(|root| root.join("bin/hub-launch")).filter(|file| file.is_file());
+    let launcher = Install::of_release(install).map(|install| install.launcher());
+    let launcher = launcher.filter(|file| file.is_file());
     launcher.map_or_else(std::env::current_exe, Ok)
 }
 

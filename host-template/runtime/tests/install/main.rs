@@ -1,6 +1,7 @@
 //! Install commands on folders of their own: what a kill leaves, whose the data folder is, and what root does not do there.
 
 mod guard;
+mod links;
 mod owner;
 mod place;
 #[path = "../program/mod.rs"]

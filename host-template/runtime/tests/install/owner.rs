@@ -225,17 +225,77 @@ fn s3_a_data_folder_that_is_roots_only_by_half_is_refused() {
     }
     let folder = Folder::release();
     let data = folder.path("data");
-    let list = |want: &str| {
+    let list = |want: &[&str], not: &str| {
         let mut list = command(&folder);
         list.args(["drivers", "install", "mysql"]);
         let (status, _, said) = run(list);
         assert_eq!(status, Some(3), "{said}");
-        assert!(said.contains(want) && said.contains("chown -R"), "{said}");
+        assert!(want.iter().all(|want| said.contains(want)) && !said.contains(not), "{want:?}: {said}");
     };
+    let shown = data.display();
     fs::set_permissions(&data, fs::Permissions::from_mode(0o777)).unwrap();
-    list("others may write to it");
+    // Of a folder that is no data folder nothing is given away.
+    fs::write(data.join("report.txt"), "").unwrap();
+    list(&["others may write to it", "name the data folder of the installation"], "chmod");
+    fs::remove_file(data.join("report.txt")).unwrap();
+    fs::create_dir(data.join("plugins")).unwrap();
+    list(&["others may write to it", &format!("chmod go-w {shown}")], "chown");
     fs::set_permissions(&data, fs::Permissions::from_mode(0o755)).unwrap();
     fs::create_dir(data.join("dbt")).unwrap();
     chown(data.join("dbt"), Some(STRANGER), Some(STRANGER)).unwrap();
-    list("and dbt in it to user 54321");
+    // What is wrong is named, and no more than that.
+    let want = [
+        "and dbt in it to user 54321",
+        &format!("chown 54321 {shown} && chown -hR 54321 {shown}/plugins;"),
+        &format!("chown -hR root {shown}/dbt"),
+    ];
+    list(&want, "chown -R");
+    fs::remove_dir(data.join("plugins")).unwrap();
+    list(&[&format!("chown 54321 {shown}; where")], "chown -R");
+}
+
+/// S12: what holds others' files and nothing of the platform's becomes nobody's data folder.
+#[test]
+fn s12_a_folder_with_others_files_is_not_taken() {
+    let at = At::new(&[]);
+    let own = at.release_of_program("7.8.9");
+    let data = at.0.path("home");
+    fs::create_dir(&data).unwrap();
+    let report = data.join("report.txt");
+    fs::write(&report, "theirs").unwrap();
+    fs::set_permissions(&data, fs::Permissions::from_mode(0o755)).unwrap();
+    let setup = || {
+        let mut setup = Command::new(&own);
+        setup.args(["setup", "--no-service", "--data-dir"]).arg(&data);
+        if is_root() {
+            setup.args(["--user", "nobody"]);
+        }
+        setup
+    };
+    let serve = || {
+        let mut serve = command(&at.0);
+        serve.args(["serve", "--listen", "127.0.0.1:0"]).env("DATA_DIR", &data);
+        serve
+    };
+    let mut new = command(&at.0);
+    new.args(["admin", "create-user", "--email", ADMIN, "--org", "North"]).env("DATA_DIR", &data);
+    let before = fs::metadata(&report).unwrap();
+    for refused in [setup(), serve(), new] {
+        let (status, out, said) = run_with(refused, PASSWORD);
+        assert_eq!(status, Some(2), "{out}{said}");
+        assert!(said.contains("other things (report.txt)") && !said.contains("chown"), "{said}");
+        let after = fs::metadata(&report).unwrap();
+        assert_eq!((before.uid(), before.mode()), (after.uid(), after.mode()));
+        assert!(
+            fs::metadata(&data).unwrap().mode() & 0o777 == 0o755 && fs::read_dir(&data).unwrap().count() == 1
+        );
+    }
+    // A fresh disk is empty, and a data folder stays one, whatever lies beside what is the platform's.
+    fs::rename(&report, at.0.path("report.txt")).unwrap();
+    fs::create_dir(data.join("lost+found")).unwrap();
+    let (status, out, said) = run(setup());
+    assert_eq!(status, Some(0), "{out}{said}");
+    fs::rename(at.0.path("report.txt"), &report).unwrap();
+    let (status, out, said) = run(setup());
+    assert_eq!(status, Some(0), "{out}{said}");
 }

@@ -100,6 +100,54 @@ fn o3_no_database_is_begun_where_a_line_of_env_is_lost() {
     }
 }
 
+/// O3: a slip of the pen in `.env` begins no database either; where there is one, it is told.
+#[test]
+fn o3_a_misspelt_database_is_no_new_one() {
+    let folder = Folder::release();
+    let env = folder.path("data/.env");
+    let ran = |arguments: &[&str]| {
+        let mut command = command(&folder);
+        command.args(arguments);
+        run_with(command, "a long password\n")
+    };
+    let new = ["admin", "create-user", "--email", "a@b.example", "--org", "North"];
+    let url = "sqlite:///nowhere/at/all.db";
+    for (text, want) in [
+        (
+            format!("DATABSE_URL={url}\n"),
+            "`DATABSE_URL` is no variable of the host, which knows `DATABASE_URL`",
+        ),
+        (format!("database_url={url}\n"), "which knows `DATABASE_URL`"),
+        (format!("HUB_DEMO=1 DATABASE_URL={url}\n"), "the value of `HUB_DEMO` holds `DATABASE_URL=`"),
+        (format!("A='1\nDATABASE_URL={url}\nB='2\n"), "the value of `A` holds `DATABASE_URL=`"),
+    ] {
+        fs::write(&env, text).unwrap();
+        for arguments in [&["serve", "--listen", "127.0.0.1:0"][..], &new] {
+            let (status, _, said) = ran(arguments);
+            assert_eq!(status, Some(3), "{arguments:?}: {said}");
+            assert!(said.contains(want) && said.contains("would be a new database"), "{want}: {said}");
+            assert!(!said.contains("nowhere"), "a value may be a password: {said}");
+            assert!(!folder.path("data/hub.db").exists(), "{arguments:?}");
+        }
+    }
+    // Whoever says which database is meant, or has one, is only told.
+    fs::write(
+        &env,
+        format!("DATABASE_URI={url}\nDATABASE_URL=sqlite://{}\n", folder.path("data/hub.db").display()),
+    )
+    .unwrap();
+    let (status, _, said) = ran(&new);
+    assert_eq!(status, Some(0), "{said}");
+    assert!(!said.contains("DATABASE_URI"), "{said}");
+    fs::write(&env, format!("DATABASE_URI={url}\nLISTN=127.0.0.1:1\n")).unwrap();
+    let (status, _, said) = ran(&["admin", "list-users"]);
+    assert_eq!(status, Some(0), "{said}");
+    assert!(
+        said.contains("warning: ") && said.contains("`DATABASE_URL`") && said.contains("`LISTEN`"),
+        "{said}"
+    );
+}
+
 /// O3: the data folder that setup settled is found by every command, and said.
 #[test]
 fn o3_commands_find_the_installation_that_they_lie_in() {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::fs::chown;
 use std::process::Command;
 use std::time::Duration;
@@ -193,6 +194,51 @@ fn setup_gives_the_data_folder_to_the_user_that_is_named() {
     let settled: serde_json::Value =
         serde_json::from_slice(&fs::read(at.root().join("install.json")).unwrap()).unwrap();
     assert_eq!(settled["user"], "nobody");
+}
+
+/// S12: a `.env` that was there and was open is closed, and said; one that is not the folder's owner's is told.
+#[test]
+fn s12_setup_closes_a_settings_file_that_others_may_read() {
+    let at = At::new(&[]);
+    let own = at.release_of_program("7.8.9");
+    let data = at.data();
+    let env = data.join(".env");
+    let mode = || fs::metadata(&env).unwrap().mode() & 0o777;
+    let setup = || {
+        let mut setup = Command::new(&own);
+        setup.args(["setup", "--no-service", "--data-dir"]).arg(&data);
+        let (status, out, said) = run(setup);
+        assert_eq!(status, Some(0), "{out}{said}");
+        format!("{out}{said}")
+    };
+    for open in [0o644, 0o640, 0o666] {
+        fs::write(&env, "HUB_ADMIN_PASSWORD=correct horse battery\n").unwrap();
+        fs::set_permissions(&env, fs::Permissions::from_mode(open)).unwrap();
+        let said = setup();
+        assert_eq!(mode(), 0o600, "{open:o}: {said}");
+        assert!(said.contains(&format!("{} had the mode {open:04o}", env.display())), "{said}");
+        assert!(fs::read_to_string(&env).unwrap().starts_with("HUB_ADMIN_PASSWORD="), "it is kept");
+        assert!(!setup().contains("had the mode"));
+    }
+    // A file of another folder is changed by nobody through a link.
+    let elsewhere = at.0.path("elsewhere.env");
+    fs::rename(&env, &elsewhere).unwrap();
+    fs::set_permissions(&elsewhere, fs::Permissions::from_mode(0o644)).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, &env).unwrap();
+    let said = setup();
+    assert!(said.contains("warning: others than its owner may read") && mode() == 0o644, "{said}");
+    if is_root() {
+        fs::remove_file(&env).unwrap();
+        fs::rename(&elsewhere, &env).unwrap();
+        for path in [&data, &data.join("plugins")] {
+            chown(path, Some(STRANGER), Some(STRANGER)).unwrap();
+        }
+        let said = setup();
+        assert!(said.contains(&format!("chown {STRANGER} {}", env.display())) && mode() == 0o644, "{said}");
+        chown(&env, Some(STRANGER), Some(STRANGER)).unwrap();
+        setup();
+        assert_eq!(mode(), 0o600);
+    }
 }
 
 /// O6: an upgrade does not turn a customer's plugin into the release's.

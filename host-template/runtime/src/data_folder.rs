@@ -1,0 +1,186 @@
+//! Which folder can be a data folder: none of the machine's own, none in which the programs lie that root runs, and none that holds
+//! others' files. What lies in a data folder becomes its owner's alone.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::Path;
+
+use hub_release::Install;
+
+use crate::fault::Fault;
+use crate::settings::{self, Database, Env};
+
+/// Folders of the machine that are nobody's data folder, whoever may write to them: all that lies in a data folder becomes its
+/// owner's alone.
+const OF_MACHINE: &[&str] = &[
+    "/",
+    "/bin",
+    "/boot",
+    "/dev",
+    "/etc",
+    "/home",
+    "/lib",
+    "/lib64",
+    "/opt",
+    "/proc",
+    "/run",
+    "/sbin",
+    "/sys",
+    "/tmp",
+    "/usr",
+    "/usr/bin",
+    "/usr/lib",
+    "/usr/lib64",
+    "/usr/sbin",
+    "/usr/share",
+    "/usr/local",
+    "/var",
+    "/var/lib",
+    "/var/log",
+    "/var/tmp",
+];
+
+/// Sees that a folder can be a data folder: others' files are not to become its owner's, nor the programs that root runs.
+pub(crate) fn own(data: &Path, install: Option<&Install>) -> Result<(), Fault> {
+    // One that is not there yet is what it is called.
+    let whole = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    let (data, shown) = (whole(data), data.display());
+    let refused = |what: String| {
+        Fault::usage(
+            what,
+            format!(
+                "name a folder of its own, such as {}: --data-dir DIR or DATA_DIR=DIR",
+                settings::SYSTEM_DATA
+            ),
+        )
+    };
+    if OF_MACHINE.iter().any(|folder| data == Path::new(folder)) {
+        return Err(refused(format!("{shown} cannot be the data folder: it is one of the machine's own")));
+    }
+    match install {
+        Some(install) if whole(install.root()).starts_with(&data) => Err(refused(format!(
+            "{shown} cannot be the data folder: the install folder {} lies in it, which is root's alone",
+            install.root().display()
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// What a data folder has of the platform's own, each enough to know it by.
+const OURS: &[&str] = &[
+    ".env",
+    "dbt",
+    "drivers",
+    "drivers.lock",
+    "host-id",
+    "host.lock",
+    "host.sock",
+    "hub.db",
+    "plugins",
+    "runs.lock",
+];
+/// What a disk or its server has put there.
+const OF_DISK: &[&str] = &[".snapshot", ".snapshots", ".zfs", "aquota.group", "aquota.user", "lost+found"];
+/// How many of the names in a folder are told.
+const TOLD: usize = 3;
+
+/// What lies in a folder that is nobody's data folder yet: none where it is empty, or holds something of the platform's, or cannot
+/// be listed, which is told by whoever works in it. `url` names a database that may lie there.
+fn foreign(data: &Path, url: Option<&str>) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(data) else { return Vec::new() };
+    let mut names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
+    names.retain(|name| !OF_DISK.iter().any(|of_disk| name == of_disk));
+    let is_database = |name: &OsString| match settings::database(url, data) {
+        Ok(Database::Sqlite(file)) => file == data.join(name),
+        // A server's lies elsewhere, and an address that is none is told where it is used.
+        Ok(Database::Postgres(_)) | Err(_) => false,
+    };
+    if names.iter().any(|name| OURS.iter().any(|own| name == own) || is_database(name)) {
+        return Vec::new();
+    }
+    let mut names: Vec<String> = names.iter().map(|name| name.display().to_string()).collect();
+    names.sort();
+    names
+}
+
+/// Sees that a folder which is to become a data folder is free, or is one: what lies in it becomes its owner's alone.
+pub(crate) fn free(data: &Path, env: Env<'_>) -> Result<(), Fault> {
+    let names = foreign(data, env("DATABASE_URL").as_deref());
+    if names.is_empty() {
+        return Ok(());
+    }
+    let mut told: Vec<String> = names.iter().take(TOLD).cloned().collect();
+    if let more @ 1.. = names.len().saturating_sub(TOLD) {
+        told.push(format!("and {more} more"));
+    }
+    let shown = data.display();
+    Err(Fault::usage(
+        format!(
+            "{shown} cannot be the data folder: it holds nothing of the platform's, and other things ({})",
+            told.join(", ")
+        ),
+        format!(
+            "name a folder of its own, new or empty: --data-dir DIR or DATA_DIR=DIR; where this one is meant all the same, make \
+             the folder `plugins` in it: mkdir {shown}/plugins"
+        ),
+    ))
+}
+
+/// Whether a folder holds others' files and nothing of the platform's.
+pub(crate) fn is_anothers(data: &Path) -> bool {
+    !foreign(data, None).is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// S3: what becomes its owner's alone is neither the machine's nor what root runs.
+    #[test]
+    fn s3_a_data_folder_is_a_folder_of_its_own() {
+        let folder = std::env::temp_dir().join(format!("hub-data-own-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        let install = Install::at(folder.join("opt"));
+        fs::create_dir_all(install.root().join("data")).unwrap();
+        for machine in ["/", "/etc", "/opt/", "/usr/../var/lib", "/tmp"] {
+            let said = own(Path::new(machine), None).unwrap_err().to_string();
+            assert!(said.contains("one of the machine's own") && !said.contains("chown"), "{said}");
+        }
+        for around in ["", "opt", "opt/../opt"] {
+            let said = own(&folder.join(around), Some(&install)).unwrap_err().to_string();
+            assert!(said.contains("lies in it") && !said.contains("chown"), "{said}");
+        }
+        for name in ["opt/data", "data", "opt2"] {
+            assert_eq!(own(&folder.join(name), Some(&install)), Ok(()), "{name}");
+        }
+        assert_eq!(own(Path::new(settings::SYSTEM_DATA), Some(&install)), Ok(()));
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn s12_what_holds_others_files_alone_is_anothers() {
+        let folder = std::env::temp_dir().join(format!("hub-data-free-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        let free = |url: Option<&str>| {
+            free(&folder, &|name| url.filter(|_| name == "DATABASE_URL").map(str::to_owned))
+        };
+        assert_eq!(free(None), Ok(()), "one that is not there yet");
+        fs::create_dir_all(folder.join("lost+found")).unwrap();
+        assert_eq!(free(None), Ok(()), "a fresh disk");
+        for name in ["d", "c", "b", "a.db"] {
+            fs::write(folder.join(name), "").unwrap();
+        }
+        let said = free(None).unwrap_err();
+        assert_eq!(said.exit(), 2);
+        assert!(said.what().ends_with("other things (a.db, b, c, and 1 more)"), "{said}");
+        assert!(is_anothers(&folder) && free(Some("postgres://h/d")).is_err());
+        let url = format!("sqlite://{}", folder.join("a.db").display());
+        assert_eq!(free(Some(&url)), Ok(()), "the database that is named");
+        for name in OURS {
+            fs::write(folder.join(name), "").unwrap();
+            assert_eq!(free(None), Ok(()), "{name}");
+            fs::remove_file(folder.join(name)).unwrap();
+        }
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}

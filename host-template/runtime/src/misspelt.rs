@@ -1,0 +1,188 @@
+//! Variables of `.env` that are most likely meant for others: a name that is almost one of the host's, and a line that holds two
+//! assignments. Either sets something, so nobody would miss it; a `DATABASE_URL` lost so means another database.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use hub_manifest::grammar::edits;
+use hub_manifest::limits::Limit;
+
+/// What the host reads besides its limits.
+const KNOWN: &[&str] = &[
+    DATABASE_URL,
+    "DATA_DIR",
+    "HUB_ADMIN_EMAIL",
+    "HUB_ADMIN_PASSWORD",
+    "HUB_BASE_PATH",
+    "HUB_CONNECTOR_ALLOW",
+    "HUB_CONNECTOR_DENY",
+    "HUB_CUSTOMER",
+    "HUB_CUSTOMER_NAME",
+    "HUB_DEMO",
+    "HUB_DEV",
+    "HUB_FORWARDED_HEADER",
+    "HUB_MAIL_FROM",
+    "HUB_METRICS_TOKEN",
+    "HUB_PUBLIC_URL",
+    "HUB_SMTP_URL",
+    "HUB_TRUSTED_PROXIES",
+    "INSTALL_DIR",
+    "LISTEN",
+    "LOG_FORMAT",
+    "PGDATABASE",
+    "PGHOST",
+    "PGPASSFILE",
+    "PGPASSWORD",
+    "PGPORT",
+    "PGUSER",
+    "RUST_LOG",
+];
+/// The one that decides which database is the installation's.
+const DATABASE_URL: &str = "DATABASE_URL";
+/// A name that is shorter than this is another one after two edits.
+const SHORT: usize = 9;
+
+/// A variable that somebody may have meant otherwise. Its value is not repeated: it may be a password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Doubt {
+    name: String,
+    why: Why,
+}
+
+/// Why it is doubted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Why {
+    /// Its name is almost this variable's of the host.
+    Near(&'static str),
+    /// Its value holds an assignment to this name.
+    Holds(String),
+}
+
+impl fmt::Display for Doubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = &self.name;
+        match &self.why {
+            Why::Near(known) => {
+                write!(f, "`{name}` is no variable of the host, which knows `{known}`: is that meant?")
+            }
+            Why::Holds(other) => {
+                write!(f, "the value of `{name}` holds `{other}=`: each assignment has a line of its own")
+            }
+        }
+    }
+}
+
+impl Doubt {
+    /// Whether the database may have been meant.
+    pub(crate) fn is_of_database(&self) -> bool {
+        match &self.why {
+            Why::Near(known) => *known == DATABASE_URL,
+            Why::Holds(other) => meant(other) == Some(DATABASE_URL),
+        }
+    }
+}
+
+/// The variables of a file that may have been meant otherwise, by name. What is set by its right name is in no doubt.
+pub(crate) fn doubts(set: &BTreeMap<String, String>) -> Vec<Doubt> {
+    let of = |(name, value): (&String, &String)| {
+        let near = near(name).filter(|known| !set.contains_key(*known)).map(Why::Near);
+        let holds =
+            || held(value).find(|other| !set.contains_key(*other)).map(|other| Why::Holds(other.to_owned()));
+        near.or_else(holds).map(|why| Doubt { name: name.clone(), why })
+    };
+    set.iter().filter_map(of).collect()
+}
+
+/// The names that a value assigns to, of those that the host has, or almost has.
+fn held(value: &str) -> impl Iterator<Item = &str> {
+    let words = value.split_whitespace();
+    words.filter_map(|word| word.split_once('=')).map(|(name, _)| name).filter(|name| meant(name).is_some())
+}
+
+/// The variable of the host that a name is, or almost is.
+fn meant(name: &str) -> Option<&'static str> {
+    known().find(|known| *known == name).or_else(|| near(name))
+}
+
+/// The variable of the host that a name is one or two edits from; none where it is one itself.
+fn near(name: &str) -> Option<&'static str> {
+    // Case is a slip too, and one that hides others.
+    let upper = name.to_ascii_uppercase();
+    let most = if name.len() < SHORT { 1 } else { 2 };
+    let close = |known: &&str| known.len().abs_diff(upper.len()) <= most && edits(&upper, known) <= most;
+    let found = known().filter(close).min_by_key(|known| edits(&upper, known));
+    found.filter(|_| known().all(|known| known != name))
+}
+
+fn known() -> impl Iterator<Item = &'static str> {
+    KNOWN.iter().copied().chain(Limit::ALL.iter().map(|limit| limit.about().variable))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Which variables of a file are doubted, and which of them may be the database's.
+    fn told(text: &str) -> Vec<(String, bool)> {
+        let found = doubts(&crate::env_file::parse(text.as_bytes()).set);
+        found.iter().map(|doubt| (doubt.to_string(), doubt.is_of_database())).collect()
+    }
+
+    #[test]
+    fn o3_a_name_that_is_almost_one_of_the_hosts_is_told() {
+        for name in
+            ["DATABSE_URL", "DATABASE_URI", "DATABASEURL", "DATABASE_URLS", "DATBASE_ULR", "database_url"]
+        {
+            let told = told(&format!("{name}=postgres://hub:s3cret@h/d\n"));
+            let want =
+                format!("`{name}` is no variable of the host, which knows `DATABASE_URL`: is that meant?");
+            assert_eq!(told, [(want, true)], "{name}");
+        }
+        let told =
+            |name: &str| told(&format!("{name}=1\n")).pop().map(|(text, of_database)| (text, of_database));
+        for (name, meant) in [
+            ("LISTN", "LISTEN"),
+            ("HUB_RUNS_AT_ONC", "HUB_RUNS_AT_ONCE"),
+            ("hub_demo", "HUB_DEMO"),
+            ("HUB_PUBLIC_ULR", "HUB_PUBLIC_URL"),
+        ] {
+            let (text, of_database) = told(name).unwrap();
+            assert!(text.contains(&format!("`{meant}`")) && !of_database, "{name}: {text}");
+        }
+        let limits = Limit::ALL.iter().map(|limit| limit.about().variable);
+        let others = [
+            "CRM_KEY",
+            "HTTPS_PROXY",
+            "DBT_ENV_SECRET_X",
+            "LISTENS_TO",
+            "PGSSLMODE",
+            "CRM_DATABASE_URL",
+            "X",
+        ];
+        for name in KNOWN.iter().copied().chain(limits).chain(others) {
+            assert_eq!(told(name), None, "{name}");
+        }
+        assert_eq!(told(&"X".repeat(200_000)), None);
+    }
+
+    #[test]
+    fn o3_two_assignments_on_a_line_are_told() {
+        let two = |name: &str, other: &str| {
+            format!("the value of `{name}` holds `{other}=`: each assignment has a line of its own")
+        };
+        assert_eq!(told("A=1 DATABASE_URL=postgres://h/d\n"), [(two("A", "DATABASE_URL"), true)]);
+        assert_eq!(told("LISTEN=[::]:80\tDATABSE_URL=x\n"), [(two("LISTEN", "DATABSE_URL"), true)]);
+        assert_eq!(told("A=1 HUB_DEMO=1\n"), [(two("A", "HUB_DEMO"), false)]);
+        // A quotation mark that is closed lines later takes those lines with it.
+        assert_eq!(told("A=\"1\nDATABASE_URL=x\nB=\"2\n"), [(two("A", "DATABASE_URL"), true)]);
+        // What is another program's is its own business, and what is set by its name is in no doubt.
+        for text in [
+            "OPTIONS=-c x=1 -c y=2\n",
+            "A=b DATABASE_URL\n",
+            "A=1 DATABASE_URL=x\nDATABASE_URL=y\n",
+            "DATABASE_URI=x\nDATABASE_URL=y\n",
+        ] {
+            assert_eq!(told(text), [], "{text}");
+        }
+    }
+}
