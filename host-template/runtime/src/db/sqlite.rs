@@ -11,7 +11,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Sqlite, SqlitePool};
+use sqlx::{Connection, Sqlite, SqlitePool};
 
 use super::copy::Copy;
 use super::engine::engine;
@@ -241,7 +241,17 @@ impl Open {
         {
             self.settle(file).await;
         }
+        // Whoever closes the file last moves the log into it. Of two that close it at once SQLite may take neither for the last one.
+        let last = match &self.file {
+            Some(_) => self.open_already().await.map(PoolConnection::detach),
+            None => None,
+        };
         self.pool.close().await;
+        if let Some(last) = last
+            && let Err(error) = last.close().await
+        {
+            tracing::warn!(error = Error::from(error).to_string(), "the database was not closed in order");
+        }
     }
 
     /// Where changes lie that are not in the file, after it was not closed.
@@ -409,6 +419,30 @@ mod tests {
         db.execute("INSERT INTO t VALUES (4)", Vec::new()).await.unwrap();
         assert_eq!((count().await.unwrap(), open.unwritable()), (1, None));
         db.close().await;
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    /// However many have been at work.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn a_file_that_is_closed_has_no_log() {
+        let folder = std::env::temp_dir().join(format!("hub-closed-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("hub.db");
+        for _ in 0..20 {
+            let db = Db::open_sqlite(&file).await.unwrap();
+            db.execute("CREATE TABLE IF NOT EXISTS t (id INTEGER)", Vec::new()).await.unwrap();
+            let at_once = (0..8).map(|id| {
+                let db = db.clone();
+                tokio::spawn(async move {
+                    db.execute("INSERT INTO t VALUES ($1)", crate::args![id]).await.unwrap();
+                })
+            });
+            for done in at_once.collect::<Vec<_>>() {
+                done.await.unwrap();
+            }
+            db.close().await;
+            assert!(!log_of(&file).exists());
+        }
         std::fs::remove_dir_all(&folder).unwrap();
     }
 
