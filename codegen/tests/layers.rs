@@ -72,6 +72,7 @@ const HOST: &[Layers] = &[Layers {
             "page",
             "privilege",
             "problem",
+            "purse",
             "settings",
             "validate",
         ],
