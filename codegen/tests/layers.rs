@@ -74,6 +74,7 @@ const HOST: &[Layers] = &[Layers {
             "page",
             "privilege",
             "problem",
+            "purse",
             "settings",
             "validate",
         ],

@@ -20,6 +20,7 @@ use crate::metrics::Metrics;
 use crate::middleware;
 use crate::mount::{self, Mounted};
 use crate::probes;
+use crate::purse::Purse;
 use crate::registry::{Hub, Registry};
 use crate::runs::Runs;
 use crate::streams::Streams;
@@ -83,6 +84,7 @@ pub(crate) async fn assemble(parts: Parts) -> Result<(Arc<Hub>, axum::Router), E
         passwords: Passwords::new(&limits),
         connector_tests: Tests::new(reach, &limits),
         base,
+        answers: Purse::new(limits.get(Limit::AnswersMemory)),
         limits,
         install,
         aliases,

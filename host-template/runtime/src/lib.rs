@@ -61,6 +61,7 @@ mod privilege;
 mod probes;
 mod problem;
 mod process;
+mod purse;
 mod registry;
 mod router;
 mod runs;

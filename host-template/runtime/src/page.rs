@@ -53,14 +53,19 @@ impl Page {
 
     /// The page that ends before its rows take more than so many bytes, by the sizes of its rows; one row at least.
     pub(crate) fn within(self, most: u64, sizes: &[u64]) -> Page {
-        let mut sum = 0_u64;
-        let fits = sizes.iter().take_while(|size| {
-            sum = sum.saturating_add(**size);
-            sum <= most
-        });
-        let rows = u32::try_from(fits.count()).unwrap_or(u32::MAX).max(1);
-        Page { limit: self.limit.min(rows), ..self }
+        Page { limit: self.limit.min(fitting(most, sizes)), ..self }
     }
+}
+
+/// How many rows of these sizes are no more than so many bytes together; one at least, so that everybody comes to the end of a
+/// list.
+pub(crate) fn fitting(most: u64, sizes: &[u64]) -> u32 {
+    let mut sum = 0_u64;
+    let fits = sizes.iter().take_while(|size| {
+        sum = sum.saturating_add(**size);
+        sum <= most
+    });
+    u32::try_from(fits.count()).unwrap_or(u32::MAX).max(1)
 }
 
 /// A part of a list that grows at its head, and where the next one begins.
@@ -79,11 +84,8 @@ pub(crate) fn checked_limit(limit: Option<u32>) -> Result<u32, Problem> {
 }
 
 impl<T> Part<T> {
-    /// The part of `limit` rows out of one row more, which tells whether there is another part.
-    pub(crate) fn of<R: Into<T>>(mut rows: Vec<R>, limit: u32, id: impl Fn(&R) -> &str) -> Part<T> {
-        let limit = limit as usize;
-        let more = rows.len() > limit;
-        rows.truncate(limit);
+    /// The part with these rows; `more` where others come after them.
+    pub(crate) fn of<R: Into<T>>(rows: Vec<R>, more: bool, id: impl Fn(&R) -> &str) -> Part<T> {
         let next = rows.last().filter(|_| more).map(|row| id(row).to_owned());
         Part { items: rows.into_iter().map(R::into).collect(), next }
     }
@@ -115,16 +117,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_row_more_tells_of_another_part() {
-        let part = |rows: &[&str]| {
+    fn a_part_names_where_the_next_one_begins() {
+        let part = |rows: &[&str], more| {
             let rows: Vec<String> = rows.iter().map(|&row| row.to_owned()).collect();
-            let Part::<String> { items, next } = Part::of(rows, 2, |row| row);
+            let Part::<String> { items, next } = Part::of(rows, more, |row| row);
             (items.len(), next)
         };
-        assert_eq!(part(&["c", "b", "a"]), (2, Some("b".to_owned())));
-        assert_eq!(part(&["c", "b"]), (2, None));
-        assert_eq!(part(&[]), (0, None));
+        assert_eq!(part(&["c", "b"], true), (2, Some("b".to_owned())));
+        assert_eq!(part(&["c", "b"], false), (2, None));
+        assert_eq!(part(&[], false), (0, None));
         assert_eq!(checked_limit(None).unwrap(), DEFAULT_LIMIT);
+        assert_eq!(fitting(10, &[4, 6, 1]), 2);
+        assert_eq!((fitting(10, &[11, 1]), fitting(10, &[]), fitting(10, &[u64::MAX, u64::MAX])), (1, 1, 1));
         assert!(checked_limit(Some(0)).is_err() && checked_limit(Some(501)).is_err());
     }
 

@@ -28,6 +28,7 @@ use crate::metrics::Metrics;
 use crate::mount::Mounted;
 use crate::overrides::Chains;
 use crate::problem::{FieldError, Problem, Result};
+use crate::purse::Purse;
 use crate::runs::Runs;
 use crate::settings::{Env, process_env};
 use crate::streams::Streams;
@@ -60,6 +61,8 @@ pub(crate) struct Hub {
     /// The customer's folder.
     pub(crate) data: PathBuf,
     pub(crate) runs: Runs,
+    /// What large answers hold together.
+    pub(crate) answers: Arc<Purse>,
     /// Event streams that are open.
     pub(crate) streams: Streams,
     /// How far the host's life is.

@@ -1,7 +1,8 @@
-//! Event streams that are open, counted by person and by organisation: a stream holds a connection for as long as its client
-//! likes.
+//! Event streams that are open, counted by person, by organisation, and all together: a stream holds a connection for as long as
+//! its client likes, and never gives way to another.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::http::StatusCode;
@@ -9,10 +10,21 @@ use hub_manifest::limits::{Limit, Limits};
 
 use crate::access::Caller;
 use crate::problem::Problem;
+use crate::purse::busy;
 
 /// How many are open, by identifier of a person or an organisation.
-#[derive(Default)]
-pub(crate) struct Streams(Arc<Mutex<HashMap<String, usize>>>);
+pub(crate) struct Streams {
+    counts: Arc<Mutex<HashMap<String, usize>>>,
+    /// All of them together.
+    most: AtomicUsize,
+}
+
+impl Default for Streams {
+    /// As many as people like, until somebody knows how many connections there can be.
+    fn default() -> Streams {
+        Streams { counts: Arc::default(), most: AtomicUsize::new(usize::MAX) }
+    }
+}
 
 /// One that is open.
 pub(crate) struct Open {
@@ -28,14 +40,20 @@ impl Streams {
 
     /// How many are open.
     pub(crate) fn count_open(&self) -> usize {
-        let counts = locked(&self.0);
-        counts.iter().filter(|(key, _)| key.starts_with("user ")).map(|(_, count)| count).sum()
+        total(&locked(&self.counts))
+    }
+
+    /// So many at most from here on, all of them together; those of one organisation leave half of that to others.
+    pub(crate) fn at_most(&self, most: usize) {
+        self.most.store(most.max(1), Ordering::Relaxed);
     }
 
     fn count(&self, user: &str, org: &str, limits: &Limits) -> Result<Open, Problem> {
         let keys = [format!("user {user}"), format!("org {org}")];
-        let most = [limits.size(Limit::StreamsPerUser), limits.size(Limit::StreamsPerOrg)];
-        let mut counts = locked(&self.0);
+        let all = self.most.load(Ordering::Relaxed);
+        let of_org = limits.size(Limit::StreamsPerOrg).min((all / 2).max(1));
+        let most = [limits.size(Limit::StreamsPerUser).min(of_org), of_org];
+        let mut counts = locked(&self.counts);
         for ((key, most), whose) in keys.iter().zip(most).zip(["you have", "this organisation has"]) {
             if counts.get(key).is_some_and(|count| *count >= most) {
                 return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS)
@@ -44,12 +62,22 @@ impl Streams {
                     .retry_after(5));
             }
         }
+        if total(&counts) >= all {
+            let why = format!(
+                "{all} event streams are open, which is half of the connections that the host can have"
+            );
+            return Err(busy(&why).retry_after(5));
+        }
         for key in &keys {
             *counts.entry(key.clone()).or_default() += 1;
         }
         drop(counts);
-        Ok(Open { counts: self.0.clone(), keys })
+        Ok(Open { counts: self.counts.clone(), keys })
     }
+}
+
+fn total(counts: &HashMap<String, usize>) -> usize {
+    counts.iter().filter(|(key, _)| key.starts_with("user ")).map(|(_, count)| count).sum()
 }
 
 fn locked(counts: &Mutex<HashMap<String, usize>>) -> MutexGuard<'_, HashMap<String, usize>> {
@@ -88,6 +116,27 @@ mod tests {
         drop(first);
         assert!(streams.count("ann", "north", &limits).is_ok());
         drop(third);
-        assert!(!locked(&streams.0).contains_key("user bob"));
+        assert!(!locked(&streams.counts).contains_key("user bob"));
+    }
+
+    // S6: whatever the limits say, others find a connection.
+    #[test]
+    fn s6_streams_leave_connections_to_others() {
+        let streams = Streams::default();
+        let limits = Limits::default();
+        streams.at_most(10);
+        let many = |org: &str, count: usize| -> Vec<Open> {
+            (0..count).map_while(|n| streams.count(&format!("{org} {n}"), org, &limits).ok()).collect()
+        };
+        let (north, south) = (many("north", 1000), many("south", 1000));
+        assert_eq!((north.len(), south.len()), (5, 5));
+        let told = streams.count("eve", "east", &limits).err().unwrap();
+        assert_eq!((told.status().as_u16(), told.body().code.as_deref()), (503, Some("busy")));
+        drop(south);
+        assert_eq!(many("east", 1000).len(), 5);
+        // One person leaves as much to others as an organisation does.
+        drop(north);
+        let own = (0..1000).map_while(|_| streams.count("ann", "north", &limits).ok()).collect::<Vec<Open>>();
+        assert_eq!(own.len(), 5);
     }
 }

@@ -282,6 +282,25 @@ impl Running {
         })
     }
 
+    /// `GET` of any path of the host, with a body that is read as it comes.
+    #[cfg(test)]
+    pub(crate) fn begin(&self, path: &str) -> axum::response::Response {
+        let request = Request::get(path);
+        let request = match &self.token {
+            Some(token) => request.header("authorization", format!("Bearer {token}")),
+            None => request,
+        };
+        let request = request.body(Body::empty()).expect("the path is one that a URL may hold");
+        let Ok(response) = self.runtime.block_on(self.router.clone().oneshot(request));
+        response
+    }
+
+    /// What all its requests share.
+    #[cfg(test)]
+    pub(crate) fn hub(&self) -> &Arc<Hub> {
+        &self.hub
+    }
+
     /// The database behind it, to look into or to fill.
     pub fn db(&self) -> &Db {
         &self.db

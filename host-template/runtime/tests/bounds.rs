@@ -4,12 +4,12 @@
 mod program;
 
 use std::fs;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use program::Host;
 use program::fenced::{MOST, with_dbt, with_project};
 use program::runs::{build, ended, log, run, start, state, succeeded, with_scripts, work};
 use program::world::{Person, World, is, until};
+use program::{ADMIN, Host, PASSWORD};
 use serde_json::{Value, json};
 
 on_both! {
@@ -27,6 +27,71 @@ on_both! {
         assert!(peak <= MOST, "{peak} MB");
         let fine = start(&host, "mine", "ok");
         succeeded(&host, &fine);
+    }
+
+    fn s7_millions_of_empty_lines_take_no_more_memory_than_their_bytes(world: &World) {
+        let empty = "import os\nblock = b'\\n' * (1 << 20)\nfor number in range(9):\n    os.write(1, block)\nos.write(1, b'the end\\n')\n";
+        with_scripts(world, "mine", "", &[("empty", empty)]);
+        let host = world.host();
+        host.enable("mine");
+        let id = start(&host, "mine", "empty");
+        succeeded(&host, &id);
+        let text = log(&host, &id);
+        assert!(text.len() > 8_000_000 && text.ends_with("\n\nthe end\n"), "{}", text.len());
+        let peak = host.peak();
+        eprintln!("the host's peak after 9 Mi empty lines: {peak} MB");
+        assert!(peak <= MOST, "{peak} MB");
+    }
+
+    fn s14_logs_that_nobody_reads_take_no_more_than_their_share(world: &World) {
+        // As JSON six times as long.
+        let loud = "line = '\\x01' * 79\nfor number in range(110_000):\n    print(line)\n";
+        with_scripts(world, "mine", "", &[("loud", loud)]);
+        let host = world.host();
+        host.enable("mine");
+        let id = start(&host, "mine", "loud");
+        succeeded(&host, &id);
+        let path = format!("/api/dbt/runs/{id}/events");
+        let unread: Vec<_> = (0..31).map(|_| host.stream(&path)).collect();
+        std::thread::sleep(Duration::from_secs(3));
+        let begun = Instant::now();
+        assert_eq!(host.get("/api/health").status, 200);
+        assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+        // Beside them whoever reads it gets all of it.
+        let mut read = host.stream(&path);
+        while !read.next().contains("event: end") {}
+        drop(unread);
+        let peak = host.peak();
+        eprintln!("the host's peak with 31 logs of 8 MiB that nobody reads: {peak} MB");
+        assert!(peak <= MOST, "{peak} MB");
+    }
+
+    fn s14_a_large_lineage_is_asked_for_by_many(world: &World) {
+        let wide = "os.makedirs(target, exist_ok=True)\n\
+            nodes = {'model.%d' % n: {'name': 'x' * 400, 'resource_type': 'model', 'depends_on': {'nodes': ['model.0']}} for n in range(12_000)}\n\
+            json.dump({'nodes': nodes}, open(target + '/manifest.json', 'w'))\n";
+        with_project(world, &[]);
+        with_dbt(world, "data", wide);
+        let host = world.host();
+        host.enable("mine");
+        let id = build(&host, "mine");
+        succeeded(&host, &id);
+        let path = "/api/dbt/workspaces/mine/lineage";
+        let token = host.sign_in(ADMIN, PASSWORD);
+        let unread: Vec<_> = (0..100).map(|_| host.stream_as(path, &token)).collect();
+        std::thread::sleep(Duration::from_secs(3));
+        drop(unread);
+        let mut answer = host.get(path);
+        until("nobody gets it any more", || {
+            answer = host.get(path);
+            answer.status == 200
+        });
+        let lineage = answer.json();
+        let nodes = lineage["nodes"].as_array().unwrap();
+        assert!(nodes.len() > 9_000 && nodes[1]["failed_tests"] == json!([]), "{}", nodes.len());
+        let peak = host.peak();
+        eprintln!("the host's peak with 100 requests for a lineage of {} MB: {peak} MB", answer.text.len() >> 20);
+        assert!(peak <= MOST, "{peak} MB");
     }
 
     fn s7_dbts_files_are_read_as_a_strangers(world: &World) {

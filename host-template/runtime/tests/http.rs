@@ -197,6 +197,20 @@ fn s6_more_connections_than_files() {
 }
 
 #[test]
+fn s6_streams_leave_connections_to_others() {
+    let folder = Folder::release();
+    // Sixteen places: eight for streams, four of them for one organisation.
+    let host = Host::start_as_admin(&folder, |command| {
+        command.env("HUB_CONNECTIONS", "16");
+    });
+    let mut streams: Vec<_> = (0..4).map(|_| host.stream("/api/session/events")).collect();
+    streams.iter_mut().for_each(|stream| assert!(stream.next().contains("hello")));
+    let refused = host.get("/api/session/events");
+    assert_eq!((refused.status, &refused.json()["code"]), (429, &json!("too-many-streams")));
+    assert!(health(&host) < Duration::from_secs(1));
+}
+
+#[test]
 fn s6_streams_of_one_person_have_an_end() {
     let folder = Folder::release();
     let host = Host::start_as_admin(&folder, |command| {
@@ -269,6 +283,36 @@ fn s14_large_records_and_answers_that_nobody_reads() {
 }
 
 #[test]
+fn s14_dashboards_of_small_values_are_only_passed_on() {
+    let folder = Folder::release();
+    let host = Host::start_as_admin(&folder, |_| {});
+    let token = host.sign_in(program::ADMIN, program::PASSWORD);
+    let zeros = vec![0; 32_000];
+    let board = json!({"title": "b", "widgets": [{"block": "block:A", "props": {"a": zeros}}]}).to_string();
+    for _ in 0..190 {
+        assert_eq!(host.post("/api/dashboards", &board).status, 201);
+    }
+    let all = host.get("/api/dashboards").json();
+    assert_eq!(all.as_array().unwrap().len(), 190);
+    assert_eq!(all[7]["widgets"], json!([{"block": "block:A", "props": {"a": zeros}}]));
+    let unread: Vec<TcpStream> = (0..30)
+        .map(|_| {
+            let mut stream = host.connect();
+            let head =
+                format!("GET /api/dashboards HTTP/1.1\r\nhost: hub\r\nauthorization: Bearer {token}\r\n\r\n");
+            stream.write_all(head.as_bytes()).unwrap();
+            stream
+        })
+        .collect();
+    std::thread::sleep(Duration::from_secs(3));
+    assert!(health(&host) < Duration::from_secs(1));
+    let peak = peak(host.process());
+    eprintln!("the host's peak with 190 dashboards of small values: {peak} MiB");
+    assert!(peak <= 200, "{peak} MiB");
+    drop(unread);
+}
+
+#[test]
 fn s6_an_answer_that_nobody_takes_ends() {
     let folder = Folder::release();
     folder.write("web/assets/large-1a2b.js", &"x".repeat(32 << 20));
@@ -300,7 +344,11 @@ fn s20_headers_as_a_scanner_expects_them() {
     assert_eq!(tls.header("strict-transport-security"), "max-age=31536000");
     let missing = host.get("/api/nothing");
     assert_eq!((missing.status, missing.header("cache-control")), (404, "no-store"));
-    assert_eq!(missing.header("x-content-type-options"), "nosniff");
+    for path in ["/api/nothing", "/api", "/metrics", "/assets/app-1a2b.js", "/no/such/page"] {
+        assert_eq!(host.get(path).header("x-content-type-options"), "nosniff", "{path}");
+    }
+    let nobodys = host.ask("GET", "/api/session", &[("host", "a b")], "");
+    assert_eq!((nobodys.status, nobodys.header("x-content-type-options")), (400, "nosniff"));
     let page = host.ask("GET", "/", &[("accept", "text/html"), ("x-forwarded-proto", "https")], "");
     for (name, part) in [
         ("content-security-policy", "frame-ancestors 'none'"),
@@ -327,6 +375,7 @@ fn o8_what_orchestrators_ask() {
         let answer = host.get(path);
         assert_eq!((answer.status, &answer.json()["status"]), (200, &json!("ok")), "{path}");
         assert_eq!(answer.header("cache-control"), "no-store");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
     }
     // A browser gets the page, which says that there is no such page; all hear it from the status.
     let html = [("accept", "text/html,*/*;q=0.8")];

@@ -1,21 +1,26 @@
 //! `GET /api/audit/events`: who did what in the caller's organisation.
 
+use std::sync::Arc;
+
 use axum::body::{Body, Bytes};
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use futures_util::StreamExt;
+use hub_manifest::limits::Limit;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::access::Allowed;
+use crate::access::{Allowed, Permission, Watch};
 use crate::args;
 use crate::ctx::Ctx;
 use crate::db::{AssertSqlSafe, Db, Error};
 use crate::extract::{Json, Query};
 use crate::identity::Address;
-use crate::page::{Part, checked_limit};
-use crate::problem::Result;
+use crate::page::{Part, checked_limit, fitting};
+use crate::problem::{Problem, Result};
+use crate::purse::{Held, Purse};
 use crate::router::Router;
 
 crate::permission!(Read = "audit.read");
@@ -24,8 +29,9 @@ pub(super) fn router() -> Router {
     Router::new().routes(crate::routes!(events)).routes(crate::routes!(export))
 }
 
-/// Rows of an export that are read at a time.
+/// Rows of an export that are read at a time, and their bytes, about.
 const CHUNK: u32 = 1_000;
+const CHUNK_BYTES: u64 = 256 << 10;
 
 /// An event of the audit log.
 #[derive(Serialize, ToSchema)]
@@ -45,7 +51,8 @@ struct AuditEvent {
     from: Option<String>,
     to: Option<String>,
     /// Whatever else there is to say.
-    details: Map<String, Value>,
+    #[schema(value_type = serde_json::Map<String, serde_json::Value>)]
+    details: Box<RawValue>,
 }
 
 /// Who did it.
@@ -69,7 +76,7 @@ struct Row {
     from_state: Option<String>,
     to_state: Option<String>,
     #[serde(with = "crate::db::json")]
-    details: Map<String, Value>,
+    details: Box<RawValue>,
 }
 
 impl From<Row> for AuditEvent {
@@ -120,13 +127,55 @@ async fn events(
     Query(filter): Query<Filter>,
 ) -> Result<Json<Part<AuditEvent>>> {
     let limit = checked_limit(filter.limit)?;
-    let rows = read(ctx.db(), &caller.org().id, &filter, limit + 1).await?;
-    Ok(Json(Part::of(rows, limit, |row| &row.id)))
+    let found =
+        Found::new(ctx.db(), &caller.org().id, &filter, limit, ctx.hub().limits.get(Limit::PageBytes));
+    let found = found.await?;
+    let rows = found.read(ctx.db()).await?;
+    Ok(Json(Part::of(rows, found.more, |row| &row.id)))
 }
 
-/// So many events before `filter.before`. Only the conditions that are asked for stand in the SQL: each has its index,
-/// which an `OR` with a parameter would keep the database from using.
-async fn read(db: &Db, org: &str, filter: &Filter, limit: u32) -> Result<Vec<Row>, Error> {
+/// The part of the log that comes next, before it is read: what does not fit is never in memory.
+struct Found<'f> {
+    org: &'f str,
+    filter: &'f Filter,
+    rows: u32,
+    /// What they have in the database, about.
+    bytes: u64,
+    /// Whether others come after them.
+    more: bool,
+}
+
+impl<'f> Found<'f> {
+    /// So many rows at most, and of no more than so many bytes; one where there is one.
+    async fn new(
+        db: &Db,
+        org: &'f str,
+        filter: &'f Filter,
+        rows: u32,
+        bytes: u64,
+    ) -> Result<Found<'f>, Error> {
+        let sizes: Vec<(i64,)> = select(db, "octet_length(details) + 512", org, filter, rows + 1).await?;
+        let sizes: Vec<u64> = sizes.into_iter().map(|(size,)| size.unsigned_abs()).collect();
+        let rows = rows.min(fitting(bytes, &sizes));
+        let taken = sizes.iter().take(rows as usize).sum();
+        Ok(Found { org, filter, rows, bytes: taken, more: sizes.len() > rows as usize })
+    }
+
+    async fn read(&self, db: &Db) -> Result<Vec<Row>, Error> {
+        let columns = "id, time, event_type, actor_id, actor_email, plugin, scope, tenant_id, from_state, to_state, details";
+        select(db, columns, self.org, self.filter, self.rows).await
+    }
+}
+
+/// These columns of so many events before `filter.before`, the newest first. Only the conditions that are asked for stand in the
+/// SQL: each has its index, which an `OR` with a parameter would keep the database from using.
+async fn select<T: DeserializeOwned>(
+    db: &Db,
+    columns: &'static str,
+    org: &str,
+    filter: &Filter,
+    limit: u32,
+) -> Result<Vec<T>, Error> {
     let mut args = args![org];
     let mut conditions = String::new();
     let wanted =
@@ -152,8 +201,7 @@ async fn read(db: &Db, org: &str, filter: &Filter, limit: u32) -> Result<Vec<Row
     }
     args.push(limit.into());
     let sql = format!(
-        "SELECT id, time, event_type, actor_id, actor_email, plugin, scope, tenant_id, from_state, to_state, details
-         FROM hub_audit_events WHERE org_id = $1{conditions} ORDER BY id DESC LIMIT ${}",
+        "SELECT {columns} FROM hub_audit_events WHERE org_id = $1{conditions} ORDER BY id DESC LIMIT ${}",
         args.len()
     );
     db.all(AssertSqlSafe(sql), args).await
@@ -168,26 +216,22 @@ async fn read(db: &Db, org: &str, filter: &Filter, limit: u32) -> Result<Vec<Row
     responses((status = 200, content_type = "text/csv", body = String)),
 )]
 async fn export(ctx: Ctx, caller: Allowed<Read>, Query(filter): Query<Filter>) -> Result<Response> {
-    let (db, org) = (ctx.db().clone(), caller.org().id.clone());
+    let watch = Watch::new(&ctx, &caller, Some(<Read as Permission>::NAME));
+    let org = caller.org().id.clone();
+    let mut export = Export { ctx, org, watch, next: Some(filter), held: None };
     // The first part before the answer begins: what is wrong can still be said then.
-    let first = read(&db, &org, &filter, CHUNK).await?;
-    let head = "time,event_type,actor,plugin,scope,tenant,from,to,details\r\n".to_owned();
-    let begin = first.iter().fold(head, |text, row| text + &csv(row));
-    let next = rest(&first, filter);
-    let more = futures_util::stream::unfold(next, move |filter| {
-        let (db, org) = (db.clone(), org.clone());
-        async move {
-            let filter = filter?;
-            let rows = match read(&db, &org, &filter, CHUNK).await {
-                Ok(rows) => rows,
-                // Cutting the answer off is all that can still be said.
-                Err(error) => return Some((Err(error), None)),
-            };
-            let text: String = rows.iter().map(csv).collect();
-            Some((Ok(Bytes::from(text)), rest(&rows, filter)))
+    let head = "time,event_type,actor,plugin,scope,tenant,from,to,details\r\n";
+    let first = export.part().await?.unwrap_or_default();
+    let begin = Bytes::from(head.to_owned() + &first);
+    let more = futures_util::stream::unfold(Some(export), |export| async move {
+        let mut export = export?;
+        match export.part().await {
+            Ok(part) => part.map(|text| (Ok(Bytes::from(text)), Some(export))),
+            // Cutting the answer off is all that can still be said.
+            Err(why) => Some((Err(why), None)),
         }
     });
-    let whole = futures_util::stream::once(std::future::ready(Ok(Bytes::from(begin)))).chain(more);
+    let whole = futures_util::stream::once(std::future::ready(Ok(begin))).chain(more);
     let mut response = Response::new(Body::from_stream(whole));
     let set = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8")),
@@ -197,15 +241,51 @@ async fn export(ctx: Ctx, caller: Allowed<Read>, Query(filter): Query<Filter>) -
     Ok(response)
 }
 
-/// The filter for what comes after these rows, where there may be more.
-fn rest(rows: &[Row], filter: Filter) -> Option<Filter> {
-    let last = rows.last().filter(|_| rows.len() == CHUNK as usize)?;
-    Some(Filter { before: Some(last.id.clone()), ..filter })
+/// An export on its way.
+struct Export {
+    ctx: Ctx,
+    org: String,
+    watch: Watch,
+    /// The filter for what comes next, where there may be more.
+    next: Option<Filter>,
+    /// What the part that is being sent holds.
+    held: Option<Held>,
+}
+
+impl Export {
+    /// The next lines; none at the end. An error where whoever reads them may not read on, as far as anybody can tell: a file
+    /// that ends early must not look like a whole one.
+    async fn part(&mut self) -> Result<Option<String>> {
+        // Whoever asks for the next part has taken the last one.
+        self.held = None;
+        let Some(filter) = self.next.take() else { return Ok(None) };
+        let ended = || {
+            Problem::new(StatusCode::FORBIDDEN).detail("whoever exports the audit log may no longer read it")
+        };
+        if !self.watch.holds().await {
+            return Err(ended());
+        }
+        let (db, answers): (&Db, &Arc<Purse>) = (self.ctx.db(), &self.ctx.hub().answers);
+        let found = Found::new(db, &self.org, &filter, CHUNK, CHUNK_BYTES).await?;
+        // As it is kept, and as it is sent.
+        let mut held = tokio::select! {
+            held = answers.wait(2 * found.bytes) => held,
+            () = self.watch.ended() => return Err(ended()),
+        };
+        let rows = found.read(db).await?;
+        let more = found.more;
+        let text: String = rows.iter().map(csv).collect();
+        // More than was asked for only where somebody doubles quotes in what is large already.
+        held.settle(text.len());
+        self.next =
+            rows.last().filter(|_| more).map(|last| Filter { before: Some(last.id.clone()), ..filter });
+        self.held = Some(held);
+        Ok(Some(text))
+    }
 }
 
 /// One line. A value that a spreadsheet would take for a formula gets an apostrophe in front.
 fn csv(row: &Row) -> String {
-    let details = Value::Object(row.details.clone()).to_string();
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
     let cells = [
         row.time.clone(),
@@ -216,11 +296,96 @@ fn csv(row: &Row) -> String {
         text(&row.tenant_id),
         text(&row.from_state),
         text(&row.to_state),
-        details,
+        row.details.get().to_owned(),
     ];
     let quoted = cells.map(|cell| {
         let guard = if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
         format!("\"{guard}{}\"", cell.replace('"', "\"\""))
     });
     quoted.join(",") + "\r\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::to_bytes;
+
+    use super::*;
+    use crate::testing::{App, Running};
+
+    /// A host whose log has so many events besides its own, with a detail of so many bytes each.
+    fn filled(events: u32, bytes: u32) -> Running {
+        let app = App::new("demo").start();
+        app.wait(async {
+            let org: String = app.db().value("SELECT id FROM hub_orgs", args![]).await.unwrap();
+            let sql = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1)
+                       INSERT INTO hub_audit_events (id, time, org_id, event_type, actor_id, actor_email, details)
+                       SELECT printf('a-%08d', i), '2026-01-01T00:00:00Z', $2, 'filled', '', 'platform',
+                              '{\"a\":\"' || printf('%.*c', $3, 'x') || '\"}' FROM n";
+            app.db().execute(sql, args![events, org, bytes]).await.unwrap();
+        });
+        app
+    }
+
+    // S14
+    #[test]
+    fn s14_a_page_of_large_events_ends_at_its_bytes() {
+        let app = filled(7, 900_000);
+        let (mut seen, mut pages, mut before) = (0, 0, String::new());
+        loop {
+            let answer = app.begin(&format!("/api/audit/events?limit=500&event_type=filled{before}"));
+            let bytes = app.wait(to_bytes(answer.into_body(), 3 << 20)).expect("no more than a page");
+            let page: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+            let items = page["items"].as_array().unwrap();
+            assert_eq!(items[0]["details"]["a"].as_str().map(str::len), Some(900_000));
+            (seen, pages) = (seen + items.len(), pages + 1);
+            match page["next"].as_str() {
+                Some(next) => before = format!("&before={next}"),
+                None => break,
+            }
+        }
+        assert_eq!((seen, pages), (7, 4));
+    }
+
+    // S8
+    #[test]
+    fn s8_an_export_ends_with_the_session_of_whoever_reads_it() {
+        let app = filled(2_000, 10);
+        let path = "/api/audit/export?event_type=filled";
+        let begin = || app.begin(path).into_body().into_data_stream();
+        let mut whole = begin();
+        let mut lines = 0;
+        while let Some(part) = app.wait(whole.next()) {
+            let part = part.unwrap();
+            assert!(part.len() < 1 << 20, "{}", part.len());
+            lines += part.iter().filter(|byte| **byte == b'\n').count();
+        }
+        assert_eq!(lines, 2_001);
+        let mut broken_off = begin();
+        assert!(app.wait(broken_off.next()).unwrap().is_ok());
+        app.wait(async {
+            let mut tx = app.db().begin().await.unwrap();
+            tx.execute("DELETE FROM hub_sessions", args![]).await.unwrap();
+            tx.announce().await.unwrap();
+            tx.commit().await.unwrap();
+            app.hub().live.refresh(app.db()).await.unwrap();
+        });
+        assert!(app.wait(broken_off.next()).unwrap().is_err(), "it is no whole file");
+        assert!(app.wait(broken_off.next()).is_none());
+    }
+
+    // S14
+    #[test]
+    fn s14_exports_hold_their_part_of_the_memory() {
+        let app = filled(2_000, 10);
+        let free = || {
+            let answers = &app.hub().answers;
+            (0..).take_while(|parts| answers.take(parts * (64 << 10)).is_some()).last().unwrap_or_default()
+        };
+        let all = free();
+        let mut parts = app.begin("/api/audit/export?event_type=filled").into_body().into_data_stream();
+        assert!(app.wait(parts.next()).unwrap().is_ok());
+        assert!(free() < all);
+        drop(parts);
+        assert_eq!(free(), all);
+    }
 }

@@ -2,9 +2,10 @@
 
 use axum::http::StatusCode;
 use hub_manifest::limits::{Limit, Limits};
-use hub_manifest::plan::{Column, Widget};
+use hub_manifest::plan::Column;
 use hub_manifest::visible::hidden_character;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
@@ -15,6 +16,7 @@ use crate::ctx::Ctx;
 use crate::db::{AssertSqlSafe, Error};
 use crate::extract::{Created, Json, Path};
 use crate::problem::{Problem, Result};
+use crate::purse::Paid;
 use crate::router::Router;
 use crate::validate::{Check, tidy};
 
@@ -31,7 +33,7 @@ pub(super) fn router() -> Router {
 const MOST_WIDGETS: usize = 100;
 
 /// A dashboard: a list of blocks.
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize, Deserialize, ToSchema)]
 struct Dashboard {
     id: String,
     /// Name of the plugin's seed; the identifier where no plugin brought it.
@@ -39,7 +41,10 @@ struct Dashboard {
     title: String,
     /// Slug of the plugin that brought it.
     plugin: Option<String>,
-    widgets: Vec<WidgetView>,
+    /// As they are kept: as values they would take many times the memory.
+    #[serde(with = "crate::db::json")]
+    #[schema(value_type = Vec<WidgetView>)]
+    widgets: Box<RawValue>,
     /// RFC 3339, in UTC.
     updated_at: String,
 }
@@ -55,42 +60,17 @@ struct WidgetView {
     props: Map<String, Value>,
 }
 
-#[derive(Deserialize)]
-struct Row {
-    id: String,
-    slug: String,
-    title: String,
-    plugin: Option<String>,
-    #[serde(with = "crate::db::json")]
-    widgets: Vec<Widget>,
-    updated_at: String,
-}
-
-impl From<Row> for Dashboard {
-    fn from(row: Row) -> Dashboard {
-        let view = |widget: Widget| WidgetView { block: widget.block, props: widget.props };
-        Dashboard {
-            id: row.id,
-            slug: row.slug,
-            title: row.title,
-            plugin: row.plugin,
-            widgets: row.widgets.into_iter().map(view).collect(),
-            updated_at: row.updated_at,
-        }
-    }
-}
-
 const COLUMNS: &str = "id, slug, title, plugin, widgets, updated_at";
 
 /// Of a plugin that is off for the caller there are none.
-fn shown(caller: &Caller, row: &Row) -> bool {
-    row.plugin.as_ref().is_none_or(|plugin| caller.view().plugins.contains(plugin))
+fn shown(caller: &Caller, plugin: Option<&String>) -> bool {
+    plugin.is_none_or(|plugin| caller.view().plugins.contains(plugin))
 }
 
 async fn find(ctx: &Ctx, caller: &Caller, id: &str) -> Result<Dashboard> {
     let sql = format!("SELECT {COLUMNS} FROM hub_dashboards WHERE org_id = $1 AND id = $2");
-    let row: Option<Row> = ctx.db().one(AssertSqlSafe(sql), args![&caller.org().id, id]).await?;
-    let found = row.filter(|row| shown(caller, row)).map(Dashboard::from);
+    let found: Option<Dashboard> = ctx.db().one(AssertSqlSafe(sql), args![&caller.org().id, id]).await?;
+    let found = found.filter(|found| shown(caller, found.plugin.as_ref()));
     found.ok_or_else(|| Problem::not_found(format!("there is no dashboard `{id}`")))
 }
 
@@ -101,10 +81,16 @@ async fn find(ctx: &Ctx, caller: &Caller, id: &str) -> Result<Dashboard> {
     operation_id = "dashboards_list",
     responses((status = 200, body = Vec<Dashboard>)),
 )]
-async fn list(ctx: Ctx, caller: Allowed<Read>) -> Result<Json<Vec<Dashboard>>> {
+async fn list(ctx: Ctx, caller: Allowed<Read>) -> Result<Paid<Json<Vec<Dashboard>>>> {
+    let org = &caller.org().id;
+    let sql = "SELECT coalesce(sum(octet_length(widgets) + 512), 0) FROM hub_dashboards WHERE org_id = $1";
+    let bytes: i64 = ctx.db().value(sql, args![org]).await?;
+    // As they are kept, and as they are sent.
+    let held = ctx.hub().answers.ask(2 * bytes.unsigned_abs())?;
     let sql = format!("SELECT {COLUMNS} FROM hub_dashboards WHERE org_id = $1 ORDER BY title, id");
-    let rows: Vec<Row> = ctx.db().all(AssertSqlSafe(sql), args![&caller.org().id]).await?;
-    Ok(Json(rows.into_iter().filter(|row| shown(&caller, row)).map(Dashboard::from).collect()))
+    let mut all: Vec<Dashboard> = ctx.db().all(AssertSqlSafe(sql), args![org]).await?;
+    all.retain(|one| shown(&caller, one.plugin.as_ref()));
+    Ok(Paid(Json(all), held))
 }
 
 /// One dashboard.

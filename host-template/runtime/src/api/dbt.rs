@@ -10,7 +10,7 @@ use axum::response::sse::{Event as Message, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use hub_manifest::limits::Limit;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::access::{Allowed, Caller, Permission, Watch};
@@ -18,14 +18,15 @@ use crate::audit::{self, Actor, Event};
 use crate::ctx::Ctx;
 use crate::drivers;
 use crate::extract::{Json, Path, Query};
-use crate::page::{Part, checked_limit};
+use crate::page::{Part, checked_limit, fitting};
 use crate::problem::{Problem, Result};
+use crate::purse::{Held, Paid};
 use crate::router::{Router, get};
 use crate::runs::dbt::NO_DBT;
 use crate::runs::options::Options;
 use crate::runs::recipe::{Recipe, recipes};
 use crate::runs::store::{self, Chunk, Run};
-use crate::runs::{Kind, Lineage, Node, State, home};
+use crate::runs::{Kept, Kind, Node, State, home};
 use crate::streams::Open;
 
 crate::permission!(Read = "dbt.read", Start = "dbt.run");
@@ -187,11 +188,27 @@ async fn record(
 struct LineageView {
     /// The run that told it; none where the workspace has never been built: then only the models' names are known.
     run: Option<String>,
-    nodes: Vec<Node>,
+    #[schema(value_type = Vec<Node>)]
+    nodes: Nodes,
     /// The newest build that succeeded.
     last_good: Option<Run>,
     /// The newest build that has ended, well or not. Where it came to no lineage, that of an earlier one is shown.
     last_try: Option<Run>,
+}
+
+/// The models of a workspace: as a run has told them, or of their names alone.
+enum Nodes {
+    Told(Kept),
+    Named(Vec<Node>),
+}
+
+impl Serialize for Nodes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        match self {
+            Nodes::Told(kept) => kept.write(serializer),
+            Nodes::Named(nodes) => nodes.serialize(serializer),
+        }
+    }
 }
 
 /// The models of a workspace with their edges, as dbt told after the last run.
@@ -206,14 +223,17 @@ async fn workspace_lineage(
     ctx: Ctx,
     caller: Allowed<Read>,
     Path(slug): Path<String>,
-) -> Result<Json<LineageView>> {
+) -> Result<Paid<Json<LineageView>>> {
     let recipe = workspace(&ctx, &caller, &slug)?;
     let (org, name) = (&caller.org().id, &recipe.workspace);
-    let told = store::lineage(ctx.db(), org, name).await?;
     let last_good = store::newest_build(ctx.db(), org, name, true).await?;
     let last_try = store::newest_build(ctx.db(), org, name, false).await?;
-    if let Some((run, Lineage { nodes })) = told {
-        return Ok(Json(LineageView { run: Some(run), nodes, last_good, last_try }));
+    // As it is kept, and as it is sent. It is read last of all: nothing is waited for with it in hand.
+    let bytes = 2 * store::lineage_bytes(ctx.db(), org, name).await?;
+    let held = ctx.hub().answers.ask(bytes)?;
+    if let Some((run, kept)) = store::lineage(ctx.db(), org, name).await? {
+        let nodes = Nodes::Told(kept);
+        return Ok(Paid(Json(LineageView { run: Some(run), nodes, last_good, last_try }), held));
     }
     let node = |name: String| Node {
         id: name.clone(),
@@ -226,8 +246,8 @@ async fn workspace_lineage(
         failed_tests: Vec::new(),
         of_run: None,
     };
-    let nodes = recipe.models.into_iter().map(node).collect();
-    Ok(Json(LineageView { run: None, nodes, last_good, last_try }))
+    let nodes = Nodes::Named(recipe.models.into_iter().map(node).collect());
+    Ok(Paid(Json(LineageView { run: None, nodes, last_good, last_try }), held))
 }
 
 /// Which runs are wanted.
@@ -254,9 +274,12 @@ struct Filter {
 async fn runs(ctx: Ctx, caller: Allowed<Read>, Query(filter): Query<Filter>) -> Result<Json<Part<Run>>> {
     let limit = checked_limit(filter.limit)?;
     let (workspace, before) = (filter.workspace.as_deref(), filter.before.as_deref());
-    let mut runs = store::newest(ctx.db(), &caller.org().id, workspace, before, limit + 1).await?;
-    waiting(&ctx, &caller.org().id, runs.iter_mut()).await?;
-    Ok(Json(Part::of(runs, limit, |run| &run.id)))
+    let (db, org) = (ctx.db(), &caller.org().id);
+    let sizes = store::newest_sizes(db, org, workspace, before, limit + 1).await?;
+    let rows = limit.min(fitting(ctx.hub().limits.get(Limit::PageBytes), &sizes));
+    let mut runs = store::newest(db, org, workspace, before, rows).await?;
+    waiting(&ctx, org, runs.iter_mut()).await?;
+    Ok(Json(Part::of(runs, sizes.len() > rows as usize, |run| &run.id)))
 }
 
 /// One run.
@@ -318,7 +341,8 @@ struct After {
     after: Option<u64>,
 }
 
-/// The log of a run as far as it has come, 200 chunks at most.
+/// The log of a run as far as it has come, 200 chunks at most, and no more bytes than `HUB_PAGE_BYTES`. There is more of it
+/// until an answer has no chunk.
 #[utoipa::path(
     get,
     path = "/dbt/runs/{id}/log",
@@ -333,7 +357,10 @@ async fn log(
     Query(After { after }): Query<After>,
 ) -> Result<Json<Vec<Chunk>>> {
     find(&ctx, &caller, &id).await?;
-    Ok(Json(store::log_after(ctx.db(), &id, after.unwrap_or(0).min(i64::MAX as u64)).await?))
+    let after = after.unwrap_or(0).min(i64::MAX as u64);
+    let sizes = store::log_sizes(ctx.db(), &id, after).await?;
+    let chunks = fitting(ctx.hub().limits.get(Limit::PageBytes), &sizes);
+    Ok(Json(store::log_after(ctx.db(), &id, after, chunks).await?))
 }
 
 /// How often a run on another host is looked at.
@@ -346,7 +373,8 @@ struct Following {
     id: String,
     seq: u64,
     state: Option<State>,
-    pending: Vec<Message>,
+    /// What the message that is being sent holds.
+    held: Option<Held>,
     /// Counts the stream while it is open.
     _open: Open,
 }
@@ -357,30 +385,29 @@ async fn events(ctx: Ctx, caller: Allowed<Read>, Path(id): Path<String>) -> Resu
     let watch = Watch::new(&ctx, &caller, Some(<Read as Permission>::NAME));
     let open = ctx.hub().streams.open(&caller, &ctx.hub().limits)?;
     let org = caller.org().id.clone();
-    let following = Following { ctx, org, id: run.id, seq: 0, state: None, pending: Vec::new(), _open: open };
+    let following = Following { ctx, org, id: run.id, seq: 0, state: None, held: None, _open: open };
     let stream = stream::unfold(Some((following, watch)), |state| async move {
         let (mut following, mut watch) = state?;
         let mut news = following.ctx.hub().runs.news();
         let mut stage = following.ctx.hub().stage.watch();
+        // Whoever asks for the next message has taken the last one.
+        following.held = None;
         loop {
-            if let Some(message) = following.pending.pop() {
-                return Some((Ok::<_, Infallible>(message), Some((following, watch))));
-            }
             if following.state.is_some_and(State::is_final) {
-                return Some((Ok(Message::default().event("end").data("{}")), None));
+                return Some((Ok::<_, Infallible>(Message::default().event("end").data("{}")), None));
             }
             if !watch.holds().await {
                 return None;
             }
-            following.look().await;
-            if following.pending.is_empty() {
-                tokio::select! {
-                    _ = news.changed() => {}
-                    () = tokio::time::sleep(LOOK) => {}
-                    () = stage.closing() => return None,
-                    // Whoever may not read it any more reads no further line.
-                    () = watch.ended() => return None,
-                }
+            if let Some(message) = following.look().await {
+                return Some((Ok(message), Some((following, watch))));
+            }
+            tokio::select! {
+                _ = news.changed() => {}
+                () = tokio::time::sleep(LOOK) => {}
+                () = stage.closing() => return None,
+                // Whoever may not read it any more reads no further line.
+                () = watch.ended() => return None,
             }
         }
     });
@@ -388,28 +415,25 @@ async fn events(ctx: Ctx, caller: Allowed<Read>, Path(id): Path<String>) -> Resu
 }
 
 impl Following {
-    /// Collects what is new; the state first, so that no part of the log is missed once it is final.
-    async fn look(&mut self) {
+    /// What is new, a chunk of the log or the state: one message at a time, as slowly as the client takes them. The state is
+    /// looked at first and told last, so that no part of the log is missed once it is final.
+    async fn look(&mut self) -> Option<Message> {
         let db = self.ctx.db();
         // A database that is away for a moment has no news.
-        let Ok(Some(run)) = store::find(db, &self.org, &self.id).await else { return };
-        let Ok(chunks) = store::log_after(db, &self.id, self.seq).await else { return };
-        if let Some(last) = chunks.last() {
-            self.seq = last.seq;
+        let run = store::find(db, &self.org, &self.id).await.ok()??;
+        let chunk = store::log_after(db, &self.id, self.seq, 1).await.ok()?.pop();
+        if let Some(chunk) = chunk {
+            let json = serde_json::to_string(&chunk).unwrap_or_default();
+            // Where there is no memory for it, it has to wait.
+            self.held = Some(self.ctx.hub().answers.take(json.len())?);
+            self.seq = chunk.seq;
+            return Some(Message::default().event("log").data(json));
         }
-        let full = chunks.len() == 200;
-        let message = |name: &str, json: String| Message::default().event(name).data(json);
-        let mut messages: Vec<Message> = chunks
-            .iter()
-            .map(|chunk| message("log", serde_json::to_string(chunk).unwrap_or_default()))
-            .collect();
-        // While there is more of the log the state waits.
-        if self.state != Some(run.state) && !full {
-            messages.push(message("state", serde_json::to_string(&run).unwrap_or_default()));
-            self.state = Some(run.state);
+        if self.state == Some(run.state) {
+            return None;
         }
-        messages.reverse();
-        self.pending = messages;
+        self.state = Some(run.state);
+        Some(Message::default().event("state").data(serde_json::to_string(&run).unwrap_or_default()))
     }
 }
 
@@ -464,4 +488,78 @@ async fn start_script(
                 .code("script-unknown")
         })?;
     start(&ctx, &caller, recipe, &Options::default()).await
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::BodyDataStream;
+    use futures_util::StreamExt;
+
+    use super::*;
+    use crate::args;
+    use crate::testing::{App, Running};
+
+    /// A host with a run that has ended and whose log has so many chunks of so many bytes.
+    fn logged(chunks: u32, bytes: u32) -> Running {
+        let app = App::new("demo").start();
+        app.wait(async {
+            let org: String = app.db().value("SELECT id FROM hub_orgs", args![]).await.unwrap();
+            let run = "INSERT INTO hub_runs (id, org_id, kind, slug, workspace, state, requested_by, created_at)
+                       VALUES ('r', $1, 'script', 's', 'w', 'succeeded', 'ann@example.com', '2026-01-01T00:00:00Z')";
+            app.db().execute(run, args![org]).await.unwrap();
+            let log = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1)
+                       INSERT INTO hub_run_logs (run_id, seq, text) SELECT 'r', i, printf('%.*c', $2, 'x') FROM n";
+            app.db().execute(log, args![chunks, bytes]).await.unwrap();
+        });
+        app
+    }
+
+    fn follow(app: &Running) -> BodyDataStream {
+        app.begin("/api/dbt/runs/r/events").into_body().into_data_stream()
+    }
+
+    fn next(app: &Running, stream: &mut BodyDataStream) -> Option<String> {
+        app.wait(stream.next()).map(|part| String::from_utf8(part.unwrap().to_vec()).unwrap())
+    }
+
+    // S14
+    #[test]
+    fn s14_a_stream_has_one_part_of_a_log_in_hand_and_pays_for_it() {
+        let app = logged(30, 100_000);
+        let answers = app.hub().answers.clone();
+        let all = usize::try_from(app.hub().limits.get(Limit::AnswersMemory)).unwrap();
+        let rest = answers.take(all - 150_000).unwrap();
+        let mut first = follow(&app);
+        assert!(next(&app, &mut first).unwrap().contains("event: log"));
+        assert!(answers.take(100_000).is_none(), "what is not sent yet is counted");
+        // There is no memory for a second one: it waits, and comes to its end once the first is gone.
+        let mut second = follow(&app);
+        assert!(app.wait(async { tokio::time::timeout(LOOK / 2, second.next()).await }).is_err());
+        drop(first);
+        let mut names = Vec::new();
+        while let Some(text) = next(&app, &mut second) {
+            assert!(text.len() < 110_000, "{}", text.len());
+            names.extend(text.lines().find_map(|line| line.strip_prefix("event: ")).map(str::to_owned));
+        }
+        assert_eq!(names.iter().filter(|name| *name == "log").count(), 30);
+        assert_eq!(names[30..], ["state", "end"]);
+        drop((second, rest));
+        assert!(answers.take(all).is_some());
+    }
+
+    // S14
+    #[test]
+    fn s14_a_page_of_a_log_ends_at_its_bytes() {
+        let app = logged(30, 300_000);
+        let (mut after, mut pages) = (0, 0);
+        loop {
+            let answer = app.begin(&format!("/api/dbt/runs/r/log?after={after}"));
+            let bytes =
+                app.wait(axum::body::to_bytes(answer.into_body(), 3 << 20)).expect("no more than a page");
+            let chunks: Vec<Chunk> = serde_json::from_slice(&bytes).unwrap();
+            let Some(last) = chunks.last() else { break };
+            (after, pages) = (last.seq, pages + 1);
+        }
+        assert_eq!((after, pages), (30, 5));
+    }
 }

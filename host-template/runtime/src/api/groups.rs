@@ -1,5 +1,7 @@
 //! `/api/groups` and `/api/permissions`: what the members of the caller's organisation may do.
 
+use std::collections::BTreeSet;
+
 use axum::http::StatusCode;
 use hub_manifest::grammar::PLATFORM_PERMISSIONS;
 use serde::{Deserialize, Serialize};
@@ -84,15 +86,27 @@ async fn groups(db: &Db, org: &str) -> Result<Vec<Group>, Error> {
 struct GroupBody {
     /// 1 to 100 characters, unique in the organisation.
     name: String,
-    /// Each one of `GET /api/permissions`.
+    /// Each one of `GET /api/permissions`, 1000 at most. One that is named twice counts once.
     permissions: Vec<String>,
 }
 
+/// Permissions that are looked at one by one, and kept in the audit log: at most.
+const MOST_PERMISSIONS: usize = 1_000;
+/// Characters of a name that is none which are told.
+const TOLD_CHARS: usize = 100;
+
 impl GroupBody {
-    /// A permission of a plugin that is off stays in a group that has it already: it counts again once the plugin is on.
-    fn check(&self, caller: &Caller, kept: &[String]) -> Result<()> {
-        Check::new().name("name", &self.name, 1..=100).done()?;
-        let there = &caller.view().permissions;
+    /// The body with each permission once, where there is such a one. A permission of a plugin that is off stays in a group that
+    /// has it already: it counts again once the plugin is on.
+    fn checked(mut self, there: &BTreeSet<String>, kept: &[String]) -> Result<GroupBody> {
+        Check::new()
+            .name("name", &self.name, 1..=100)
+            .that(
+                "permissions",
+                self.permissions.len() <= MOST_PERMISSIONS,
+                format!("must have at most {MOST_PERMISSIONS} entries"),
+            )
+            .done()?;
         let wrong: Vec<FieldError> = self
             .permissions
             .iter()
@@ -100,19 +114,26 @@ impl GroupBody {
             .filter(|(_, name)| !there.contains(*name) && !kept.contains(name))
             .map(|(at, name)| FieldError {
                 field: format!("permissions[{at}]"),
-                message: format!("there is no permission `{}` here", name.escape_debug()),
+                message: format!("there is no permission `{}` here", shortened(name).escape_debug()),
             })
             .collect();
         if !wrong.is_empty() {
             return Err(Problem::invalid(wrong));
         }
-        Ok(())
+        let mut seen = BTreeSet::new();
+        self.permissions.retain(|name| seen.insert(name.clone()));
+        Ok(self)
     }
 
     /// What it gives beyond what is kept.
     fn added<'g>(&'g self, kept: &'g [String]) -> impl Iterator<Item = &'g String> {
         self.permissions.iter().filter(|name| !kept.contains(name))
     }
+}
+
+/// The beginning of a name.
+fn shortened(name: &str) -> &str {
+    name.char_indices().nth(TOLD_CHARS).and_then(|(end, _)| name.get(..end)).unwrap_or(name)
 }
 
 /// Adds a group.
@@ -124,7 +145,7 @@ impl GroupBody {
     responses((status = 201, body = Group)),
 )]
 async fn add(ctx: Ctx, caller: Allowed<Manage>, Json(body): Json<GroupBody>) -> Result<Created<Group>> {
-    body.check(&caller, &[])?;
+    let body = body.checked(&caller.view().permissions, &[])?;
     let id = crate::new_id();
     let mut tx = ctx.db().begin().await?;
     Granter::caller(&mut tx, &caller.org().id, &caller.user().id).await?.may_define(body.added(&[]))?;
@@ -156,7 +177,7 @@ async fn change(
     Json(body): Json<GroupBody>,
 ) -> Result<Json<Group>> {
     let group = find(ctx.db(), &caller.org().id, &id).await?;
-    body.check(&caller, &group.permissions)?;
+    let body = body.checked(&caller.view().permissions, &group.permissions)?;
     let org = &caller.org().id;
     let mut tx = ctx.db().begin().await?;
     let granter = Granter::caller(&mut tx, org, &caller.user().id).await?;
@@ -280,4 +301,30 @@ async fn permissions(ctx: Ctx, caller: Allowed<Read>) -> Json<Vec<PermissionView
             },
         );
     Json(own.chain(of_plugins).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // S14, S20
+    #[test]
+    fn s14_the_permissions_of_a_group_are_counted_once_and_have_an_end() {
+        let there = BTreeSet::from(["records.read".to_owned(), "records.write".to_owned()]);
+        let checked = |names: Vec<&str>| {
+            let permissions = names.into_iter().map(str::to_owned).collect();
+            let body = GroupBody { name: "All".to_owned(), permissions };
+            body.checked(&there, &["gone.read".to_owned()]).map(|body| body.permissions)
+        };
+        let names = ["records.write", "gone.read", "records.write", "records.read", "gone.read"];
+        assert_eq!(checked(names.to_vec()).unwrap(), ["records.write", "gone.read", "records.read"]);
+        assert_eq!(checked(vec!["records.read"; 1_000]).unwrap(), ["records.read"]);
+        let told = |names| checked(names).unwrap_err().body().errors.clone();
+        let errors = told(vec!["records.read"; 130_000]);
+        assert_eq!((errors.len(), errors[0].field.as_str()), (1, "permissions"));
+        assert_eq!(errors[0].message, "must have at most 1000 entries");
+        let long = "ü".repeat(1_000_000);
+        let errors = told(vec![&long]);
+        assert_eq!(errors[0].message, format!("there is no permission `{}` here", "ü".repeat(100)));
+    }
 }

@@ -2,6 +2,7 @@
 
 use hub_manifest::limits::{Limit, Limits};
 use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
@@ -87,7 +88,8 @@ pub(crate) struct Record {
     source: String,
     /// Whatever else there is to say.
     #[serde(with = "crate::db::json")]
-    fields: Map<String, Value>,
+    #[schema(value_type = Map<String, Value>)]
+    fields: Box<RawValue>,
     /// RFC 3339, in UTC.
     created_at: String,
 }
@@ -196,7 +198,7 @@ async fn create(ctx: Ctx, caller: Allowed<Write>, Json(new): Json<NewRecord>) ->
         subtitle: new.subtitle.map(|text| tidy(&text)),
         status: new.status,
         source: "api".to_owned(),
-        fields: new.fields,
+        fields: to_raw_value(&new.fields).map_err(Problem::internal)?,
         created_at: crate::now(),
     };
     ctx.db()
@@ -209,7 +211,7 @@ async fn create(ctx: Ctx, caller: Allowed<Write>, Json(new): Json<NewRecord>) ->
                 record.subtitle.as_ref(),
                 &record.status,
                 &record.source,
-                &record.fields,
+                record.fields.get(),
                 &record.created_at,
                 &caller.org().id
             ],

@@ -2,13 +2,12 @@
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use hub_manifest::limits::{Limit, Limits};
 use serde::Serialize;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use utoipa::ToSchema;
 
 use super::builtin::nobody;
@@ -32,9 +31,9 @@ const LONGEST: usize = 64 * 1024;
 /// Who may test where, how often, and how many at once.
 pub(crate) struct Tests {
     pub(crate) reach: Reach,
+    /// Those that run, and those that wait.
+    places: Semaphore,
     turns: Semaphore,
-    waiting: AtomicUsize,
-    most: usize,
     of_user: Buckets,
     of_org: Buckets,
 }
@@ -44,9 +43,10 @@ impl Tests {
         let a_minute = |limit| Buckets::new(limits.get(limit));
         Tests {
             reach,
+            places: Semaphore::new(
+                limits.size(Limit::ConnectorTestsAtOnce) + limits.size(Limit::ConnectorTestsWaiting),
+            ),
             turns: Semaphore::new(limits.size(Limit::ConnectorTestsAtOnce)),
-            waiting: AtomicUsize::new(0),
-            most: limits.size(Limit::ConnectorTestsWaiting),
             of_user: a_minute(Limit::ConnectorTestsOfUser),
             of_org: a_minute(Limit::ConnectorTestsOfOrg),
         }
@@ -66,24 +66,17 @@ impl Tests {
         Ok(())
     }
 
-    async fn take(&self) -> Result<tokio::sync::SemaphorePermit<'_>> {
-        if let Ok(turn) = self.turns.try_acquire() {
-            return Ok(turn);
-        }
+    /// A turn, once there is one. A client that hangs up gives back what it has, whatever it waits for.
+    async fn take(&self) -> Result<[SemaphorePermit<'_>; 2]> {
         let busy = || {
             Problem::new(StatusCode::SERVICE_UNAVAILABLE)
                 .code("too-many-tests")
                 .retry_after(LIMIT.as_secs())
                 .detail("too many connections are being tested: try again in some seconds")
         };
-        if self.waiting.fetch_add(1, Ordering::AcqRel) >= self.most {
-            self.waiting.fetch_sub(1, Ordering::AcqRel);
-            return Err(busy());
-        }
-        let turn = tokio::time::timeout(LIMIT, self.turns.acquire()).await;
-        self.waiting.fetch_sub(1, Ordering::AcqRel);
-        match turn {
-            Ok(Ok(turn)) => Ok(turn),
+        let place = self.places.try_acquire().map_err(|_| busy())?;
+        match tokio::time::timeout(LIMIT, self.turns.acquire()).await {
+            Ok(Ok(turn)) => Ok([turn, place]),
             _ => Err(busy()),
         }
     }
@@ -226,5 +219,29 @@ pub(super) fn job(
         file: 16 << 20,
         processes: 64,
         ..Job::new(program)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // S16: a client that hangs up while it waits for its turn.
+    #[tokio::test]
+    async fn s16_whoever_no_longer_waits_leaves_its_place() {
+        let limits =
+            Limits::default().with(Limit::ConnectorTestsAtOnce, 1).with(Limit::ConnectorTestsWaiting, 1);
+        let tests = Tests::new(Reach::default(), &limits);
+        let turn = tests.take().await.unwrap();
+        let hangs_up = async || tokio::time::timeout(Duration::from_millis(20), tests.take()).await.is_err();
+        for _ in 0..3 {
+            assert!(hangs_up().await, "it waits, and is not refused");
+        }
+        // One more than may wait is refused at once.
+        let (waits, refused) = tokio::join!(hangs_up(), tests.take());
+        assert!(waits);
+        assert_eq!(refused.err().unwrap().status(), StatusCode::SERVICE_UNAVAILABLE);
+        drop(turn);
+        assert!(tests.take().await.is_ok());
     }
 }

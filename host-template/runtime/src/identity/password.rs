@@ -1,11 +1,13 @@
 //! Passwords: hashed with argon2id, off the threads that answer requests, a few at a time and few that wait.
 
+use std::sync::Arc;
+
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use axum::http::StatusCode;
 use hub_manifest::limits::{Limit, Limits};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::problem::Problem;
 
@@ -28,19 +30,19 @@ pub(crate) struct Passwords {
 /// Those who wait for each other. A known device never waits for strangers.
 struct Lane {
     /// Those that are computed, and those that wait.
-    all: Semaphore,
-    running: Semaphore,
+    all: Arc<Semaphore>,
+    running: Arc<Semaphore>,
 }
 
 /// A place among those who wait. Whoever has one is answered.
-pub(crate) struct Turn<'p> {
-    lane: &'p Lane,
-    _place: SemaphorePermit<'p>,
+pub(crate) struct Turn {
+    running: Arc<Semaphore>,
+    place: OwnedSemaphorePermit,
 }
 
 impl Lane {
     fn new(running: usize, waiting: usize) -> Lane {
-        Lane { all: Semaphore::new(running + waiting), running: Semaphore::new(running) }
+        Lane { all: Arc::new(Semaphore::new(running + waiting)), running: Arc::new(Semaphore::new(running)) }
     }
 }
 
@@ -54,19 +56,19 @@ impl Passwords {
     }
 
     /// A place in the queue; 503 where it is full.
-    pub(crate) fn turn(&self, known_device: bool) -> Result<Turn<'_>, Problem> {
+    pub(crate) fn turn(&self, known_device: bool) -> Result<Turn, Problem> {
         let lane = if known_device { &self.known } else { &self.strangers };
-        let place = lane.all.try_acquire().map_err(|_| {
+        let place = lane.all.clone().try_acquire_owned().map_err(|_| {
             Problem::new(StatusCode::SERVICE_UNAVAILABLE)
                 .code("sign-in-busy")
                 .detail("too many people sign in just now; try again in a moment")
                 .retry_after(2)
         })?;
-        Ok(Turn { lane, _place: place })
+        Ok(Turn { running: lane.running.clone(), place })
     }
 }
 
-impl Turn<'_> {
+impl Turn {
     /// The PHC string to keep.
     pub(crate) async fn hash(self, password: String) -> Result<String, Problem> {
         self.aside(move || hash(&password)).await?.map_err(Problem::internal)
@@ -78,12 +80,19 @@ impl Turn<'_> {
         self.aside(move || verify(&password, known.as_deref())).await
     }
 
+    /// Whoever asked may be gone before it is computed: who hangs up drops this future, and what has begun goes on. So the
+    /// places are the work's, and are free again when that is done.
     async fn aside<T: Send + 'static>(
         self,
         compute: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Problem> {
-        let _running = self.lane.running.acquire().await.map_err(Problem::internal)?;
-        tokio::task::spawn_blocking(compute).await.map_err(Problem::internal)
+        let Turn { running, place } = self;
+        let places = (running.acquire_owned().await.map_err(Problem::internal)?, place);
+        let work = move || {
+            let _places = places;
+            compute()
+        };
+        tokio::task::spawn_blocking(work).await.map_err(Problem::internal)
     }
 }
 
@@ -150,6 +159,32 @@ mod tests {
         assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert!(passwords.turn(true).is_ok());
         drop(turns);
+        assert!(passwords.turn(false).is_ok());
+    }
+
+    // S11: a client that hangs up while its password is computed leaves no room for another one.
+    #[tokio::test]
+    async fn s11_work_that_nobody_waits_for_any_more_keeps_its_place() {
+        let limits = Limits::default().with(Limit::SignInsAtOnce, 1).with(Limit::SignInsWaiting, 1);
+        let passwords = Passwords::new(&limits);
+        let (begun, has_begun) = tokio::sync::oneshot::channel();
+        let (end, ends) = std::sync::mpsc::channel::<()>();
+        let asked = tokio::spawn(passwords.turn(false).unwrap().aside(move || {
+            let _ = begun.send(());
+            ends.recv()
+        }));
+        has_begun.await.unwrap();
+        asked.abort();
+        assert!(asked.await.unwrap_err().is_cancelled());
+        // One that waits for its turn is gone as soon as its client is.
+        for _ in 0..3 {
+            let next = passwords.turn(false).unwrap().aside(|| ());
+            assert!(tokio::time::timeout(std::time::Duration::from_millis(50), next).await.is_err());
+        }
+        let waits = passwords.turn(false).unwrap();
+        assert!(passwords.turn(false).is_err());
+        end.send(()).unwrap();
+        waits.aside(|| ()).await.unwrap();
         assert!(passwords.turn(false).is_ok());
     }
 }

@@ -9,7 +9,9 @@ use std::path::Path;
 
 use hub_release::beneath::Beneath;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::ser::{Error as _, SerializeSeq};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 /// Where dbt writes them, below the work folder.
@@ -29,6 +31,28 @@ const NAMES: usize = 1_000;
 pub(crate) struct Lineage {
     /// By their identifiers.
     pub(crate) nodes: Vec<Node>,
+}
+
+/// A lineage as the database has it: text, of which one node at a time is looked at. As values it would take many times the
+/// memory.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Kept {
+    nodes: Vec<Box<RawValue>>,
+}
+
+impl Kept {
+    fn nodes(&self) -> impl Iterator<Item = serde_json::Result<Node>> {
+        self.nodes.iter().map(|node| serde_json::from_str(node.get()))
+    }
+
+    /// Writes the nodes as a list. They are read for that: an earlier release knew fewer fields.
+    pub(crate) fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_seq(Some(self.nodes.len()))?;
+        for node in self.nodes() {
+            list.serialize_element(&node.map_err(S::Error::custom)?)?;
+        }
+        list.end()
+    }
 }
 
 /// A model, seed, snapshot, source or exposure.
@@ -305,8 +329,9 @@ impl Lineage {
         let fits = |node: &&Node| {
             let texts = [&node.id, &node.name, &node.kind].into_iter().chain(&node.parents);
             let texts = texts.chain(&node.failed_tests).chain(&node.status).chain(&node.message);
-            // With quotes, what is escaped, and the names of the fields.
-            let bytes = 200 + texts.map(|text| text.len() + text.len() / 8 + 3).sum::<usize>();
+            // With quotes, what is escaped, and the names of the fields; and with what a text takes of memory beside itself, so
+            // that millions of short ones are no more than some long ones.
+            let bytes = 200 + texts.map(|text| text.len() + text.len() / 8 + 24).sum::<usize>();
             room = room.saturating_sub(bytes);
             room > 0
         };
@@ -317,18 +342,20 @@ impl Lineage {
 
     /// Nodes that this run did not touch keep the outcome of an earlier one, with its identifier: a build of a selection
     /// says nothing of the rest.
-    pub(super) fn keeping(mut self, earlier: Option<(String, Lineage)>) -> Lineage {
-        let Some((run, earlier)) = earlier else { return self };
-        let known: BTreeMap<String, Node> =
-            earlier.nodes.into_iter().map(|node| (node.id.clone(), node)).collect();
-        for node in self.nodes.iter_mut().filter(|node| node.status.is_none() && node.failed_tests.is_empty())
-        {
-            let Some(before) = known.get(&node.id).filter(|before| before.status.is_some()) else { continue };
-            node.status.clone_from(&before.status);
+    pub(super) fn keeping(mut self, run: &str, earlier: &Kept) -> Lineage {
+        let untouched = self.nodes.iter().enumerate();
+        let untouched = untouched.filter(|(_, node)| node.status.is_none() && node.failed_tests.is_empty());
+        let untouched: BTreeMap<String, usize> =
+            untouched.map(|(place, node)| (node.id.clone(), place)).collect();
+        // One that cannot be read has no outcome to keep.
+        for before in earlier.nodes().flatten().filter(|before| before.status.is_some()) {
+            let place = untouched.get(&before.id);
+            let Some(node) = place.and_then(|place| self.nodes.get_mut(*place)) else { continue };
+            node.status = before.status;
             node.seconds = before.seconds;
-            node.message.clone_from(&before.message);
-            node.failed_tests.clone_from(&before.failed_tests);
-            node.of_run = before.of_run.clone().or_else(|| Some(run.clone()));
+            node.message = before.message;
+            node.failed_tests = before.failed_tests;
+            node.of_run = before.of_run.or_else(|| Some(run.to_owned()));
         }
         self
     }
@@ -430,6 +457,43 @@ mod tests {
         );
     }
 
+    /// As the database gives it back.
+    fn kept(lineage: &Lineage) -> Kept {
+        serde_json::from_str(&serde_json::to_string(lineage).unwrap()).unwrap()
+    }
+
+    // S14
+    #[test]
+    fn s14_what_an_earlier_release_has_written_is_shown_with_all_fields() {
+        let text = r#"{"nodes": [{"id": "a", "name": "a", "kind": "model", "parents": [], "status": null,
+                                  "seconds": null, "message": null}]}"#;
+        let earlier: Kept = serde_json::from_str(text).unwrap();
+        let mut written = Vec::new();
+        earlier.write(&mut serde_json::Serializer::new(&mut written)).unwrap();
+        let written: serde_json::Value = serde_json::from_slice(&written).unwrap();
+        assert_eq!(written[0]["failed_tests"], serde_json::json!([]));
+        let broken: Kept = serde_json::from_str(r#"{"nodes": [7]}"#).unwrap();
+        assert!(broken.write(&mut serde_json::Serializer::new(Vec::new())).is_err());
+    }
+
+    // S7, S14
+    #[test]
+    fn s7_many_short_names_are_no_more_than_some_long_ones() {
+        let node = |n: usize| Node {
+            id: n.to_string(),
+            name: String::new(),
+            kind: "model".to_owned(),
+            parents: vec![String::new(); NAMES],
+            status: None,
+            seconds: None,
+            message: None,
+            failed_tests: Vec::new(),
+            of_run: None,
+        };
+        let bounded = Lineage { nodes: (0..NODES / 10).map(node).collect() }.bounded();
+        assert!(bounded.nodes.len() * NAMES * size_of::<String>() <= BYTES, "{}", bounded.nodes.len());
+    }
+
     // D9
     #[test]
     fn d9_what_a_run_did_not_touch_keeps_its_outcome() {
@@ -447,10 +511,9 @@ mod tests {
         let of = |nodes: &[Node]| Lineage { nodes: nodes.to_vec() };
         let first =
             of(&[node("a", Some("success")), node("b", Some("error")), node("gone", Some("success"))]);
-        let second = of(&[node("a", None), node("b", Some("success")), node("new", None)])
-            .keeping(Some(("1".into(), first)));
-        let third =
-            of(&[node("a", None), node("b", None), node("new", None)]).keeping(Some(("2".into(), second)));
+        let second =
+            of(&[node("a", None), node("b", Some("success")), node("new", None)]).keeping("1", &kept(&first));
+        let third = of(&[node("a", None), node("b", None), node("new", None)]).keeping("2", &kept(&second));
         let told: Vec<_> =
             third.nodes.iter().map(|node| (node.status.as_deref(), node.of_run.as_deref())).collect();
         assert_eq!(told, [(Some("success"), Some("1")), (Some("success"), Some("2")), (None, None)]);

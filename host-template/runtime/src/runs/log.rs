@@ -1,7 +1,8 @@
 //! The log of a run in the database: its head as it comes, and its tail when the run ends.
 //!
 //! A program may say more than anybody wants to keep. Errors stand at the end, what was asked for at the beginning: half of
-//! the room is for each, and a line between them tells how much is left out.
+//! the room is for each, and a line between them tells how much is left out. What is kept is bytes and nothing beside them: a
+//! log of empty lines takes no more memory than another one.
 
 use std::collections::VecDeque;
 
@@ -11,8 +12,8 @@ pub(super) struct Log {
     half: usize,
     /// Bytes of the head that are used up.
     head: usize,
-    tail: VecDeque<String>,
-    tail_bytes: usize,
+    /// Whole lines.
+    tail: VecDeque<u8>,
     left_out: u64,
     left_out_bytes: u64,
     /// What is to be written next.
@@ -28,7 +29,6 @@ impl Log {
             half: most / 2,
             head: 0,
             tail: VecDeque::new(),
-            tail_bytes: 0,
             left_out: 0,
             left_out_bytes: 0,
             chunk: String::new(),
@@ -46,15 +46,21 @@ impl Log {
             return;
         }
         self.full = true;
-        self.tail_bytes += line.len();
-        self.tail.push_back(line);
-        while self.tail_bytes > self.half
-            && let Some(first) = self.tail.pop_front()
-        {
-            self.tail_bytes -= first.len();
-            self.left_out += 1;
-            self.left_out_bytes += first.len() as u64;
+        // Room is made before the line comes, so that the ring never grows beyond what it may hold.
+        while !self.tail.is_empty() && self.tail.len() + line.len() > self.half {
+            let first = self.tail.iter().position(|byte| *byte == b'\n').map_or(self.tail.len(), |at| at + 1);
+            self.tail.drain(..first);
+            self.leave_out(first);
         }
+        if line.len() > self.half {
+            return self.leave_out(line.len());
+        }
+        self.tail.extend(line.as_bytes());
+    }
+
+    fn leave_out(&mut self, bytes: usize) {
+        self.left_out += 1;
+        self.left_out_bytes += bytes as u64;
     }
 
     /// Nothing more comes: the tail is to be written too.
@@ -65,8 +71,10 @@ impl Log {
                 self.left_out, self.left_out_bytes
             );
         }
-        self.chunk.extend(self.tail.drain(..));
-        (self.tail_bytes, self.left_out, self.left_out_bytes) = (0, 0, 0);
+        // Whole lines of text are text.
+        self.chunk += &String::from_utf8_lossy(self.tail.make_contiguous());
+        self.tail = VecDeque::new();
+        (self.left_out, self.left_out_bytes) = (0, 0);
     }
 
     /// What is to be written now: whole lines, of at most so many bytes or a single line.
@@ -105,6 +113,29 @@ mod tests {
             text += &part;
         }
         text
+    }
+
+    // S7: a line costs what it has of bytes, however many there are.
+    #[test]
+    fn s7_empty_lines_take_no_more_memory_than_long_ones() {
+        let half = 1 << 20;
+        let mut log = Log::new(2 * half);
+        for _ in 0..3 * half {
+            log.add("");
+        }
+        assert_eq!((log.head, log.tail.len(), log.left_out), (half, half, half as u64));
+        assert!(log.tail.capacity() <= 2 * half, "{}", log.tail.capacity());
+        log.close();
+        assert_eq!(log.tail.capacity(), 0);
+        assert!(log.chunk.ends_with("\n\n\n"));
+    }
+
+    #[test]
+    fn s7_a_line_that_is_longer_than_the_tail_is_left_out() {
+        let lines = ["first", "0123456789 0123456789", "last"];
+        let text = kept(20, lines.iter().map(|line| (*line).to_owned()));
+        assert_eq!(text, "first\n… 1 lines (22 bytes) are left out here: the log is too long\nlast\n");
+        assert_eq!(kept(12, ["é", "é", "ü", "ö"].iter().map(|line| (*line).to_owned())), "é\né\nü\nö\n");
     }
 
     #[test]

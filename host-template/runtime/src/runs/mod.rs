@@ -21,7 +21,7 @@ mod worker;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub(crate) use lineage::{Lineage, Node};
+pub(crate) use lineage::{Kept, Lineage, Node};
 pub(crate) use presence::{Before, Presence};
 pub(crate) use worker::{Comes, Runs, work};
 

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
 use utoipa::ToSchema;
 
 use super::options::Options;
-use super::{Kind, Lineage, State};
+use super::{Kept, Kind, Lineage, State};
 use crate::args;
 use crate::db::{AssertSqlSafe, Db, Error, Tx, Value};
 
@@ -35,7 +37,7 @@ pub(crate) struct Run {
     /// What it was asked to do beyond a plain build.
     #[serde(default, deserialize_with = "kept_options")]
     #[schema(value_type = Option<Options>)]
-    pub(crate) options: Option<serde_json::Value>,
+    pub(crate) options: Option<Box<RawValue>>,
     /// What it waits for, where that is more than its turn.
     #[serde(default)]
     pub(crate) waiting: Option<String>,
@@ -52,9 +54,12 @@ const COLUMNS: &str =
                        error, options, tenant_id, org_id";
 
 /// The database keeps text. What another release wrote is shown as it is.
-fn kept_options<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<serde_json::Value>, D::Error> {
-    let text = Option::<String>::deserialize(deserializer)?;
-    Ok(text.map(|text| serde_json::from_str(&text).unwrap_or(serde_json::Value::String(text))))
+fn kept_options<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
+    match serde_json::from_str(&text) {
+        Ok(options) => Ok(Some(options)),
+        Err(_) => to_raw_value(&text).map(Some).map_err(serde::de::Error::custom),
+    }
 }
 
 /// Puts a run at the end of the queue.
@@ -75,7 +80,7 @@ pub(crate) async fn enqueue(tx: &mut Tx, run: &Run) -> Result<(), Error> {
             &run.workspace,
             &run.requested_by,
             &run.created_at,
-            run.options.as_ref().map(serde_json::Value::to_string),
+            run.options.as_ref().map(|options| options.get()),
             run.tenant_id.as_ref()
         ],
     )
@@ -107,6 +112,30 @@ pub(crate) async fn newest(
     before: Option<&str>,
     limit: u32,
 ) -> Result<Vec<Run>, Error> {
+    select(db, COLUMNS, org, workspace, before, limit).await
+}
+
+/// How many bytes each of them has, about.
+pub(crate) async fn newest_sizes(
+    db: &Db,
+    org: &str,
+    workspace: Option<&str>,
+    before: Option<&str>,
+    limit: u32,
+) -> Result<Vec<u64>, Error> {
+    let size = "octet_length(coalesce(options, '')) + octet_length(coalesce(error, '')) + 1024";
+    let sizes: Vec<(i64,)> = select(db, size, org, workspace, before, limit).await?;
+    Ok(sizes.into_iter().map(|(size,)| size.unsigned_abs()).collect())
+}
+
+async fn select<T: DeserializeOwned>(
+    db: &Db,
+    columns: &'static str,
+    org: &str,
+    workspace: Option<&str>,
+    before: Option<&str>,
+    limit: u32,
+) -> Result<Vec<T>, Error> {
     let mut values: Vec<Value> = args![org];
     let mut conditions = String::new();
     for (condition, value) in [("workspace =", workspace), ("id <", before)] {
@@ -117,7 +146,7 @@ pub(crate) async fn newest(
     }
     values.push(limit.into());
     let sql = format!(
-        "SELECT {COLUMNS} FROM hub_runs WHERE org_id = $1{conditions} ORDER BY id DESC LIMIT ${}",
+        "SELECT {columns} FROM hub_runs WHERE org_id = $1{conditions} ORDER BY id DESC LIMIT ${}",
         values.len()
     );
     db.all(AssertSqlSafe(sql), values).await
@@ -242,13 +271,25 @@ pub(crate) async fn newest_build(
     db.one(AssertSqlSafe(sql), args![org, workspace]).await
 }
 
+/// How many bytes [`lineage`] gives.
+pub(crate) async fn lineage_bytes(db: &Db, org: &str, workspace: &str) -> Result<u64, Error> {
+    let size: Option<(i64,)> = db
+        .one(
+            "SELECT octet_length(lineage) FROM hub_runs
+             WHERE org_id = $1 AND workspace = $2 AND kind = 'dbt' AND lineage IS NOT NULL ORDER BY id DESC LIMIT 1",
+            args![org, workspace],
+        )
+        .await?;
+    Ok(size.map_or(0, |(size,)| size.unsigned_abs()))
+}
+
 /// The lineage of the last run of a workspace that told one, and that run's identifier.
-pub(crate) async fn lineage(db: &Db, org: &str, workspace: &str) -> Result<Option<(String, Lineage)>, Error> {
+pub(crate) async fn lineage(db: &Db, org: &str, workspace: &str) -> Result<Option<(String, Kept)>, Error> {
     #[derive(Deserialize)]
     struct Row {
         id: String,
         #[serde(with = "crate::db::json")]
-        lineage: Lineage,
+        lineage: Kept,
     }
     let row: Option<Row> = db
         .one(
@@ -276,11 +317,16 @@ pub(crate) struct Chunk {
     pub(crate) text: String,
 }
 
-/// The log after a chunk.
-pub(crate) async fn log_after(db: &Db, id: &str, seq: u64) -> Result<Vec<Chunk>, Error> {
-    db.all(
-        "SELECT seq, text FROM hub_run_logs WHERE run_id = $1 AND seq > $2 ORDER BY seq LIMIT 200",
-        args![id, seq],
-    )
-    .await
+/// How many bytes each of the chunks after one has, of 200 at most.
+pub(crate) async fn log_sizes(db: &Db, id: &str, seq: u64) -> Result<Vec<u64>, Error> {
+    let sql =
+        "SELECT octet_length(text) FROM hub_run_logs WHERE run_id = $1 AND seq > $2 ORDER BY seq LIMIT 200";
+    let sizes: Vec<(i64,)> = db.all(sql, args![id, seq]).await?;
+    Ok(sizes.into_iter().map(|(size,)| size.unsigned_abs()).collect())
+}
+
+/// So many chunks of the log, after one.
+pub(crate) async fn log_after(db: &Db, id: &str, seq: u64, chunks: u32) -> Result<Vec<Chunk>, Error> {
+    let sql = "SELECT seq, text FROM hub_run_logs WHERE run_id = $1 AND seq > $2 ORDER BY seq LIMIT $3";
+    db.all(sql, args![id, seq, chunks]).await
 }

@@ -32,8 +32,8 @@ const BEAT: Duration = Duration::from_secs(1);
 const MARGIN: Duration = Duration::from_secs(20);
 /// How often lines are written down.
 const FLUSH: Duration = Duration::from_millis(200);
-/// Bytes that are written to the log at once.
-const CHUNK: usize = 256 << 10;
+/// Bytes that are written to the log at once: as much as whoever follows the log has in hand at a time.
+const CHUNK: usize = 64 << 10;
 
 /// How long a run that is to end waits for what plans it, which reads no more than so many files.
 const PLANNING: Duration = Duration::from_secs(30);
@@ -95,6 +95,25 @@ impl Runs {
         while self.active.load(Ordering::Acquire) > 0 {
             let _ = tokio::time::timeout(POLL, news.changed()).await;
         }
+    }
+}
+
+/// A run under way on this host, however it ends: one whose task panics gives its place back too.
+struct UnderWay(Arc<Hub>);
+
+impl UnderWay {
+    fn new(hub: &Arc<Hub>) -> UnderWay {
+        hub.runs.active.fetch_add(1, Ordering::AcqRel);
+        UnderWay(hub.clone())
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let runs = &self.0.runs;
+        runs.active.fetch_sub(1, Ordering::AcqRel);
+        runs.tell();
+        runs.wake();
     }
 }
 
@@ -180,14 +199,8 @@ async fn queue(hub: &Arc<Hub>, comes: Comes) {
             let asked = Instant::now();
             match within(lease, store::claim(&hub.db, host)).await {
                 Ok(Some(run)) => {
-                    runs.active.fetch_add(1, Ordering::AcqRel);
-                    let hub = hub.clone();
-                    tokio::spawn(async move {
-                        one(&hub, run, asked).await;
-                        hub.runs.active.fetch_sub(1, Ordering::AcqRel);
-                        hub.runs.tell();
-                        hub.runs.wake();
-                    });
+                    let under_way = UnderWay::new(hub);
+                    tokio::spawn(async move { one(&under_way.0, run, asked).await });
                 }
                 Ok(None) | Err(_) => break,
             }
@@ -332,8 +345,7 @@ fn ended(hub: &Hub, end: Result<End, String>, why: Option<Why>) -> (State, Optio
 
 /// What the run consists of, once it is known that it may work here.
 async fn planned(hub: &Arc<Hub>, run: &Run, recipe: Recipe) -> Result<dbt::Planned, String> {
-    let options = run.options.as_ref().map(serde_json::Value::to_string);
-    let options = Options::from_json(options.as_deref())?;
+    let options = Options::from_json(run.options.as_ref().map(|options| options.get()))?;
     let told = |error: Error| format!("the database does not answer: {error}");
     let others = others(hub, run).await.map_err(told)?;
     let (data, about) = (hub.data.clone(), run.clone());
@@ -408,7 +420,8 @@ async fn lineage_of(hub: &Arc<Hub>, run: &Run) -> Option<Lineage> {
         }
     };
     match store::lineage(&hub.db, &run.org_id, &run.workspace).await {
-        Ok(earlier) => Some(told.keeping(earlier)),
+        Ok(Some((earlier, kept))) => Some(told.keeping(&earlier, &kept)),
+        Ok(None) => Some(told),
         Err(error) => {
             tracing::warn!(run = run.id, %error, "what earlier runs told of the lineage is not known");
             Some(told)

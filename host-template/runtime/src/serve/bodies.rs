@@ -10,9 +10,10 @@ use axum::body::{Body, Bytes, HttpBody};
 use axum::http::StatusCode;
 use hyper::body::{Frame, Incoming, SizeHint};
 
-use super::door::{Conn, Counted, Held, Phase, Purse};
+use super::door::{Conn, Counted, Phase};
 use super::pace::{Pace, Patience};
 use crate::problem::Problem;
+use crate::purse::{Held, Purse, busy};
 
 /// Bytes of a body that cost nothing: most requests have no more.
 const FREE: usize = 16 * 1024;
@@ -61,11 +62,6 @@ impl Upload {
             }
         }
     }
-}
-
-/// 503, to be tried again at once.
-pub(super) fn busy(why: &str) -> Problem {
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE).code("busy").detail(why).retry_after(1)
 }
 
 /// Why a body ends before its end.

@@ -22,13 +22,14 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tower::ServiceExt;
 
-use super::bodies::{Answered, Received, Upload, busy};
-use super::door::{Door, Full, Phase, Place, Purse, asked_to_leave, places};
+use super::bodies::{Answered, Received, Upload};
+use super::door::{Door, Full, Phase, Place, asked_to_leave, places};
 use super::line::Line;
 use super::pace::Patience;
 use crate::access::Proxies;
 use crate::life::Watch;
 use crate::problem::Problem;
+use crate::purse::{Purse, busy, no_room, paid};
 use crate::web::{Base, headers};
 
 /// How long a connection of a host that has handed over may be silent. A client that has just been answered may send its
@@ -41,7 +42,7 @@ const LARGE: u64 = 64 * 1024;
 /// What is said to one who may not come in.
 const REFUSAL: &str = concat!(
     "HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncache-control: no-store\r\n",
-    "content-type: application/problem+json\r\ncontent-length: 120\r\n\r\n",
+    "x-content-type-options: nosniff\r\ncontent-type: application/problem+json\r\ncontent-length: 120\r\n\r\n",
     r#"{"type":"about:blank","title":"Service Unavailable","status":503,"code":"busy","#,
     r#""detail":"too many connections are open"}"#,
 );
@@ -62,8 +63,8 @@ pub(super) struct Terms {
 }
 
 impl Terms {
-    /// By these limits.
-    pub(super) fn new(limits: &Limits, proxies: Proxies, base: Base) -> Terms {
+    /// By these limits. Raises the process's limit of open files as far as they take.
+    pub(super) fn new(limits: &Limits, proxies: Proxies, base: Base, answers: Arc<Purse>) -> Terms {
         Terms {
             door: Door::new(places(limits), limits.size(Limit::ConnectionsPerAddress)),
             proxies,
@@ -74,8 +75,13 @@ impl Terms {
             receive: Patience { grace: limits.time(Limit::BodySeconds), rate: limits.get(Limit::BodyRate) },
             send: Patience { grace: limits.time(Limit::SendSeconds), rate: limits.get(Limit::SendRate) },
             bodies: Purse::new(limits.get(Limit::BodiesMemory)),
-            answers: Purse::new(limits.get(Limit::AnswersMemory)),
+            answers,
         }
+    }
+
+    /// How many connections may be open.
+    pub(super) fn places(&self) -> usize {
+        self.door.places()
     }
 }
 
@@ -160,7 +166,11 @@ async fn answer(
     let (of_service, on) = (terms.clone(), conn.clone());
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let (app, last, terms, conn) = (app.clone(), last.clone(), of_service.clone(), on.clone());
-        respond(request, peer, proxy, app, last, terms, conn)
+        async move {
+            let mut response = respond(request, peer, proxy, app, last, terms, conn).await?;
+            headers::of_all(response.headers_mut());
+            Ok::<_, Infallible>(response)
+        }
     });
     let connection = builder.serve_connection(TokioIo::new(line), service).with_upgrades();
     tokio::pin!(connection);
@@ -225,12 +235,21 @@ async fn respond(
     if let Some(problem) = upload.and_then(|upload| upload.failure()) {
         response = in_place_of(&response, problem.into_response());
     }
-    let mut held = None;
-    if api && let Some(size) = response.body().size_hint().exact().filter(|size| *size >= LARGE) {
-        held = terms.answers.take(usize::try_from(size).unwrap_or(usize::MAX));
-        if held.is_none() {
-            let problem = busy("as many large answers are on their way as may be: the next one has to wait");
-            response = in_place_of(&response, problem.into_response());
+    let mut held = paid(&mut response);
+    // What has no known size is a stream, which counts its parts itself.
+    if api && let Some(size) = response.body().size_hint().exact() {
+        let size = if size >= LARGE { usize::try_from(size).unwrap_or(usize::MAX) } else { 0 };
+        let enough = match &mut held {
+            Some(held) => held.settle(size),
+            None if size == 0 => true,
+            None => {
+                held = terms.answers.take(size);
+                held.is_some()
+            }
+        };
+        if !enough {
+            held = None;
+            response = in_place_of(&response, no_room().into_response());
         }
     }
     if tls {
@@ -341,6 +360,14 @@ mod tests {
         }
     }
 
+    // S20
+    #[test]
+    fn s20_a_refusal_is_an_answer_like_any_other() {
+        let (head, body) = REFUSAL.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains(&format!("content-length: {}", body.len())), "{}", body.len());
+        assert!(head.contains("x-content-type-options: nosniff"), "{head}");
+    }
+
     #[tokio::test]
     async fn a_client_that_never_comes_to_the_point_is_sent_away() {
         let stage = Stage::default();
@@ -351,7 +378,8 @@ mod tests {
             "done"
         };
         let app = axum::Router::new().route("/", get(slow));
-        let mut terms = Terms::new(&Limits::default(), Proxies::default(), Base::default());
+        let answers = Purse::new(1 << 20);
+        let mut terms = Terms::new(&Limits::default(), Proxies::default(), Base::default(), answers);
         (terms.head, terms.idle) = (Duration::from_millis(300), Duration::from_millis(300));
         let server = tokio::spawn(serve(listener, app, stage.watch(), terms));
 
@@ -374,6 +402,7 @@ mod tests {
         let mut text = String::new();
         timeout(Duration::from_secs(5), stream.read_to_string(&mut text)).await.unwrap().unwrap();
         assert!(text.starts_with("HTTP/1.1 200 OK") && text.ends_with("done"), "{text}");
+        assert!(text.contains("x-content-type-options: nosniff\r\n"), "{text}");
         stage.enter(Life::Ending);
         timeout(Duration::from_secs(5), server).await.unwrap().unwrap();
     }

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -167,6 +167,11 @@ impl Door {
         })
     }
 
+    /// How many connections may be open.
+    pub(super) fn places(&self) -> usize {
+        self.most
+    }
+
     fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -328,46 +333,6 @@ impl Drop for Place {
     }
 }
 
-/// Memory that all requests share for what they hold.
-pub(super) struct Purse(AtomicI64);
-
-impl Purse {
-    pub(super) fn new(bytes: u64) -> Arc<Purse> {
-        Arc::new(Purse(AtomicI64::new(i64::try_from(bytes).unwrap_or(i64::MAX))))
-    }
-
-    /// Takes so much, where there is as much.
-    pub(super) fn take(self: &Arc<Purse>, bytes: usize) -> Option<Held> {
-        let mut held = Held { purse: self.clone(), bytes: 0 };
-        held.more(bytes).then_some(held)
-    }
-}
-
-/// A part of the purse.
-pub(super) struct Held {
-    purse: Arc<Purse>,
-    bytes: i64,
-}
-
-impl Held {
-    /// Takes more; false where there is not as much.
-    pub(super) fn more(&mut self, bytes: usize) -> bool {
-        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
-        if self.purse.0.fetch_sub(bytes, Ordering::Relaxed) < bytes {
-            self.purse.0.fetch_add(bytes, Ordering::Relaxed);
-            return false;
-        }
-        self.bytes += bytes;
-        true
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        self.purse.0.fetch_add(self.bytes, Ordering::Relaxed);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -427,15 +392,5 @@ mod tests {
         drop(places);
         assert!(door.enter(address("2001:db8::9"), false).await.is_ok());
         assert!(door.table().senders.len() <= 1, "nothing is kept of who has left");
-    }
-
-    #[test]
-    fn s14_a_purse_is_never_overdrawn() {
-        let purse = Purse::new(100);
-        let mut held = purse.take(60).unwrap();
-        assert!(purse.take(41).is_none());
-        assert!(held.more(40) && !held.more(1));
-        drop(held);
-        assert!(purse.take(100).is_some());
     }
 }

@@ -186,7 +186,8 @@ async fn serve(started: Started, predecessor: Option<Predecessor>, notify: Notif
     let mut held_runs = Some(held_runs);
     let Signals { mut ending, hangup } = signals;
     let following = tokio::spawn(follow(hub.clone(), hangup, notify.clone()));
-    let terms = Terms::new(&hub.limits, hub.proxies.clone(), hub.base.clone());
+    let terms = Terms::new(&hub.limits, hub.proxies.clone(), hub.base.clone(), hub.answers.clone());
+    hub.streams.at_most(terms.places() / 2);
     let mut answering = tokio::spawn(connections::serve(listener, app, hub.stage.watch(), terms));
     if let Some(predecessor) = predecessor {
         // Its runs stay its own, and it takes no more of them from here on.

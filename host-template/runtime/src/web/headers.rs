@@ -16,10 +16,14 @@ const OWN_DEVICES: &str = "camera=(self), display-capture=(self), geolocation=(s
 /// The host is asked over TLS only from now on, for a year. Nothing is said of its neighbours.
 pub(crate) const ONLY_TLS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
-/// Puts in what an answer of the API has that does not say so itself: nothing keeps it, nothing guesses what it is, and what
-/// a browser could show is in no other site's frame. A stream of events goes through proxies as it comes.
-pub(crate) fn of_api(headers: &mut HeaderMap) {
+/// Puts in what every answer has, whoever gives it: nothing guesses what it is.
+pub(crate) fn of_all(headers: &mut HeaderMap) {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+}
+
+/// Puts in what an answer of the API has that does not say so itself: nothing keeps it, and what a browser could show is in no
+/// other site's frame. A stream of events goes through proxies as it comes.
+pub(crate) fn of_api(headers: &mut HeaderMap) {
     let kind = headers.get(header::CONTENT_TYPE).map_or(&b""[..], |kind| kind.as_bytes());
     let data = kind.starts_with(b"application/json") || kind.starts_with(b"application/problem");
     if kind.starts_with(b"text/event-stream") {
@@ -52,7 +56,6 @@ pub(crate) fn secure(headers: &mut HeaderMap, page: bool) {
     let mut set = |name: HeaderName, value: &'static str| {
         headers.insert(name, HeaderValue::from_static(value));
     };
-    set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     set(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
     if page {
         set(header::CONTENT_SECURITY_POLICY, POLICY);

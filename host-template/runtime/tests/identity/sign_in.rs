@@ -1,5 +1,6 @@
 //! S11: signing in holds out against guesses and floods.
 
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -100,4 +101,42 @@ fn s11_a_thousand_sign_ins_at_once_do_not_hold_up_a_known_device() {
     assert_eq!((answered, known), (1000, 200));
     eprintln!("a known device signs in after {took:?} beside 250 strangers at any moment");
     assert!(took < Duration::from_secs(2), "{took:?}");
+}
+
+// S11: clients that do not wait for their answer. What has begun for them goes on, and counts.
+#[test]
+fn s11_five_hundred_who_hang_up_take_no_more_memory_than_those_who_wait() {
+    let world = World::new(None);
+    let host = Host::start(&world.folder, |command| world.prepare(command));
+    std::thread::scope(|scope| {
+        for worker in 0..25u32 {
+            let host = &host;
+            scope.spawn(move || {
+                for n in 0..20u32 {
+                    let at = worker * 20 + n;
+                    let body =
+                        json!({"email": format!("n{at}@example.com"), "password": "wrong wrong"}).to_string();
+                    let head = format!(
+                        "POST /api/auth/login HTTP/1.1\r\nhost: hub\r\ncontent-type: application/json\r\n\
+                         x-forwarded-for: 10.{}.{}.1\r\ncontent-length: {}\r\n\r\n",
+                        at / 250,
+                        at % 250,
+                        body.len()
+                    );
+                    let mut stream = host.connect();
+                    stream.write_all((head + &body).as_bytes()).unwrap();
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+            });
+        }
+    });
+    let peak = host.peak();
+    eprintln!("the host's peak after 500 sign-ins that nobody waited for: {peak} MB");
+    assert!(peak <= 200, "{peak} MB");
+    let body = json!({"email": ADMIN, "password": PASSWORD}).to_string();
+    let begun = Instant::now();
+    while host.ask("POST", "/api/auth/login", &[JSON], &body).status != 200 {
+        assert!(begun.elapsed() < Duration::from_secs(30), "the queue is full still: {}", host.log());
+        std::thread::sleep(Duration::from_millis(500));
+    }
 }
