@@ -11,6 +11,7 @@ use hub_manifest::limits::Limits;
 use rustix::fs::statvfs;
 use serde::{Deserialize, Serialize};
 
+use super::switched::{self, On};
 use super::{Asked, Finding, Purpose};
 use crate::api;
 use crate::args;
@@ -42,7 +43,7 @@ pub(super) struct Tried {
     /// What the migrations remove, and say that they remove.
     pub(super) losses: Vec<Removed>,
     /// Plugins that are on for somebody.
-    pub(super) used: BTreeSet<String>,
+    pub(super) used: Vec<On>,
     pub(super) errors: Vec<Finding>,
     pub(super) warnings: Vec<Finding>,
 }
@@ -284,9 +285,7 @@ async fn rolled_back(db: &Db, plugins: &[(String, PathBuf)], tried: &mut Tried) 
                 Err(error) => tried.errors.push(of_plugin(slug, &error)),
             }
         }
-        tried.used =
-            names(&mut tx, "SELECT DISTINCT plugin AS name FROM hub_org_plugins WHERE state <> 'disabled'")
-                .await?;
+        tried.used = tx.all(switched::ALL, args![]).await?;
     }
     tx.rollback().await
 }

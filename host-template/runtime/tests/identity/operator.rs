@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::program::world::{Person, World, until};
 use crate::program::{ADMIN, PASSWORD, command, run_with};
-use crate::{events_of, on_both, sign_in_status, sql};
+use crate::{events_of, on_both, sign_in_status};
 
 on_both! {
     // O4
@@ -185,7 +185,7 @@ on_both! {
             world.create_user(&["--email", email, "--org", "Default"], "a long password\n");
         }
         for (now, then) in [("eve@example.com", eve), ("dee@example.com", dee), ("twin@example.com", flo)] {
-            if !sql(world, &format!("UPDATE hub_users SET email = '{then}' WHERE email = '{now}'")) {
+            if !world.sql(&format!("UPDATE hub_users SET email = '{then}' WHERE email = '{now}'")) {
                 return;
             }
         }
