@@ -9,6 +9,7 @@ mod census;
 mod engine;
 mod error;
 mod file;
+mod foreign;
 mod listen;
 pub(crate) mod loss;
 pub mod migrate;

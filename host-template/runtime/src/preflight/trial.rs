@@ -348,6 +348,13 @@ async fn one(
             "let it take longer: HUB_MIGRATION_COUNT_SECONDS",
         )
     }));
+    tried.warnings.extend(counted.shorter.into_iter().map(|column| {
+        let whose = whose(slug.as_deref());
+        Finding::machine(
+            format!("after a migration of {whose} values hold less than before: {column}"),
+            "see that this is meant (the plugin's authors know), or keep a copy of the database",
+        )
+    }));
     tried.losses.extend(counted.lost.into_iter().map(|loss| Removed { plugin: slug.clone(), loss }));
     if !fresh {
         let taken = before.taken_away(&Schema::read(tx).await?);
