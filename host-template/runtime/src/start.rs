@@ -66,6 +66,7 @@ pub(crate) async fn parts(
     let (data, why) = settings::data_dir(env)?;
     tracing::info!("data folder: {} ({why})", data.display());
     let named = settings::database(env("DATABASE_URL").as_deref(), &data)?;
+    tracing::info!("database: {}", named.shown());
     let db = database(env, &data, Absent::Made).await?;
     // Only now: a file that is no database is nobody's to change.
     for (path, mode) in locate::tighten(&data, &named) {
