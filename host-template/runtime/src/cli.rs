@@ -367,6 +367,10 @@ fn fence() {
 /// Asks the host that runs on the data folder.
 fn hand_over(patience: u64) -> Result<(), Fault> {
     let (data, _) = locate::data_dir(None, None, &process_env)?;
+    if let Some(found) = locate::found() {
+        // To standard error: what a program reads stays as it is.
+        let _ = writeln!(io::stderr(), "{}", found.told()?);
+    }
     let taken = serve::ask(&data, Duration::from_secs(patience))?;
     let _ = writeln!(io::stdout(), "process {} serves now; it was ready in {} ms", taken.pid, taken.millis);
     Ok(())

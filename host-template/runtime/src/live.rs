@@ -59,7 +59,9 @@ impl Live {
     /// The state with which the host starts; `marks` were read before the registry was looked for, so that what somebody wants
     /// looked at meanwhile is looked at again.
     pub(crate) async fn start(db: &Db, marks: Marks, registry: Registry) -> Result<Live, Error> {
-        Ok(Live::of(registry, marks, Switches::load(db).await?))
+        let switches = Switches::load(db, &registry).await?;
+        tell(&switches, &Switches::default());
+        Ok(Live::of(registry, marks, switches))
     }
 
     fn of(registry: Registry, marks: Marks, switches: Switches) -> Live {
@@ -99,7 +101,8 @@ impl Live {
         let Marks { generation, .. } = Marks::read(db).await?;
         let now = self.snapshot();
         // Plugins are left for the next look.
-        self.replace(Marks { generation, ..now.marks }, now.registry.clone(), Switches::load(db).await?);
+        let switches = Switches::load(db, &now.registry).await?;
+        self.replace(Marks { generation, ..now.marks }, now.registry.clone(), switches);
         Ok(())
     }
 
@@ -120,11 +123,13 @@ impl Live {
             true => now.registry.clone(),
             false => rescan.await,
         };
-        self.replace(marks, registry, Switches::load(db).await?);
+        let switches = Switches::load(db, &registry).await?;
+        self.replace(marks, registry, switches);
         Ok(())
     }
 
     fn replace(&self, marks: Marks, registry: Arc<Registry>, switches: Switches) {
+        tell(&switches, &self.snapshot().switches);
         let epoch = self.epoch() + 1;
         let switches = Arc::new(switches);
         let next = Snapshot { epoch, marks, registry, switches, views: Views::default() };
@@ -146,6 +151,14 @@ impl Marks {
             .await?
             .ok_or_else(|| Error::Row("hub_state has no generation".to_owned()))?;
         Ok(Marks { generation, plugins })
+    }
+}
+
+/// Says which plugins are off because another one was switched on under their name, where that was not so before.
+fn tell(switches: &Switches, before: &Switches) {
+    let known = before.of_others();
+    for sentence in switches.of_others().iter().filter(|sentence| !known.contains(sentence)) {
+        tracing::warn!("{sentence}");
     }
 }
 

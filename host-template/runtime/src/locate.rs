@@ -319,6 +319,17 @@ impl Found {
         ))
     }
 
+    /// Which data folder and which database this process works with.
+    pub(crate) fn told(&self) -> Result<String, Fault> {
+        let database = settings::database(settings::process_env("DATABASE_URL").as_deref(), &self.data)?;
+        Ok(format!(
+            "data folder {} ({}), database {}",
+            self.data.display(),
+            self.why.told(),
+            database.shown()
+        ))
+    }
+
     /// Sees that a command on the database can only mean this installation, and gives the line that says which it is.
     pub(crate) fn meant(&self, absent: Absent) -> Result<String, Fault> {
         let own = std::env::var("DATABASE_URL").ok().filter(|url| !url.is_empty());

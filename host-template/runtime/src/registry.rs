@@ -106,6 +106,15 @@ impl Registry {
         self.plugins.iter().find(|plugin| plugin.name() == slug && !plugin.shadowed)
     }
 
+    /// Whether a switch of this name is the plugin's that has the name now; `origin` is where that comes from for which it was
+    /// switched. None is a switch of a release that did not keep it: it means what it has always meant.
+    pub(crate) fn is_meant(&self, slug: &str, origin: Option<&str>) -> bool {
+        match (origin, self.find(slug)) {
+            (Some(origin), Some(plugin)) => origin == plugin.origin.as_str(),
+            _ => true,
+        }
+    }
+
     /// The plugin of the build that has this name, and its place.
     pub(crate) fn of_build(&self, slug: &str) -> Option<(usize, &Plugin)> {
         let mut all = self.plugins.iter().enumerate();
@@ -159,6 +168,26 @@ pub(crate) enum Origin {
     Install,
     /// A customer's own, in the data folder.
     Data,
+}
+
+impl Origin {
+    /// As the database and lists write it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Origin::Install => "install",
+            Origin::Data => "data",
+        }
+    }
+
+    /// Whose a plugin is that comes from there, of what the database has written.
+    pub(crate) fn whose(written: &str) -> &'static str {
+        match written {
+            "install" => "the release's",
+            "data" => "the customer's own",
+            // A later release may know more.
+            _ => "another one",
+        }
+    }
 }
 
 /// One method of one path.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use hub_manifest::limits::Limits;
 use hub_manifest::plan::HostPlan;
 
-use crate::access::Proxies;
+use crate::access::{Proxies, Switches};
 use crate::api;
 use crate::app::Parts;
 use crate::audit::Actor;
@@ -67,6 +67,7 @@ pub(crate) async fn parts(
     let (data, why) = settings::data_dir(env)?;
     tracing::info!("data folder: {} ({why})", data.display());
     let named = settings::database(env("DATABASE_URL").as_deref(), &data)?;
+    tracing::info!("database: {}", named.shown());
     let db = database(env, &data, Absent::Made).await?;
     // Only now: a file that is no database is nobody's to change.
     for (path, mode) in locate::tighten(&data, &named) {
@@ -100,6 +101,12 @@ pub(crate) async fn parts(
         )
     })?;
     let registry = registry.rescanned(&data, env);
+    Switches::settle(&db, &registry).await.map_err(|e| {
+        Fault::machine(
+            format!("cannot note for which plugins the switches are: {e}"),
+            e.help("see that the database can be written to, and start again"),
+        )
+    })?;
     report(&registry);
     let runs = settings::runs(&limits, &data)?;
     Ok(Parts {

@@ -51,6 +51,57 @@ on_both! {
         assert!((5..15).contains(&public), "{public}");
     }
 
+    // O6
+    fn o6_what_was_switched_on_does_not_become_another_plugin(world: &World) {
+        world.folder.write("data/plugins/mine/plugin.yaml", "name: mine\nversion: 1.0.0\ndisplay_name: Mine\n");
+        let host = world.host();
+        host.enable("good");
+        host.enable("mine");
+        assert_eq!(host.get("/api/good/boom").status, 500);
+        host.stop();
+        // As if `good` had been the customer's before somebody unpacked this release, and `mine` the release's that was before it.
+        if !world.sql("UPDATE hub_org_plugins SET origin = CASE plugin WHEN 'good' THEN 'data' ELSE 'install' END") {
+            return;
+        }
+        let mut looked = command(&world.folder);
+        world.prepare(&mut looked);
+        looked.args(["preflight", "--json"]);
+        let (status, report, said) = run_with(looked, "");
+        assert_eq!(status, Some(0), "{report}{said}");
+        let folder = world.folder.path("data/plugins/mine").display().to_string();
+        for warning in [
+            "vertical plugin `good` is on for 1 organisation as the customer's own, and the one of that name would be the release's",
+            &format!("vertical plugin `mine` is on for 1 organisation as the release's, and the one of that name would be the \
+                customer's own in {folder}"),
+        ] {
+            assert!(report.contains(warning), "{warning}: {report}");
+        }
+        let host = world.host();
+        host.logs("vertical plugin `good` is off for 1 organisation, having been enabled as the customer's own");
+        host.logs("vertical plugin `mine` is off for 1 organisation, having been enabled as the release's");
+        is(&host.get("/api/good/boom"), 404, "plugin-not-enabled");
+        let listed = |host: &Host, slug: &str| {
+            let all = host.get("/api/plugins").json();
+            let one = all.as_array().unwrap().iter().find(|plugin| plugin["name"] == slug).unwrap();
+            let told = one["warnings"].to_string().contains("off: your organisation has enabled");
+            (one["enabled"].as_bool().unwrap(), told)
+        };
+        assert_eq!((listed(&host, "good"), listed(&host, "mine")), ((false, true), (false, true)));
+        // An admin's word about it settles it, whichever.
+        host.enable("good");
+        assert_eq!(host.post("/api/plugins/mine/disable", r#"{"scope": "org"}"#).status, 200);
+        assert_eq!((listed(&host, "good"), listed(&host, "mine")), ((true, false), (false, false)));
+        assert_eq!(host.get("/api/good/boom").status, 500);
+        host.stop();
+        // What the release before has written means what it has always meant, and is noted at the first start.
+        assert!(world.sql("UPDATE hub_org_plugins SET origin = NULL"));
+        let host = world.host();
+        assert_eq!(listed(&host, "good"), (true, false));
+        host.stop();
+        assert!(world.sql("UPDATE hub_org_plugins SET origin = 'data' WHERE origin IS NULL"));
+        assert_eq!(listed(&world.host(), "good"), (true, false));
+    }
+
     fn a_session_is_a_cookie_and_a_token_and_outlives_the_host(world: &World) {
         let host = Host::start(&world.folder, |command| world.prepare(command));
         let body = json!({"email": " Admin@Example.com ", "password": PASSWORD}).to_string();

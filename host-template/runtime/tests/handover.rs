@@ -233,6 +233,7 @@ fn one_that_cannot_take_over_changes_nothing() {
     let first = host.process();
     let mut client = Client::new(&host);
     assert!(client.ask().unwrap());
+    let data = folder.path("data").display().to_string();
     let nothing = format!("cannot start {}: no such file or directory", installed.launcher.display());
     for (text, want) in [
         ("#!/nothing/there\n".to_owned(), nothing.as_str()),
@@ -250,7 +251,7 @@ fn one_that_cannot_take_over_changes_nothing() {
             (
                 Some(3),
                 format!(
-                    "error: the host serves on, for the one that was to take its place cannot: {want}\n  help: mend \
+                    "data folder {data} (DATA_DIR), database {data}/hub.db\nerror: the host serves on, for the one that was to take its place cannot: {want}\n  help: mend \
                      that and try again, or restart the host\n"
                 )
                 .as_str()

@@ -17,6 +17,6 @@ pub(crate) use gate::{Guard, Target};
 pub(crate) use grants::{Deed, Holding, Reach, decide};
 pub(crate) use proxies::{Proxies, Seen, peer, sender};
 pub(crate) use public::is_public;
-pub(crate) use switches::{OrgState, Switches, TenantState};
+pub(crate) use switches::{OrgState, Switches, TenantState, orgs_told};
 pub(crate) use view::{View, Views};
 pub(crate) use watch::Watch;

@@ -85,14 +85,10 @@ pub(crate) fn plugin_views<'a>(plugins: impl IntoIterator<Item = &'a Plugin>) ->
 impl PluginView {
     /// Name, version, source, state, number of routes and title, for a table.
     pub(crate) fn row(&self) -> [String; 6] {
-        let source = match self.source {
-            Origin::Install => "install",
-            Origin::Data => "data",
-        };
         [
             self.name.clone(),
             self.version.clone(),
-            source.to_owned(),
+            self.source.as_str().to_owned(),
             self.state.to_owned(),
             self.routes.len().to_string(),
             self.display_name.clone(),
@@ -157,7 +153,17 @@ fn with_switches(view: PluginView, switches: &Switches, org: &str, tenants: &[Te
         enabled: switches.enabled(org, Some(&tenant.id), &view.name),
         follows: switches.of_tenant(&tenant.id, &view.name).is_none(),
     };
+    let mut warnings = view.warnings;
+    if let Some(origin) = switches.of_another(org, &view.name) {
+        warnings.push(format!(
+            "off: your organisation has enabled {} of this name, and this one is {}; enable it anew to use it, or disable it to \
+             leave it off",
+            Origin::whose(origin),
+            Origin::whose(view.source.as_str())
+        ));
+    }
     PluginView {
+        warnings,
         enabled: switches.enabled(org, None, &view.name),
         org_state: switches.of_org(org, &view.name),
         tenants: tenants.iter().map(of_tenant).collect(),

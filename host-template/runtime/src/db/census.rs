@@ -25,10 +25,21 @@ pub(crate) struct Census {
 pub(super) struct Table {
     /// None where they were not counted.
     pub(super) rows: Option<i64>,
-    /// Values that are not NULL; none where they were not counted.
+    /// Values that hold anything: neither NULL nor an empty text. None where they were not counted.
     pub(super) columns: BTreeMap<String, Option<i64>>,
+    /// How much is in them, as far as that was measured.
+    pub(super) sizes: BTreeMap<String, Size>,
     /// What PostgreSQL says of it; SQLite keeps no such numbers.
     pub(super) mark: Option<Mark>,
+}
+
+/// How much a column holds, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Size {
+    /// Of its texts: a number that becomes smaller has lost nothing.
+    pub(super) texts: i64,
+    /// Of all its values, as texts: one that has become a number still holds what it did.
+    pub(super) all: i64,
 }
 
 /// What PostgreSQL says of a table, and what the transaction has done to it by then.
@@ -63,6 +74,8 @@ struct Listed {
     quoted: String,
     column: Option<String>,
     // Of PostgreSQL alone.
+    /// Whether the column's type has texts, or bytes, of some length.
+    sized: Option<bool>,
     oid: Option<i64>,
     file: Option<i64>,
     alone: Option<bool>,
@@ -89,13 +102,15 @@ const SQLITE: &str = "
     FROM sqlite_master m LEFT JOIN pragma_table_xinfo(m.name) c ON c.hidden = 0
     WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY m.name, c.cid";
 
-// A table that has partitions holds nothing itself: they are listed. In none of the modes of `alone` can another transaction
+// The types are bytea, text, char and varchar, and what is made of them. A table that has partitions holds nothing itself: they
+// are listed. In none of the modes of `alone` can another transaction
 // write.
 const POSTGRES: &str = "
     SELECT CASE WHEN n.nspname = current_schema() THEN CAST(t.relname AS TEXT)
                 ELSE CONCAT(n.nspname, '.', t.relname) END AS name,
            CONCAT(quote_ident(n.nspname), '.', quote_ident(t.relname)) AS quoted,
            CAST(a.attname AS TEXT) AS column,
+           COALESCE(NULLIF(y.typbasetype, 0), y.oid) IN (17, 25, 1042, 1043) AS sized,
            CAST(t.oid AS BIGINT) AS oid,
            COALESCE(CAST(pg_relation_filenode(t.oid) AS BIGINT), 0) AS file,
            COALESCE(pg_relation_size(t.oid), 0) AS bytes,
@@ -112,6 +127,7 @@ const POSTGRES: &str = "
                  AND mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')) l
       ON l.relation = t.oid
     LEFT JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
+    LEFT JOIN pg_type y ON y.oid = a.atttypid
     WHERE t.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
       AND n.nspname NOT LIKE 'pg\\_temp%' AND n.nspname NOT LIKE 'pg\\_toast%' AND has_schema_privilege(n.oid, 'USAGE')
       AND has_table_privilege(t.oid, 'SELECT')
@@ -131,10 +147,13 @@ impl Census {
         let listed: Vec<Listed> = tx.all(AssertSqlSafe(sql), Vec::new()).await?;
         for columns in listed.chunk_by(|one, next| one.name == next.name) {
             let Some(first) = columns.first() else { continue };
-            let names: Vec<String> = columns.iter().filter_map(|listed| listed.column.clone()).collect();
+            let sized = |listed: &Listed| listed.sized.unwrap_or(!tx.is_postgres());
+            let names: Vec<(String, bool)> =
+                columns.iter().filter_map(|listed| Some((listed.column.clone()?, sized(listed)))).collect();
             let mut table = Table {
                 rows: None,
-                columns: names.iter().map(|name| (name.clone(), None)).collect(),
+                columns: names.iter().map(|(name, _)| (name.clone(), None)).collect(),
+                sizes: BTreeMap::new(),
                 mark: first.mark(),
             };
             let left = time.checked_sub(began.elapsed());
@@ -144,12 +163,14 @@ impl Census {
             match known {
                 Some(Some(known)) if !known.touched(&table, &census.own).any() => {
                     (table.rows, table.columns) = (known.rows, known.columns.clone());
+                    table.sizes = known.sizes.clone();
                 }
                 // Somebody else has made it since.
                 Some(None) if !census.own.has(table.oid()) => {}
                 _ if in_time => {
-                    if let Some((rows, columns)) = count_aside(tx, &first.quoted, &names).await? {
-                        (table.rows, table.columns) = (Some(rows), columns);
+                    if let Some(numbers) = count_aside(tx, &first.quoted, &names).await? {
+                        (table.rows, table.columns) = (Some(numbers.rows), numbers.columns);
+                        table.sizes = numbers.sizes;
                     }
                 }
                 _ => {}
@@ -174,11 +195,19 @@ impl Table {
     }
 }
 
-type Numbers = (i64, BTreeMap<String, Option<i64>>);
+/// What was counted of a table.
+struct Numbers {
+    rows: i64,
+    columns: BTreeMap<String, Option<i64>>,
+    sizes: BTreeMap<String, Size>,
+}
+
+/// Of more columns than these only values are counted: a statement has room for so many results.
+const MEASURED: usize = 500;
 
 /// Counts, and holds nothing afterwards that others would wait for. None where somebody else holds the table, or has taken it
 /// away since it was listed.
-async fn count_aside(tx: &mut Tx, quoted: &str, names: &[String]) -> Result<Option<Numbers>, Error> {
+async fn count_aside(tx: &mut Tx, quoted: &str, names: &[(String, bool)]) -> Result<Option<Numbers>, Error> {
     if !tx.is_postgres() {
         return count(tx, quoted, names).await.map(Some);
     }
@@ -192,15 +221,36 @@ async fn count_aside(tx: &mut Tx, quoted: &str, names: &[String]) -> Result<Opti
     }
 }
 
-async fn count(tx: &mut Tx, quoted: &str, names: &[String]) -> Result<Numbers, Error> {
+/// Counts the values of these columns; of those that have a length it is looked at, which reads no long value.
+async fn count(tx: &mut Tx, quoted: &str, names: &[(String, bool)]) -> Result<Numbers, Error> {
+    let postgres = tx.is_postgres();
     let mut sql = "SELECT count(*) AS n".to_owned();
-    for (at, name) in names.iter().enumerate() {
-        sql.push_str(&format!(", count(\"{}\") AS c{at}", name.replace('"', "\"\"")));
+    for (at, (name, sized)) in names.iter().enumerate() {
+        let column = format!("\"{}\"", name.replace('"', "\"\""));
+        if !sized {
+            sql.push_str(&format!(", count({column}) AS c{at}"));
+            continue;
+        }
+        sql.push_str(&format!(", count(NULLIF(octet_length({column}), 0)) AS c{at}"));
+        if names.len() > MEASURED {
+            continue;
+        }
+        let all = format!("octet_length({column})");
+        let texts = match postgres {
+            true => all.clone(),
+            false => format!("CASE WHEN typeof({column}) IN ('text', 'blob') THEN {all} END"),
+        };
+        sql.push_str(&format!(", COALESCE(sum({texts}), 0) AS t{at}, COALESCE(sum({all}), 0) AS a{at}"));
     }
     sql.push_str(&format!(" FROM {quoted}"));
     let counted: Option<BTreeMap<String, i64>> = tx.one(AssertSqlSafe(sql), Vec::new()).await?;
     let counted = counted.unwrap_or_default();
     let number = |key: &str| counted.get(key).copied();
-    let columns = names.iter().enumerate().map(|(at, name)| (name.clone(), number(&format!("c{at}"))));
-    Ok((number("n").unwrap_or(0), columns.collect()))
+    let size = |at: usize| Some(Size { texts: number(&format!("t{at}"))?, all: number(&format!("a{at}"))? });
+    let each = || names.iter().enumerate().map(|(at, (name, _))| (at, name.clone()));
+    Ok(Numbers {
+        rows: number("n").unwrap_or(0),
+        columns: each().map(|(at, name)| (name, number(&format!("c{at}")))).collect(),
+        sizes: each().filter_map(|(at, name)| Some((name, size(at)?))).collect(),
+    })
 }

@@ -32,6 +32,11 @@ impl Loss {
         }
     }
 
+    /// Whether values of that column are gone.
+    fn is_of(&self, column: &str) -> bool {
+        self.column.as_deref() == Some(column)
+    }
+
     /// Whether it is only not known that nothing is lost.
     pub(crate) fn is_unknown(&self) -> bool {
         self.before.is_none() || self.after.is_none()
@@ -57,6 +62,8 @@ pub(crate) struct Compared {
     pub(crate) lost: Vec<Loss>,
     /// Tables of which an estimate says that nothing is lost.
     pub(crate) estimated: BTreeSet<String>,
+    /// Columns whose values are all there still, and hold less.
+    pub(crate) shorter: BTreeSet<String>,
 }
 
 impl Census {
@@ -147,7 +154,34 @@ impl Table {
             compared.lost.push(less);
             return;
         }
+        let known = compared.lost.len();
         self.compare_columns(name, after, touched, &mut compared.lost);
+        if touched.values {
+            let lost: Vec<&Loss> = compared.lost[known..].iter().collect();
+            let shorter = self.shorter(name, after, |column| lost.iter().any(|loss| loss.is_of(column)));
+            compared.shorter.extend(shorter);
+        }
+    }
+
+    /// The columns that hold less than before, with what they hold; those of which it is known anyhow aside.
+    fn shorter(&self, name: &str, after: &Table, known: impl Fn(&str) -> bool) -> Vec<String> {
+        let sizes = self.sizes.iter().filter(|(column, _)| !known(column));
+        let less = sizes.filter_map(|(column, before)| {
+            let now = after.sizes.get(column)?.all;
+            (now < before.texts)
+                .then(|| format!("{name}.{column}: {} bytes before, {now} after", before.texts))
+        });
+        less.collect()
+    }
+
+    /// Whether the transaction has changed or removed rows of it, whatever their number is.
+    pub(super) fn altered(&self, after: &Table, own: &Own) -> bool {
+        let (Some(was), Some(is)) = (&self.mark, &after.mark) else { return false };
+        let deeds = match (was.deeds, is.deeds) {
+            (Some(was), Some(is)) => was.updated != is.updated || was.deleted != is.deleted,
+            _ => false,
+        };
+        deeds || (own.has(Some(is.oid)) && was.file != is.file)
     }
 
     /// Whether there is less in it, where it was not counted both times: by what was written meanwhile, else by what the
@@ -259,7 +293,7 @@ mod tests {
         let before = Census::take(&mut tx, times[0], None).await.unwrap();
         tx.script(sql.to_owned()).await.unwrap();
         let after = Census::take(&mut tx, times[1], Some(&before)).await.unwrap();
-        let Compared { lost, estimated } = before.lost(&after);
+        let Compared { lost, estimated, .. } = before.lost(&after);
         (lost.iter().map(Loss::to_string).collect(), estimated)
     }
 
@@ -283,6 +317,14 @@ mod tests {
         check("ALTER TABLE a DROP COLUMN y", &[]).await;
         check("ALTER TABLE a DROP COLUMN x", &["a.x: 1 values before, 0 after"]).await;
         check("UPDATE a SET x = NULL", &["a.x: 1 values before, 0 after"]).await;
+        check("UPDATE a SET x = ''", &["a.x: 1 values before, 0 after"]).await;
+        check("UPDATE a SET y = ''; ALTER TABLE a DROP COLUMN y", &[]).await;
+        check(
+            "CREATE TABLE n (id TEXT PRIMARY KEY, x TEXT, y TEXT); INSERT INTO n SELECT id, '', y FROM a;
+             DROP TABLE a; ALTER TABLE n RENAME TO a",
+            &["a.x: 1 values before, 0 after"],
+        )
+        .await;
         check("DELETE FROM a WHERE id = '1'", &["a: 2 rows before, 1 after"]).await;
         check("DROP TABLE a", &["a: 2 rows before, 0 after"]).await;
         check("DROP TABLE a; CREATE TABLE a (id TEXT, x TEXT, y TEXT)", &["a: 2 rows before, 0 after"]).await;
@@ -327,6 +369,39 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn d2_values_that_hold_less_are_told() {
+        let check = async |sql: &str, want: &[&str]| {
+            let db = Db::open_memory().await.unwrap();
+            let mut tx = db.begin().await.unwrap();
+            let before = "CREATE TABLE a (id INTEGER PRIMARY KEY, x TEXT, y TEXT, n INTEGER, b BLOB);
+                INSERT INTO a VALUES (1, 'long text', '10', 10, x'0102'), (2, NULL, '', NULL, NULL);";
+            tx.script(before.to_owned()).await.unwrap();
+            let before = Census::take(&mut tx, TIME, None).await.unwrap();
+            tx.script(sql.to_owned()).await.unwrap();
+            let after = Census::take(&mut tx, TIME, Some(&before)).await.unwrap();
+            let compared = before.lost(&after);
+            assert_eq!(compared.shorter.into_iter().collect::<Vec<_>>(), want, "{sql}");
+        };
+        let rebuilt = |columns: &str, values: &str| {
+            format!(
+                "CREATE TABLE m (id INTEGER PRIMARY KEY, {columns}); INSERT INTO m SELECT id, {values} FROM a; DROP TABLE a;
+                 ALTER TABLE m RENAME TO a"
+            )
+        };
+        let columns = "x TEXT, y TEXT, n INTEGER, b BLOB";
+        check(&rebuilt(columns, "x, y, n, b"), &[]).await;
+        check("UPDATE a SET n = 9, x = 'longer than it was'", &[]).await;
+        check(&rebuilt("x TEXT, y INTEGER, n TEXT, b BLOB", "x, nullif(y, ''), n, b"), &[]).await;
+        check("UPDATE a SET x = 'short'", &["a.x: 9 bytes before, 5 after"]).await;
+        check(&rebuilt(columns, "CAST(x AS INTEGER), y, n, b"), &["a.x: 9 bytes before, 1 after"]).await;
+        // One for the other.
+        check(&rebuilt(columns, "y, x, n, b"), &["a.x: 9 bytes before, 2 after"]).await;
+        check("UPDATE a SET b = x'01'", &["a.b: 2 bytes before, 1 after"]).await;
+        // What is gone is told as that.
+        check("UPDATE a SET x = ''", &[]).await;
+    }
+
+    #[tokio::test]
     async fn d2_what_was_not_counted_is_not_known() {
         let none = Duration::ZERO;
         let before = "CREATE TABLE a (id TEXT); INSERT INTO a VALUES ('1'); CREATE TABLE empty (id TEXT)";
@@ -349,7 +424,8 @@ mod tests {
         let (inserted, updated, deleted) = deeds;
         let deeds = Some(Deeds { inserted, updated, deleted });
         let mark = Mark { oid, file: oid, alone: false, bytes: 1 << 40, believed: Some(100), deeds };
-        Table { rows, columns: BTreeMap::from([("id".to_owned(), rows)]), mark: Some(mark) }
+        let columns = BTreeMap::from([("id".to_owned(), rows)]);
+        Table { rows, columns, sizes: BTreeMap::new(), mark: Some(mark) }
     }
 
     fn compared(before: Table, after: Option<(&str, Table)>, own: &[i64]) -> (Vec<String>, bool) {
@@ -357,7 +433,7 @@ mod tests {
             tables: tables.into_iter().map(|(name, table)| (name.to_owned(), table)).collect(),
             own: Own::Of(own.iter().copied().collect()),
         };
-        let Compared { lost, estimated } =
+        let Compared { lost, estimated, .. } =
             census(vec![("t", before)], &[]).lost(&census(after.into_iter().collect(), own));
         (lost.iter().map(Loss::to_string).collect(), !estimated.is_empty())
     }
@@ -418,6 +494,23 @@ mod tests {
         );
         rewritten.mark.as_mut().unwrap().bytes = 0;
         check(counted(), Some(("t", rewritten)), &[1], &["t: about 98 rows before, 0 after"], false);
+    }
+
+    #[test]
+    fn d2_rows_of_others_that_are_changed_are_seen_by_the_servers_counters() {
+        let altered = |after: Table, own: &[i64]| {
+            let own = Own::Of(own.iter().copied().collect());
+            table(1, Some(9), (3, 3, 3)).altered(&after, &own)
+        };
+        // Rows came; somebody else emptied it and filled it again.
+        assert!(!altered(table(1, Some(10), (4, 3, 3)), &[]));
+        let mut anew = table(1, Some(9), (3, 3, 3));
+        anew.mark.as_mut().unwrap().file = 9;
+        assert!(!altered(anew.clone(), &[]));
+        // The transaction did.
+        assert!(altered(anew, &[1]));
+        assert!(altered(table(1, Some(9), (3, 4, 3)), &[]));
+        assert!(altered(table(1, Some(9), (4, 3, 4)), &[]));
     }
 
     #[test]

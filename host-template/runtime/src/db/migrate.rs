@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::broken::Broken;
 use super::census::Census;
+use super::foreign::Watch;
 use super::loss::Loss;
 use super::own::{Named, Own, names_around};
 use super::{Db, Error, Patience, Tx};
@@ -148,6 +149,9 @@ pub(crate) async fn run_in(tx: &mut Tx, owner: Owner<'_>, migrations: &[Migratio
     for loss in counted.lost {
         tracing::warn!(owner = owner.key(), "a migration removed what it says that it removes: {loss}");
     }
+    for column in counted.shorter {
+        tracing::warn!(owner = owner.key(), "after a migration values hold less than before: {column}");
+    }
     for table in counted.estimated {
         tracing::warn!(
             owner = owner.key(),
@@ -164,6 +168,8 @@ pub(crate) struct Counted {
     pub(crate) lost: Vec<Loss>,
     /// Tables that were too large, where an estimate says that nothing was removed.
     pub(crate) estimated: BTreeSet<String>,
+    /// Columns whose values are all there still, and hold less.
+    pub(crate) shorter: BTreeSet<String>,
 }
 
 /// The same; what they remove, and say that they remove, is added to `counted`.
@@ -272,7 +278,12 @@ async fn apply(
         Some(known) => Some(known),
         None => Some(Census::take(tx, time, None).await.map_err(text)?),
     };
+    let watch = match (owner, &before) {
+        (Owner::Plugin(slug), Some(_)) => Watch::begin(tx, &table_prefix(slug)).await.map_err(text)?,
+        _ => Watch::default(),
+    };
     tx.script(migration.sql.clone()).await.map_err(text)?;
+    let seen = watch.end(tx).await.map_err(text)?;
     if let Owner::Plugin(slug) = owner {
         let after = Named::all(tx).await.map_err(text)?;
         let own = Own::read(tx).await.map_err(text)?;
@@ -287,6 +298,16 @@ async fn apply(
             counted.lost.push(loss);
         }
         counted.estimated.extend(compared.estimated);
+        counted.shorter.extend(compared.shorter);
+        if let Owner::Plugin(slug) = owner {
+            let tables = before.meddled(&after, &table_prefix(slug), &seen);
+            if !tables.is_empty() {
+                let tables = tables.join("`, `");
+                return Err(format!(
+                    "it changes or removes rows of `{tables}`, which is not vertical plugin `{slug}`'s"
+                ));
+            }
+        }
         *census = Some(after);
     }
     tx.execute(

@@ -10,6 +10,7 @@ mod copy;
 mod engine;
 mod error;
 mod file;
+mod foreign;
 mod listen;
 mod log;
 pub(crate) mod loss;

@@ -3,6 +3,8 @@
 mod rules;
 mod seeds;
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 
 use crate::access::{OrgState, TenantState};
@@ -12,7 +14,7 @@ use crate::db::migrate::{self, Migration, Owner};
 use crate::db::{Db, Error, Tx};
 use crate::live::Snapshot;
 use crate::problem::Problem;
-use crate::registry::{Hub, Plugin};
+use crate::registry::{Hub, Plugin, Registry};
 
 pub(crate) use rules::{Change, Scope};
 
@@ -27,18 +29,33 @@ pub(crate) struct Changed {
 pub(crate) struct OrgSwitches {
     org: Vec<(String, OrgState)>,
     tenant: Vec<(String, TenantState)>,
+    /// What is on for another plugin than the one that has the name now, and so is off.
+    others: BTreeSet<String>,
 }
 
 impl OrgSwitches {
-    async fn read(tx: &mut Tx, org: &str, tenant: Option<&str>) -> Result<OrgSwitches, Error> {
+    async fn read(
+        tx: &mut Tx,
+        registry: &Registry,
+        org: &str,
+        tenant: Option<&str>,
+    ) -> Result<OrgSwitches, Error> {
         #[derive(Deserialize)]
-        struct Row<S> {
+        struct OrgRow {
             plugin: String,
-            state: S,
+            state: OrgState,
+            origin: Option<String>,
         }
-        let rows: Vec<Row<OrgState>> =
-            tx.all("SELECT plugin, state FROM hub_org_plugins WHERE org_id = $1", args![org]).await?;
-        let of_tenant: Vec<Row<TenantState>> = match tenant {
+        #[derive(Deserialize)]
+        struct TenantRow {
+            plugin: String,
+            state: TenantState,
+        }
+        let rows: Vec<OrgRow> =
+            tx.all("SELECT plugin, state, origin FROM hub_org_plugins WHERE org_id = $1", args![org]).await?;
+        let (meant, others): (Vec<OrgRow>, Vec<OrgRow>) =
+            rows.into_iter().partition(|row| registry.is_meant(&row.plugin, row.origin.as_deref()));
+        let of_tenant: Vec<TenantRow> = match tenant {
             Some(tenant) => {
                 let sql = "SELECT plugin, state FROM hub_tenant_plugins WHERE tenant_id = $1";
                 tx.all(sql, args![tenant]).await?
@@ -46,8 +63,13 @@ impl OrgSwitches {
             None => Vec::new(),
         };
         Ok(OrgSwitches {
-            org: rows.into_iter().map(|row| (row.plugin, row.state)).collect(),
+            org: meant.into_iter().map(|row| (row.plugin, row.state)).collect(),
             tenant: of_tenant.into_iter().map(|row| (row.plugin, row.state)).collect(),
+            others: others
+                .into_iter()
+                .filter(|row| row.state != OrgState::Disabled)
+                .map(|row| row.plugin)
+                .collect(),
         })
     }
 
@@ -120,7 +142,7 @@ async fn change_on(
             ));
         }
     }
-    let switches = OrgSwitches::read(&mut tx, org, tenant).await?;
+    let switches = OrgSwitches::read(&mut tx, &snapshot.registry, org, tenant).await?;
     let step = rules::step(&snapshot.registry, plugin, &switches, change)?;
     let Some(step) = step else {
         let state = rules::state(&switches, slug, &change.scope);
@@ -136,7 +158,7 @@ async fn change_on(
         }
         seeds::plant(&mut tx, org, plugin).await?;
     }
-    write(&mut tx, org, slug, &step).await?;
+    write(&mut tx, org, plugin, &step).await?;
     let event = Event {
         plugin: Some(slug),
         scope: Some(change.scope.as_str()),
@@ -161,12 +183,14 @@ async fn migrations_of(hub: &Hub, plugin: &Plugin) -> Result<Vec<migrate::Migrat
     })
 }
 
-async fn write(tx: &mut Tx, org: &str, slug: &str, step: &rules::Step) -> Result<(), Error> {
+async fn write(tx: &mut Tx, org: &str, plugin: &Plugin, step: &rules::Step) -> Result<(), Error> {
+    let slug = plugin.name();
     if let Some(state) = step.org {
         tx.execute(
-            "INSERT INTO hub_org_plugins (org_id, plugin, state, changed_at) VALUES ($1, $2, $3, $4)
-             ON CONFLICT (org_id, plugin) DO UPDATE SET state = excluded.state, changed_at = excluded.changed_at",
-            args![org, slug, state.as_str(), crate::now()],
+            "INSERT INTO hub_org_plugins (org_id, plugin, state, changed_at, origin) VALUES ($1, $2, $3, $4, $5)
+             ON CONFLICT (org_id, plugin) DO UPDATE
+             SET state = excluded.state, changed_at = excluded.changed_at, origin = excluded.origin",
+            args![org, slug, state.as_str(), crate::now(), plugin.origin.as_str()],
         )
         .await?;
     }

@@ -81,8 +81,11 @@ pub(super) fn step(
     let slug = plugin.name();
     let now = switches.of_org(slug);
     let from = state(switches, slug, &change.scope);
+    // What was switched for another plugin of that name is settled by the first word about this one.
+    let anothers = switches.others.contains(slug);
+    let wanted = if change.on { OrgState::Enabled } else { OrgState::Disabled };
     let already = match change.scope {
-        Scope::Org => now == if change.on { OrgState::Enabled } else { OrgState::Disabled },
+        Scope::Org => now == wanted && !anothers,
         Scope::Tenant(_) => is_on(switches, slug, &change.scope) == change.on,
     };
     if already {
@@ -90,10 +93,11 @@ pub(super) fn step(
     }
     if change.on {
         may_enable(plugin, switches, &change.scope)?;
-    } else {
+    } else if !anothers {
         may_disable(registry, plugin, switches, &change.scope)?;
     }
-    let step = Step { from, to: of_bool(change.on), org: None, tenant: None, forget_chosen: false };
+    // Nor were tenants chosen for this one.
+    let step = Step { from, to: of_bool(change.on), org: None, tenant: None, forget_chosen: anothers };
     Ok(Some(match (&change.scope, change.on) {
         (Scope::Org, true) => Step { org: Some(OrgState::Enabled), ..step },
         (Scope::Org, false) => Step { org: Some(OrgState::Disabled), forget_chosen: true, ..step },
@@ -178,6 +182,8 @@ fn names(names: &[&str]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use hub_manifest::plan::HostPlugin;
 
     use super::*;
@@ -207,6 +213,7 @@ mod tests {
         OrgSwitches {
             org: org.iter().map(|(name, state)| ((*name).to_owned(), *state)).collect(),
             tenant: tenant.iter().map(|(name, state)| ((*name).to_owned(), *state)).collect(),
+            others: BTreeSet::new(),
         }
     }
 
@@ -249,6 +256,22 @@ mod tests {
         );
         // This tenant has neither.
         assert!(run("base", false, Scope::Tenant("t".into()), &all).unwrap().is_some());
+    }
+
+    // O6
+    #[test]
+    fn o6_the_first_word_about_a_plugin_settles_what_was_anothers() {
+        let none = switches(&[("more", OrgState::Enabled)], &[]);
+        let anothers = OrgSwitches { others: BTreeSet::from(["base".to_owned()]), ..none };
+        // Off already, whatever needs it.
+        let step = run("base", false, Scope::Org, &anothers).unwrap().unwrap();
+        assert_eq!((step.from, step.to, step.org), ("disabled", "disabled", Some(OrgState::Disabled)));
+        assert!(step.forget_chosen);
+        let step = run("base", true, Scope::Org, &anothers).unwrap().unwrap();
+        assert_eq!((step.from, step.org, step.forget_chosen), ("disabled", Some(OrgState::Enabled), true));
+        let step = run("base", true, Scope::Tenant("t".into()), &anothers).unwrap().unwrap();
+        assert_eq!((step.org, step.forget_chosen), (Some(OrgState::Chosen), true));
+        assert_eq!(run("base", false, Scope::Tenant("t".into()), &anothers), Ok(None));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use hub_release::manifest::LAUNCHER;
 
 use super::activate::runtime;
 use super::place::Place;
-use super::{health, say, verify};
+use super::{health, say, service, verify};
 use crate::fault::Fault;
 use crate::platform::Platform;
 use crate::preflight::{self, Asked, Purpose};
@@ -52,7 +52,13 @@ pub(crate) fn doctor(
     let address = place.address()?;
     match runtime.block_on(health::now(address)) {
         Some(host) => say::done("serves", &format!("version {} at http://{address}", host.version)),
-        None => say::done("silent", &format!("nothing answers at http://{address}")),
+        None => match service::expected(&place) {
+            Some(why) => note(Err(Fault::refused(
+                format!("nothing answers at http://{address}, and {why}"),
+                "start it, and see what its log says (journalctl -u hub-platform)",
+            ))),
+            None => say::done("silent", &format!("nothing answers at http://{address}")),
+        },
     }
     match wrong.len() {
         0 => Ok(()),

@@ -92,6 +92,25 @@ pub(super) fn run(line: &[String]) -> Result<(), Fault> {
     Err(failed(if said.is_empty() { output.status.to_string() } else { said }))
 }
 
+/// Why a host is to be expected here: the service is enabled, or somebody has said how it is restarted. None where nobody has.
+pub(super) fn expected(place: &Place) -> Option<String> {
+    match (&place.settled.unit, &*place.settled.restart) {
+        (Some(unit), _) if has_systemd() => {
+            is_enabled(unit).then(|| format!("the service {unit} is enabled"))
+        }
+        // A unit for another machine.
+        (Some(_), _) | (None, []) => None,
+        (None, line) => Some(format!("`{}` was settled to restart it", shown(line))),
+    }
+}
+
+/// Whether it is started with the machine.
+fn is_enabled(unit: &str) -> bool {
+    let mut asked = Command::new("systemctl");
+    asked.args(["is-enabled", "--quiet", unit]).stdin(Stdio::null()).stderr(Stdio::null());
+    asked.status().is_ok_and(|status| status.success())
+}
+
 /// Whether systemd runs this machine.
 pub(super) fn has_systemd() -> bool {
     Path::new("/run/systemd/system").is_dir()

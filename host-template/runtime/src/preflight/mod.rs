@@ -1,6 +1,7 @@
 //! `preflight`: whether this release could take the place of the one in use, found out beside it. Nothing is changed.
 
 pub(crate) mod namesakes;
+mod switched;
 mod trial;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +16,7 @@ use hub_release::manifest::HOST;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use self::switched::Fate;
 use self::trial::Tried;
 pub(crate) use self::trial::{Pending, Removed};
 use crate::access::Proxies;
@@ -227,14 +229,24 @@ async fn look(platform: &Platform, asked: &Asked, outer: Env<'_>, report: &mut R
     report.errors.extend(judged.error);
     report.warnings.extend(judged.warnings);
     for plugin in &plugins {
-        compare(plugin, before.as_deref(), tried.used.contains(plugin.name()), report);
+        let used = tried.used.iter().any(|on| on.plugin == plugin.name());
+        compare(plugin, before.as_deref(), used, report);
     }
-    for slug in &tried.used {
-        if !plugins.iter().any(|plugin| plugin.name() == slug) {
-            report.warnings.push(Finding::plugin(
-                format!("vertical plugin `{slug}` is on for somebody, and this release does not have it"),
-                "take a build with it, or tell those who use it",
-            ));
+    for on in &tried.used {
+        let mut named = plugins.iter().filter(|plugin| plugin.name() == on.plugin && !plugin.shadowed);
+        let now = named.next().map(|plugin| (plugin.origin, plugin.root.clone()));
+        let mut known = before.iter().flatten().filter(|known| known.name == on.plugin);
+        // Of two of that name the customer's is listed and not used.
+        let was = match is_of_before(&on.plugin) {
+            true => Some("install"),
+            false => known.next().map(|known| known.source.as_str()),
+        };
+        match switched::judge(on, now, was) {
+            Fate::Same => {}
+            Fate::Stops(finding) => report.errors.push(finding),
+            // Once for a plugin that is not there.
+            Fate::Told(finding) if report.warnings.contains(&finding) => {}
+            Fate::Told(finding) => report.warnings.push(finding),
         }
     }
     installed_drivers(&install, &data, old.as_ref(), report).await;

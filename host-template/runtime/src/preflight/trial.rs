@@ -11,6 +11,7 @@ use hub_manifest::limits::Limits;
 use rustix::fs::statvfs;
 use serde::{Deserialize, Serialize};
 
+use super::switched::{self, On};
 use super::{Asked, Finding, Purpose};
 use crate::api;
 use crate::args;
@@ -43,7 +44,7 @@ pub(super) struct Tried {
     /// What the migrations remove, and say that they remove.
     pub(super) losses: Vec<Removed>,
     /// Plugins that are on for somebody.
-    pub(super) used: BTreeSet<String>,
+    pub(super) used: Vec<On>,
     pub(super) errors: Vec<Finding>,
     pub(super) warnings: Vec<Finding>,
 }
@@ -279,9 +280,7 @@ async fn rolled_back(db: &Db, plugins: &[(String, PathBuf)], tried: &mut Tried) 
                 Err(error) => tried.errors.push(of_plugin(slug, &error)),
             }
         }
-        tried.used =
-            names(&mut tx, "SELECT DISTINCT plugin AS name FROM hub_org_plugins WHERE state <> 'disabled'")
-                .await?;
+        tried.used = tx.all(switched::ALL, args![]).await?;
     }
     tx.rollback().await
 }
@@ -342,6 +341,13 @@ async fn one(
                  server's"
             ),
             "let it take longer: HUB_MIGRATION_COUNT_SECONDS",
+        )
+    }));
+    tried.warnings.extend(counted.shorter.into_iter().map(|column| {
+        let whose = whose(slug.as_deref());
+        Finding::machine(
+            format!("after a migration of {whose} values hold less than before: {column}"),
+            "see that this is meant (the plugin's authors know), or keep a copy of the database",
         )
     }));
     tried.losses.extend(counted.lost.into_iter().map(|loss| Removed { plugin: slug.clone(), loss }));

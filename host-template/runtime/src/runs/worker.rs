@@ -283,7 +283,8 @@ async fn one(hub: &Arc<Hub>, run: Run, heard: Instant) {
 /// How a run ends that does not begin: its plugin was switched off while it waited, for those that it was asked for.
 async fn refusal(hub: &Arc<Hub>, run: &Run) -> Option<(State, String)> {
     let plugin = run.plugin.as_deref()?;
-    match Switches::is_on(&hub.db, &run.org_id, run.tenant_id.as_deref(), plugin).await {
+    let snapshot = hub.live.snapshot();
+    match Switches::is_on(&hub.db, &snapshot.registry, &run.org_id, run.tenant_id.as_deref(), plugin).await {
         Ok(true) => None,
         Ok(false) => {
             let sentence = format!("vertical plugin `{plugin}` was switched off while the run waited");

@@ -107,6 +107,8 @@ on_both! {
         let truncate = if world.url.is_some() { "TRUNCATE plugin_good_books CASCADE" } else { "DELETE FROM plugin_good_books; DELETE FROM plugin_good_notes" };
         for (sql, said) in [
             ("UPDATE plugin_good_notes SET text = NULL", "plugin_good_notes.text: 1 values before, 0 after"),
+            ("UPDATE plugin_good_notes SET text = ''", "plugin_good_notes.text: 1 values before, 0 after"),
+            (&*REBUILD.replace("SELECT id, title", "SELECT id, ''"), "plugin_good_books.title: 2 values before, 0 after"),
             ("ALTER TABLE plugin_good_notes DROP COLUMN text", "plugin_good_notes.text: 1 values before, 0 after"),
             ("DROP TABLE plugin_good_notes", "plugin_good_notes: 1 rows before, 0 after"),
             ("DELETE FROM plugin_good_books WHERE id = 'c'", "plugin_good_books: 2 rows before, 1 after"),
@@ -115,6 +117,12 @@ on_both! {
             ("-- hub: removes plugin_good_notes\nDELETE FROM plugin_good_books WHERE id = 'c'", "plugin_good_books: 2 rows before, 1 after"),
             // Nobody may say so for others.
             ("-- hub: removes hub_members\nDELETE FROM hub_members", "it removes what is not vertical plugin `good`'s (hub_members: 1 rows before, 0 after)"),
+            // Nor leave as many rows of others' that say something else.
+            ("UPDATE hub_members SET role = 'member'", "it changes or removes rows of `hub_members`, which is not vertical plugin `good`'s"),
+            (
+                "DELETE FROM hub_state WHERE name = 'generation'; INSERT INTO hub_state (name, value) VALUES ('generation', 7)",
+                "it changes or removes rows of `hub_state`, which is not vertical plugin `good`'s",
+            ),
         ] {
             migration(world, "0002_less.sql", sql);
             let (_, report) = preflight(world, &[]);
@@ -126,6 +134,12 @@ on_both! {
         let (_, report) = preflight(world, &[]);
         let said = if world.url.is_some() { "plugin_good_notes: 1 rows before, 0 after" } else { "it leaves 1 rows of `plugin_good_notes` that refer to nothing in `plugin_good_books`" };
         assert!(errors(&report).iter().any(|error| error.contains(said)), "{report}");
+        // Values that are all there and hold less are told.
+        migration(world, "0002_less.sql", &REBUILD.replace("SELECT id, title", "SELECT id, substr(title, 1, 1)"));
+        let (status, report) = preflight(world, &[]);
+        assert_eq!((status, errors(&report)), (Some(0), vec![]), "{report}");
+        let told = "after a migration of vertical plugin `good` values hold less than before: plugin_good_books.title: 11 bytes before, 2 after";
+        assert!(report["warnings"].to_string().contains(told), "{report}");
         // What only moves or gets another name is no loss.
         for sql in [
             "ALTER TABLE plugin_good_books RENAME TO plugin_good_volumes",

@@ -11,6 +11,15 @@ use crate::program::{Host, command, run};
 use crate::{cannot_start, on_both, server};
 
 on_both! {
+    // O3
+    fn o3_a_start_says_which_data_folder_and_which_database_it_took(world: &World) {
+        let host = world.host();
+        let data = world.folder.path("data").display().to_string();
+        let database = world.url.clone().unwrap_or_else(|| format!("{data}/hub.db"));
+        host.logs(&format!("data folder: {data} (DATA_DIR)"));
+        host.logs(&format!("database: {database}"));
+    }
+
     fn s19_of_six_who_make_the_same_one_is_first(world: &World) {
         let host = world.host();
         let six = |path: &str, body: &Value| {

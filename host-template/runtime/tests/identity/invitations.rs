@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::program::world::{Person, World, is, until};
 use crate::program::{ADMIN, Host, PASSWORD};
-use crate::{anybody, events_of, group, id_of, on_both, put, sign_in_status, sql};
+use crate::{anybody, events_of, group, id_of, on_both, put, sign_in_status};
 
 on_both! {
     // S1
@@ -175,7 +175,7 @@ on_both! {
         let made = tim.post("/api/invitations", invite.clone()).json();
         let of_admins = admin.post("/api/invitations", json!({"email": "boss@example.com", "role": "admin"})).json();
         // An earlier release took these for two addresses.
-        if !sql(world, "UPDATE hub_invitations SET email = '\u{ff42}o@example.com' WHERE email = 'boss@example.com'") {
+        if !world.sql("UPDATE hub_invitations SET email = '\u{ff42}o@example.com' WHERE email = 'boss@example.com'") {
             return;
         }
         let resend = format!("/api/invitations/{}/resend", made["id"].as_str().unwrap());
@@ -202,7 +202,7 @@ fn s1_a_try_to_accept_takes_no_lock_before_it_is_counted() {
     let (eves, dees) = (invite("eve@example.com"), invite("dee@example.com"));
     // As an earlier release kept it: no address that one would write finds it.
     let kept = "\u{ff45}ve@example.com";
-    if !sql(&world, &format!("UPDATE hub_users SET email = '{kept}' WHERE email = 'eve@example.com'")) {
+    if !world.sql(&format!("UPDATE hub_users SET email = '{kept}' WHERE email = 'eve@example.com'")) {
         return;
     }
     // Another program holds the file for as long as this test keeps its standard input open.

@@ -10,10 +10,7 @@ mod program;
 mod sessions;
 mod sign_in;
 
-use std::process::Command;
-
-use program::postgres::Server;
-use program::world::{Person, World};
+use program::world::Person;
 use program::{Answer, Host};
 use serde_json::{Value, json};
 
@@ -50,25 +47,6 @@ pub(crate) fn tenant(admin: &Person<'_>, name: &str) -> String {
     let made = admin.post("/api/tenants", json!({"name": name}));
     assert_eq!(made.status, 201, "{}", made.text);
     made.json()["id"].as_str().unwrap().to_owned()
-}
-
-/// Runs SQL on a world's database, to leave there what an earlier release has left. False, and the test is skipped, where
-/// nothing can run it.
-pub(crate) fn sql(world: &World, sql: &str) -> bool {
-    if let Some(url) = &world.url {
-        let server = Server::shared().expect("the world's database is on it");
-        server.sql(url.rsplit_once('/').unwrap().1, sql);
-        return true;
-    }
-    let mut python = Command::new("python3");
-    python.args(["-c", "import sqlite3,sys; sqlite3.connect(sys.argv[1]).executescript(sys.argv[2])"]);
-    let Ok(status) = python.arg(world.folder.path("data/hub.db")).arg(sql).env("PYTHONUTF8", "1").status()
-    else {
-        program::skip("what an earlier release has left: python3 is not installed");
-        return false;
-    };
-    assert!(status.success(), "{sql}");
-    true
 }
 
 pub(crate) fn put(admin: &Person<'_>, user: &str, place: Value) -> Answer {

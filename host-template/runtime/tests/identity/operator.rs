@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::program::world::{Person, World, until};
 use crate::program::{ADMIN, PASSWORD, command, run_with};
-use crate::{events_of, on_both, sign_in_status, sql};
+use crate::{events_of, on_both, sign_in_status};
 
 on_both! {
     // O4
@@ -35,14 +35,13 @@ on_both! {
             command.args(["admin", "create-user", "--email", email, "--org", org, "--tenant", tenant]);
             run_with(command, "a long password\n")
         };
-        for round in 0..3 {
-            let (org, tenant) = (format!("New {round}"), format!("Alder {round}"));
+        for (round, (org, tenant)) in [("North", "Alder"), ("South", "Birch"), ("Elsewhere", "Cedar")].into_iter().enumerate() {
             let said: Vec<_> = std::thread::scope(|scope| {
                 let adding: Vec<_> = (0..4)
                     .map(|number| {
                         // Two of them are the same person.
                         let email = format!("p{}@{round}.example", number.min(2));
-                        let (add, org, tenant) = (&add, &org, &tenant);
+                        let add = &add;
                         scope.spawn(move || add(&email, org, tenant))
                     })
                     .collect();
@@ -75,6 +74,16 @@ on_both! {
         }
         let (status, stdout, stderr) = admin(&["--org", "North", "--tenant", "Alde", "--new-tenant"]);
         assert!(status == Some(0) && stdout.contains("made the tenant Alde of North"), "{stdout}{stderr}");
+        // Wherever the slip is, and however short the name: an organisation is made where somebody says so.
+        let (status, _, stderr) = admin(&["--org", "ACME"]);
+        assert_eq!(status, Some(0), "{stderr}");
+        for (slip, meant) in [("Nortj", "North"), ("Morth", "North"), ("orth", "North"), ("ACM", "ACME"), ("ACME2", "ACME")] {
+            let (status, stdout, stderr) = admin(&["--org", slip]);
+            assert_eq!((status, stdout.as_str()), (Some(2), ""), "{slip}: {stderr}");
+            assert!(stderr.contains(&format!("did you mean `{meant}`?")) && stderr.contains("--new-org"), "{slip}: {stderr}");
+        }
+        let (status, stdout, stderr) = admin(&["--org", "ACM", "--new-org"]);
+        assert!(status == Some(0) && stdout.contains("made the organisation ACM"), "{stdout}{stderr}");
         // Without an organisation nothing is guessed, and without a tenant there is none to make.
         for arguments in [&["--tenant", "alder"][..], &["--org", "North", "--new-tenant"]] {
             let (status, _, stderr) = admin(arguments);
@@ -185,7 +194,7 @@ on_both! {
             world.create_user(&["--email", email, "--org", "Default"], "a long password\n");
         }
         for (now, then) in [("eve@example.com", eve), ("dee@example.com", dee), ("twin@example.com", flo)] {
-            if !sql(world, &format!("UPDATE hub_users SET email = '{then}' WHERE email = '{now}'")) {
+            if !world.sql(&format!("UPDATE hub_users SET email = '{then}' WHERE email = '{now}'")) {
                 return;
             }
         }

@@ -251,6 +251,24 @@ fn o3_commands_find_the_installation_that_they_lie_in() {
     assert!(said.contains("install.json cannot be understood"), "{said}");
 }
 
+/// A monitor that runs `doctor` hears of a service that is set up and does not answer; where none is, there is nothing to mend.
+#[test]
+fn doctor_expects_an_answer_where_a_service_is_set_up() {
+    let at = At::new(&["0.1.0"]);
+    at.is("0.1.0", &[]);
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    at.0.write("data/.env", &format!("LISTEN={free}\n"));
+    for (restart, silent) in [(&[][..], true), (&["sh", "-c", "sv restart hub"], false)] {
+        let settled = serde_json::json!({"format": 1, "data_dir": at.data(), "restart": restart});
+        fs::write(at.root().join("install.json"), settled.to_string()).unwrap();
+        let (_, out, said) = at.ran(&["doctor"]);
+        let told = format!("nothing answers at http://{free}");
+        assert_eq!(out.contains(&format!("silent  {told}")), silent, "{out}{said}");
+        let wrong = format!("{told}, and `sv restart hub` was settled to restart it");
+        assert_eq!(said.contains(&wrong), !silent, "{out}{said}");
+    }
+}
+
 /// O5: a second host on one data folder.
 #[test]
 fn o5_a_second_host_on_a_data_folder_is_refused_and_a_successor_is_not() {

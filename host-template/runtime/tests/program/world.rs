@@ -1,10 +1,12 @@
 //! A folder with a database, SQLite's or PostgreSQL's, and people who ask the host that works there.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::{Answer, Folder, Host, command, run_with};
+use super::postgres::Server;
+use super::{Answer, Folder, Host, command, run_with, skip};
 
 /// Runs a test on SQLite and, where it is installed, on PostgreSQL.
 #[macro_export]
@@ -54,6 +56,24 @@ impl World {
             self.prepare(command);
             command.env("DATA_DIR", self.folder.path("data-other"));
         })
+    }
+
+    /// Does something to the database that no host would; whether this machine can.
+    pub fn sql(&self, sql: &str) -> bool {
+        if let Some(url) = &self.url {
+            let server = Server::shared().expect("the world's database is on it");
+            server.sql(url.rsplit_once('/').unwrap().1, sql);
+            return true;
+        }
+        let mut python = Command::new("python3");
+        python.args(["-c", "import sqlite3,sys; sqlite3.connect(sys.argv[1]).executescript(sys.argv[2])"]);
+        let Ok(status) = python.arg(self.folder.path("data/hub.db")).arg(sql).env("PYTHONUTF8", "1").status()
+        else {
+            skip("what an earlier release has left: python3 is not installed");
+            return false;
+        };
+        assert!(status.success(), "{sql}");
+        true
     }
 
     /// `admin create-user`; gives what it prints.
