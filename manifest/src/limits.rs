@@ -128,7 +128,7 @@ limits! {
     PageBytes, "HUB_PAGE_BYTES", Bytes, 2 * MIB, 65_536..=64 * MIB, "a page of a list; one that would be larger ends earlier";
     Dashboards, "HUB_DASHBOARDS", Count, 200, 1..=10_000, "dashboards of one organisation that people have made; seeds of plugins are not held back";
     FieldBytes, "HUB_FIELD_BYTES", Bytes, 65_536, 1024..=16 * MIB, "what a record, or a dashboard, holds besides its title, as JSON";
-    RunsAtOnce, "HUB_RUNS_AT_ONCE", Count, 2, 1..=64, "dbt and script runs of one host under way at the same time; further ones wait in the queue";
+    RunsAtOnce, "HUB_RUNS_AT_ONCE", Count, 2, 1..=64, "dbt and script runs of one host under way at the same time; further ones wait in the queue. Where there are several organisations, none of them has the last of two or more places: it is kept for another";
     RunSeconds, "HUB_RUN_TIMEOUT", Seconds, 3600, 1..=7 * DAY, "time that a run may take; then it and all that it started are ended";
     RunsWaiting, "HUB_RUNS_WAITING", Count, 100, 1..=100_000, "runs of one organisation that wait in the queue; a further one is refused with 429";
     RunMemory, "HUB_RUN_MEMORY", Bytes, 4 * GIB, 67_108_864..=1024 * GIB, "memory that one process of a run may take; what it asks for beyond that it does not get. A quarter of it, and at most 1 GiB, is what the run's temporary files may have together, which are in memory where there are user namespaces";

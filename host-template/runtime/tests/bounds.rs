@@ -150,6 +150,42 @@ on_both! {
         eprintln!("runs that went before another organisation's two: {waited}");
     }
 
+    fn s15_no_organisation_holds_all_places(world: &World) {
+        let slow = [("slow", "import time\ntime.sleep(60)\n"), ("short", "print('done')\n")];
+        for plugin in ["mine", "more"] {
+            with_scripts(world, plugin, "", &slow);
+        }
+        let host = Host::start_as_admin(&world.folder, |command| {
+            world.prepare(command);
+            command.env("HUB_RUNS_AT_ONCE", "2");
+        });
+        host.enable("mine");
+        host.enable("more");
+        // Where there is nobody else, nothing is kept for others.
+        let both = [start(&host, "mine", "slow"), start(&host, "more", "slow")];
+        until("the only organisation has both places", || both.iter().all(|id| state(&host, id) == "running"));
+        for id in &both {
+            host.post(&format!("/api/dbt/runs/{id}/cancel"), "");
+            ended(&host, id);
+        }
+        world.create_user(&["--email", "dan@south.example", "--org", "South", "--role", "admin"], "dan's password!\n");
+        let dan = Person::new(&host, "dan@south.example", "dan's password!");
+        assert_eq!(dan.turn("mine", true, json!({"scope": "org"})).status, 200);
+        let [first, second] = [start(&host, "mine", "slow"), start(&host, "more", "slow")];
+        until("it does not begin", || state(&host, &first) == "running");
+        let answer = dan.post("/api/scripts/mine/short/run", json!({}));
+        assert_eq!(answer.status, 202, "{}", answer.text);
+        let id = answer.json()["id"].as_str().unwrap().to_owned();
+        until("the other organisation waits for a long build", || {
+            dan.get(&format!("/api/dbt/runs/{id}")).json()["state"] == "succeeded"
+        });
+        std::thread::sleep(std::time::Duration::from_millis(2500));
+        assert_eq!([state(&host, &first), state(&host, &second)], ["running", "queued"], "the last place is kept");
+        host.post(&format!("/api/dbt/runs/{first}/cancel"), "");
+        until("it does not begin after the first", || state(&host, &second) == "running");
+        host.post(&format!("/api/dbt/runs/{second}/cancel"), "");
+    }
+
     fn s15_a_cap_on_what_waits(world: &World) {
         with_scripts(world, "mine", "", &[("slow", "import time\ntime.sleep(60)\n")]);
         let host = Host::start_as_admin(&world.folder, |command| {

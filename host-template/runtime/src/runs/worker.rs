@@ -178,7 +178,7 @@ async fn queue(hub: &Arc<Hub>, comes: Comes) {
             // The database's word is as old as the question. One that does not come in time leaves a run that nobody begins, and
             // that is lost then.
             let asked = Instant::now();
-            match within(lease, store::claim(&hub.db, host)).await {
+            match within(lease, store::claim(&hub.db, host, runs.at_once)).await {
                 Ok(Some(run)) => {
                     runs.active.fetch_add(1, Ordering::AcqRel);
                     let hub = hub.clone();
