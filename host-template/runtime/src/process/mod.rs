@@ -73,6 +73,8 @@ pub(crate) struct Job {
     pub(crate) input: String,
     /// Folders and files that it may read although they lie in one that is hidden.
     pub(crate) read: Vec<PathBuf>,
+    /// Such files and folders where others may write: whole paths, of which no part may be a link.
+    pub(crate) read_unlinked: Vec<PathBuf>,
     /// Folders and files that it does not see: the data folder, with the database and the secrets of everybody.
     pub(crate) hide: Vec<PathBuf>,
     /// A name that stands for this address, whatever else would be found for it later.
@@ -133,6 +135,7 @@ impl Job {
             work: None,
             input: String::new(),
             read: Vec::new(),
+            read_unlinked: Vec::new(),
             hide: Vec::new(),
             host: None,
             network: None,

@@ -22,10 +22,14 @@ use crate::settings::reason;
 /// What is said where there is no dbt.
 pub(crate) const NO_DBT: &str = "dbt is not installed: run `hub-platform drivers install dbt`";
 
+/// Folder of all that an organisation's runs have made, in the data folder.
+pub(crate) fn work_of(org: &str) -> PathBuf {
+    Path::new("dbt/work").join(org)
+}
+
 /// Folder of an organisation's workspace: its database, and dbt's own files.
 pub(crate) fn work_folder(data: &Path, org: &str, workspace: &str) -> PathBuf {
-    data.join("dbt/work")
-        .join(org)
+    data.join(work_of(org))
         .join(workspace.replace(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_', "_"))
 }
 
