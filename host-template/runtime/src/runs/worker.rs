@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use hub_manifest::limits::Limit;
+use hub_manifest::limits::{Limit, Unit};
 use tokio::sync::{Notify, mpsc, watch};
 
-use super::fences::Fences;
+use super::fences::{Fences, together};
 use super::log::Log;
 use super::options::Options;
 use super::presence::{self, Presence};
@@ -19,7 +19,7 @@ use super::{Kind, Lineage, State, dbt, home};
 use crate::access::Switches;
 use crate::db::{Db, Error};
 use crate::life::Life;
-use crate::process::{End, Job};
+use crate::process::{End, Excess, Job};
 use crate::registry::Hub;
 use crate::settings::reason;
 
@@ -314,6 +314,19 @@ fn ended(hub: &Hub, end: Result<End, String>, why: Option<Why>) -> (State, Optio
         (Ok(End::Silent), _) => {
             let lease = hub.limits.get(Limit::RunLease);
             (State::Lost, Some(format!("its host was silent for more than {lease} seconds (HUB_RUN_LEASE)")))
+        }
+        (Ok(End::Excess(Excess::Memory)), _) => {
+            let most = Unit::Bytes.told(together(&hub.limits));
+            let variable = Limit::RunMemoryTotal.about().variable;
+            (
+                State::Failed,
+                Some(format!("its processes together took more than {most} of memory ({variable})")),
+            )
+        }
+        (Ok(End::Excess(Excess::Processes)), _) => {
+            let most = hub.limits.get(Limit::RunProcesses);
+            let variable = Limit::RunProcesses.about().variable;
+            (State::Failed, Some(format!("it had more than {most} processes and threads ({variable})")))
         }
         (Ok(End::Exit(None)), _) => (State::Failed, Some("a signal ended it".to_owned())),
         (Ok(End::Stopped), Some(Why::TooLong)) => {
