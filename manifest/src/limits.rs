@@ -128,12 +128,13 @@ limits! {
     PageBytes, "HUB_PAGE_BYTES", Bytes, 2 * MIB, 65_536..=64 * MIB, "a page of a list; one that would be larger ends earlier";
     Dashboards, "HUB_DASHBOARDS", Count, 200, 1..=10_000, "dashboards of one organisation that people have made; seeds of plugins are not held back";
     FieldBytes, "HUB_FIELD_BYTES", Bytes, 65_536, 1024..=16 * MIB, "what a record, or a dashboard, holds besides its title, as JSON";
-    RunsAtOnce, "HUB_RUNS_AT_ONCE", Count, 2, 1..=64, "dbt and script runs of one host under way at the same time; further ones wait in the queue";
+    RunsAtOnce, "HUB_RUNS_AT_ONCE", Count, 2, 1..=64, "dbt and script runs of one host under way at the same time; further ones wait in the queue. Where there are several organisations, none of them has the last of two or more places: it is kept for another";
     RunSeconds, "HUB_RUN_TIMEOUT", Seconds, 3600, 1..=7 * DAY, "time that a run may take; then it and all that it started are ended";
     RunsWaiting, "HUB_RUNS_WAITING", Count, 100, 1..=100_000, "runs of one organisation that wait in the queue; a further one is refused with 429";
     RunMemory, "HUB_RUN_MEMORY", Bytes, 4 * GIB, 67_108_864..=1024 * GIB, "memory that one process of a run may take; what it asks for beyond that it does not get. A quarter of it, and at most 1 GiB, is what the run's temporary files may have together, which are in memory where there are user namespaces";
+    RunMemoryTotal, "HUB_RUN_MEMORY_TOTAL", Bytes, 8 * GIB, 67_108_864..=4096 * GIB, "memory that all processes of a run together may take, looked at twice a second, and no less than HUB_RUN_MEMORY; a run that takes more is ended. What several of them share counts for each, mapped files for none, and what the kernel holds for them (files in memory that have no name, buffers) is only held by MemoryMax= of the unit";
     RunFileBytes, "HUB_RUN_FILE_BYTES", Bytes, 64 * GIB, 1_048_576..=1024 * GIB, "size of a file that a run writes; a longer one ends the program that writes it";
-    RunProcesses, "HUB_RUN_PROCESSES", Count, 512, 16..=65_536, "processes and threads of a run at once, where the system counts them by run (user namespaces)";
+    RunProcesses, "HUB_RUN_PROCESSES", Count, 512, 16..=65_536, "processes and threads of a run at once; where the system counts them by run (user namespaces) it gets no further ones, elsewhere a run with more is ended";
     RunLease, "HUB_RUN_LEASE", Seconds, 40, 10..=3600, "silence of a host after which its runs are ended by their supervisors; 20 s later others count them as lost";
     ConnectorTestsAtOnce, "HUB_CONNECTOR_TESTS_AT_ONCE", Count, 4, 1..=64, "tests of connections under way at the same time";
     ConnectorTestsWaiting, "HUB_CONNECTOR_TESTS_WAITING", Count, 16, 0..=1000, "tests of connections that wait for their turn; a further one is refused with 503";

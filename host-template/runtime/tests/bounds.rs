@@ -6,7 +6,7 @@ mod program;
 use std::fs;
 use std::time::{Duration, Instant};
 
-use program::fenced::{MOST, with_dbt, with_project};
+use program::fenced::{MOST, fenced, with_dbt, with_project};
 use program::runs::{build, ended, log, run, start, state, succeeded, with_scripts, work};
 use program::world::{Person, World, is, until};
 use program::{ADMIN, Host, PASSWORD};
@@ -215,6 +215,42 @@ on_both! {
         eprintln!("runs that went before another organisation's two: {waited}");
     }
 
+    fn s15_no_organisation_holds_all_places(world: &World) {
+        let slow = [("slow", "import time\ntime.sleep(60)\n"), ("short", "print('done')\n")];
+        for plugin in ["mine", "more"] {
+            with_scripts(world, plugin, "", &slow);
+        }
+        let host = Host::start_as_admin(&world.folder, |command| {
+            world.prepare(command);
+            command.env("HUB_RUNS_AT_ONCE", "2");
+        });
+        host.enable("mine");
+        host.enable("more");
+        // Where there is nobody else, nothing is kept for others.
+        let both = [start(&host, "mine", "slow"), start(&host, "more", "slow")];
+        until("the only organisation has both places", || both.iter().all(|id| state(&host, id) == "running"));
+        for id in &both {
+            host.post(&format!("/api/dbt/runs/{id}/cancel"), "");
+            ended(&host, id);
+        }
+        world.create_user(&["--email", "dan@south.example", "--org", "South", "--role", "admin"], "dan's password!\n");
+        let dan = Person::new(&host, "dan@south.example", "dan's password!");
+        assert_eq!(dan.turn("mine", true, json!({"scope": "org"})).status, 200);
+        let [first, second] = [start(&host, "mine", "slow"), start(&host, "more", "slow")];
+        until("it does not begin", || state(&host, &first) == "running");
+        let answer = dan.post("/api/scripts/mine/short/run", json!({}));
+        assert_eq!(answer.status, 202, "{}", answer.text);
+        let id = answer.json()["id"].as_str().unwrap().to_owned();
+        until("the other organisation waits for a long build", || {
+            dan.get(&format!("/api/dbt/runs/{id}")).json()["state"] == "succeeded"
+        });
+        std::thread::sleep(std::time::Duration::from_millis(2500));
+        assert_eq!([state(&host, &first), state(&host, &second)], ["running", "queued"], "the last place is kept");
+        host.post(&format!("/api/dbt/runs/{first}/cancel"), "");
+        until("it does not begin after the first", || state(&host, &second) == "running");
+        host.post(&format!("/api/dbt/runs/{second}/cancel"), "");
+    }
+
     fn s15_a_cap_on_what_waits(world: &World) {
         with_scripts(world, "mine", "", &[("slow", "import time\ntime.sleep(60)\n")]);
         let host = Host::start_as_admin(&world.folder, |command| {
@@ -238,4 +274,48 @@ on_both! {
         assert_eq!(dan.turn("mine", true, json!({"scope": "org"})).status, 200);
         assert_eq!(dan.post("/api/scripts/mine/slow/run", json!({})).status, 202);
     }
+}
+
+/// Each process of it takes less than one may, and all together take more: a thing that no limit of the system's holds.
+#[test]
+fn s7_all_processes_of_a_run_together_have_a_limit() {
+    let many = "import os, time\n\
+        for number in range(12):\n    \
+            if os.fork() == 0:\n        \
+                own = bytearray(os.urandom(1 << 20) * 30)\n        \
+                time.sleep(60)\n        \
+                os._exit(0)\n\
+        time.sleep(60)\n";
+    let limits = [("HUB_RUN_MEMORY", "268435456"), ("HUB_RUN_MEMORY_TOTAL", "268435456")];
+    for namespaces in [true, false] {
+        let world = World::new(None);
+        with_scripts(&world, "mine", "", &[("many", many), ("ok", "print('fine')\n")]);
+        let Some(host) = fenced(&world, namespaces, false, &limits) else { return };
+        host.enable("mine");
+        let begun = Instant::now();
+        let id = start(&host, "mine", "many");
+        let run = ended(&host, &id);
+        assert_eq!(run["state"], "failed", "{run} {}", log(&host, &id));
+        let error = run["error"].as_str().unwrap();
+        assert!(error.contains("268435456 (256 MiB) of memory (HUB_RUN_MEMORY_TOTAL)"), "{error}");
+        assert!(begun.elapsed().as_secs() < 30, "{:?}", begun.elapsed());
+        let fine = start(&host, "mine", "ok");
+        succeeded(&host, &fine);
+    }
+}
+
+/// Where the system does not count a run's processes by themselves, the supervisor does.
+#[test]
+fn s13_a_run_with_too_many_processes_ends() {
+    let world = World::new(None);
+    let many = "import os, time\nfor number in range(100):\n    if os.fork() == 0:\n        time.sleep(60)\n        os._exit(0)\ntime.sleep(60)\n";
+    with_scripts(&world, "mine", "", &[("many", many), ("ok", "print('fine')\n")]);
+    let Some(host) = fenced(&world, false, false, &[("HUB_RUN_PROCESSES", "40")]) else { return };
+    host.enable("mine");
+    let id = start(&host, "mine", "many");
+    let run = ended(&host, &id);
+    let why = "it had more than 40 processes and threads (HUB_RUN_PROCESSES)";
+    assert_eq!((&run["state"], &run["error"]), (&json!("failed"), &json!(why)), "{}", log(&host, &id));
+    let fine = start(&host, "mine", "ok");
+    succeeded(&host, &fine);
 }

@@ -560,3 +560,46 @@ fn s16_a_library_that_connects_by_itself_is_held_to_the_lists_too() {
 fn unheld(message: &str) -> bool {
     message.contains("nothing here can hold them to where connectors may go")
 }
+
+/// A path of a connector leads to the organisation's own files, whatever else lies in the data folder.
+#[test]
+fn s16_a_connectors_files_are_the_organisations_own() {
+    let world = World::new(None);
+    let faiss = "class Index:\n    def __init__(self, text): self.ntotal, self.d = len(text), 1\n\
+        def read_index(path):\n    \
+            text = open(path, 'rb').read()\n    \
+            if not text.startswith(b'IxF'): raise RuntimeError('Index type 0x%s not recognized' % text[:4].hex())\n    \
+            return Index(text)\n";
+    with_drivers(&world, &[("faiss", faiss)]);
+    world.folder.write("data/.env", "HUB_MORE=secret\n");
+    world.folder.write("data/vectors/notes", "IxF2");
+    world.folder.write("data/connectors/another/notes", "IxF2");
+    world.folder.write("data/dbt/work/another/w/notes", "IxF2");
+    let host = host(&world, &[]);
+    let org = host.get("/api/session").json()["org"]["id"].as_str().unwrap().to_owned();
+    for folder in [format!("connectors/{org}"), format!("dbt/work/{org}/w")] {
+        world.folder.write(&format!("data/{folder}/notes"), "IxF2");
+        symlink(world.folder.path("data/.env"), world.folder.path(&format!("data/{folder}/link"))).unwrap();
+        let (ok, message) = tested(&host, "faiss", &json!({"file": format!("{folder}/notes")}));
+        assert!(ok && message.contains("4 vectors"), "{message}");
+        let (ok, message) = tested(&host, "faiss", &json!({"file": format!("{folder}/link")}));
+        assert!(!ok && message.contains("there is no file") && !message.contains("0x"), "{message}");
+    }
+    let others = [
+        ".env",
+        "hub.db",
+        "vectors/notes",
+        "connectors/another/notes",
+        "dbt/work/another/w/notes",
+        "dbt/work/another/no",
+    ];
+    for others in others {
+        let (ok, message) = tested(&host, "faiss", &json!({"file": others}));
+        // Word for word the same whether it is there or not, but for the path itself.
+        let wanted = format!(
+            "a file of a connector lies in `connectors/{org}/` of the data folder, or in `dbt/work/{org}/` where runs make it; \
+             `{others}` does not"
+        );
+        assert_eq!((ok, message), (false, wanted));
+    }
+}

@@ -170,6 +170,49 @@ on_both! {
     }
 }
 
+/// Processes that are never there when somebody comes to end them: each starts another and ends at once. Some have a name that is no
+/// text, and some let nobody look into them.
+const HOPPING: &str = r#"
+import ctypes, os, time
+libc = ctypes.CDLL(None)
+for number in range(24):
+    if os.fork() == 0:
+        os.setsid()
+        if number % 3 == 0: libc.prctl(15, b"\xff\xfe) R 1 1", 0, 0, 0)
+        if number % 3 == 1: libc.prctl(4, 0, 0, 0, 0)
+        open("alive-%d" % number, "w")
+        hops = 0
+        while True:
+            if os.fork(): os._exit(0)
+            hops += 1
+            if hops % 20 == 0: open("beat", "a").write(".")
+print("begun", flush=True)
+time.sleep(100)
+"#;
+
+#[test]
+fn s13_processes_that_start_others_without_end_are_ended() {
+    for namespaces in [true, false] {
+        let world = World::new(None);
+        with_scripts(&world, "mine", "", &[("hops", HOPPING), ("ok", "print('fine')\n")]);
+        let Some(host) = fenced(&world, namespaces, false, &[]) else { return };
+        host.enable("mine");
+        let folder = work(&world, &host, "data", "scripts_of_mine");
+        let id = start(&host, "mine", "hops");
+        until("they do not begin", || folder.join("alive-23").exists() && folder.join("beat").exists());
+        let begun = Instant::now();
+        assert_eq!(host.post(&format!("/api/dbt/runs/{id}/cancel"), "").status, 202);
+        assert_eq!(ended(&host, &id)["state"], "cancelled");
+        // The program itself is asked first, and has its time.
+        let took = begun.elapsed();
+        eprintln!("hopping processes had ended in {} ms", took.as_millis());
+        assert!(took < Duration::from_secs(25), "{took:?}");
+        assert!(nobody_writes(&folder, Duration::from_secs(2)) < Duration::from_millis(100));
+        let fine = start(&host, "mine", "ok");
+        succeeded(&host, &fine);
+    }
+}
+
 /// Two hosts, one database, a warehouse on a server: a host that is frozen in the middle of a build, and wakes up when another
 /// one has taken over.
 #[test]

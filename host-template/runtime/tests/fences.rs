@@ -7,7 +7,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use program::fenced::{fenced, with_dbt, with_project};
+use program::fenced::{fenced, fenced_at_a_terminal, with_dbt, with_project};
 use program::runs::{build, ended, log, start, succeeded, with_scripts};
 use program::world::World;
 use serde_json::{Value, json};
@@ -152,6 +152,16 @@ def disks():
                 pass
     return found
 
+def terminal():
+    try:
+        return os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
+    except OSError:
+        # The seventh field is the number of the terminal that it has.
+        return int(read("/proc/self/stat", 4096).rsplit(b")", 1)[1].split()[4])
+
+def same_session():
+    return os.getsid(0) == os.getsid(HOST)
+
 def switches():
     found = []
     for path in ("/proc/sys/kernel/core_pattern", "/proc/sys/kernel/modprobe", "/proc/sysrq-trigger", "/proc/sys/vm/drop_caches", "/sys/kernel/uevent_helper", "/proc/sys/user/max_user_namespaces"):
@@ -214,6 +224,8 @@ attempt("hand-over", lambda: hand_over(f"{DATA}/host.sock"))
 attempt("hand-over by a relative path", lambda: hand_over("../../../../host.sock"))
 attempt("hand-over by a daemon", hand_over_by_a_daemon)
 attempt("uncover the data", uncover)
+attempt("the terminal that the host was started at", terminal)
+attempt("the session of the host", same_session)
 attempt("disks", disks)
 attempt("switches of the machine", switches)
 attempt("mounts with devices or other users", mounts)
@@ -235,7 +247,10 @@ fn tries_in_vain(world: &World, namespaces: bool, nobody: bool) {
     world.folder.write("data/.env", "HUB_MORE=1\n");
     let outside = world.folder.path("outside");
     fs::create_dir_all(&outside).unwrap();
-    let Some(host) = fenced(world, namespaces, nobody, SETTINGS) else { return };
+    let Some(host) = fenced_at_a_terminal(world, namespaces, nobody, SETTINGS) else { return };
+    let stat = fs::read_to_string(format!("/proc/{}/stat", host.process())).unwrap();
+    let terminal = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(4));
+    assert_ne!(terminal, Some("0"), "the host was to have a terminal: {stat}");
     host.enable("mine");
     let quoted = |path: &Path| format!("{:?}", path.display().to_string());
     let script = ATTACK

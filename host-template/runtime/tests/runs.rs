@@ -70,7 +70,9 @@ on_both! {
         let done = ended(&host, &id);
         assert_eq!((&done["state"], &done["error"]), (&json!("succeeded"), &Value::Null), "{}", log(&host, &id));
         let text = log(&host, &id);
-        assert!(text.contains("into mine\n") && text.contains("careful\n"), "{text}");
+        // The schema is the organisation's own, as dbt makes one of it.
+        let org = host.get("/api/session").json()["org"]["id"].as_str().unwrap().replace('-', "");
+        assert!(text.contains(&format!("into hub_{org}_mine\n")) && text.contains("careful\n"), "{text}");
         assert!(done["started_at"].as_str() <= done["finished_at"].as_str());
 
         let id = start(&host, "wrong");
@@ -84,6 +86,25 @@ on_both! {
         assert_eq!(events["items"][0]["details"]["run"], json!(id));
         assert_eq!(host.post("/api/plugins/mine/disable", r#"{"scope": "org"}"#).status, 200);
         assert!(host.get("/api/scripts").json().as_array().unwrap().is_empty());
+    }
+
+    // D7
+    fn d7_the_scripts_of_two_organisations_are_told_two_schemas(world: &World) {
+        with_scripts(world);
+        let host = world.host();
+        host.enable("mine");
+        world.create_user(&["--email", "dan@south.example", "--org", "South", "--role", "admin"], "dan's password!\n");
+        let dan = Person::new(&host, "dan@south.example", "dan's password!");
+        assert_eq!(dan.turn("mine", true, json!({"scope": "org"})).status, 200);
+        let ours = start(&host, "ok");
+        assert_eq!(ended(&host, &ours)["state"], "succeeded");
+        let theirs = dan.post("/api/scripts/mine/ok/run", json!({})).json()["id"].as_str().unwrap().to_owned();
+        until("it does not end", || dan.get(&format!("/api/dbt/runs/{theirs}")).json()["state"] == "succeeded");
+        let told = dan.get(&format!("/api/dbt/runs/{theirs}/log?after=0")).text;
+        let into = |text: &str| text.split("into ").nth(1).unwrap()[.."hub_".len() + 32 + "_mine".len()].to_owned();
+        let schemas = [into(&log(&host, &ours)), into(&told)];
+        assert!(schemas[0] != schemas[1], "{schemas:?}");
+        assert!(schemas.iter().all(|schema| schema.starts_with("hub_") && schema.ends_with("_mine")), "{schemas:?}");
     }
 
     fn one_at_a_time_and_cancelled_in_every_state(world: &World) {

@@ -70,8 +70,8 @@ const LABELS: Readonly<Record<string, string>> = {
 
 const HINTS: Readonly<Record<string, string>> = {
   credentials: "The content of the service account’s key file.",
-  file: "A path below the platform’s data folder.",
-  folder: "A path below the platform’s data folder.",
+  file: "A path below the platform’s data folder, in a folder of the organisation’s.",
+  folder: "A path below the platform’s data folder, in a folder of the organisation’s.",
 };
 
 /** A field's name as a label: "auth_database" becomes words. */

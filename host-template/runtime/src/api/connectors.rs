@@ -120,7 +120,12 @@ async fn test(
     {
         return Ok(Json(Tested { ok: false, message, millis: 0 }));
     }
-    let place = connectors::Place { data: &hub.data, limits: &hub.limits, tests: &hub.connector_tests };
+    let place = connectors::Place {
+        data: &hub.data,
+        org: &caller.org().id,
+        limits: &hub.limits,
+        tests: &hub.connector_tests,
+    };
     Ok(Json(connectors::test(kind, &place, parameters).await?))
 }
 

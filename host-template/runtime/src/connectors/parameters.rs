@@ -128,7 +128,7 @@ impl Field {
                 Err(format!("must be one of {}", words.join(", ")))
             }
             Value::Path if text.starts_with('/') || text.split('/').any(|part| part == "..") => {
-                Err("must be a path below the data folder, like vectors/notes".to_owned())
+                Err("must be a path below the data folder, like connectors/<organisation>/notes".to_owned())
             }
             _ => Ok(()),
         }
@@ -181,7 +181,7 @@ mod tests {
         );
         assert_eq!(check("chroma", json!({})), ["host: give either a host or a folder"]);
         assert_eq!(check("chroma", json!({"folder": "a/b"})), nothing);
-        let above = ["file: must be a path below the data folder, like vectors/notes"];
+        let above = ["file: must be a path below the data folder, like connectors/<organisation>/notes"];
         assert_eq!(check("faiss", json!({"file": "../x"})), above);
         assert_eq!(check("faiss", json!({"file": "/etc/passwd"})), above);
         let host = ["host: must be the name or address of a machine, like db.example.com"];

@@ -95,6 +95,8 @@ pub(crate) struct Tested {
 /// What every test goes by.
 pub(crate) struct Place<'a> {
     pub(crate) data: &'a Path,
+    /// Identifier of the organisation that asks.
+    pub(crate) org: &'a str,
     pub(crate) limits: &'a Limits,
     pub(crate) tests: &'a Tests,
 }
@@ -188,7 +190,7 @@ async fn ask(
     pinned: Option<(String, IpAddr)>,
     limit: Duration,
 ) -> Result<Option<Answer>, String> {
-    let mut job = job(place, process::own_program(), pinned, Vec::new());
+    let mut job = job(place, process::own_program(), pinned);
     job.arguments.push(probe::COMMAND.to_owned());
     job.input = serde_json::to_string(question).map_err(|error| error.to_string())?;
     let heard =
@@ -204,20 +206,13 @@ async fn ask(
 }
 
 /// A program that may connect, and sees nothing of the data folder but what is named.
-pub(super) fn job(
-    place: &Place<'_>,
-    program: impl Into<PathBuf>,
-    pinned: Option<(String, IpAddr)>,
-    mut read: Vec<PathBuf>,
-) -> Job {
-    read.extend(fences::programs(place.data));
+pub(super) fn job(place: &Place<'_>, program: impl Into<PathBuf>, pinned: Option<(String, IpAddr)>) -> Job {
     Job {
-        read,
+        read: fences::programs(place.data),
         hide: fences::hidden(place.data),
         host: pinned,
         memory: place.limits.get(Limit::ConnectorMemory),
         file: 16 << 20,
-        processes: 64,
         ..Job::new(program)
     }
 }

@@ -14,15 +14,15 @@
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::path::{Component, Path, PathBuf};
 
 use hub_release::beneath::{self, Beneath};
 use landlock::{
     ABI, Access, AccessFs, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr,
     RulesetCreatedAttr, RulesetError, Scope,
 };
-use rustix::fs::{CWD, FileType};
+use rustix::fs::{CWD, FileType, Mode, OFlags, openat};
 use rustix::mount::{
     MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount, mount_bind,
     mount_change, mount_remount, move_mount, open_tree, unmount,
@@ -189,6 +189,20 @@ pub(super) fn confine(job: &Job, namespace: bool) -> io::Result<Confined> {
     Ok(Confined { temporary })
 }
 
+/// What is at a whole path, whoever may have put a link on the way to it since somebody looked.
+fn through_no_link(path: &Path) -> io::Result<OwnedFd> {
+    // A link is held like anything else then, and nothing lies below it. Folders on the way need not be readable.
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut here = openat(CWD, "/", flags, Mode::empty())?;
+    for part in path.components().skip_while(|part| *part == Component::RootDir) {
+        here = openat(&here, part.as_os_str(), flags, Mode::empty())?;
+    }
+    if FileType::from_raw_mode(rustix::fs::fstat(&here)?.st_mode).is_symlink() {
+        return Err(io::Error::other(format!("{} has become a link", path.display())));
+    }
+    Ok(here)
+}
+
 /// Cuts the mounts of this namespace off from the machine's. Where the system lets nobody mount, not even in a namespace of its
 /// own, this is what it refuses, and nothing has changed.
 pub(super) fn may_mount() -> bool {
@@ -203,6 +217,13 @@ pub(super) fn mounts(job: &Job) -> io::Result<()> {
         let flags =
             OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_RECURSIVE;
         kept.push((folder.clone(), open_tree(CWD, folder, flags)?));
+    }
+    for path in &job.read_unlinked {
+        let flags = OpenTreeFlags::OPEN_TREE_CLONE
+            | OpenTreeFlags::OPEN_TREE_CLOEXEC
+            | OpenTreeFlags::AT_RECURSIVE
+            | OpenTreeFlags::AT_EMPTY_PATH;
+        kept.push((path.clone(), open_tree(through_no_link(path)?, "", flags)?));
     }
     let devices: Vec<(PathBuf, OwnedFd)> = devices()
         .into_iter()
@@ -268,15 +289,29 @@ pub(super) fn mounts(job: &Job) -> io::Result<()> {
     Ok(())
 }
 
-/// The devices that everybody may use, such as `/dev/null`: no disks, no memory, no consoles, whoever runs the host.
+/// The devices that everybody may use, such as `/dev/null`: no disks, no memory, no consoles, whoever runs the host; and no
+/// terminals, for the one that it was started at is somebody's.
 fn devices() -> Vec<PathBuf> {
     let entries = fs::read_dir("/dev").into_iter().flatten().flatten();
     let for_all = |path: &PathBuf| {
         fs::symlink_metadata(path).is_ok_and(|about| {
-            about.file_type().is_char_device() && about.permissions().mode() & 0o006 == 0o006
+            about.file_type().is_char_device()
+                && about.permissions().mode() & 0o006 == 0o006
+                && !is_terminal(about.rdev())
         })
     };
     entries.map(|entry| entry.path()).filter(for_all).collect()
+}
+
+/// Whether a device is a terminal that may be somebody's, by its number: a console, a pseudo-terminal, a line, or whichever the
+/// process has (`/dev/tty`). What makes new ones (`/dev/ptmx`) is none.
+fn is_terminal(device: u64) -> bool {
+    const PTMX: u32 = 2;
+    match (rustix::fs::major(device), rustix::fs::minor(device)) {
+        (5, minor) => minor != PTMX,
+        (4 | 136..=143 | 188 | 204 | 229, _) => true,
+        _ => false,
+    }
 }
 
 /// A `/dev` with these devices, and with what programs expect beside them.
@@ -425,6 +460,12 @@ fn landlock(job: &Job, mounted: bool) -> Result<(), RulesetError> {
                 rules = rules.add_rule(rule)?;
             }
         }
+        for path in &job.read_unlinked {
+            // One that has become a link is not read.
+            let Ok(open) = through_no_link(path) else { continue };
+            let access = if path.is_dir() { read } else { read & AccessFs::from_file(LANDLOCK) };
+            rules = rules.add_rule(PathBeneath::new(open, access))?;
+        }
     }
     // What the kernel does not hold, [`held`] has said.
     rules.restrict_self().map(drop)
@@ -491,6 +532,36 @@ mod tests {
         assert_eq!(temporary_bytes(4 << 30), 1 << 30);
         assert_eq!(temporary_bytes(64 << 20), 16 << 20);
         assert_eq!(temporary_bytes(1 << 40), MOST_TEMPORARY);
+    }
+
+    #[test]
+    fn a_path_through_a_link_leads_nowhere() {
+        let root =
+            std::env::temp_dir().canonicalize().unwrap().join(format!("hub-unlinked-{}", std::process::id()));
+        fs::create_dir_all(root.join("a")).unwrap();
+        fs::write(root.join("a/file"), "").unwrap();
+        std::os::unix::fs::symlink("a", root.join("link")).unwrap();
+        std::os::unix::fs::symlink("file", root.join("a/link")).unwrap();
+        for (path, there) in
+            [("a", true), ("a/file", true), ("link", false), ("link/file", false), ("a/link", false)]
+        {
+            assert_eq!(through_no_link(&root.join(path)).is_ok(), there, "{path}");
+        }
+        fs::remove_dir_all(&root).unwrap();
+    }
+
+    #[test]
+    fn s5_terminals_are_told_by_their_numbers() {
+        use rustix::fs::makedev;
+        // tty1, tty, console, pts/0, ttyUSB0, hvc0
+        for (major, minor) in [(4, 1), (5, 0), (5, 1), (136, 0), (143, 7), (188, 0), (229, 0)] {
+            assert!(is_terminal(makedev(major, minor)), "{major}:{minor}");
+        }
+        // null, ptmx, nvidia0
+        for (major, minor) in [(1, 3), (5, 2), (195, 0)] {
+            assert!(!is_terminal(makedev(major, minor)), "{major}:{minor}");
+        }
+        assert!(!devices().iter().any(|device| device == Path::new("/dev/tty")));
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod confine;
 pub(crate) mod network;
 mod output;
 pub(crate) mod supervisor;
+mod tree;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read, Write};
@@ -27,6 +28,7 @@ use tokio::process::Child;
 use tokio::sync::mpsc;
 
 pub(crate) use confine::{Kernel, held};
+pub(crate) use tree::Excess;
 
 /// The hidden command under which the host's binary is a supervisor.
 pub(crate) const COMMAND: &str = "supervise";
@@ -73,6 +75,8 @@ pub(crate) struct Job {
     pub(crate) input: String,
     /// Folders and files that it may read although they lie in one that is hidden.
     pub(crate) read: Vec<PathBuf>,
+    /// Such files and folders where others may write: whole paths, of which no part may be a link.
+    pub(crate) read_unlinked: Vec<PathBuf>,
     /// Folders and files that it does not see: the data folder, with the database and the secrets of everybody.
     pub(crate) hide: Vec<PathBuf>,
     /// A name that stands for this address, whatever else would be found for it later.
@@ -81,9 +85,11 @@ pub(crate) struct Job {
     pub(crate) network: Option<network::Network>,
     /// Most bytes of memory that one process of it may take.
     pub(crate) memory: u64,
+    /// Most bytes of memory that all of its processes together may take; none: no more than one of them.
+    pub(crate) together: Option<u64>,
     /// Most bytes of one file that it writes.
     pub(crate) file: u64,
-    /// How many processes it may have at once, where the system counts them by itself.
+    /// How many processes and threads it may have at once. Where the system does not count them, a program with more is ended.
     pub(crate) processes: u64,
     /// It is ended when the host has not spoken for so many seconds.
     pub(crate) lease: u64,
@@ -98,6 +104,8 @@ pub(crate) enum End {
     Stopped,
     /// Because the host, this process, did not speak for as long as its lease.
     Silent,
+    /// Because all of its processes together took more than they may.
+    Excess(Excess),
 }
 
 /// What a program said.
@@ -117,6 +125,8 @@ enum Ended {
     Signal(i32),
     /// The host did not speak for too long.
     Silent,
+    /// All processes together took more than they may.
+    Excess(Excess),
     /// It could not be started; why, with the system's number where there is one.
     NotStarted(String, Option<i32>),
 }
@@ -133,10 +143,12 @@ impl Job {
             work: None,
             input: String::new(),
             read: Vec::new(),
+            read_unlinked: Vec::new(),
             hide: Vec::new(),
             host: None,
             network: None,
             memory: 1 << 30,
+            together: None,
             file: 1 << 30,
             processes: 512,
             lease: 60,
@@ -198,6 +210,7 @@ impl Job {
         match ended? {
             // It had ended before anybody asked for it.
             Ended::Silent => Ok(End::Silent),
+            Ended::Excess(excess) => Ok(End::Excess(excess)),
             _ if stopped => Ok(End::Stopped),
             Ended::Exit(code) => Ok(End::Exit(Some(code))),
             Ended::Signal(_) => Ok(End::Exit(None)),
@@ -237,6 +250,15 @@ impl Job {
             Err(_) => Ok(heard(true)),
             Ok(Ok(Ended::NotStarted(_, Some(number)))) => Err(io::Error::from_raw_os_error(number)),
             Ok(Ok(Ended::NotStarted(why, None))) => Err(io::Error::other(why)),
+            // The last that is heard of it, as what it said itself is.
+            Ok(Ok(Ended::Excess(excess))) => {
+                let mut heard = heard(false);
+                heard.err += match excess {
+                    Excess::Memory => "\nits processes took more memory than they may",
+                    Excess::Processes => "\nit had more processes than it may",
+                };
+                Ok(heard)
+            }
             Ok(Ok(_)) => Ok(heard(false)),
             Ok(Err(error)) => Err(error),
         }
@@ -328,7 +350,7 @@ pub(crate) fn is_of_a_job(process: u32) -> io::Result<bool> {
         if known.contains(&at) || is_supervisor(at)? {
             return Ok(true);
         }
-        match parent(at)? {
+        match tree::Process::read(at)?.map(|process| process.parent) {
             Some(above) if above > 1 => at = above,
             _ => return Ok(false),
         }
@@ -364,14 +386,6 @@ fn is_supervisor(process: u32) -> io::Result<bool> {
     let mut line = Vec::new();
     std::fs::File::open(format!("/proc/{process}/cmdline"))?.take(4096).read_to_end(&mut line)?;
     Ok(line.split(|byte| *byte == 0).nth(1) == Some(COMMAND.as_bytes()))
-}
-
-/// The process that a process was started by.
-fn parent(process: u32) -> io::Result<Option<u32>> {
-    let mut text = String::new();
-    std::fs::File::open(format!("/proc/{process}/stat"))?.take(4096).read_to_string(&mut text)?;
-    // The name in parentheses may hold anything.
-    Ok(text.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(1)?.parse().ok()))
 }
 
 /// The host's own binary, also after an upgrade has removed its file.
@@ -456,6 +470,31 @@ mod tests {
         let (end, _) = all("trap '' TERM; while :; do sleep 1; done", stop).await;
         assert_eq!(end, End::Stopped);
         assert!(begun.elapsed() < GRACE + Duration::from_secs(20));
+    }
+
+    #[tokio::test]
+    async fn s7_what_all_processes_take_together_is_bounded() {
+        let mut job = shell("x=$(head -c 200000000 /dev/zero | tr '\\0' x); sleep 60");
+        job.together = Some(100 << 20);
+        let heard = job.ask(1000, Duration::from_secs(50)).await.unwrap();
+        assert!(
+            !heard.late && heard.err.ends_with("its processes took more memory than they may"),
+            "{heard:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn s5_a_program_has_no_terminal_and_a_session_of_its_own() {
+        let heard = shell("cut -d' ' -f6,7 /proc/self/stat; : > /dev/tty")
+            .ask(1000, Duration::from_secs(20))
+            .await
+            .unwrap();
+        let session = rustix::process::getsid(None).unwrap().as_raw_nonzero();
+        let (own, terminal) = heard.out.trim().split_once(' ').unwrap();
+        // In a namespace of its own it is the first of all.
+        assert!(own == "1" || own != "0" && own != session.to_string(), "{heard:?}");
+        assert_eq!(terminal, "0", "{heard:?}");
+        assert!(heard.err.contains("/dev/tty"), "{heard:?}");
     }
 
     #[tokio::test]

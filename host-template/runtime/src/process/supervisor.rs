@@ -6,8 +6,10 @@
 //!
 //! - Where the system gives it a process namespace, the program's first process is that namespace's init. When init is
 //!   killed, the kernel kills everything in it, daemons too, before anybody hears of init's end.
-//! - Elsewhere the supervisor is the subreaper of everything below it: what loses its parent becomes its child. It kills its
-//!   children until none is left.
+//! - Elsewhere the supervisor is the subreaper of everything below it: what loses its parent becomes its child. It stops all of
+//!   them and then kills them, until none is left ([`tree`]).
+//!
+//! It also looks what all processes of the program take together, which no limit of the system's for one process holds.
 //!
 //! There is one thread and no runtime: everything here happens between `fork` and `exec`, in three processes. (Where a program's
 //! connections are looked at, the first process has a second thread for them: [`network`].)
@@ -23,12 +25,16 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::{Pid, PidfdFlags, Resource, Rlimit, Signal, kill_process, pidfd_open, setrlimit};
 
+use super::tree::{self, Excess};
 use super::{Ended, GRACE, Job, confine, last_word, network};
 
 /// The host lives.
 pub(super) const ALIVE: u8 = b'.';
 /// The program is to end.
 pub(super) const END: u8 = b'e';
+
+/// How often the supervisor looks what the program takes.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// Longest job that is read.
 const LONGEST: u32 = 16 << 20;
@@ -154,12 +160,18 @@ fn begun() -> io::Result<Begun> {
     // Before the namespaces: what is open for writing in them keeps them from being made read-only.
     let nothing = File::options().write(true).open("/dev/null")?;
     let namespace = confine::namespaces();
-    // Both are of the program's user, which must not get hold of what they have open. (The map of a namespace can only be
-    // written before.)
-    super::keep_to_itself()?;
+    // Inherited by the first process and all that it starts.
+    let usual = first_to_go();
     let (status, tell) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
     let first = fork()?;
     let pipe = File::from(if first.is_some() { status } else { tell });
+    if first.is_some() {
+        // Where there are no namespaces it is the one who ends them all.
+        usual.restore();
+    }
+    // Both are of the program's user, which must not get hold of what they have open. (What is written above, and the map of a
+    // namespace, can only be written before.)
+    super::keep_to_itself()?;
     if first.is_some() {
         // The outputs are the program's alone from here: they end with it.
         rustix::stdio::dup2_stdout(&nothing)?;
@@ -169,11 +181,13 @@ fn begun() -> io::Result<Begun> {
 }
 
 fn waited(control: &UnixStream, first: Pid, namespace: bool, status: File, job: &Job) -> io::Result<Ended> {
-    let over = watch(control, first, Duration::from_secs(job.lease));
+    let over = watch(control, first, namespace, job);
     // Whatever went wrong, nothing is left behind.
     end_all(first, namespace);
-    if over? == Over::Silence {
-        return Ok(Ended::Silent);
+    match over? {
+        Over::Silence => return Ok(Ended::Silent),
+        Over::Excess(excess) => return Ok(Ended::Excess(excess)),
+        Over::End => {}
     }
     let mut said = String::new();
     status.take(64 * 1024).read_to_string(&mut said)?;
@@ -188,12 +202,16 @@ enum Over {
     End,
     /// The host has been silent for its lease.
     Silence,
+    /// All processes together took more than they may.
+    Excess(Excess),
 }
 
 /// Until the first process has ended, or has to.
-fn watch(control: &UnixStream, first: Pid, lease: Duration) -> io::Result<Over> {
+fn watch(control: &UnixStream, first: Pid, namespace: bool, job: &Job) -> io::Result<Over> {
     let ended = pidfd_open(first, PidfdFlags::empty())?;
+    let lease = Duration::from_secs(job.lease);
     let mut heard = Instant::now();
+    let mut look = heard + LOOK;
     let mut asked: Option<Instant> = None;
     let mut buffer = [0; 256];
     loop {
@@ -203,9 +221,19 @@ fn watch(control: &UnixStream, first: Pid, lease: Duration) -> io::Result<Over> 
         if left.is_zero() {
             return Ok(if asked.is_none() { Over::Silence } else { Over::End });
         }
+        let before_look = look.saturating_duration_since(Instant::now());
+        if before_look.is_zero() {
+            tree::reap_left(first);
+            if let Some(excess) = tree::excess(job, namespace) {
+                return Ok(Over::Excess(excess));
+            }
+            // After the look, however long it took: the host is heard in between.
+            look = Instant::now() + LOOK;
+            continue;
+        }
+        let left = left.min(before_look);
         let mut fds = [PollFd::new(control, PollFlags::IN), PollFd::new(&ended, PollFlags::IN)];
-        let pause =
-            Timespec { tv_sec: left.as_secs().min(3600) as i64, tv_nsec: i64::from(left.subsec_nanos()) };
+        let pause = Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) };
         match poll(&mut fds, Some(&pause)) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
@@ -238,56 +266,43 @@ fn end_all(first: Pid, namespace: bool) {
     let _ = kill_process(first, Signal::KILL);
     if namespace {
         // It is reaped only after everything in its namespace.
-        reap(Some(first));
+        tree::reap(Some(first));
         return;
     }
-    // What a process starts while it is being killed is a child in the next round.
-    while reap(None) {
-        for child in children() {
-            let _ = kill_process(child, Signal::KILL);
-        }
-    }
+    tree::end();
 }
 
-/// Reaps the child, or, where none is named, those that have ended; false where there are no children. Waits a moment where
-/// none has ended.
-fn reap(child: Option<Pid>) -> bool {
-    let (which, flags) = child.map_or((-1, libc::WNOHANG), |child| (child.as_raw_nonzero().get(), 0));
-    loop {
-        // SAFETY: a null pointer says that the status is not wanted.
-        #[allow(unsafe_code)]
-        let got = unsafe { libc::waitpid(which, std::ptr::null_mut(), flags) };
-        match got {
-            0 => {
-                std::thread::sleep(Duration::from_millis(5));
-                return true;
-            }
-            -1 if io::Error::last_os_error().kind() == io::ErrorKind::Interrupted => {}
-            -1 => return false,
-            _ if child.is_some() => return true,
-            _ => {}
-        }
-    }
+/// How willingly the system ends a process where it has no memory left.
+const OUT_OF_MEMORY: &str = "/proc/self/oom_score_adj";
+
+/// What [`OUT_OF_MEMORY`] was before; none where it has stayed so.
+struct Usual(Option<String>);
+
+/// Makes this process, and those that it starts from now on, the first that the system ends where it has no memory left: before the
+/// host, and before everybody else. A system that has no such order goes by size alone.
+fn first_to_go() -> Usual {
+    let usual = std::fs::read_to_string(OUT_OF_MEMORY);
+    Usual(usual.ok().filter(|_| std::fs::write(OUT_OF_MEMORY, "1000").is_ok()))
 }
 
-/// The processes whose parent is this one.
-fn children() -> Vec<Pid> {
-    let own = std::process::id();
-    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-    entries
-        .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok())
-        // One that is gone meanwhile needs no killing.
-        .filter(|process| super::parent(*process).is_ok_and(|parent| parent == Some(own)))
-        .filter_map(|process| Pid::from_raw(i32::try_from(process).ok()?))
-        .collect()
+impl Usual {
+    /// Takes it back for this process.
+    fn restore(self) {
+        if let Some(usual) = self.0 {
+            // It stays among the first then; where there are namespaces nothing outlives it anyhow.
+            let _ = std::fs::write(OUT_OF_MEMORY, usual.trim());
+        }
+    }
 }
 
 /// The first process of the program: confines itself, starts it, passes on that it is to end, and reaps what loses its
 /// parent. It ends with the program.
 fn first(job: &Job, namespace: bool, mut tell: File) -> ! {
     // A supervisor that is killed takes everything with it.
-    let bound = rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).map_err(io::Error::from);
-    let ended = bound.and_then(|()| started(job, namespace)).unwrap_or_else(|error| not_started(&error));
+    let bound = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
+    // In a session without a terminal: what a program writes to the one that the host was started at would be read as typing.
+    let bound = bound.and_then(|()| rustix::process::setsid()).map_err(io::Error::from);
+    let ended = bound.and_then(|_| started(job, namespace)).unwrap_or_else(|error| not_started(&error));
     let text = serde_json::to_vec(&ended).unwrap_or_default();
     let _ = tell.write_all(&text);
     drop(tell);

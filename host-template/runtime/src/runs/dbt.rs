@@ -22,10 +22,14 @@ use crate::settings::reason;
 /// What is said where there is no dbt.
 pub(crate) const NO_DBT: &str = "dbt is not installed: run `hub-platform drivers install dbt`";
 
+/// Folder of all that an organisation's runs have made, in the data folder.
+pub(crate) fn work_of(org: &str) -> PathBuf {
+    Path::new("dbt/work").join(org)
+}
+
 /// Folder of an organisation's workspace: its database, and dbt's own files.
 pub(crate) fn work_folder(data: &Path, org: &str, workspace: &str) -> PathBuf {
-    data.join("dbt/work")
-        .join(org)
+    data.join(work_of(org))
         .join(workspace.replace(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_', "_"))
 }
 
@@ -99,6 +103,12 @@ pub(crate) fn schema_of(org: &str) -> String {
     format!("hub_x{}", &digest[..31])
 }
 
+/// The schema that a script is to write to: the one of its manifest, as dbt makes such a one the organisation's own. It is always
+/// so, and not only where several organisations have the script: data that is there stays where it is when another one comes.
+fn output_schema(schema: &str, of_manifest: &str) -> String {
+    format!("{schema}_{of_manifest}")
+}
+
 /// The steps of a run; the work folder and the profile are made where they are missing. The error is one sentence.
 pub(super) fn plan(asking: &Asking<'_>) -> Result<Planned, String> {
     let Asking { data, work, recipe, org, tenant, .. } = asking;
@@ -117,7 +127,7 @@ pub(super) fn plan(asking: &Asking<'_>) -> Result<Planned, String> {
             // A host that was killed has left it.
             forget_profile(work)?;
             let mut command = Command::new(drivers::python_program(data));
-            command.arg(&recipe.path).env("HUB_OUTPUT_SCHEMA", &recipe.target);
+            command.arg(&recipe.path).env("HUB_OUTPUT_SCHEMA", output_schema(&place.schema, &recipe.target));
             surroundings(&mut command, asking, &place);
             Ok(Planned {
                 notes: Vec::new(),
@@ -354,5 +364,6 @@ mod tests {
             );
         }
         assert_eq!(schema_of(ids[0]), "hub_01890a5dac96774bbcceb302099a8057");
+        assert_eq!(output_schema(&schema_of(ids[0]), "mine"), "hub_01890a5dac96774bbcceb302099a8057_mine");
     }
 }

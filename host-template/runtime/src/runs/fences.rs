@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use hub_manifest::limits::Limit;
+use hub_manifest::limits::{Limit, Limits};
 use hub_manifest::rules::settings::is_platform_variable;
 
 use super::recipe::Recipe;
@@ -19,6 +19,7 @@ pub(super) struct Fences {
     hide: Vec<PathBuf>,
     settings: BTreeMap<String, String>,
     memory: u64,
+    together: u64,
     file: u64,
     processes: u64,
     lease: u64,
@@ -46,6 +47,7 @@ impl Fences {
             hide: hidden(&hub.data),
             settings,
             memory: get(Limit::RunMemory),
+            together: together(&hub.limits),
             file: get(Limit::RunFileBytes),
             processes: get(Limit::RunProcesses),
             lease: get(Limit::RunLease),
@@ -60,8 +62,20 @@ impl Fences {
         job.work = job.work.as_deref().map(whole);
         job.read.extend(self.read.iter().map(|path| whole(path)).filter(|path| path.exists()));
         job.hide.extend(self.hide.iter().cloned());
-        Job { memory: self.memory, file: self.file, processes: self.processes, lease: self.lease, ..job }
+        Job {
+            memory: self.memory,
+            together: Some(self.together),
+            file: self.file,
+            processes: self.processes,
+            lease: self.lease,
+            ..job
+        }
     }
+}
+
+/// Bytes that all processes of a run may take: never less than one of them may.
+pub(super) fn together(limits: &Limits) -> u64 {
+    limits.get(Limit::RunMemoryTotal).max(limits.get(Limit::RunMemory))
 }
 
 /// The folders of dbt and of the drivers, by the names that programs know them by.

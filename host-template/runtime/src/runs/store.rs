@@ -154,8 +154,12 @@ async fn select<T: DeserializeOwned>(
 
 /// Takes the next run whose workspace is free and has its data here or on a server; none where there is nothing to do. The
 /// next one is the oldest of the organisation that has the fewest runs under way and, among those, has waited longest for
-/// one to begin: whoever asks for eighty is not served eighty times before somebody else.
-pub(crate) async fn claim(db: &Db, host: &str) -> Result<Option<Run>, Error> {
+/// one to begin: whoever asks for eighty is not served eighty times before somebody else. Of the places of a host, `at_once`,
+/// the last is never one organisation's that has all others, where there is another one: that one's run would wait for as long as a run
+/// may take.
+pub(crate) async fn claim(db: &Db, host: &str, at_once: usize) -> Result<Option<Run>, Error> {
+    // A host's only place is whoever's turn it is.
+    let share = if at_once < 2 { i64::MAX } else { i64::try_from(at_once - 1).unwrap_or(i64::MAX) };
     let next: Option<(String,)> = db
         .one(
             "SELECT q.id FROM hub_runs q WHERE q.state = 'queued' AND NOT EXISTS (
@@ -164,12 +168,15 @@ pub(crate) async fn claim(db: &Db, host: &str) -> Result<Option<Run>, Error> {
                AND NOT EXISTS (
                  SELECT 1 FROM hub_warehouses w
                  WHERE w.org_id = q.org_id AND w.workspace = q.workspace AND w.host <> $1)
+               AND (NOT EXISTS (SELECT 1 FROM hub_orgs o WHERE o.id <> q.org_id)
+                 OR (SELECT count(*) FROM hub_runs r
+                     WHERE r.state = 'running' AND r.host = $1 AND r.org_id = q.org_id) < $2)
              ORDER BY
                (SELECT count(*) FROM hub_runs r WHERE r.state = 'running' AND r.org_id = q.org_id),
                (SELECT coalesce(max(r.started_at), '') FROM hub_runs r WHERE r.org_id = q.org_id),
                q.id
              LIMIT 1",
-            args![host],
+            args![host, share],
         )
         .await?;
     let Some((id,)) = next else { return Ok(None) };

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use hub_manifest::limits::Limit;
+use hub_manifest::limits::{Limit, Unit};
 use tokio::sync::{Notify, mpsc, watch};
 
-use super::fences::Fences;
+use super::fences::{Fences, together};
 use super::log::Log;
 use super::options::Options;
 use super::presence::{self, Presence};
@@ -19,7 +19,7 @@ use super::{Kind, Lineage, State, dbt, home};
 use crate::access::Switches;
 use crate::db::{Db, Error};
 use crate::life::Life;
-use crate::process::{End, Job};
+use crate::process::{End, Excess, Job};
 use crate::registry::Hub;
 use crate::settings::reason;
 
@@ -197,7 +197,7 @@ async fn queue(hub: &Arc<Hub>, comes: Comes) {
             // The database's word is as old as the question. One that does not come in time leaves a run that nobody begins, and
             // that is lost then.
             let asked = Instant::now();
-            match within(lease, store::claim(&hub.db, host)).await {
+            match within(lease, store::claim(&hub.db, host, runs.at_once)).await {
                 Ok(Some(run)) => {
                     let under_way = UnderWay::new(hub);
                     tokio::spawn(async move { one(&under_way.0, run, asked).await });
@@ -328,6 +328,19 @@ fn ended(hub: &Hub, end: Result<End, String>, why: Option<Why>) -> (State, Optio
         (Ok(End::Silent), _) => {
             let lease = hub.limits.get(Limit::RunLease);
             (State::Lost, Some(format!("its host was silent for more than {lease} seconds (HUB_RUN_LEASE)")))
+        }
+        (Ok(End::Excess(Excess::Memory)), _) => {
+            let most = Unit::Bytes.told(together(&hub.limits));
+            let variable = Limit::RunMemoryTotal.about().variable;
+            (
+                State::Failed,
+                Some(format!("its processes together took more than {most} of memory ({variable})")),
+            )
+        }
+        (Ok(End::Excess(Excess::Processes)), _) => {
+            let most = hub.limits.get(Limit::RunProcesses);
+            let variable = Limit::RunProcesses.about().variable;
+            (State::Failed, Some(format!("it had more than {most} processes and threads ({variable})")))
         }
         (Ok(End::Exit(None)), _) => (State::Failed, Some("a signal ended it".to_owned())),
         (Ok(End::Stopped), Some(Why::TooLong)) => {

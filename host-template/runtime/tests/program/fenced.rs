@@ -27,6 +27,18 @@ const NO_NAMESPACES: &[&str] = &[
 /// Starts what follows as a user that nothing belongs to but the world's folder.
 const NOBODY: &[&str] = &["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"];
 
+/// Starts what follows at a terminal of its own, as somebody who starts a host by hand does; both ends stay open as long as it lives.
+const AT_A_TERMINAL: &[&str] = &[
+    "python3",
+    "-c",
+    "import fcntl, os, sys, termios\n\
+     os.setsid()\n\
+     ends = os.openpty()\n\
+     fcntl.ioctl(ends[1], termios.TIOCSCTTY, 0)\n\
+     [os.set_inheritable(end, True) for end in ends]\n\
+     os.execvp(sys.argv[1], sys.argv[1:])\n",
+];
+
 fn root() -> bool {
     Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n")
 }
@@ -38,6 +50,26 @@ pub fn has_namespaces() -> bool {
 
 /// A host that is started so: by these wrappers, with these variables. Where this machine has no such thing, none.
 pub fn fenced(world: &World, namespaces: bool, nobody: bool, variables: &[(&str, &str)]) -> Option<Host> {
+    behind_fences(world, namespaces, nobody, &[], variables)
+}
+
+/// The same, started at a terminal.
+pub fn fenced_at_a_terminal(
+    world: &World,
+    namespaces: bool,
+    nobody: bool,
+    variables: &[(&str, &str)],
+) -> Option<Host> {
+    behind_fences(world, namespaces, nobody, AT_A_TERMINAL, variables)
+}
+
+fn behind_fences(
+    world: &World,
+    namespaces: bool,
+    nobody: bool,
+    last: &[&'static str],
+    variables: &[(&str, &str)],
+) -> Option<Host> {
     let mut wrapper: Vec<&str> = Vec::new();
     if nobody && root() {
         wrapper.extend(NOBODY);
@@ -48,6 +80,7 @@ pub fn fenced(world: &World, namespaces: bool, nobody: bool, variables: &[(&str,
             wrapper.extend(NO_NAMESPACES);
         }
     }
+    wrapper.extend(last);
     let host = Host::start_as_admin(&world.folder, |command| {
         world.prepare(command);
         command.env("PATH", PATH).envs(variables.iter().copied());

@@ -1,0 +1,263 @@
+//! The processes of a program: what its supervisor finds below itself, what they take together, and how all of them are ended.
+//!
+//! What is read here (`/proc/*/stat`, `status`) is told by the kernel without asking the process or waiting for it: a program
+//! cannot hold its supervisor up.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::time::{Duration, Instant};
+
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitOptions, kill_process, pidfd_open, pidfd_send_signal, waitpid,
+};
+use serde::{Deserialize, Serialize};
+
+use super::Job;
+
+/// How long processes are stopped one after the other before they are killed whatever follows.
+const FREEZE: Duration = Duration::from_secs(5);
+
+/// What all processes of a program together took too much of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Excess {
+    Memory,
+    Processes,
+}
+
+/// A process, as it was a moment ago.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Process {
+    id: u32,
+    /// The process that it was started by, or that took it over.
+    pub(super) parent: u32,
+    /// Of one that has ended and waits to be reaped: none.
+    threads: u64,
+    /// When it began, in the system's ticks: with its number, this process and no later one.
+    begun: u64,
+    /// Pages of memory that it has.
+    pages: u64,
+}
+
+impl Process {
+    /// None where the system tells something else than is known of it.
+    pub(super) fn read(id: u32) -> io::Result<Option<Process>> {
+        let mut bytes = Vec::new();
+        File::open(format!("/proc/{id}/stat"))?.take(4096).read_to_end(&mut bytes)?;
+        // Its name is the process's to choose, and need not be UTF-8.
+        Ok(Process::parse(id, &String::from_utf8_lossy(&bytes)))
+    }
+
+    fn parse(id: u32, text: &str) -> Option<Process> {
+        // The name in parentheses may hold anything.
+        let (_, rest) = text.rsplit_once(')')?;
+        let fields: Vec<&str> = rest.split_whitespace().collect();
+        // The first field behind the name is the third of all.
+        let number = |field: usize| fields.get(field - 3)?.parse::<u64>().ok();
+        let parent = u32::try_from(number(4)?).ok()?;
+        let threads = if matches!(*fields.first()?, "Z" | "X") { 0 } else { number(20)? };
+        Some(Process { id, parent, threads, begun: number(22)?, pages: number(24)? })
+    }
+
+    /// Bytes of memory that it has to itself or shares with others of its kind; not files that are only mapped, which the system
+    /// takes back when it needs room.
+    fn memory(&self) -> Option<u64> {
+        memory(&fs::read_to_string(format!("/proc/{}/status", self.id)).ok()?)
+    }
+
+    /// Sends a signal to this process, and to no later one of its number. One that is gone needs none.
+    fn signal(&self, signal: Signal) {
+        let Some(handle) = pid(self.id).and_then(|id| pidfd_open(id, PidfdFlags::empty()).ok()) else {
+            return;
+        };
+        if Process::read(self.id).is_ok_and(|now| now.is_some_and(|now| now.begun == self.begun)) {
+            let _ = pidfd_send_signal(&handle, signal);
+        }
+    }
+}
+
+fn memory(status: &str) -> Option<u64> {
+    let kib = |name: &str| {
+        let value = status.lines().find_map(|line| line.strip_prefix(name))?;
+        value.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()
+    };
+    Some((kib("RssAnon:")? + kib("RssShmem:")?) << 10)
+}
+
+fn pid(id: u32) -> Option<Pid> {
+    Pid::from_raw(i32::try_from(id).ok()?)
+}
+
+/// All processes that can be seen.
+fn all() -> Vec<Process> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    // One that is gone meanwhile is none.
+    numbers.filter_map(|id| Process::read(id).ok().flatten()).collect()
+}
+
+/// Those that have come from this process.
+fn below(own: u32, all: Vec<Process>) -> Vec<Process> {
+    let mut by_parent: BTreeMap<u32, Vec<Process>> = BTreeMap::new();
+    for process in all {
+        by_parent.entry(process.parent).or_default().push(process);
+    }
+    let (mut found, mut parents) = (Vec::new(), vec![own]);
+    while let Some(parent) = parents.pop() {
+        let children = by_parent.remove(&parent).unwrap_or_default();
+        parents.extend(children.iter().map(|child| child.id));
+        found.extend(children);
+    }
+    found
+}
+
+fn below_this() -> Vec<Process> {
+    below(std::process::id(), all())
+}
+
+/// What the processes of a program take together that is more than they may; the supervisor asks.
+pub(super) fn excess(job: &Job, namespace: bool) -> Option<Excess> {
+    // In the `/proc` of its own namespace the program is alone, and the supervisor not there.
+    let alone = namespace && fs::symlink_metadata("/proc/1").is_ok() && fs::read_link("/proc/self").is_err();
+    let processes = if alone { all() } else { below_this() };
+    // In a namespace the kernel counts them itself, and refuses the next one.
+    let threads: u64 = processes.iter().map(|process| process.threads).sum();
+    if !namespace && threads > job.processes {
+        return Some(Excess::Processes);
+    }
+    let most = job.together.unwrap_or(job.memory);
+    let page = rustix::param::page_size() as u64;
+    let resident = |process: &Process| process.pages.saturating_mul(page);
+    // Mapped files are in this number, so that more has to be read only where there is something to find out.
+    if processes.iter().map(resident).sum::<u64>() <= most {
+        return None;
+    }
+    let taken: u64 =
+        processes.iter().map(|process| process.memory().unwrap_or_else(|| resident(process))).sum();
+    (taken > most).then_some(Excess::Memory)
+}
+
+/// Ends everything below this process, and returns when it is gone.
+pub(super) fn end() {
+    freeze();
+    loop {
+        for child in children() {
+            let _ = kill_process(child, Signal::KILL);
+        }
+        for process in below_this() {
+            process.signal(Signal::KILL);
+        }
+        // What a process has started while it was being killed is there in the next round.
+        if !reap(None) {
+            return;
+        }
+    }
+}
+
+/// Stops them all, until a round finds none that is new: one that is killed makes room for another, and what starts others without
+/// end is faster than whoever kills one by one. One that is stopped starts none, and keeps its place.
+fn freeze() {
+    let begun = Instant::now();
+    let (mut stopped, mut deeper) = (BTreeSet::new(), BTreeSet::new());
+    while begun.elapsed() < FREEZE {
+        // The short list first, and again: one that starts another and ends has left by the time that a long one is read. None of
+        // these is reaped meanwhile, so that a number is one process.
+        let new: Vec<Pid> =
+            children().into_iter().filter(|child| stopped.insert(child.as_raw_nonzero())).collect();
+        if !new.is_empty() {
+            for child in new {
+                let _ = kill_process(child, Signal::STOP);
+            }
+            continue;
+        }
+        let mut new = below_this();
+        new.retain(|process| deeper.insert((process.id, process.begun)));
+        if new.is_empty() {
+            return;
+        }
+        for process in new {
+            process.signal(Signal::STOP);
+        }
+    }
+}
+
+/// The children of this process, as the kernel keeps them: where `/proc` shows nobody who does not let itself be looked into, they
+/// are here all the same. (A kernel may be without this list.) Only this process reaps them, so their numbers are theirs.
+fn children() -> Vec<Pid> {
+    let list = fs::read_to_string("/proc/thread-self/children").unwrap_or_default();
+    list.split_whitespace().filter_map(|id| pid(id.parse().ok()?)).collect()
+}
+
+/// Reaps those that have ended and were left to this process, but for the first: how that one ended is looked at elsewhere.
+pub(super) fn reap_left(first: Pid) {
+    for child in children().into_iter().filter(|child| *child != first) {
+        // One that lives on is looked at again the next time.
+        let _ = waitpid(Some(child), WaitOptions::NOHANG);
+    }
+}
+
+/// Reaps the child, or, where none is named, those that have ended; false where there are no children. Waits a moment where
+/// none has ended.
+pub(super) fn reap(child: Option<Pid>) -> bool {
+    let (which, flags) = child.map_or((-1, libc::WNOHANG), |child| (child.as_raw_nonzero().get(), 0));
+    loop {
+        // SAFETY: a null pointer says that the status is not wanted.
+        #[allow(unsafe_code)]
+        let got = unsafe { libc::waitpid(which, std::ptr::null_mut(), flags) };
+        match got {
+            0 => {
+                std::thread::sleep(Duration::from_millis(5));
+                return true;
+            }
+            -1 if io::Error::last_os_error().kind() == io::ErrorKind::Interrupted => {}
+            -1 => return false,
+            _ if child.is_some() => return true,
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn process(id: u32, parent: u32) -> Process {
+        Process { id, parent, threads: 1, begun: 1, pages: 1 }
+    }
+
+    #[test]
+    fn s13_a_name_hides_no_process() {
+        let rest = "S 7 42 42 0 -1 4194304 1 0 0 0 1 2 0 0 20 0 3 0 91 1000 25 18446744073709551615";
+        for name in ["sh", "a) R 1 1 1", ") ", "\u{fffd}"] {
+            let read = Process::parse(42, &format!("42 ({name}) {rest}"));
+            assert_eq!(read, Some(Process { id: 42, parent: 7, threads: 3, begun: 91, pages: 25 }), "{name}");
+        }
+        let ended = Process::parse(42, &format!("42 (sh) {}", rest.replacen('S', "Z", 1))).unwrap();
+        assert_eq!((ended.threads, ended.begun), (0, 91));
+        assert_eq!(Process::parse(42, "42 (sh) S 7"), None);
+        let own = Process::read(std::process::id()).unwrap().unwrap();
+        assert!(own.threads > 0 && own.pages > 0 && own.memory().unwrap() > 0, "{own:?}");
+    }
+
+    #[test]
+    fn s13_all_that_has_come_from_a_process_is_found() {
+        let all = [(2, 1), (3, 2), (4, 3), (5, 1), (6, 5), (7, 4), (9, 9)];
+        let all: Vec<Process> = all.into_iter().map(|(id, parent)| process(id, parent)).collect();
+        let mut found: Vec<u32> = below(2, all.clone()).iter().map(|process| process.id).collect();
+        found.sort_unstable();
+        assert_eq!(found, [3, 4, 7]);
+        assert!(below(8, all.clone()).is_empty());
+        // Read one after the other, two may each be the other's parent.
+        assert_eq!(below(9, all).len(), 1);
+    }
+
+    #[test]
+    fn mapped_files_are_not_counted() {
+        let status =
+            "VmRSS:\t  500 kB\nRssAnon:\t     100 kB\nRssFile:\t     300 kB\nRssShmem:\t      20 kB\n";
+        assert_eq!(memory(status), Some(120 << 10));
+        // A kernel thread, or one that has ended, has none.
+        assert_eq!(memory("Name:\tx\n"), None);
+    }
+}
