@@ -94,7 +94,10 @@ impl App {
         let App { about, routers, migrations, config } = self;
         let slug = about.name.clone();
         let db = runtime.block_on(database(&slug, migrations));
-        let sources = routers.iter().map(|router| Source::plugin(&slug, "router", router())).collect();
+        // The host's own tests ask its own routes too.
+        let own = cfg!(test).then(|| Source::platform(api::router(false)));
+        let of_plugin = routers.iter().map(|router| Source::plugin(&slug, "router", router()));
+        let sources = own.into_iter().chain(of_plugin).collect();
         let Settled { routes, conflicts } = settle(sources);
         let conflicts: Vec<String> = conflicts.into_iter().map(|conflict| conflict.message).collect();
         assert!(conflicts.is_empty(), "{}", conflicts.join("\n"));
@@ -282,7 +285,7 @@ impl Running {
         })
     }
 
-    /// `GET` of any path of the host, with a body that is read as it comes.
+    /// `GET` of any path of the host that answers it, with a body that is read as it comes.
     #[cfg(test)]
     pub(crate) fn begin(&self, path: &str) -> axum::response::Response {
         let request = Request::get(path);
@@ -292,6 +295,10 @@ impl Running {
         };
         let request = request.body(Body::empty()).expect("the path is one that a URL may hold");
         let Ok(response) = self.runtime.block_on(self.router.clone().oneshot(request));
+        if !response.status().is_success() {
+            let told = self.runtime.block_on(to_bytes(response.into_body(), usize::MAX));
+            panic!("{path}: {}", String::from_utf8_lossy(&told.unwrap_or_default()));
+        }
         response
     }
 

@@ -338,7 +338,7 @@ fn systemd_hands_over_a_socket_and_hears_how_it_goes() {
     let folder = Folder::release();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let (number, hears) = (listener.as_raw_fd(), folder.path("data/notify"));
+    let (number, hears) = (listener.as_raw_fd(), folder.path("release/notify"));
     let systemd = UnixDatagram::bind(&hears).unwrap();
     systemd.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     let hear = || {

@@ -392,11 +392,11 @@ mod tests {
         check(&rebuilt(columns, "x, y, n, b"), &[]).await;
         check("UPDATE a SET n = 9, x = 'longer than it was'", &[]).await;
         check(&rebuilt("x TEXT, y INTEGER, n TEXT, b BLOB", "x, nullif(y, ''), n, b"), &[]).await;
-        check("UPDATE a SET x = 'short'", &["a.x: 9 bytes before, 5 after"]).await;
+        check("UPDATE a SET x = 'short' WHERE id = 1", &["a.x: 9 bytes before, 5 after"]).await;
         check(&rebuilt(columns, "CAST(x AS INTEGER), y, n, b"), &["a.x: 9 bytes before, 1 after"]).await;
         // One for the other.
         check(&rebuilt(columns, "y, x, n, b"), &["a.x: 9 bytes before, 2 after"]).await;
-        check("UPDATE a SET b = x'01'", &["a.b: 2 bytes before, 1 after"]).await;
+        check("UPDATE a SET b = x'01' WHERE id = 1", &["a.b: 2 bytes before, 1 after"]).await;
         // What is gone is told as that.
         check("UPDATE a SET x = ''", &[]).await;
     }

@@ -40,7 +40,7 @@ const TABLES: &[(&str, &[Verb], &[&str])] = &[
     ("hub_hosts", &[Select, Insert, Update], &["about", "life", "name", "place", "seen_at"]),
     ("hub_invitations", &[Select, Insert, Update, Delete], &["mail"]),
     ("hub_members", &[Select, Insert, Update, Delete], &["role"]),
-    ("hub_org_plugins", &[Select, Insert, Update], &["changed_at", "state"]),
+    ("hub_org_plugins", &[Select, Insert, Update], &["changed_at", "origin", "state"]),
     ("hub_orgs", &[Select, Insert, Update], &["revision"]),
     ("hub_plugin_migrations", &[Select, Insert], &[]),
     ("hub_records", &[Select, Insert, Delete], &[]),

@@ -35,6 +35,8 @@ pub(super) const END: u8 = b'e';
 
 /// How often the supervisor looks what the program takes.
 const LOOK: Duration = Duration::from_millis(500);
+/// How soon processes that lose their parent are reaped after others were.
+const REAP: Duration = Duration::from_millis(20);
 
 /// Longest job that is read.
 const LONGEST: u32 = 16 << 20;
@@ -221,9 +223,10 @@ fn watch(control: &UnixStream, first: Pid, namespace: bool, job: &Job) -> io::Re
         if left.is_zero() {
             return Ok(if asked.is_none() { Over::Silence } else { Over::End });
         }
+        // What ends is reaped at once while much does: a look at thousands that wait for it would take seconds.
+        let reaped = tree::reap_left(first);
         let before_look = look.saturating_duration_since(Instant::now());
         if before_look.is_zero() {
-            tree::reap_left(first);
             if let Some(excess) = tree::excess(job, namespace) {
                 return Ok(Over::Excess(excess));
             }
@@ -231,7 +234,7 @@ fn watch(control: &UnixStream, first: Pid, namespace: bool, job: &Job) -> io::Re
             look = Instant::now() + LOOK;
             continue;
         }
-        let left = left.min(before_look);
+        let left = left.min(before_look).min(if reaped { REAP } else { LOOK });
         let mut fds = [PollFd::new(control, PollFlags::IN), PollFd::new(&ended, PollFlags::IN)];
         let pause = Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) };
         match poll(&mut fds, Some(&pause)) {

@@ -161,8 +161,11 @@ fn freeze() {
     let begun = Instant::now();
     let (mut stopped, mut deeper) = (BTreeSet::new(), BTreeSet::new());
     while begun.elapsed() < FREEZE {
-        // The short list first, and again: one that starts another and ends has left by the time that a long one is read. None of
-        // these is reaped meanwhile, so that a number is one process.
+        // The short list first, and again: one that starts another and ends has left by the time that a long one is read. So what
+        // has ended is not left on it; its number is another process's then.
+        while let Ok(Some((ended, _))) = waitpid(None, WaitOptions::NOHANG) {
+            stopped.remove(&ended.as_raw_nonzero());
+        }
         let new: Vec<Pid> =
             children().into_iter().filter(|child| stopped.insert(child.as_raw_nonzero())).collect();
         if !new.is_empty() {
@@ -189,12 +192,29 @@ fn children() -> Vec<Pid> {
     list.split_whitespace().filter_map(|id| pid(id.parse().ok()?)).collect()
 }
 
-/// Reaps those that have ended and were left to this process, but for the first: how that one ended is looked at elsewhere.
-pub(super) fn reap_left(first: Pid) {
-    for child in children().into_iter().filter(|child| *child != first) {
-        // One that lives on is looked at again the next time.
-        let _ = waitpid(Some(child), WaitOptions::NOHANG);
+/// Reaps those that have ended and were left to this process, but for the first: how that one ended is looked at elsewhere. Whether
+/// there were any.
+pub(super) fn reap_left(first: Pid) -> bool {
+    let mut any = false;
+    while let Some(ended) = ended().filter(|ended| *ended != first) {
+        // It has ended, and nobody else reaps it.
+        let _ = waitpid(Some(ended), WaitOptions::NOHANG);
+        any = true;
     }
+    any
+}
+
+/// A child that has ended and is not reaped yet.
+fn ended() -> Option<Pid> {
+    // SAFETY: numbers alone, for which nothing is a value too.
+    #[allow(unsafe_code)]
+    let mut about: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: what is told lives through the call; without a child that has ended its number stays zero.
+    #[allow(unsafe_code)]
+    let number =
+        unsafe { if libc::waitid(libc::P_ALL, 0, &raw mut about, flags) == 0 { about.si_pid() } else { 0 } };
+    Pid::from_raw(number)
 }
 
 /// Reaps the child, or, where none is named, those that have ended; false where there are no children. Waits a moment where
