@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use hub_tests::release::Built;
-use hub_tests::xtask::{long, run, skip};
+use hub_tests::xtask::{long, run, skip, xtask};
 
 /// Boots over the machine's own files, with what is written kept in memory, and goes with all that it mounted.
 const BOOT: &str = r#"
@@ -20,6 +20,7 @@ mkdir -p opt/honeyframe etc/systemd/system
 tar xzf "$2" -C opt/honeyframe
 cp "$3" new.tar.gz
 cp "$4" drive.sh
+cp "$6" vendor.pub
 printf '[Service]\nType=oneshot\nExecStart=/bin/bash /drive.sh\n' > etc/systemd/system/drive.service
 printf '[Unit]\nRequires=basic.target\nAfter=basic.target\nWants=drive.service\n' > etc/systemd/system/drive.target
 cd /
@@ -46,6 +47,11 @@ $hub upgrade --graceful /new.tar.gz 2>&1 | log; step upgrade ${PIPESTATUS[0]}
 second=$(show MainPID); echo "successor: $([ $first != $second ] && echo another) $(stat -c %U /proc/$second)"
 kill -9 $second; for i in $(seq 100); do sleep 0.1; [ -n "$(health)" ] && break; done; step crash $(show NRestarts)
 $hub rollback 2>&1 | log; step rollback ${PIPESTATUS[0]}
+# The first key, for which the release that serves has no signature, with a release that does not come to serve.
+again() { /opt/honeyframe/releases/0.2.0/bin/hub-platform setup --trust /vendor.pub --restart "$1" 2>&1 | log; return ${PIPESTATUS[0]}; }
+keys() { echo "keys: $(ls /opt/honeyframe/trusted-keys 2>/dev/null | wc -l) $(/opt/honeyframe/bin/hub-launch which)"; }
+again 'exit 7'; step unserved $?; keys
+again 'systemctl restart hub-platform'; step trusted $?; keys
 systemctl stop hub-platform; echo "stop: $(show ActiveState) $(show Result)"
 journalctl -u hub-platform --no-pager -o cat | tail -60 | log
 systemctl poweroff --force --force >/dev/null 2>&1
@@ -60,6 +66,10 @@ upgrade: 0 active "version":"0.2.0" releases/0.2.0
 successor: another honeyframe
 crash: 1 active "version":"0.2.0" releases/0.2.0
 rollback: 0 active "version":"0.1.0" releases/0.1.0
+unserved: 3 active "version":"0.1.0" releases/0.1.0
+keys: 0 /opt/honeyframe/releases/0.1.0
+trusted: 0 active "version":"0.2.0" releases/0.2.0
+keys: 1 /opt/honeyframe/releases/0.2.0
 stop: inactive success
 "#;
 
@@ -74,15 +84,20 @@ fn an_installation_lives_under_systemd() {
             return;
         }
     }
-    let new = Built::new(&["--locked", "--version", "0.2.0"]);
-    let old = Built::shared();
     let folder = tempfile::tempdir().expect("a folder");
+    let key = folder.path().join("vendor");
+    let mut keygen = xtask(["keygen", "--no-password"]);
+    keygen.arg(&key);
+    run(keygen).expect(0);
+    let new = Built::new(&["--locked", "--version", "0.2.0", "--sign", &key.display().to_string()]);
+    let old = Built::shared();
     let (mounted, drive) = (folder.path().join("mounted"), folder.path().join("drive.sh"));
     fs::create_dir(&mounted).expect("a folder");
     fs::write(&drive, DRIVE).expect("a script");
     let mut command = Command::new("unshare");
     command.args(["--mount", "sh", "-c", BOOT, "sh"]);
-    let arguments: [&Path; 5] = [&mounted, &old.tarball, &new.tarball, &drive, folder.path()];
+    let public = key.with_extension("pub");
+    let arguments: [&Path; 6] = [&mounted, &old.tarball, &new.tarball, &drive, folder.path(), &public];
     command.args(arguments);
     run(command).expect(0);
     let read = |name: &str| fs::read_to_string(PathBuf::from(folder.path()).join(name)).unwrap_or_default();

@@ -135,8 +135,15 @@ pub(crate) fn setup(options: &Setup) -> Result<(), Fault> {
         ..Settled::default()
     };
     place.settle()?;
-    // Last of all: from then on nothing starts that they have not signed.
-    keys.iter().try_for_each(|key| key.trust(&place))?;
+    // From then on nothing starts that is not signed. So the first keys wait until the new release serves: the one that serves now is
+    // what there is to go back to, and bears no signature.
+    let trust = || keys.iter().try_for_each(|key| key.trust(&place));
+    let goes_back = place.install.current().is_some_and(|current| current != version);
+    if goes_back && !place.install.trusted()?.is_required() {
+        activate(&place, &lock, &version, runs, options.limit)?;
+        return trust();
+    }
+    trust()?;
     activate(&place, &lock, &version, runs, options.limit)
 }
 
