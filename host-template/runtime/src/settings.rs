@@ -207,12 +207,19 @@ impl Database {
 
 /// A SQLite database's file, and what SQLite and the host keep beside it while they work with it.
 pub(crate) fn database_files(file: &Path) -> Vec<PathBuf> {
-    let named = |suffix: &str| {
-        let mut name = file.as_os_str().to_owned();
-        name.push(suffix);
-        PathBuf::from(name)
-    };
-    ["", "-wal", "-shm", "-journal", "-host", "-pair"].map(named).into()
+    ["", "-wal", "-shm", "-journal", HOLDER, PAIR].map(|ending| beside(file, ending)).into()
+}
+
+/// What a database's file is called with this behind it says which host works with it.
+pub(crate) const HOLDER: &str = "-host";
+/// What a database's file is called with this behind it says which log is its own.
+pub(crate) const PAIR: &str = "-pair";
+
+/// What is kept beside a file by this ending of its name.
+pub(crate) fn beside(file: &Path, ending: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
 }
 
 /// What `DATABASE_URL` says; without it, a file in the data folder.

@@ -9,9 +9,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::statvfs;
 
 use super::Error;
-use super::log::beside;
 use super::sqlite::PARTS;
-use crate::settings::reason;
+use crate::settings::{beside, reason};
 
 /// In a folder of its own, which goes with the value.
 pub(super) struct Copy(PathBuf);

@@ -6,23 +6,23 @@
 //! that was restored as a whole, is nobody's concern here.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, fchown};
+use std::os::unix::fs::{FileExt, MetadataExt, fchown};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use hub_release::beneath;
-use rustix::fs::{AtFlags, CWD, OFlags, StatxFlags, statx};
+use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
 use rustix::io::Errno;
 
 use super::Error;
-use crate::settings::reason;
+use crate::settings::{PAIR, beside, reason};
 
-/// What a database's file is called with this behind it says which log is its own: `FILE LOG`, each `NUMBER@BIRTH` with the
-/// birth in nanoseconds since 1970.
-const PAIR: &str = "-pair";
-/// Longest such file, in bytes.
+/// Longest note, in bytes.
 const LONGEST: u64 = 256;
+/// Where the system says which of its starts this is.
+const BOOT: &str = "/proc/sys/kernel/random/boot_id";
 
 /// A file as no copy of it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,11 +32,13 @@ struct Identity {
     born: i128,
 }
 
-/// Which log a file has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Which log a file has: noted as `FILE LOG BOOT`, the first two `NUMBER@BIRTH`.
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Pair {
     file: Identity,
     log: Identity,
+    /// The start of the system in which they were opened; empty where it does not say.
+    boot: String,
 }
 
 /// The log that SQLite keeps beside a file, which is no link.
@@ -71,6 +73,10 @@ pub(super) fn check(file: &Path) -> Result<(), Error> {
     if noted.file != is.file {
         return refused("another file was put in its place");
     }
+    // After a power cut a file may be as old as the disk has it, which says nothing.
+    if is.boot.is_empty() || noted.boot != is.boot {
+        return Ok(());
+    }
     match is_overwritten(&file, &log).map_err(sqlx::Error::Io)? {
         true => refused("another one was written over it"),
         false => Ok(()),
@@ -84,11 +90,7 @@ pub(super) fn note(file: &Path) -> io::Result<()> {
     match pair(&file)? {
         Some(pair) if read(&file) == Some(pair) => Ok(()),
         Some(pair) => {
-            let flags =
-                i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).map_err(io::Error::other)?;
-            let mut options = OpenOptions::new();
-            options.write(true).create(true).truncate(false).mode(0o600).custom_flags(flags);
-            let opened = options.open(&noted)?;
+            let opened = beneath::open_own(&noted, 0o600)?;
             // Root's is the host's too, as SQLite does with the log itself.
             if rustix::process::geteuid().is_root() {
                 let owner = fs::metadata(&file)?;
@@ -123,9 +125,9 @@ fn read(file: &Path) -> Option<Pair> {
 }
 
 impl Pair {
-    fn text(self) -> String {
-        let Pair { file, log } = self;
-        format!("{}@{} {}@{}\n", file.number, file.born, log.number, log.born)
+    fn text(&self) -> String {
+        let Pair { file, log, boot } = self;
+        format!("{}@{} {}@{} {boot}\n", file.number, file.born, log.number, log.born)
     }
 
     fn of_text(text: &str) -> Option<Pair> {
@@ -133,8 +135,9 @@ impl Pair {
             let (number, born) = word.split_once('@')?;
             Some(Identity { number: number.parse().ok()?, born: born.parse().ok()? })
         };
-        let (file, log) = text.strip_suffix('\n')?.split_once(' ')?;
-        Some(Pair { file: identity(file)?, log: identity(log)? })
+        let mut words = text.strip_suffix('\n')?.split(' ');
+        let (file, log) = (identity(words.next()?)?, identity(words.next()?)?);
+        Some(Pair { file, log, boot: words.next()?.to_owned() })
     }
 }
 
@@ -151,7 +154,10 @@ fn pair(file: &Path) -> io::Result<Option<Pair>> {
         Ok(_) | Err(Errno::NOENT | Errno::NOSYS) => Ok(None),
         Err(e) => Err(io::Error::from(e)),
     };
-    Ok(identity(file)?.zip(identity(&log_of(file))?).map(|(file, log)| Pair { file, log }))
+    let (Some(file), Some(log)) = (identity(file)?, identity(&log_of(file))?) else { return Ok(None) };
+    // A sandbox may have no such file.
+    let boot = fs::read_to_string(BOOT).map(|boot| boot.trim().to_owned()).unwrap_or_default();
+    Ok(Some(Pair { file, log, boot }))
 }
 
 /// Whether somebody has written over a file since its log was written. SQLite itself changes the file only by moving pages of the
@@ -161,7 +167,8 @@ fn pair(file: &Path) -> io::Result<Option<Pair>> {
 fn is_overwritten(file: &Path, log: &Path) -> io::Result<bool> {
     let times = || io::Result::Ok((fs::metadata(file)?.modified()?, fs::metadata(log)?.modified()?));
     let before = times()?;
-    if before.0 <= before.1 {
+    // A clock that was set back says nothing either.
+    if before.0 <= before.1 || before.0 > SystemTime::now() {
         return Ok(false);
     }
     let is_still = || io::Result::Ok(times()? == before);
@@ -221,13 +228,6 @@ fn number(bytes: &[u8], at: usize) -> u32 {
     bytes[at..at + 4].iter().fold(0, |number, byte| number << 8 | u32::from(*byte))
 }
 
-/// What is kept beside a file by this ending of its name.
-pub(super) fn beside(file: &Path, suffix: &str) -> PathBuf {
-    let mut path = file.as_os_str().to_owned();
-    path.push(suffix);
-    PathBuf::from(path)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -255,6 +255,11 @@ mod tests {
                 db.execute("INSERT INTO t VALUES (hex(randomblob(500)))", Vec::new()).await.unwrap();
             }
             assert!(has_log(&file));
+            assert!(
+                pair(&file).unwrap().is_some(),
+                "the disk of {} knows no times of birth",
+                folder.display()
+            );
             Left { folder, file, backup, db }
         }
 
@@ -339,8 +344,8 @@ mod tests {
     #[test]
     fn a_note_that_was_cut_off_is_none() {
         let one = Identity { number: 7, born: 1_700_000_000_123_456_789 };
-        let pair = Pair { file: one, log: Identity { number: 8, ..one } };
-        assert_eq!(Pair::of_text(&pair.text()), Some(pair));
+        let pair = Pair { file: one, log: Identity { number: 8, ..one }, boot: "4f2e".to_owned() };
+        assert_eq!(Pair::of_text(&pair.text()), Some(pair.clone()));
         for cut in 0..pair.text().len() {
             assert_eq!(Pair::of_text(&pair.text()[..cut]), None, "{cut}");
         }

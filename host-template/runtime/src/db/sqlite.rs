@@ -17,9 +17,9 @@ use super::copy::Copy;
 use super::engine::engine;
 use super::error::Kind;
 use super::file::{OpenFile, Strayed, only_reads};
-use super::log::{self, beside, log_of};
+use super::log::{self, log_of};
 use super::{Db, Error, Row};
-use crate::settings::reason;
+use crate::settings::{beside, reason};
 
 /// How long a statement that only reads waits for a connection where no other one may be opened.
 const FREE: Duration = Duration::from_secs(2);
@@ -53,6 +53,10 @@ impl Db {
         let pool = SqlitePoolOptions::new()
             .max_connections(8)
             .acquire_timeout(Duration::from_secs(10))
+            // A connection to a file does not age. Where the last one were closed meanwhile, the next would make another log than
+            // the one that was noted.
+            .idle_timeout(None)
+            .max_lifetime(None)
             // A file does not go away like a network peer: asking before each use would only cost.
             .test_before_acquire(false)
             // One that was opened while somebody put another file there leads to that one.
@@ -418,6 +422,18 @@ mod tests {
         std::fs::rename(&aside, &file).unwrap();
         db.execute("INSERT INTO t VALUES (4)", Vec::new()).await.unwrap();
         assert_eq!((count().await.unwrap(), open.unwritable()), (1, None));
+        db.close().await;
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_log_that_was_noted_is_there_as_long_as_the_host() {
+        let folder = std::env::temp_dir().join(format!("hub-ages-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let db = Db::open_sqlite(&folder.join("hub.db")).await.unwrap();
+        let Db::Sqlite(open) = &db else { unreachable!() };
+        let options = open.pool.options();
+        assert_eq!((options.get_idle_timeout(), options.get_max_lifetime()), (None, None));
         db.close().await;
         std::fs::remove_dir_all(&folder).unwrap();
     }

@@ -23,12 +23,10 @@ use hub_release::beneath;
 use rustix::fs::OFlags;
 
 use crate::fault::Fault;
-use crate::settings::reason;
+use crate::settings::{HOLDER, beside, reason};
 
 const NAME: &str = "host.lock";
 const RUNS: &str = "runs.lock";
-/// What a database's file is called with this behind it says whose the database is.
-const HOLDER: &str = "-host";
 /// Longest such file.
 const LONGEST: u64 = 8 << 10;
 /// The byte of a database's file that is locked. SQLite locks at 2³⁰, and ends at 2⁴⁸.
@@ -113,9 +111,8 @@ impl DatabaseLock {
         let id = id(&file).map_err(failed)?;
         // Names of links end in different folders.
         let whole = path.canonicalize().map_err(failed)?;
-        let mut holder = whole.clone().into_os_string();
-        holder.push(HOLDER);
-        let lock = DatabaseLock { file, id, holder: holder.into(), data: data.to_path_buf() };
+        let holder = beside(&whole, HOLDER);
+        let lock = DatabaseLock { file, id, holder, data: data.to_path_buf() };
         let joins = handed == Some(lock.name().as_str());
         let had = soon(|| Ok((joins || ofd(&lock.file, libc::F_WRLCK)?) && ofd(&lock.file, libc::F_RDLCK)?));
         match had {

@@ -166,8 +166,7 @@ fn the_log_of_a_killed_host_goes_into_no_other_file() {
         asked.args(arguments);
         let (status, _, said) = run(asked);
         assert_eq!(status, Some(3), "{arguments:?}: {said}");
-        for part in ["before another file was put in its place", "move that log and the -shm beside it away"]
-        {
+        for part in ["before another file was put in its place", "move the log and the -shm beside it away"] {
             assert!(said.contains(part), "{arguments:?} does not say `{part}`: {said}");
         }
         assert!(fs::read(path("hub.db-wal")).unwrap() == left, "{arguments:?}");
