@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Root of this checkout.
 pub fn repo() -> PathBuf {
@@ -98,13 +99,28 @@ pub fn skip(why: &str) {
 
 /// Whether a test that takes minutes is wanted. Where it is not, the caller skips it, and it is said. `name` is one of those
 /// that `cargo xtask test --long=NAME` takes.
+///
+/// `HUB_LONG_UNTIL` (seconds since 1970, then names) leaves out those of these names for which it is too late: a run that has a
+/// limit is not to be cut off by them.
 pub fn long(name: &str, what: &str) -> bool {
     let named = std::env::var("HUB_LONG").unwrap_or_default();
     let wanted = named.split(',').any(|wanted| wanted == name || wanted == "all");
+    let until = std::env::var("HUB_LONG_UNTIL").unwrap_or_default();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_secs();
     if !wanted {
         tell("long", name, what);
+    } else if is_too_late(&until, name, now) {
+        tell("long", name, &format!("{what} (no time is left)"));
+        return false;
     }
     wanted
+}
+
+fn is_too_late(until: &str, name: &str, now: u64) -> bool {
+    let mut words = until.split_whitespace();
+    let Some(last) = words.next() else { return false };
+    let last: u64 = last.parse().expect("HUB_LONG_UNTIL begins with seconds");
+    words.any(|word| word == name) && now > last
 }
 
 /// Adds a line to the file that the test command reads in the end: what a test prints that passes, nobody sees.
@@ -114,5 +130,19 @@ fn tell(kind: &str, name: &str, why: &str) {
         let opened = File::options().append(true).create(true).open(&file);
         let told = opened.and_then(|mut file| file.write_all(format!("{kind}\t{name}\t{why}\n").as_bytes()));
         told.unwrap_or_else(|error| panic!("cannot tell what was skipped: {error}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_named_can_be_too_late() {
+        for (until, late) in
+            [("", false), ("9 other", false), ("10 one", false), ("9 one other", true), ("9", false)]
+        {
+            assert_eq!(is_too_late(until, "one", 10), late, "{until}");
+        }
     }
 }
