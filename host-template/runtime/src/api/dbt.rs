@@ -18,7 +18,7 @@ use crate::audit::{self, Actor, Event};
 use crate::ctx::Ctx;
 use crate::drivers;
 use crate::extract::{Json, Path, Query};
-use crate::page::{Part, checked_limit, fitting};
+use crate::page::{Part, Rows, checked_limit, fitting};
 use crate::problem::{Problem, Result};
 use crate::purse::{Held, Paid};
 use crate::router::{Router, get};
@@ -77,7 +77,7 @@ async fn workspaces(ctx: Ctx, caller: Allowed<Read>) -> Result<Json<Workspaces>>
     let mut workspaces = Vec::new();
     for recipe in of_kind(&ctx, &caller, Kind::Dbt) {
         let org = &caller.org().id;
-        let last_run = store::newest(&hub.db, org, Some(&recipe.workspace), None, 1).await?.pop();
+        let last_run = store::newest(&hub.db, org, Some(&recipe.workspace), Rows::Newest(1)).await?.pop();
         workspaces.push(WorkspaceView {
             slug: recipe.slug,
             profile: recipe.target,
@@ -275,11 +275,14 @@ async fn runs(ctx: Ctx, caller: Allowed<Read>, Query(filter): Query<Filter>) -> 
     let limit = checked_limit(filter.limit)?;
     let (workspace, before) = (filter.workspace.as_deref(), filter.before.as_deref());
     let (db, org) = (ctx.db(), &caller.org().id);
-    let sizes = store::newest_sizes(db, org, workspace, before, limit + 1).await?;
-    let rows = limit.min(fitting(ctx.hub().limits.get(Limit::PageBytes), &sizes));
-    let mut runs = store::newest(db, org, workspace, before, rows).await?;
+    let most = ctx.hub().limits.get(Limit::PageBytes);
+    let span = store::span(db, org, workspace, before, limit, most).await?;
+    let mut runs = match &span {
+        Some(span) => store::newest(db, org, workspace, Rows::Within(span)).await?,
+        None => Vec::new(),
+    };
     waiting(&ctx, org, runs.iter_mut()).await?;
-    Ok(Json(Part::of(runs, sizes.len() > rows as usize, |run| &run.id)))
+    Ok(Json(Part::of(runs, span.as_ref())))
 }
 
 /// One run.
@@ -545,6 +548,27 @@ mod tests {
         assert_eq!(names[30..], ["state", "end"]);
         drop((second, rest));
         assert!(answers.take(all).is_some());
+    }
+
+    // S14
+    #[test]
+    fn s14_a_run_that_is_asked_for_before_the_page_is_read_takes_no_others_place() {
+        let app = App::new("demo").start();
+        app.wait(async {
+            let db = app.db();
+            let org: String = db.value("SELECT id FROM hub_orgs", args![]).await.unwrap();
+            let run = "INSERT INTO hub_runs (id, org_id, kind, slug, workspace, state, requested_by, created_at)
+                       VALUES ($1, $2, 'script', 's', 'w', 'succeeded', 'ann@example.com', '2026-01-01T00:00:00Z')";
+            for id in ["r-1", "r-2"] {
+                db.execute(run, args![id, &org]).await.unwrap();
+            }
+            let span = store::span(db, &org, Some("w"), None, 2, 1 << 20).await.unwrap().unwrap();
+            db.execute(run, args!["r-3", &org]).await.unwrap();
+            let runs = store::newest(db, &org, Some("w"), Rows::Within(&span)).await.unwrap();
+            let ids: Vec<&str> = runs.iter().map(|run| run.id.as_str()).collect();
+            assert_eq!(ids, ["r-2", "r-1"]);
+            assert_eq!(span.next(), None);
+        });
     }
 
     // S14
