@@ -1,5 +1,6 @@
 //! `/api/dbt` and `/api/scripts`: workspaces, scripts, their runs with logs, and what the last run made.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -369,14 +370,20 @@ async fn log(
 /// How often a run on another host is looked at.
 const LOOK: Duration = Duration::from_millis(700);
 
+/// Bytes of a log that a stream reads at a time: as many as a chunk has at most, unless it is a single line.
+const AT_ONCE: u64 = 64 << 10;
+
 /// What a stream of a run says next.
 struct Following {
     ctx: Ctx,
     org: String,
     id: String,
+    /// Number of the last chunk that was read.
     seq: u64,
     state: Option<State>,
-    /// What the message that is being sent holds.
+    /// Chunks that were read together and are not sent yet, as JSON.
+    ready: VecDeque<String>,
+    /// What they and the message that is being sent hold.
     held: Option<Held>,
     /// Counts the stream while it is open.
     _open: Open,
@@ -388,13 +395,13 @@ async fn events(ctx: Ctx, caller: Allowed<Read>, Path(id): Path<String>) -> Resu
     let watch = Watch::new(&ctx, &caller, Some(<Read as Permission>::NAME));
     let open = ctx.hub().streams.open(&caller, &ctx.hub().limits)?;
     let org = caller.org().id.clone();
-    let following = Following { ctx, org, id: run.id, seq: 0, state: None, held: None, _open: open };
+    let ready = VecDeque::new();
+    let following = Following { ctx, org, id: run.id, seq: 0, state: None, ready, held: None, _open: open };
     let stream = stream::unfold(Some((following, watch)), |state| async move {
         let (mut following, mut watch) = state?;
         let mut news = following.ctx.hub().runs.news();
         let mut stage = following.ctx.hub().stage.watch();
-        // Whoever asks for the next message has taken the last one.
-        following.held = None;
+        following.taken();
         loop {
             if following.state.is_some_and(State::is_final) {
                 return Some((Ok::<_, Infallible>(Message::default().event("end").data("{}")), None));
@@ -418,19 +425,39 @@ async fn events(ctx: Ctx, caller: Allowed<Read>, Path(id): Path<String>) -> Resu
 }
 
 impl Following {
+    /// Whoever asks for the next message has taken the last one: what is left holds what is ready.
+    fn taken(&mut self) {
+        let left: usize = self.ready.iter().map(String::len).sum();
+        self.held = self.held.take().filter(|_| left > 0);
+        if let Some(held) = &mut self.held {
+            held.settle(left);
+        }
+    }
+
     /// What is new, a chunk of the log or the state: one message at a time, as slowly as the client takes them. The state is
-    /// looked at first and told last, so that no part of the log is missed once it is final.
+    /// looked at first and told last, so that no part of the log is missed once it is final. Small chunks are read together, and
+    /// sent one by one all the same: a client knows by their numbers what it has already, wherever its last stream ended.
     async fn look(&mut self) -> Option<Message> {
+        let log = |json: String| Message::default().event("log").data(json);
+        if let Some(json) = self.ready.pop_front() {
+            return Some(log(json));
+        }
         let db = self.ctx.db();
         // A database that is away for a moment has no news.
         let run = store::find(db, &self.org, &self.id).await.ok()??;
-        let chunk = store::log_after(db, &self.id, self.seq, 1).await.ok()?.pop();
-        if let Some(chunk) = chunk {
-            let json = serde_json::to_string(&chunk).unwrap_or_default();
-            // Where there is no memory for it, it has to wait.
-            self.held = Some(self.ctx.hub().answers.take(json.len())?);
-            self.seq = chunk.seq;
-            return Some(Message::default().event("log").data(json));
+        let sizes = store::log_sizes(db, &self.id, self.seq).await.ok()?;
+        let chunks = if sizes.is_empty() {
+            Vec::new()
+        } else {
+            store::log_after(db, &self.id, self.seq, fitting(AT_ONCE, &sizes)).await.ok()?
+        };
+        if let Some(last) = chunks.last() {
+            let json = |chunk: &Chunk| serde_json::to_string(chunk).unwrap_or_default();
+            let ready: VecDeque<String> = chunks.iter().map(json).collect();
+            // Where there is no memory for them, they have to wait.
+            self.held = Some(self.ctx.hub().answers.take(ready.iter().map(String::len).sum())?);
+            (self.seq, self.ready) = (last.seq, ready);
+            return self.ready.pop_front().map(log);
         }
         if self.state == Some(run.state) {
             return None;
@@ -547,6 +574,28 @@ mod tests {
         assert_eq!(names.iter().filter(|name| *name == "log").count(), 30);
         assert_eq!(names[30..], ["state", "end"]);
         drop((second, rest));
+        assert!(answers.take(all).is_some());
+    }
+
+    // S14
+    #[test]
+    fn s14_small_parts_of_a_log_are_read_together_and_sent_one_by_one() {
+        let app = logged(300, 10);
+        let answers = app.hub().answers.clone();
+        let all = usize::try_from(app.hub().limits.get(Limit::AnswersMemory)).unwrap();
+        let mut stream = follow(&app);
+        assert!(next(&app, &mut stream).unwrap().contains("\"seq\":1,"));
+        // 200 of them are in hand, and paid for.
+        assert!(answers.take(all - 200 * 10).is_none());
+        app.wait(app.db().execute("DELETE FROM hub_run_logs WHERE seq <= 200", args![])).unwrap();
+        for seq in 2..=300 {
+            let text = next(&app, &mut stream).unwrap();
+            assert!(
+                text.contains("event: log") && text.contains(&format!("\"seq\":{seq},")),
+                "{seq}: {text}"
+            );
+        }
+        assert!(next(&app, &mut stream).unwrap().contains("event: state"));
         assert!(answers.take(all).is_some());
     }
 
