@@ -23,7 +23,7 @@ use crate::page::{Part, Rows, checked_limit, fitting};
 use crate::problem::{Problem, Result};
 use crate::purse::{Held, Paid};
 use crate::router::{Router, get};
-use crate::runs::dbt::NO_DBT;
+use crate::runs::dbt::{NO_DBT, output_schema};
 use crate::runs::options::Options;
 use crate::runs::recipe::{Recipe, recipes};
 use crate::runs::store::{self, Chunk, Run};
@@ -473,8 +473,10 @@ struct ScriptView {
     slug: String,
     display_name: String,
     plugin: Option<String>,
-    /// Database schema that it writes to.
+    /// The schema as its manifest names it.
     output_schema: String,
+    /// Database schema of the caller's organisation that it is told to write to, as `HUB_OUTPUT_SCHEMA`.
+    schema: String,
     /// What it shares its turn with.
     workspace: String,
 }
@@ -491,6 +493,7 @@ async fn scripts(ctx: Ctx, caller: Allowed<Read>) -> Json<Vec<ScriptView>> {
         slug: recipe.slug,
         display_name: recipe.display_name,
         plugin: recipe.plugin,
+        schema: output_schema(&caller.org().id, &recipe.target),
         output_schema: recipe.target,
         workspace: recipe.workspace,
     };
