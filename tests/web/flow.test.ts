@@ -80,7 +80,14 @@ test("a run says how it stands, and whether something follows", () => {
   assert.deepEqual((["queued", "running", "lost"] as const).map((state) => isUnderWay(run({ state }))), [true, true, false]);
   assert.equal(isUnderWay(null), false);
   assert.equal(nameOfRun(run()), "Build of finance");
-  const script = { slug: "tidy", display_name: "Tidy up", plugin: "crm", output_schema: "crm", workspace: "crm" };
+  const script = {
+    slug: "tidy",
+    display_name: "Tidy up",
+    plugin: "crm",
+    output_schema: "crm",
+    schema: "hub_1_crm",
+    workspace: "crm",
+  };
   assert.equal(nameOfRun(run({ kind: "script", slug: "tidy", plugin: "crm" }), [script]), "Tidy up");
   assert.equal(nameOfRun(run({ kind: "script", slug: "tidy", plugin: "other" }), [script]), "tidy");
 });

@@ -5,6 +5,7 @@ use axum::http::request::Parts;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::db::Value;
 use crate::extract::Query;
 use crate::problem::Problem;
 use crate::validate::Check;
@@ -84,10 +85,70 @@ pub(crate) fn checked_limit(limit: Option<u32>) -> Result<u32, Problem> {
 }
 
 impl<T> Part<T> {
-    /// The part with these rows; `more` where others come after them.
-    pub(crate) fn of<R: Into<T>>(rows: Vec<R>, more: bool, id: impl Fn(&R) -> &str) -> Part<T> {
-        let next = rows.last().filter(|_| more).map(|row| id(row).to_owned());
+    /// The part with these rows, which are those of the span.
+    pub(crate) fn of<R: Into<T>>(rows: Vec<R>, span: Option<&Span>) -> Part<T> {
+        let next = span.and_then(Span::next).map(str::to_owned);
         Part { items: rows.into_iter().map(R::into).collect(), next }
+    }
+}
+
+/// The rows of a part, found by their sizes before they are read: what does not fit is never in memory. They are named by their
+/// ends and not by their number, so that a row that is written meanwhile takes no other one's place.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Span {
+    newest: String,
+    oldest: String,
+    /// What they have in the database, about.
+    pub(crate) bytes: u64,
+    /// Whether others come after them.
+    more: bool,
+}
+
+impl Span {
+    /// So many of these rows at most, each an `id` with its size and the newest first, and of no more than so many bytes; one where
+    /// there is one. To know of others that come after them it takes one row more.
+    pub(crate) fn of(found: &[(String, i64)], rows: u32, most: u64) -> Option<Span> {
+        let sizes: Vec<u64> = found.iter().map(|(_, size)| size.unsigned_abs()).collect();
+        let fits = rows.min(fitting(most, &sizes)) as usize;
+        let (newest, _) = found.first()?;
+        let (oldest, _) = found.iter().take(fits).next_back()?;
+        Some(Span {
+            newest: newest.clone(),
+            oldest: oldest.clone(),
+            bytes: sizes.iter().take(fits).sum(),
+            more: found.len() > fits,
+        })
+    }
+
+    /// The value of `before` for what comes after it; none at the end.
+    pub(crate) fn next(&self) -> Option<&str> {
+        self.more.then_some(self.oldest.as_str())
+    }
+}
+
+/// Which rows are asked for of a list that grows at its head.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Rows<'s> {
+    /// So many of the newest.
+    Newest(u32),
+    /// Those of the span.
+    Within(&'s Span),
+}
+
+impl Rows<'_> {
+    /// What a statement ends with that has conditions already, on a table whose `id` grows; its values come to `args`.
+    pub(crate) fn sql(self, args: &mut Vec<Value>) -> String {
+        match self {
+            Rows::Newest(limit) => {
+                args.push(limit.into());
+                format!(" ORDER BY id DESC LIMIT ${}", args.len())
+            }
+            Rows::Within(Span { newest, oldest, .. }) => {
+                args.push(newest.into());
+                args.push(oldest.into());
+                format!(" AND id <= ${} AND id >= ${} ORDER BY id DESC", args.len() - 1, args.len())
+            }
+        }
     }
 }
 
@@ -118,14 +179,20 @@ mod tests {
 
     #[test]
     fn a_part_names_where_the_next_one_begins() {
-        let part = |rows: &[&str], more| {
-            let rows: Vec<String> = rows.iter().map(|&row| row.to_owned()).collect();
-            let Part::<String> { items, next } = Part::of(rows, more, |row| row);
-            (items.len(), next)
+        let found: Vec<(String, i64)> = ["c", "b", "a"].iter().map(|id| ((*id).to_owned(), 4)).collect();
+        let span = |rows, most| {
+            let span = Span::of(&found, rows, most).unwrap();
+            (span.bytes, span.next().map(str::to_owned))
         };
-        assert_eq!(part(&["c", "b"], true), (2, Some("b".to_owned())));
-        assert_eq!(part(&["c", "b"], false), (2, None));
-        assert_eq!(part(&[], false), (0, None));
+        assert_eq!(span(2, 100), (8, Some("b".to_owned())));
+        assert_eq!(span(3, 9), (8, Some("b".to_owned())));
+        assert_eq!(span(3, 1), (4, Some("c".to_owned())));
+        assert_eq!(span(3, 100), (12, None));
+        assert_eq!(Span::of(&[], 3, 100), None);
+        let Part::<String> { items, next } = Part::of(vec!["c".to_owned()], Span::of(&found, 1, 9).as_ref());
+        assert_eq!((items.len(), next.as_deref()), (1, Some("c")));
+        let empty: Part<String> = Part::of(Vec::<String>::new(), None);
+        assert_eq!((empty.items.len(), empty.next), (0, None));
         assert_eq!(checked_limit(None).unwrap(), DEFAULT_LIMIT);
         assert_eq!(fitting(10, &[4, 6, 1]), 2);
         assert_eq!((fitting(10, &[11, 1]), fitting(10, &[]), fitting(10, &[u64::MAX, u64::MAX])), (1, 1, 1));

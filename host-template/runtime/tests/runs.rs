@@ -72,7 +72,9 @@ on_both! {
         let text = log(&host, &id);
         // The schema is the organisation's own, as dbt makes one of it.
         let org = host.get("/api/session").json()["org"]["id"].as_str().unwrap().replace('-', "");
-        assert!(text.contains(&format!("into hub_{org}_mine\n")) && text.contains("careful\n"), "{text}");
+        let schema = format!("hub_{org}_mine");
+        assert!(text.contains(&format!("into {schema}\n")) && text.contains("careful\n"), "{text}");
+        assert_eq!((&listed[0]["schema"], &listed[0]["output_schema"]), (&json!(schema), &json!("mine")));
         assert!(done["started_at"].as_str() <= done["finished_at"].as_str());
 
         let id = start(&host, "wrong");

@@ -83,7 +83,10 @@ export interface Script {
   readonly slug: string;
   readonly display_name: string;
   readonly plugin: string | null;
+  /** As its manifest names it. */
   readonly output_schema: string;
+  /** The organisation's own, which it is told to write to. */
+  readonly schema: string;
   readonly workspace: string;
 }
 

@@ -18,7 +18,7 @@ use crate::ctx::Ctx;
 use crate::db::{AssertSqlSafe, Db, Error};
 use crate::extract::{Json, Query};
 use crate::identity::Address;
-use crate::page::{Part, checked_limit, fitting};
+use crate::page::{Part, Rows, Span, checked_limit};
 use crate::problem::{Problem, Result};
 use crate::purse::{Held, Purse};
 use crate::router::Router;
@@ -127,54 +127,36 @@ async fn events(
     Query(filter): Query<Filter>,
 ) -> Result<Json<Part<AuditEvent>>> {
     let limit = checked_limit(filter.limit)?;
-    let found =
-        Found::new(ctx.db(), &caller.org().id, &filter, limit, ctx.hub().limits.get(Limit::PageBytes));
-    let found = found.await?;
-    let rows = found.read(ctx.db()).await?;
-    Ok(Json(Part::of(rows, found.more, |row| &row.id)))
+    let (db, org) = (ctx.db(), &caller.org().id);
+    let span = find(db, org, &filter, limit, ctx.hub().limits.get(Limit::PageBytes)).await?;
+    let rows = match &span {
+        Some(span) => read(db, org, &filter, span).await?,
+        None => Vec::new(),
+    };
+    Ok(Json(Part::of(rows, span.as_ref())))
 }
 
-/// The part of the log that comes next, before it is read: what does not fit is never in memory.
-struct Found<'f> {
-    org: &'f str,
-    filter: &'f Filter,
-    rows: u32,
-    /// What they have in the database, about.
-    bytes: u64,
-    /// Whether others come after them.
-    more: bool,
+/// The events that come next, so many at most and of no more than so many bytes; none where there is none.
+async fn find(db: &Db, org: &str, filter: &Filter, rows: u32, bytes: u64) -> Result<Option<Span>, Error> {
+    let columns = "id, octet_length(details) + 512";
+    let found: Vec<(String, i64)> = select(db, columns, org, filter, Rows::Newest(rows + 1)).await?;
+    Ok(Span::of(&found, rows, bytes))
 }
 
-impl<'f> Found<'f> {
-    /// So many rows at most, and of no more than so many bytes; one where there is one.
-    async fn new(
-        db: &Db,
-        org: &'f str,
-        filter: &'f Filter,
-        rows: u32,
-        bytes: u64,
-    ) -> Result<Found<'f>, Error> {
-        let sizes: Vec<(i64,)> = select(db, "octet_length(details) + 512", org, filter, rows + 1).await?;
-        let sizes: Vec<u64> = sizes.into_iter().map(|(size,)| size.unsigned_abs()).collect();
-        let rows = rows.min(fitting(bytes, &sizes));
-        let taken = sizes.iter().take(rows as usize).sum();
-        Ok(Found { org, filter, rows, bytes: taken, more: sizes.len() > rows as usize })
-    }
-
-    async fn read(&self, db: &Db) -> Result<Vec<Row>, Error> {
-        let columns = "id, time, event_type, actor_id, actor_email, plugin, scope, tenant_id, from_state, to_state, details";
-        select(db, columns, self.org, self.filter, self.rows).await
-    }
+/// The events that were found so.
+async fn read(db: &Db, org: &str, filter: &Filter, span: &Span) -> Result<Vec<Row>, Error> {
+    let columns = "id, time, event_type, actor_id, actor_email, plugin, scope, tenant_id, from_state, to_state, details";
+    select(db, columns, org, filter, Rows::Within(span)).await
 }
 
-/// These columns of so many events before `filter.before`, the newest first. Only the conditions that are asked for stand in the
+/// These columns of events before `filter.before`, the newest first. Only the conditions that are asked for stand in the
 /// SQL: each has its index, which an `OR` with a parameter would keep the database from using.
 async fn select<T: DeserializeOwned>(
     db: &Db,
     columns: &'static str,
     org: &str,
     filter: &Filter,
-    limit: u32,
+    rows: Rows<'_>,
 ) -> Result<Vec<T>, Error> {
     let mut args = args![org];
     let mut conditions = String::new();
@@ -199,11 +181,8 @@ async fn select<T: DeserializeOwned>(
         // Nearly always one: then the index gives the newest first.
         conditions += &format!(" AND actor_email IN ({})", places.join(", "));
     }
-    args.push(limit.into());
-    let sql = format!(
-        "SELECT {columns} FROM hub_audit_events WHERE org_id = $1{conditions} ORDER BY id DESC LIMIT ${}",
-        args.len()
-    );
+    let end = rows.sql(&mut args);
+    let sql = format!("SELECT {columns} FROM hub_audit_events WHERE org_id = $1{conditions}{end}");
     db.all(AssertSqlSafe(sql), args).await
 }
 
@@ -266,19 +245,17 @@ impl Export {
             return Err(ended());
         }
         let (db, answers): (&Db, &Arc<Purse>) = (self.ctx.db(), &self.ctx.hub().answers);
-        let found = Found::new(db, &self.org, &filter, CHUNK, CHUNK_BYTES).await?;
+        let Some(span) = find(db, &self.org, &filter, CHUNK, CHUNK_BYTES).await? else { return Ok(None) };
         // As it is kept, and as it is sent.
         let mut held = tokio::select! {
-            held = answers.wait(2 * found.bytes) => held,
+            held = answers.wait(2 * span.bytes) => held,
             () = self.watch.ended() => return Err(ended()),
         };
-        let rows = found.read(db).await?;
-        let more = found.more;
+        let rows = read(db, &self.org, &filter, &span).await?;
         let text: String = rows.iter().map(csv).collect();
         // More than was asked for only where somebody doubles quotes in what is large already.
         held.settle(text.len());
-        self.next =
-            rows.last().filter(|_| more).map(|last| Filter { before: Some(last.id.clone()), ..filter });
+        self.next = span.next().map(|last| Filter { before: Some(last.to_owned()), ..filter });
         self.held = Some(held);
         Ok(Some(text))
     }
@@ -344,6 +321,27 @@ mod tests {
             }
         }
         assert_eq!((seen, pages), (7, 4));
+    }
+
+    // S14
+    #[test]
+    fn s14_an_event_that_is_written_before_the_page_is_read_takes_no_others_place() {
+        let app = filled(3, 10);
+        app.wait(async {
+            let db = app.db();
+            let org: String = db.value("SELECT id FROM hub_orgs", args![]).await.unwrap();
+            let event_type = Some("filled".to_owned());
+            let filter = Filter { event_type, plugin: None, actor: None, before: None, limit: None };
+            let span = find(db, &org, &filter, 10, 1 << 20).await.unwrap().unwrap();
+            let newer =
+                "INSERT INTO hub_audit_events (id, time, org_id, event_type, actor_id, actor_email, details)
+                         VALUES ('a-00000004', '2026-01-01T00:00:00Z', $1, 'filled', '', 'platform', '{}')";
+            db.execute(newer, args![&org]).await.unwrap();
+            let rows = read(db, &org, &filter, &span).await.unwrap();
+            let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
+            assert_eq!(ids, ["a-00000003", "a-00000002", "a-00000001"]);
+            assert_eq!(span.next(), None);
+        });
     }
 
     // S8

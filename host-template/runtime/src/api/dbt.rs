@@ -1,5 +1,6 @@
 //! `/api/dbt` and `/api/scripts`: workspaces, scripts, their runs with logs, and what the last run made.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -18,11 +19,11 @@ use crate::audit::{self, Actor, Event};
 use crate::ctx::Ctx;
 use crate::drivers;
 use crate::extract::{Json, Path, Query};
-use crate::page::{Part, checked_limit, fitting};
+use crate::page::{Part, Rows, checked_limit, fitting};
 use crate::problem::{Problem, Result};
 use crate::purse::{Held, Paid};
 use crate::router::{Router, get};
-use crate::runs::dbt::NO_DBT;
+use crate::runs::dbt::{NO_DBT, output_schema};
 use crate::runs::options::Options;
 use crate::runs::recipe::{Recipe, recipes};
 use crate::runs::store::{self, Chunk, Run};
@@ -77,7 +78,7 @@ async fn workspaces(ctx: Ctx, caller: Allowed<Read>) -> Result<Json<Workspaces>>
     let mut workspaces = Vec::new();
     for recipe in of_kind(&ctx, &caller, Kind::Dbt) {
         let org = &caller.org().id;
-        let last_run = store::newest(&hub.db, org, Some(&recipe.workspace), None, 1).await?.pop();
+        let last_run = store::newest(&hub.db, org, Some(&recipe.workspace), Rows::Newest(1)).await?.pop();
         workspaces.push(WorkspaceView {
             slug: recipe.slug,
             profile: recipe.target,
@@ -275,11 +276,14 @@ async fn runs(ctx: Ctx, caller: Allowed<Read>, Query(filter): Query<Filter>) -> 
     let limit = checked_limit(filter.limit)?;
     let (workspace, before) = (filter.workspace.as_deref(), filter.before.as_deref());
     let (db, org) = (ctx.db(), &caller.org().id);
-    let sizes = store::newest_sizes(db, org, workspace, before, limit + 1).await?;
-    let rows = limit.min(fitting(ctx.hub().limits.get(Limit::PageBytes), &sizes));
-    let mut runs = store::newest(db, org, workspace, before, rows).await?;
+    let most = ctx.hub().limits.get(Limit::PageBytes);
+    let span = store::span(db, org, workspace, before, limit, most).await?;
+    let mut runs = match &span {
+        Some(span) => store::newest(db, org, workspace, Rows::Within(span)).await?,
+        None => Vec::new(),
+    };
     waiting(&ctx, org, runs.iter_mut()).await?;
-    Ok(Json(Part::of(runs, sizes.len() > rows as usize, |run| &run.id)))
+    Ok(Json(Part::of(runs, span.as_ref())))
 }
 
 /// One run.
@@ -366,14 +370,20 @@ async fn log(
 /// How often a run on another host is looked at.
 const LOOK: Duration = Duration::from_millis(700);
 
+/// Bytes of a log that a stream reads at a time: as many as a chunk has at most, unless it is a single line.
+const AT_ONCE: u64 = 64 << 10;
+
 /// What a stream of a run says next.
 struct Following {
     ctx: Ctx,
     org: String,
     id: String,
+    /// Number of the last chunk that was read.
     seq: u64,
     state: Option<State>,
-    /// What the message that is being sent holds.
+    /// Chunks that were read together and are not sent yet, as JSON.
+    ready: VecDeque<String>,
+    /// What they and the message that is being sent hold.
     held: Option<Held>,
     /// Counts the stream while it is open.
     _open: Open,
@@ -385,13 +395,13 @@ async fn events(ctx: Ctx, caller: Allowed<Read>, Path(id): Path<String>) -> Resu
     let watch = Watch::new(&ctx, &caller, Some(<Read as Permission>::NAME));
     let open = ctx.hub().streams.open(&caller, &ctx.hub().limits)?;
     let org = caller.org().id.clone();
-    let following = Following { ctx, org, id: run.id, seq: 0, state: None, held: None, _open: open };
+    let ready = VecDeque::new();
+    let following = Following { ctx, org, id: run.id, seq: 0, state: None, ready, held: None, _open: open };
     let stream = stream::unfold(Some((following, watch)), |state| async move {
         let (mut following, mut watch) = state?;
         let mut news = following.ctx.hub().runs.news();
         let mut stage = following.ctx.hub().stage.watch();
-        // Whoever asks for the next message has taken the last one.
-        following.held = None;
+        following.taken();
         loop {
             if following.state.is_some_and(State::is_final) {
                 return Some((Ok::<_, Infallible>(Message::default().event("end").data("{}")), None));
@@ -415,19 +425,39 @@ async fn events(ctx: Ctx, caller: Allowed<Read>, Path(id): Path<String>) -> Resu
 }
 
 impl Following {
+    /// Whoever asks for the next message has taken the last one: what is left holds what is ready.
+    fn taken(&mut self) {
+        let left: usize = self.ready.iter().map(String::len).sum();
+        self.held = self.held.take().filter(|_| left > 0);
+        if let Some(held) = &mut self.held {
+            held.settle(left);
+        }
+    }
+
     /// What is new, a chunk of the log or the state: one message at a time, as slowly as the client takes them. The state is
-    /// looked at first and told last, so that no part of the log is missed once it is final.
+    /// looked at first and told last, so that no part of the log is missed once it is final. Small chunks are read together, and
+    /// sent one by one all the same: a client knows by their numbers what it has already, wherever its last stream ended.
     async fn look(&mut self) -> Option<Message> {
+        let log = |json: String| Message::default().event("log").data(json);
+        if let Some(json) = self.ready.pop_front() {
+            return Some(log(json));
+        }
         let db = self.ctx.db();
         // A database that is away for a moment has no news.
         let run = store::find(db, &self.org, &self.id).await.ok()??;
-        let chunk = store::log_after(db, &self.id, self.seq, 1).await.ok()?.pop();
-        if let Some(chunk) = chunk {
-            let json = serde_json::to_string(&chunk).unwrap_or_default();
-            // Where there is no memory for it, it has to wait.
-            self.held = Some(self.ctx.hub().answers.take(json.len())?);
-            self.seq = chunk.seq;
-            return Some(Message::default().event("log").data(json));
+        let sizes = store::log_sizes(db, &self.id, self.seq).await.ok()?;
+        let chunks = if sizes.is_empty() {
+            Vec::new()
+        } else {
+            store::log_after(db, &self.id, self.seq, fitting(AT_ONCE, &sizes)).await.ok()?
+        };
+        if let Some(last) = chunks.last() {
+            let json = |chunk: &Chunk| serde_json::to_string(chunk).unwrap_or_default();
+            let ready: VecDeque<String> = chunks.iter().map(json).collect();
+            // Where there is no memory for them, they have to wait.
+            self.held = Some(self.ctx.hub().answers.take(ready.iter().map(String::len).sum())?);
+            (self.seq, self.ready) = (last.seq, ready);
+            return self.ready.pop_front().map(log);
         }
         if self.state == Some(run.state) {
             return None;
@@ -443,8 +473,10 @@ struct ScriptView {
     slug: String,
     display_name: String,
     plugin: Option<String>,
-    /// Database schema that it writes to.
+    /// The schema as its manifest names it.
     output_schema: String,
+    /// Database schema of the caller's organisation that it is told to write to, as `HUB_OUTPUT_SCHEMA`.
+    schema: String,
     /// What it shares its turn with.
     workspace: String,
 }
@@ -461,6 +493,7 @@ async fn scripts(ctx: Ctx, caller: Allowed<Read>) -> Json<Vec<ScriptView>> {
         slug: recipe.slug,
         display_name: recipe.display_name,
         plugin: recipe.plugin,
+        schema: output_schema(&caller.org().id, &recipe.target),
         output_schema: recipe.target,
         workspace: recipe.workspace,
     };
@@ -545,6 +578,49 @@ mod tests {
         assert_eq!(names[30..], ["state", "end"]);
         drop((second, rest));
         assert!(answers.take(all).is_some());
+    }
+
+    // S14
+    #[test]
+    fn s14_small_parts_of_a_log_are_read_together_and_sent_one_by_one() {
+        let app = logged(300, 10);
+        let answers = app.hub().answers.clone();
+        let all = usize::try_from(app.hub().limits.get(Limit::AnswersMemory)).unwrap();
+        let mut stream = follow(&app);
+        assert!(next(&app, &mut stream).unwrap().contains("\"seq\":1,"));
+        // 200 of them are in hand, and paid for.
+        assert!(answers.take(all - 200 * 10).is_none());
+        app.wait(app.db().execute("DELETE FROM hub_run_logs WHERE seq <= 200", args![])).unwrap();
+        for seq in 2..=300 {
+            let text = next(&app, &mut stream).unwrap();
+            assert!(
+                text.contains("event: log") && text.contains(&format!("\"seq\":{seq},")),
+                "{seq}: {text}"
+            );
+        }
+        assert!(next(&app, &mut stream).unwrap().contains("event: state"));
+        assert!(answers.take(all).is_some());
+    }
+
+    // S14
+    #[test]
+    fn s14_a_run_that_is_asked_for_before_the_page_is_read_takes_no_others_place() {
+        let app = App::new("demo").start();
+        app.wait(async {
+            let db = app.db();
+            let org: String = db.value("SELECT id FROM hub_orgs", args![]).await.unwrap();
+            let run = "INSERT INTO hub_runs (id, org_id, kind, slug, workspace, state, requested_by, created_at)
+                       VALUES ($1, $2, 'script', 's', 'w', 'succeeded', 'ann@example.com', '2026-01-01T00:00:00Z')";
+            for id in ["r-1", "r-2"] {
+                db.execute(run, args![id, &org]).await.unwrap();
+            }
+            let span = store::span(db, &org, Some("w"), None, 2, 1 << 20).await.unwrap().unwrap();
+            db.execute(run, args!["r-3", &org]).await.unwrap();
+            let runs = store::newest(db, &org, Some("w"), Rows::Within(&span)).await.unwrap();
+            let ids: Vec<&str> = runs.iter().map(|run| run.id.as_str()).collect();
+            assert_eq!(ids, ["r-2", "r-1"]);
+            assert_eq!(span.next(), None);
+        });
     }
 
     // S14

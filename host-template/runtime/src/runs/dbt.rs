@@ -90,8 +90,8 @@ impl Place {
 }
 
 /// Schema of an organisation on a server that several share: `hub_` and the 32 digits of its identifier. All have one
-/// length, so that no organisation's schema with a suffix is ever another's, and what dbt appends has room within the 63
-/// bytes of PostgreSQL.
+/// length, so that no organisation's schema with a suffix is ever another's, and `_` with 26 bytes more has room within what
+/// PostgreSQL takes of a name.
 pub(crate) fn schema_of(org: &str) -> String {
     let digits: String = org.chars().filter(|c| *c != '-').collect();
     if org.len() == 36 && digits.len() == 32 && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
@@ -103,10 +103,22 @@ pub(crate) fn schema_of(org: &str) -> String {
     format!("hub_x{}", &digest[..31])
 }
 
-/// The schema that a script is to write to: the one of its manifest, as dbt makes such a one the organisation's own. It is always
-/// so, and not only where several organisations have the script: data that is there stays where it is when another one comes.
-fn output_schema(schema: &str, of_manifest: &str) -> String {
-    format!("{schema}_{of_manifest}")
+/// Bytes of a name that PostgreSQL takes; it cuts what is longer, and says nothing.
+const NAME: usize = 63;
+/// Digits of a digest that tell apart what begins alike.
+const DIGITS: usize = 8;
+
+/// The schema that an organisation's script is to write to: the one of its manifest, as dbt makes such a one the organisation's own.
+/// It is always so, and not only where several organisations have the script: data that is there stays where it is when another one
+/// comes. What is too long for a name is cut here, and ends with a digest of all of it: PostgreSQL would make one schema of two.
+pub(crate) fn output_schema(org: &str, of_manifest: &str) -> String {
+    let name = format!("{}_{of_manifest}", schema_of(org));
+    if name.len() <= NAME {
+        return name;
+    }
+    let digest = hub_release::hash::of_bytes(name.as_bytes());
+    let head = &name[..name.floor_char_boundary(NAME - 1 - DIGITS)];
+    format!("{head}_{}", &digest[..DIGITS])
 }
 
 /// The steps of a run; the work folder and the profile are made where they are missing. The error is one sentence.
@@ -127,7 +139,7 @@ pub(super) fn plan(asking: &Asking<'_>) -> Result<Planned, String> {
             // A host that was killed has left it.
             forget_profile(work)?;
             let mut command = Command::new(drivers::python_program(data));
-            command.arg(&recipe.path).env("HUB_OUTPUT_SCHEMA", output_schema(&place.schema, &recipe.target));
+            command.arg(&recipe.path).env("HUB_OUTPUT_SCHEMA", output_schema(org, &recipe.target));
             surroundings(&mut command, asking, &place);
             Ok(Planned {
                 notes: Vec::new(),
@@ -364,6 +376,29 @@ mod tests {
             );
         }
         assert_eq!(schema_of(ids[0]), "hub_01890a5dac96774bbcceb302099a8057");
-        assert_eq!(output_schema(&schema_of(ids[0]), "mine"), "hub_01890a5dac96774bbcceb302099a8057_mine");
+        assert_eq!(output_schema(ids[0], "mine"), "hub_01890a5dac96774bbcceb302099a8057_mine");
+    }
+
+    // D7
+    #[test]
+    fn d7_schemas_of_scripts_that_differ_late_are_two_where_names_are_cut() {
+        let org = "01890a5d-ac96-774b-bcce-b302099a8057";
+        let cut = |name: &str| name.bytes().take(63).collect::<Vec<u8>>();
+        let whole = output_schema(org, &"a".repeat(26));
+        assert_eq!((whole.len(), whole.ends_with(&format!("_{}", "a".repeat(26)))), (63, true));
+        let names = [
+            output_schema(org, "finance_reporting_monthly_close"),
+            output_schema(org, "finance_reporting_monthly_open"),
+            output_schema(org, &"a".repeat(27)),
+            output_schema(org, &"a".repeat(28)),
+            output_schema(org, &"ä".repeat(40)),
+            output_schema(org, &format!("{}b", "ä".repeat(40))),
+            output_schema("01890a5d-ac96-774b-bcce-b302099a8058", "finance_reporting_monthly_close"),
+        ];
+        let kept: std::collections::BTreeSet<Vec<u8>> = names.iter().map(|name| cut(name)).collect();
+        assert_eq!(kept.len(), names.len(), "{names:?}");
+        assert!(names.iter().all(|name| name.len() <= 63), "{names:?}");
+        assert!(names[0].starts_with("hub_01890a5dac96774bbcceb302099a8057_finance_reporting_"), "{names:?}");
+        assert_eq!(names[0], output_schema(org, "finance_reporting_monthly_close"), "it is always the same");
     }
 }

@@ -11,6 +11,7 @@ use super::options::Options;
 use super::{Kept, Kind, Lineage, State};
 use crate::args;
 use crate::db::{AssertSqlSafe, Db, Error, Tx, Value};
+use crate::page::{Rows, Span};
 
 /// A run as it is kept.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -109,23 +110,24 @@ pub(crate) async fn newest(
     db: &Db,
     org: &str,
     workspace: Option<&str>,
-    before: Option<&str>,
-    limit: u32,
+    rows: Rows<'_>,
 ) -> Result<Vec<Run>, Error> {
-    select(db, COLUMNS, org, workspace, before, limit).await
+    select(db, COLUMNS, org, workspace, None, rows).await
 }
 
-/// How many bytes each of them has, about.
-pub(crate) async fn newest_sizes(
+/// Those that come before one of them, so many at most and of no more than so many bytes; none where there is none.
+pub(crate) async fn span(
     db: &Db,
     org: &str,
     workspace: Option<&str>,
     before: Option<&str>,
-    limit: u32,
-) -> Result<Vec<u64>, Error> {
-    let size = "octet_length(coalesce(options, '')) + octet_length(coalesce(error, '')) + 1024";
-    let sizes: Vec<(i64,)> = select(db, size, org, workspace, before, limit).await?;
-    Ok(sizes.into_iter().map(|(size,)| size.unsigned_abs()).collect())
+    rows: u32,
+    bytes: u64,
+) -> Result<Option<Span>, Error> {
+    let columns = "id, octet_length(coalesce(options, '')) + octet_length(coalesce(error, '')) + 1024";
+    let found: Vec<(String, i64)> =
+        select(db, columns, org, workspace, before, Rows::Newest(rows + 1)).await?;
+    Ok(Span::of(&found, rows, bytes))
 }
 
 async fn select<T: DeserializeOwned>(
@@ -134,7 +136,7 @@ async fn select<T: DeserializeOwned>(
     org: &str,
     workspace: Option<&str>,
     before: Option<&str>,
-    limit: u32,
+    rows: Rows<'_>,
 ) -> Result<Vec<T>, Error> {
     let mut values: Vec<Value> = args![org];
     let mut conditions = String::new();
@@ -144,11 +146,8 @@ async fn select<T: DeserializeOwned>(
             conditions += &format!(" AND {condition} ${}", values.len());
         }
     }
-    values.push(limit.into());
-    let sql = format!(
-        "SELECT {columns} FROM hub_runs WHERE org_id = $1{conditions} ORDER BY id DESC LIMIT ${}",
-        values.len()
-    );
+    let end = rows.sql(&mut values);
+    let sql = format!("SELECT {columns} FROM hub_runs WHERE org_id = $1{conditions}{end}");
     db.all(AssertSqlSafe(sql), values).await
 }
 

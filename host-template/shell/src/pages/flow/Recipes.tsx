@@ -63,8 +63,8 @@ function Recipe({ script, onStarted }: RecipeProps): ReactNode {
         <Text fw={600} size="sm">
           {script.display_name}
         </Text>
-        <Text size="xs" c="dimmed">
-          {script.plugin} · writes to <code>{script.output_schema}</code>
+        <Text size="xs" c="dimmed" className={styles.where}>
+          {script.plugin} · writes to <code>{script.schema}</code>
         </Text>
       </div>
       {error !== undefined && (
