@@ -368,8 +368,11 @@ fn fence() {
 fn hand_over(patience: u64) -> Result<(), Fault> {
     let (data, _) = locate::data_dir(None, None, &process_env)?;
     if let Some(found) = locate::found() {
-        // To standard error: what a program reads stays as it is.
-        let _ = writeln!(io::stderr(), "{}", found.told()?);
+        // To standard error: what a program reads stays as it is. The host that is asked has its database, whatever is set here.
+        let _ = match found.told() {
+            Ok(told) => writeln!(io::stderr(), "{told}"),
+            Err(fault) => writeln!(io::stderr(), "warning: {}", fault.what()),
+        };
     }
     let taken = serve::ask(&data, Duration::from_secs(patience))?;
     let _ = writeln!(io::stdout(), "process {} serves now; it was ready in {} ms", taken.pid, taken.millis);

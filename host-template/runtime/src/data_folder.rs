@@ -69,6 +69,7 @@ pub(crate) fn own(data: &Path, install: Option<&Install>) -> Result<(), Fault> {
 /// What a data folder has of the platform's own, each enough to know it by.
 const OURS: &[&str] = &[
     ".env",
+    "connectors",
     "dbt",
     "drivers",
     "drivers.lock",
@@ -79,8 +80,24 @@ const OURS: &[&str] = &[
     "plugins",
     "runs.lock",
 ];
-/// What a disk or its server has put there.
-const OF_DISK: &[&str] = &[".snapshot", ".snapshots", ".zfs", "aquota.group", "aquota.user", "lost+found"];
+/// What is nobody's files: a disk or its server has put it there, or whoever made the folder, as a home, a volume or a part of a
+/// repository.
+const OF_NOBODY: &[&str] = &[
+    ".DS_Store",
+    ".bash_history",
+    ".bash_logout",
+    ".bash_profile",
+    ".bashrc",
+    ".cache",
+    ".gitkeep",
+    ".profile",
+    ".snapshot",
+    ".snapshots",
+    ".zfs",
+    "aquota.group",
+    "aquota.user",
+    "lost+found",
+];
 /// How many of the names in a folder are told.
 const TOLD: usize = 3;
 
@@ -89,7 +106,7 @@ const TOLD: usize = 3;
 fn foreign(data: &Path, url: Option<&str>) -> Vec<String> {
     let Ok(entries) = fs::read_dir(data) else { return Vec::new() };
     let mut names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
-    names.retain(|name| !OF_DISK.iter().any(|of_disk| name == of_disk));
+    names.retain(|name| !OF_NOBODY.iter().any(|of_nobody| name == of_nobody));
     let is_database = |name: &OsString| match settings::database(url, data) {
         Ok(Database::Sqlite(file)) => file == data.join(name),
         // A server's lies elsewhere, and an address that is none is told where it is used.
@@ -165,8 +182,10 @@ mod tests {
             free(&folder, &|name| url.filter(|_| name == "DATABASE_URL").map(str::to_owned))
         };
         assert_eq!(free(None), Ok(()), "one that is not there yet");
-        fs::create_dir_all(folder.join("lost+found")).unwrap();
-        assert_eq!(free(None), Ok(()), "a fresh disk");
+        for name in OF_NOBODY {
+            fs::create_dir_all(folder.join(name)).unwrap();
+            assert_eq!(free(None), Ok(()), "a fresh disk, or the home of a user that was just made: {name}");
+        }
         for name in ["d", "c", "b", "a.db"] {
             fs::write(folder.join(name), "").unwrap();
         }

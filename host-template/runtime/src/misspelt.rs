@@ -6,37 +6,8 @@ use std::fmt;
 
 use hub_manifest::grammar::edits;
 use hub_manifest::limits::Limit;
+use hub_manifest::rules::settings::OF_PLATFORM;
 
-/// What the host reads besides its limits.
-const KNOWN: &[&str] = &[
-    DATABASE_URL,
-    "DATA_DIR",
-    "HUB_ADMIN_EMAIL",
-    "HUB_ADMIN_PASSWORD",
-    "HUB_BASE_PATH",
-    "HUB_CONNECTOR_ALLOW",
-    "HUB_CONNECTOR_DENY",
-    "HUB_CUSTOMER",
-    "HUB_CUSTOMER_NAME",
-    "HUB_DEMO",
-    "HUB_DEV",
-    "HUB_FORWARDED_HEADER",
-    "HUB_MAIL_FROM",
-    "HUB_METRICS_TOKEN",
-    "HUB_PUBLIC_URL",
-    "HUB_SMTP_URL",
-    "HUB_TRUSTED_PROXIES",
-    "INSTALL_DIR",
-    "LISTEN",
-    "LOG_FORMAT",
-    "PGDATABASE",
-    "PGHOST",
-    "PGPASSFILE",
-    "PGPASSWORD",
-    "PGPORT",
-    "PGUSER",
-    "RUST_LOG",
-];
 /// The one that decides which database is the installation's.
 const DATABASE_URL: &str = "DATABASE_URL";
 /// A name that is shorter than this is another one after two edits.
@@ -115,12 +86,77 @@ fn near(name: &str) -> Option<&'static str> {
 }
 
 fn known() -> impl Iterator<Item = &'static str> {
-    KNOWN.iter().copied().chain(Limit::ALL.iter().map(|limit| limit.about().variable))
+    OF_PLATFORM.iter().copied().chain(Limit::ALL.iter().map(|limit| limit.about().variable))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::Path;
+
     use super::*;
+
+    /// What runs get, and what a host tells its successor: nobody sets it.
+    const GIVEN: &[&str] = &[
+        "HUB_HANDOVER",
+        "HUB_HANDOVER_DATABASE",
+        "HUB_HANDOVER_LOCK",
+        "HUB_ORG",
+        "HUB_OUTPUT_SCHEMA",
+        "HUB_SCHEMA",
+        "HUB_TENANT",
+        "HUB_WAREHOUSE",
+    ];
+    /// What is read of the system's.
+    const OF_SYSTEM: &[&str] = &["HOME", "PATH", "XDG_DATA_HOME"];
+    /// By what a variable is read.
+    const READS: &[&str] = &["env(", ".env)(", "env.get(", "is_set(", "var(", "var_os(", "variable("];
+
+    /// The variables that the sources of a folder read, or have a constant for.
+    fn read(folder: &Path, found: &mut BTreeSet<String>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap();
+            if path.is_dir() {
+                read(&path, found);
+            } else if name.ends_with(".rs") && !matches!(name, "tests.rs" | "testing.rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                found.extend(read_in(text.split("#[cfg(test)]\nmod tests {").next().unwrap()));
+            }
+        }
+    }
+
+    fn read_in(text: &str) -> Vec<String> {
+        let pieces: Vec<&str> = text.split('"').collect();
+        let is_read = |around: &&[&str]| {
+            let name = around[1];
+            let is_name = !name.is_empty()
+                && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
+            let before = around[0].trim_end();
+            let is_asked =
+                || READS.iter().any(|by| before.ends_with(by)) && around[2].trim_start().starts_with(')');
+            is_name && (name.strip_prefix("HUB_").is_some_and(|rest| !rest.is_empty()) || is_asked())
+        };
+        pieces.windows(3).filter(is_read).map(|around| around[1].to_owned()).collect()
+    }
+
+    #[test]
+    fn the_list_is_that_of_what_the_host_reads() {
+        let mut found = BTreeSet::new();
+        read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
+        let listed =
+            |name: &str| known().chain(GIVEN.iter().chain(OF_SYSTEM).copied()).any(|one| one == name);
+        let missing: Vec<&String> = found.iter().filter(|name| !listed(name)).collect();
+        assert!(missing.is_empty(), "add to OF_PLATFORM of hub_manifest::rules::settings: {missing:?}");
+        // The driver of the database reads most of those that begin with `PG`.
+        let own = OF_PLATFORM.iter().filter(|name| !name.starts_with("PG"));
+        let unread: Vec<&&str> = own.chain(GIVEN).filter(|name| !found.contains(**name)).collect();
+        assert!(unread.is_empty(), "no longer read: {unread:?}");
+        // What the search sees.
+        let text = "env(\"A_B\") is_set(\"C\") (options.env)(\"D\") command.env(\"E\", x) env!(\"F\") const G: &str = \"HUB_G\"";
+        assert_eq!(read_in(text), ["A_B", "C", "D", "HUB_G"]);
+    }
 
     /// Which variables of a file are doubted, and which of them may be the database's.
     fn told(text: &str) -> Vec<(String, bool)> {
@@ -149,7 +185,6 @@ mod tests {
             let (text, of_database) = told(name).unwrap();
             assert!(text.contains(&format!("`{meant}`")) && !of_database, "{name}: {text}");
         }
-        let limits = Limit::ALL.iter().map(|limit| limit.about().variable);
         let others = [
             "CRM_KEY",
             "HTTPS_PROXY",
@@ -159,7 +194,7 @@ mod tests {
             "CRM_DATABASE_URL",
             "X",
         ];
-        for name in KNOWN.iter().copied().chain(limits).chain(others) {
+        for name in known().chain(others) {
             assert_eq!(told(name), None, "{name}");
         }
         assert_eq!(told(&"X".repeat(200_000)), None);

@@ -112,19 +112,30 @@ pub(crate) fn owner(data: &Path) -> Result<Option<Owner>, Fault> {
     Ok(None)
 }
 
-/// How a folder of root's in which something is user `uid`'s becomes one user's: what is to change, and nothing else.
+/// So many entries are named one by one.
+const NAMED: usize = 10;
+
+/// How a folder of root's in which something is user `uid`'s becomes one user's: what is to change, and nothing else. The folder
+/// itself comes last: until then nobody else can put something there that root would give away.
 fn whole(data: &Path, entries: &[(OsString, u32)], uid: u32) -> String {
-    let of = |whose: &dyn Fn(u32) -> bool| {
-        let named = entries.iter().filter(|(_, uid)| whose(*uid));
+    let folder = guard::quoted(data);
+    let (roots, strangers): (Vec<_>, Vec<_>) = entries.iter().partition(|(_, uid)| *uid == 0);
+    let given = |to: &str, whose: &str, named: &[&(OsString, u32)]| {
+        if named.len() > NAMED {
+            return format!("find {folder} -mindepth 1 -maxdepth 1 {whose} -exec chown -hR {to} {{}} +");
+        }
         // Names are the owner's to choose, and root copies the line.
-        named.map(|(name, _)| format!(" {}", shown(&guard::quoted(&data.join(name))))).collect::<String>()
+        let names = named.iter().map(|(name, _)| format!(" {}", shown(&guard::quoted(&data.join(name)))));
+        format!("chown -hR {to}{}", names.collect::<String>())
     };
-    let (roots, strangers) = (of(&|uid| uid == 0), of(&|uid| uid != 0));
-    let rest = if roots.is_empty() { roots } else { format!(" && chown -hR {uid}{roots}") };
+    let first = match roots.as_slice() {
+        [] => String::new(),
+        roots => format!("{} && ", given(&uid.to_string(), "-user root", roots)),
+    };
     format!(
-        "where the host runs as user {uid}, give that one what is root's: chown {uid} {}{rest}; where it runs as root, see what \
-         root does not own, and take it or remove it: chown -hR root{strangers}",
-        guard::quoted(data)
+        "where the host runs as user {uid}, give that one what is root's: {first}chown {uid} {folder}; where it runs as root, see \
+         what root does not own, and take it or remove it: {}",
+        given("root", "! -user root", &strangers)
     )
 }
 
@@ -349,6 +360,32 @@ pub(crate) fn shown(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// S3: a line that somebody can still read and copy.
+    #[test]
+    fn s3_of_many_entries_none_is_named() {
+        let told = |roots: usize, strangers: usize| {
+            let of = |count: usize, uid: u32| {
+                (0..count).map(move |at| (OsString::from(format!("{uid}-{at}")), uid)).collect::<Vec<_>>()
+            };
+            whole(Path::new("/srv/my hub"), &[of(roots, 0), of(strangers, 1000)].concat(), 1000)
+        };
+        let few = told(1, 1);
+        assert!(
+            few.contains(": chown -hR 1000 '/srv/my hub/0-0' && chown 1000 '/srv/my hub'; where"),
+            "{few}"
+        );
+        assert!(few.ends_with(": chown -hR root '/srv/my hub/1000-0'"), "{few}");
+        assert!(told(0, 1).contains(": chown 1000 '/srv/my hub'; where"));
+        assert!(told(10, 1).contains("'/srv/my hub/0-9' && chown") && !told(10, 10).contains("find"));
+        let many = told(11, 11);
+        for find in [
+            ": find '/srv/my hub' -mindepth 1 -maxdepth 1 -user root -exec chown -hR 1000 {} + && chown 1000 '/srv/my hub';",
+            ": find '/srv/my hub' -mindepth 1 -maxdepth 1 ! -user root -exec chown -hR root {} +",
+        ] {
+            assert!(many.contains(find) && !many.contains("/0-"), "{many}");
+        }
+    }
 
     /// S3: escape sequences, in either of their forms, are no more than question marks on root's terminal.
     #[test]

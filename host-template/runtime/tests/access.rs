@@ -99,6 +99,18 @@ on_both! {
         assert_eq!(listed(&host, "good"), (true, false));
         host.stop();
         assert!(world.sql("UPDATE hub_org_plugins SET origin = 'data' WHERE origin IS NULL"));
+        let host = world.host();
+        assert_eq!(listed(&host, "good"), (true, false));
+        host.stop();
+        // After a rollback: a release that does not know of it has switched the plugin off and on again.
+        for sql in [
+            "UPDATE hub_org_plugins SET origin = 'data' WHERE plugin = 'good'",
+            "UPDATE hub_org_plugins SET state = 'disabled' WHERE plugin = 'good'",
+            "UPDATE hub_org_plugins SET origin = 'data' WHERE plugin = 'good'",
+            "UPDATE hub_org_plugins SET state = 'enabled' WHERE plugin = 'good'",
+        ] {
+            assert!(world.sql(sql));
+        }
         assert_eq!(listed(&world.host(), "good"), (true, false));
     }
 

@@ -205,6 +205,21 @@ fn hand_over_beside(host: &Host, folder: &Folder) -> (u32, Duration) {
     (stdout.split(' ').nth(1).unwrap().parse().unwrap(), begun.elapsed())
 }
 
+/// The database is the host's; what this command would take for it is only told.
+#[test]
+fn an_address_of_a_database_that_is_none_keeps_nobody_from_asking() {
+    let folder = Folder::release();
+    let mut host = Host::start(&folder, |_| {});
+    let mut asking = program::command(&folder);
+    asking.arg("hand-over").env("DATABASE_URL", "mysql://h/d");
+    let (status, out, said) = program::run(asking);
+    assert_eq!(status, Some(0), "{out}{said}");
+    let warning = "warning: DATABASE_URL mysql://h/d is of no kind that the host knows\n";
+    assert!(said.contains(warning), "{said}");
+    host.taken_over_by(out.split(' ').nth(1).unwrap().parse().unwrap());
+    host.first_has_ended();
+}
+
 #[test]
 fn a_connection_that_is_open_is_answered_once_more_and_a_silent_one_is_closed() {
     let folder = Folder::release();

@@ -7,10 +7,26 @@ use crate::diagnostic::Diagnostic;
 use crate::grammar::ident_of;
 use crate::plan::HostPlugin;
 
-/// Variables that the host itself reads, but for those that begin with `HUB_`. What begins with `PG` completes DATABASE_URL.
-const OF_PLATFORM: &[&str] = &[
+/// Variables that the host itself reads, besides its limits. What begins with `PG` completes DATABASE_URL.
+pub const OF_PLATFORM: &[&str] = &[
     "DATABASE_URL",
     "DATA_DIR",
+    "HUB_ADMIN_EMAIL",
+    "HUB_ADMIN_PASSWORD",
+    "HUB_BASE_PATH",
+    "HUB_CONNECTOR_ALLOW",
+    "HUB_CONNECTOR_DENY",
+    "HUB_CUSTOMER",
+    "HUB_CUSTOMER_NAME",
+    "HUB_DEMO",
+    "HUB_DEV",
+    "HUB_FORWARDED_HEADER",
+    "HUB_MAIL_FROM",
+    "HUB_METRICS_TOKEN",
+    "HUB_PUBLIC_URL",
+    "HUB_SMTP_URL",
+    "HUB_TAKE_OVER",
+    "HUB_TRUSTED_PROXIES",
     "INSTALL_DIR",
     "LISTEN",
     "LOG_FORMAT",
@@ -171,7 +187,8 @@ const OF_TOOLS: &[&str] = &[
     "NO_PROXY",
 ];
 
-/// Whether a variable is the host's own, or the system's: no plugin's setting, and nothing that a run gets.
+/// Whether a variable is the host's own, or the system's: no plugin's setting, and nothing that a run gets. All that begin with
+/// `HUB_` are, those of later releases too.
 pub fn is_platform_variable(name: &str) -> bool {
     name.starts_with("HUB_") || OF_PLATFORM.contains(&name) || is_of_system(name)
 }

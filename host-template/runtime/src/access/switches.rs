@@ -280,6 +280,24 @@ mod tests {
         // What a later release may write breaks nothing.
         put("UPDATE hub_org_plugins SET origin = 'catalog'").await;
         assert_eq!(on(&ours).await, off("catalog"));
+        // What an earlier release switches, which does not know the column, is the plugin's that has the name: as it has always meant.
+        let earlier = "INSERT INTO hub_org_plugins (org_id, plugin, state, changed_at) VALUES ('o', 'crm', $1, '')
+             ON CONFLICT (org_id, plugin) DO UPDATE SET state = excluded.state, changed_at = excluded.changed_at";
+        for state in ["disabled", "enabled"] {
+            put("UPDATE hub_org_plugins SET origin = 'install'").await;
+            db.execute(earlier, args![state]).await.unwrap();
+            let sql = "SELECT count(*) FROM hub_org_plugins WHERE org_id = 'o' AND origin IS NULL";
+            let forgotten: i64 = db.value(sql, args![]).await.unwrap();
+            assert_eq!(forgotten, 1, "{state}");
+        }
+        Switches::settle(&db, &theirs).await.unwrap();
+        assert_eq!((on(&theirs).await, on(&ours).await), (mine.clone(), off("data")));
+        // The same state again says nothing new, and no other row is touched.
+        db.execute(earlier, args!["enabled"]).await.unwrap();
+        assert_eq!(on(&ours).await, off("data"));
+        let sql = "SELECT count(*) FROM hub_org_plugins WHERE org_id = 'p' AND origin = 'install'";
+        let others: i64 = db.value(sql, args![]).await.unwrap();
+        assert_eq!(others, 1);
     }
 
     #[test]

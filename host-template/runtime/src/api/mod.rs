@@ -76,7 +76,14 @@ const MIGRATIONS: &[(&str, &str, [&str; 2])] = &[
     ("0010_runs_of_many.sql", include_str!("../../migrations/0010_runs_of_many.sql"), ["", ""]),
     ("0013_runs_of_dbt.sql", include_str!("../../migrations/0013_runs_of_dbt.sql"), ["", ""]),
     ("0016_lives_of_hosts.sql", include_str!("../../migrations/0016_lives_of_hosts.sql"), ["", ""]),
-    ("0019_origins_of_switches.sql", include_str!("../../migrations/0019_origins_of_switches.sql"), ["", ""]),
+    (
+        "0019_origins_of_switches.sql",
+        include_str!("../../migrations/0019_origins_of_switches.sql"),
+        [
+            include_str!("../../migrations/0019_origins_of_switches.sqlite.sql"),
+            include_str!("../../migrations/0019_origins_of_switches.postgres.sql"),
+        ],
+    ),
 ];
 
 /// The last migration of each release, the oldest first. What follows the last one belongs to the release that is being

@@ -1,18 +1,25 @@
 //! A copy of a SQLite file with its log, for whoever reads where nothing can be made beside the file itself: SQLite reads a log only
 //! with the help of one more file. Without the log it would read what is older, or half of a change.
 
-use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
+use std::fs::{self, DirBuilder, DirEntry, File, Metadata, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::statvfs;
+use rustix::process::geteuid;
 
 use super::Error;
 use super::sqlite::PARTS;
 use crate::settings::{beside, reason};
 
-/// In a folder of its own, which goes with the value.
+/// What the folders of copies are called, with an identifier behind it.
+const NAMED: &str = ".hub-read-";
+/// A copy in which nothing has changed for so long is no longer being made, and one that was made is open at once.
+const LEFT: Duration = Duration::from_secs(60 * 60);
+
+/// In a folder of its own, which goes with the value; one that a kill has left goes with the next copy.
 pub(super) struct Copy(PathBuf);
 
 impl Drop for Copy {
@@ -38,6 +45,7 @@ impl Copy {
         let parts: Vec<&str> = std::iter::once("").chain(PARTS).collect();
         let seen = || parts.iter().map(|part| mark(&beside(file, part))).collect::<Vec<_>>();
         let before = seen();
+        sweep(place, LEFT);
         // The log is copied, and put into the file after that.
         let bytes: u64 = before.iter().flatten().map(|(bytes, ..)| bytes).sum::<u64>() * 2;
         let free = statvfs(place).map_or(u64::MAX, |about| about.f_bavail.saturating_mul(about.f_frsize));
@@ -49,7 +57,7 @@ impl Copy {
                 free / 1_000_000
             )));
         }
-        let copy = Copy(place.join(format!(".hub-read-{}", crate::new_id())));
+        let copy = Copy(place.join(format!("{NAMED}{}", crate::new_id())));
         DirBuilder::new().mode(0o700).create(&copy.0).map_err(|e| {
             let place = place.display();
             cannot(format!("{place} takes no folder ({}); name another one in TMPDIR", reason(&e)))
@@ -70,6 +78,35 @@ impl Copy {
     }
 }
 
+/// Removes the copies that commands of this user have left there when they were killed: passwords are in them, as hashes.
+fn sweep(place: &Path, after: Duration) {
+    // Others write there too: one that cannot be listed takes no copy either, which is told.
+    let Ok(entries) = fs::read_dir(place) else { return };
+    for entry in entries.flatten().filter(|entry| is_left(entry, after)) {
+        // Follows no link. What stays is seen by whoever makes room there, as above.
+        let _ = fs::remove_dir_all(entry.path());
+    }
+}
+
+/// Whether it is a folder as this user's copies have, in which nothing has changed for so long.
+fn is_left(entry: &DirEntry, after: Duration) -> bool {
+    let name = entry.file_name();
+    let id = name.to_str().and_then(|name| name.strip_prefix(NAMED));
+    let is_named = id.is_some_and(|id| uuid::Uuid::parse_str(id).is_ok());
+    if !is_named {
+        return false;
+    }
+    // Of the entry itself, not of what a link names.
+    let Ok(about) = entry.metadata() else { return false };
+    let own = about.is_dir() && about.uid() == geteuid().as_raw() && about.mode() & 0o777 == 0o700;
+    let is_old = |about: &Metadata| {
+        about.modified().ok().and_then(|at| at.elapsed().ok()).is_some_and(|age| age >= after)
+    };
+    own && is_old(&about)
+        && fs::read_dir(entry.path())
+            .is_ok_and(|parts| parts.flatten().all(|part| part.metadata().is_ok_and(|about| is_old(&about))))
+}
+
 fn copied(from: &Path, to: &Path) -> io::Result<u64> {
     let mut made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(to)?;
     io::copy(&mut File::open(from)?, &mut made)
@@ -83,7 +120,55 @@ fn mark(file: &Path) -> Option<(u64, u64, i64, i64)> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::{chown, symlink};
+    use std::time::SystemTime;
+
     use super::*;
+
+    /// A command that is killed removes nothing itself.
+    #[test]
+    fn what_a_kill_has_left_goes_with_the_next_copy() {
+        let folder = std::env::temp_dir().join(format!("hub-copy-left-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        let (place, aside) = (folder.join("place"), folder.join("aside"));
+        let make = |path: &Path| {
+            DirBuilder::new().recursive(true).mode(0o700).create(path).unwrap();
+            fs::write(path.join("copy.db"), "hashes").unwrap();
+        };
+        let left = || {
+            let path = place.join(format!("{NAMED}{}", crate::new_id()));
+            make(&path);
+            path
+        };
+        fs::create_dir_all(&place).unwrap();
+        make(&aside);
+        let file = folder.join("hub.db");
+        fs::write(&file, "file").unwrap();
+        let (old, working, young) = (left(), left(), left());
+        let before = SystemTime::now() - LEFT * 2;
+        for path in [old.join("copy.db"), old.clone(), working.clone()] {
+            File::open(path).unwrap().set_modified(before).unwrap();
+        }
+        drop(Copy::into(&file, &place).unwrap());
+        assert!(!old.exists(), "it was left, and is old");
+        assert!(working.exists() && young.exists(), "somebody may be at work on it");
+        // However old they are: what is no folder of a copy, what a link names, and what is another user's.
+        let (link, named) = (place.join(format!("{NAMED}{}", crate::new_id())), place.join(".hub-read-mine"));
+        symlink(&aside, &link).unwrap();
+        make(&named);
+        let mut kept = vec![aside.join("copy.db"), link, named];
+        if geteuid().is_root() {
+            let anothers = left();
+            chown(&anothers, Some(54321), Some(54321)).unwrap();
+            kept.push(anothers);
+        }
+        sweep(&place, Duration::ZERO);
+        assert!(!working.exists() && !young.exists());
+        for path in kept {
+            assert!(path.symlink_metadata().is_ok(), "{}", path.display());
+        }
+        fs::remove_dir_all(&folder).unwrap();
+    }
 
     #[test]
     fn a_copy_has_the_log_is_nobody_elses_to_read_and_goes() {

@@ -5,11 +5,21 @@
 use serde::Deserialize;
 
 use super::census::Census;
-use super::{Error, Tx};
+use super::{AssertSqlSafe, Error, Tx};
 
-/// So many tables are watched; none of PostgreSQL's.
+/// None on PostgreSQL.
 #[derive(Debug, Default)]
-pub(super) struct Watch(Option<usize>);
+pub(super) struct Watch(Option<Watched>);
+
+/// What is watched on SQLite.
+#[derive(Debug)]
+struct Watched {
+    /// What the table of what was seen, and the triggers that write to it, are called. No migration knows it: what is watched
+    /// lives on the same connection, and could wipe what was seen of it.
+    name: String,
+    /// How many tables.
+    tables: usize,
+}
 
 /// What was seen of one of them.
 #[derive(Debug, Deserialize)]
@@ -30,14 +40,38 @@ const TABLES: &str = "
       AND substr(name, 1, length($1)) <> $1
     ORDER BY name";
 
-/// A row for each table. Rows that `INSERT OR REPLACE` puts others in the place of fire no trigger: they are found by counting.
-const WATCHED: &str =
-    "CREATE TEMP TABLE watched_tables (at INTEGER, name TEXT, inserted INTEGER, changed INTEGER);";
+/// What fires each of a table's triggers, and what that sets.
+const TRIGGERS: [(&str, &str); 3] =
+    [("insert", "inserted = inserted + 1"), ("update", "changed = 1"), ("delete", "changed = 1")];
 
-const SEEN: &str = "
-    SELECT name, inserted, changed <> 0 AS changed,
-           EXISTS (SELECT 1 FROM sqlite_temp_master t WHERE t.name = 'watched_' || w.at || '_update') AS there
-    FROM temp.watched_tables w ORDER BY name";
+impl Watched {
+    /// A row for each table. Rows that `INSERT OR REPLACE` puts others in the place of fire no trigger: they are found by counting.
+    fn table(&self) -> String {
+        let name = &self.name;
+        format!("CREATE TEMP TABLE {name} (at INTEGER, name TEXT, inserted INTEGER, changed INTEGER);")
+    }
+
+    /// All triggers that there have to be still.
+    fn seen(&self) -> String {
+        let name = &self.name;
+        let words: Vec<String> =
+            TRIGGERS.iter().map(|(word, _)| format!("'{name}_' || w.at || '_{word}'")).collect();
+        format!(
+            "SELECT name, inserted, changed <> 0 AS changed,
+                    (SELECT count(*) FROM sqlite_temp_master t WHERE t.type = 'trigger' AND t.name IN ({})) = {} AS there
+             FROM temp.{name} w ORDER BY name",
+            words.join(", "),
+            words.len()
+        )
+    }
+
+    fn end(&self) -> String {
+        let name = &self.name;
+        let of =
+            |at: usize| TRIGGERS.map(|(word, _)| format!("DROP TRIGGER IF EXISTS temp.{name}_{at}_{word};"));
+        (0..self.tables).flat_map(of).chain([format!("DROP TABLE temp.{name}")]).collect()
+    }
+}
 
 impl Watch {
     /// Begins to watch all tables whose names do not begin so.
@@ -51,32 +85,27 @@ impl Watch {
             return Ok(Watch::default());
         }
         let tables: Vec<Table> = tx.all(TABLES, crate::args![prefix]).await?;
-        let mut sql = WATCHED.to_owned();
+        let name = format!("watched_{}", crate::new_id().replace('-', "_"));
+        let watched = Watched { name, tables: tables.len() };
+        let (mut sql, name) = (watched.table(), &watched.name);
         for (at, Table { quoted, text }) in tables.iter().enumerate() {
-            sql.push_str(&format!("INSERT INTO temp.watched_tables VALUES ({at}, {text}, 0, 0);"));
-            for (word, sets) in
-                [("insert", "inserted = inserted + 1"), ("update", "changed = 1"), ("delete", "changed = 1")]
-            {
+            sql.push_str(&format!("INSERT INTO temp.{name} VALUES ({at}, {text}, 0, 0);"));
+            for (word, sets) in TRIGGERS {
                 sql.push_str(&format!(
-                    "CREATE TEMP TRIGGER watched_{at}_{word} AFTER {word} ON main.{quoted}
-                     BEGIN UPDATE watched_tables SET {sets} WHERE at = {at}; END;"
+                    "CREATE TEMP TRIGGER {name}_{at}_{word} AFTER {word} ON main.{quoted}
+                     BEGIN UPDATE {name} SET {sets} WHERE at = {at}; END;"
                 ));
             }
         }
         tx.script(sql).await?;
-        Ok(Watch(Some(tables.len())))
+        Ok(Watch(Some(watched)))
     }
 
     /// Ends it, and gives what was seen.
     pub(super) async fn end(self, tx: &mut Tx) -> Result<Vec<Seen>, Error> {
-        let Watch(Some(tables)) = self else { return Ok(Vec::new()) };
-        let seen = tx.all(SEEN, Vec::new()).await?;
-        let triggers = (0..tables).flat_map(|at| {
-            ["insert", "update", "delete"]
-                .map(|word| format!("DROP TRIGGER IF EXISTS temp.watched_{at}_{word};"))
-        });
-        let sql: String = triggers.chain(["DROP TABLE temp.watched_tables".to_owned()]).collect();
-        tx.script(sql).await?;
+        let Watch(Some(watched)) = self else { return Ok(Vec::new()) };
+        let seen = tx.all(AssertSqlSafe(watched.seen()), Vec::new()).await?;
+        tx.script(watched.end()).await?;
         Ok(seen)
     }
 }
@@ -163,5 +192,37 @@ mod tests {
             &["c"],
         )
         .await;
+    }
+    /// D2: a migration runs on the connection whose temporary tables hold what was seen of it.
+    #[tokio::test]
+    async fn d2_what_is_watched_cannot_wipe_what_was_seen() {
+        let db = Db::open_memory().await.unwrap();
+        let begin = async || {
+            let mut tx = db.begin().await.unwrap();
+            let sql = "CREATE TABLE c (id TEXT PRIMARY KEY, x TEXT); INSERT INTO c VALUES ('1', 'x')";
+            tx.script(sql.to_owned()).await.unwrap();
+            let watch = Watch::begin(&mut tx, "plugin_a_").await.unwrap();
+            (tx, watch)
+        };
+        // By a name that can be known, there is nothing to be wiped.
+        let (mut tx, _watch) = begin().await;
+        let wiped = tx.script("UPDATE watched_tables SET changed = 0".to_owned()).await;
+        assert!(wiped.unwrap_err().to_string().contains("no such table"));
+        tx.rollback().await.unwrap();
+        // A trigger that is gone has seen nothing, whichever it is.
+        for word in ["insert", "update", "delete"] {
+            let (mut tx, watch) = begin().await;
+            let sql = "SELECT name FROM sqlite_temp_master WHERE type = 'trigger' AND name LIKE $1";
+            let trigger: String = tx.value(sql, crate::args![format!("%_{word}")]).await.unwrap();
+            tx.script(format!("DROP TRIGGER temp.{trigger}")).await.unwrap();
+            let seen = watch.end(&mut tx).await.unwrap();
+            assert!(!seen[0].there, "{word}: {seen:?}");
+            let left: i64 = tx.value("SELECT count(*) FROM sqlite_temp_master", Vec::new()).await.unwrap();
+            assert_eq!(left, 0, "{word}");
+            tx.rollback().await.unwrap();
+        }
+        let (mut tx, watch) = begin().await;
+        let seen = watch.end(&mut tx).await.unwrap();
+        assert!(seen[0].there && !seen[0].changed, "{seen:?}");
     }
 }

@@ -187,12 +187,14 @@ async fn write(tx: &mut Tx, org: &str, plugin: &Plugin, step: &rules::Step) -> R
     let slug = plugin.name();
     if let Some(state) = step.org {
         tx.execute(
-            "INSERT INTO hub_org_plugins (org_id, plugin, state, changed_at, origin) VALUES ($1, $2, $3, $4, $5)
-             ON CONFLICT (org_id, plugin) DO UPDATE
-             SET state = excluded.state, changed_at = excluded.changed_at, origin = excluded.origin",
-            args![org, slug, state.as_str(), crate::now(), plugin.origin.as_str()],
+            "INSERT INTO hub_org_plugins (org_id, plugin, state, changed_at) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (org_id, plugin) DO UPDATE SET state = excluded.state, changed_at = excluded.changed_at",
+            args![org, slug, state.as_str(), crate::now()],
         )
         .await?;
+        // By a statement of its own: with another state the database forgets it, for the sake of releases that do not know of it.
+        let sql = "UPDATE hub_org_plugins SET origin = $1 WHERE org_id = $2 AND plugin = $3";
+        tx.execute(sql, args![plugin.origin.as_str(), org, slug]).await?;
     }
     if step.forget_chosen {
         tx.execute(

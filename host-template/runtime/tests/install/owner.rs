@@ -246,7 +246,7 @@ fn s3_a_data_folder_that_is_roots_only_by_half_is_refused() {
     // What is wrong is named, and no more than that.
     let want = [
         "and dbt in it to user 54321",
-        &format!("chown 54321 {shown} && chown -hR 54321 {shown}/plugins;"),
+        &format!("chown -hR 54321 {shown}/plugins && chown 54321 {shown};"),
         &format!("chown -hR root {shown}/dbt"),
     ];
     list(&want, "chown -R");
