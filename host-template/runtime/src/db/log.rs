@@ -88,7 +88,7 @@ pub(super) fn note(file: &Path) -> io::Result<()> {
     let file = file.canonicalize()?;
     let noted = beside(&file, PAIR);
     match pair(&file)? {
-        Some(pair) if read(&file) == Some(pair) => Ok(()),
+        Some(pair) if read(&file).as_ref() == Some(&pair) => Ok(()),
         Some(pair) => {
             let opened = beneath::open_own(&noted, 0o600)?;
             // Root's is the host's too, as SQLite does with the log itself.
