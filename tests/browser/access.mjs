@@ -123,19 +123,32 @@ async function enabling({ base, pageCheck, shot }) {
     await shot(page, "plugins-enabled");
   });
 
-  await pageCheck("a switch that is refused goes back, and the reason stands below it", { expected: refused(409) }, async (page) => {
-    const problem = { title: "Conflict", status: 409, code: "plugin-needed", detail: "`more` needs vertical plugin `crm`: disable it first" };
-    const headers = { "content-type": "application/problem+json" };
-    await visit(page, base, "/plugins");
-    const org = await orgOf(page, base);
-    await page.route("**/api/plugins/crm/disable", (route) => route.fulfill({ status: 409, headers, body: JSON.stringify(problem) }));
-    await toggle(page, "CRM", org).setChecked(false, { force: true }).catch(() => undefined);
-    await page.getByRole("alert").filter({ hasText: "more needs vertical plugin crm: disable it first" }).waitFor();
-    await becomes(() => toggle(page, "CRM", org).isChecked(), true);
-    await shot(page, "plugins-refused");
-    await page.getByRole("button", { name: "Close", exact: true }).click();
-    await becomes(() => page.getByRole("alert").count(), 0);
-  });
+  await pageCheck(
+    "a switch that is refused goes back, and the reason stands below it",
+    { expected: refused(409) },
+    async (page) => {
+      const problem = {
+        title: "Conflict",
+        status: 409,
+        code: "plugin-needed",
+        detail: "`more` needs vertical plugin `crm`: disable it first",
+      };
+      const headers = { "content-type": "application/problem+json" };
+      await visit(page, base, "/plugins");
+      const org = await orgOf(page, base);
+      await page.route("**/api/plugins/crm/disable", (route) =>
+        route.fulfill({ status: 409, headers, body: JSON.stringify(problem) }),
+      );
+      await toggle(page, "CRM", org)
+        .setChecked(false, { force: true })
+        .catch(() => undefined);
+      await page.getByRole("alert").filter({ hasText: "more needs vertical plugin crm: disable it first" }).waitFor();
+      await becomes(() => toggle(page, "CRM", org).isChecked(), true);
+      await shot(page, "plugins-refused");
+      await page.getByRole("button", { name: "Close", exact: true }).click();
+      await becomes(() => page.getByRole("alert").count(), 0);
+    },
+  );
 
   await pageCheck("a look for customer plugins says what it found", {}, async (page) => {
     await visit(page, base, "/plugins");
@@ -193,29 +206,38 @@ async function members({ base, pageCheck, shot, axe }) {
     await shot(page, "invitations-360");
   });
 
-  await pageCheck("whoever is invited chooses a password and is in", { state: () => undefined, expected: refused(401, 404, 422) }, async (page) => {
-    await page.goto(invitation);
-    await page.getByRole("heading", { level: 1, name: /^Join / }).waitFor();
-    for (const [scheme, width] of [["light", 1280], ["dark", 1280], ["light", 360], ["dark", 360]]) {
-      await page.setViewportSize({ width, height: 800 });
-      await page.emulateMedia({ colorScheme: scheme });
-      await settled(page);
-      await fits(page);
-      assert.deepEqual(await accessibilityFindings(page, axe), [], `${scheme} ${width}`);
-      await shot(page, `invitation-${scheme}-${width}`);
-    }
-    await page.getByLabel("Choose a password").fill("short");
-    await page.getByRole("button", { name: "Create account and join" }).click();
-    await visible(page, '[aria-invalid="true"][name="password"]');
-    await page.getByLabel("Choose a password").fill(NORA.password);
-    await page.getByRole("button", { name: "Create account and join" }).click();
-    await page.getByRole("button", { name: /account of/ }).waitFor();
-    await page.goto("about:blank");
-    await page.goto(invitation);
-    await page.getByRole("heading", { level: 1, name: "This link does not work any more" }).waitFor();
-    assert.deepEqual(await accessibilityFindings(page, axe), []);
-    await shot(page, "invitation-used");
-  });
+  await pageCheck(
+    "whoever is invited chooses a password and is in",
+    { state: () => undefined, expected: refused(401, 404, 422) },
+    async (page) => {
+      await page.goto(invitation);
+      await page.getByRole("heading", { level: 1, name: /^Join / }).waitFor();
+      for (const [scheme, width] of [
+        ["light", 1280],
+        ["dark", 1280],
+        ["light", 360],
+        ["dark", 360],
+      ]) {
+        await page.setViewportSize({ width, height: 800 });
+        await page.emulateMedia({ colorScheme: scheme });
+        await settled(page);
+        await fits(page);
+        assert.deepEqual(await accessibilityFindings(page, axe), [], `${scheme} ${width}`);
+        await shot(page, `invitation-${scheme}-${width}`);
+      }
+      await page.getByLabel("Choose a password").fill("short");
+      await page.getByRole("button", { name: "Create account and join" }).click();
+      await visible(page, '[aria-invalid="true"][name="password"]');
+      await page.getByLabel("Choose a password").fill(NORA.password);
+      await page.getByRole("button", { name: "Create account and join" }).click();
+      await page.getByRole("button", { name: /account of/ }).waitFor();
+      await page.goto("about:blank");
+      await page.goto(invitation);
+      await page.getByRole("heading", { level: 1, name: "This link does not work any more" }).waitFor();
+      assert.deepEqual(await accessibilityFindings(page, axe), []);
+      await shot(page, "invitation-used");
+    },
+  );
 
   await pageCheck("the new member stands among the members", {}, async (page) => {
     await visit(page, base, "/members");
@@ -238,7 +260,10 @@ async function members({ base, pageCheck, shot, axe }) {
   });
 
   await pageCheck("a member is changed and removed", {}, async (page) => {
-    const invited = await page.request.post(`${base}/api/invitations`, { data: { email: "bo@example.com" }, headers: { origin: base } });
+    const invited = await page.request.post(`${base}/api/invitations`, {
+      data: { email: "bo@example.com" },
+      headers: { origin: base },
+    });
     assert.equal(invited.status(), 201);
     const { token } = await invited.json();
     // By fetch: the browser's own requests would take over bo's session.
@@ -337,22 +362,31 @@ async function following({ browser, base, pageCheck, shot, axe }) {
   });
 
   const forbidden = refused(403);
-  await pageCheck("what a caller may not do is not offered, or said plainly", { state: asNora, expected: forbidden }, async (page) => {
-    await visit(page, base, "/healthcare/records");
-    await page.getByRole("heading", { level: 1, name: "Patient records" }).waitFor();
-    await becomes(() => page.getByRole("button", { name: "New record" }).count(), 0);
-    await visit(page, base, "/crm/customers");
-    await page.getByText("You may not see the customers").waitFor();
-    await page.getByText("customers.read").waitFor();
-    assert.deepEqual(await accessibilityFindings(page, axe), []);
-    await shot(page, "permission-missing");
-  });
+  await pageCheck(
+    "what a caller may not do is not offered, or said plainly",
+    { state: asNora, expected: forbidden },
+    async (page) => {
+      await visit(page, base, "/healthcare/records");
+      await page.getByRole("heading", { level: 1, name: "Patient records" }).waitFor();
+      await becomes(() => page.getByRole("button", { name: "New record" }).count(), 0);
+      await visit(page, base, "/crm/customers");
+      await page.getByText("You may not see the customers").waitFor();
+      await page.getByText("customers.read").waitFor();
+      assert.deepEqual(await accessibilityFindings(page, axe), []);
+      await shot(page, "permission-missing");
+    },
+  );
 }
 
 async function auditing({ base, pageCheck, shot }) {
   await pageCheck("the audit log tells of the switch, and its filters live in the address", {}, async (page) => {
     await visit(page, base, "/audit");
-    await page.getByRole("row").filter({ hasText: "Switched healthcare off" }).filter({ hasText: "North" }).filter({ hasText: ADMIN.email }).waitFor();
+    await page
+      .getByRole("row")
+      .filter({ hasText: "Switched healthcare off" })
+      .filter({ hasText: "North" })
+      .filter({ hasText: ADMIN.email })
+      .waitFor();
     await page.getByRole("combobox", { name: "Kind of event" }).click();
     await page.getByRole("option", { name: "Plugin switched" }).click();
     await page.getByRole("combobox", { name: "Plugin", exact: true }).click();
@@ -363,9 +397,15 @@ async function auditing({ base, pageCheck, shot }) {
     await quiet(page);
     await page.getByText("3 events", { exact: true }).waitFor();
     assert.match(await page.locator("time").first().getAttribute("title"), / UTC$/);
-    const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: "Export as CSV" }).click()]);
+    const [download] = await Promise.all([
+      page.waitForEvent("download"),
+      page.getByRole("link", { name: "Export as CSV" }).click(),
+    ]);
     assert.equal(download.suggestedFilename(), "audit-log.csv");
-    await page.getByRole("button", { name: /^Details of Switched finance/ }).first().click();
+    await page
+      .getByRole("button", { name: /^Details of Switched finance/ })
+      .first()
+      .click();
     await page.getByText("plugin_state_change", { exact: true }).waitFor();
     await shot(page, "audit-filtered");
     await visit(page, base, "/audit?type=org_created&plugin=finance");
@@ -395,7 +435,11 @@ async function leaving({ browser, base, pageCheck, shot }) {
     await page.getByRole("button", { name: /account of/ }).click();
     await page.getByRole("menuitem", { name: "Change password" }).click();
     const fill = async (current, next, again) => {
-      for (const [name, value] of [["current", current], ["new", next], ["again", again]]) {
+      for (const [name, value] of [
+        ["current", current],
+        ["new", next],
+        ["again", again],
+      ]) {
         await page.getByRole("dialog").locator(`input[name="${name}"]`).fill(value);
       }
       await page.getByRole("dialog").getByRole("button", { name: "Change password" }).click();
@@ -425,12 +469,16 @@ async function leaving({ browser, base, pageCheck, shot }) {
     await other.getByRole("heading", { level: 1, name: "Facilities" }).waitFor();
   });
 
-  await pageCheck("a session that has ended asks to sign in at the next call, and comes back", { state: asNora, expected: refused(401) }, async (page) => {
-    await visit(page, base, "/records");
-    await page.context().clearCookies();
-    await page.getByRole("link", { name: "Facilities" }).click();
-    await page.getByText("Your session has ended").waitFor();
-    await enter(page, NORA);
-    await page.getByRole("heading", { level: 1, name: "Facilities" }).waitFor();
-  });
+  await pageCheck(
+    "a session that has ended asks to sign in at the next call, and comes back",
+    { state: asNora, expected: refused(401) },
+    async (page) => {
+      await visit(page, base, "/records");
+      await page.context().clearCookies();
+      await page.getByRole("link", { name: "Facilities" }).click();
+      await page.getByText("Your session has ended").waitFor();
+      await enter(page, NORA);
+      await page.getByRole("heading", { level: 1, name: "Facilities" }).waitFor();
+    },
+  );
 }

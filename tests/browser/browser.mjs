@@ -108,5 +108,11 @@ export async function accessibilityFindings(page, axeSource) {
   const { violations } = await page.evaluate(() => globalThis.axe.run(document));
   return violations
     .filter((found) => found.impact === "serious" || found.impact === "critical")
-    .map((found) => `${found.id}: ${found.help} (${found.nodes.map((node) => node.target.join(" ")).slice(0, 3).join("; ")})`);
+    .map(
+      (found) =>
+        `${found.id}: ${found.help} (${found.nodes
+          .map((node) => node.target.join(" "))
+          .slice(0, 3)
+          .join("; ")})`,
+    );
 }

@@ -110,7 +110,10 @@ async function overrides() {
     await visit(page, base, "/plugins");
     const rows = page.locator("table tbody tr");
     for (const name of ["Demo", "CRM", "Finance", "Healthcare"]) {
-      await rows.filter({ has: page.getByText(name, { exact: true }) }).first().waitFor();
+      await rows
+        .filter({ has: page.getByText(name, { exact: true }) })
+        .first()
+        .waitFor();
     }
     await becomes(() => rows.count(), 4);
     await page.getByRole("button", { name: "Details of CRM" }).click();
@@ -189,16 +192,20 @@ async function failures() {
   const chunk = new RegExp(`/${winner.replace(/^.*\//, "").replace(/\.\w+$/, "")}-[^/]*\\.js$`);
   const told = [/The override "dashboard\.view" of plugin "finance"/, /Failed to load resource/, /Failed to fetch/];
 
-  await pageCheck("a chunk that does not load: the default, a notice, and a retry that works", { expected: told }, async (page) => {
-    await page.route(chunk, (route) => route.abort());
-    await visit(page, base, "/");
-    await visible(page, '[data-default-surface="dashboard.view"]');
-    assert.match(await page.locator("[data-override-failure]").innerText(), /finance[\s\S]*dashboard\.view/);
-    await shot(page, "chunk-does-not-load");
-    await page.unroute(chunk);
-    await page.getByRole("button", { name: "Try again" }).click();
-    await page.getByRole("heading", { level: 1, name: "Finance" }).waitFor();
-  });
+  await pageCheck(
+    "a chunk that does not load: the default, a notice, and a retry that works",
+    { expected: told },
+    async (page) => {
+      await page.route(chunk, (route) => route.abort());
+      await visit(page, base, "/");
+      await visible(page, '[data-default-surface="dashboard.view"]');
+      assert.match(await page.locator("[data-override-failure]").innerText(), /finance[\s\S]*dashboard\.view/);
+      await shot(page, "chunk-does-not-load");
+      await page.unroute(chunk);
+      await page.getByRole("button", { name: "Try again" }).click();
+      await page.getByRole("heading", { level: 1, name: "Finance" }).waitFor();
+    },
+  );
 
   await pageCheck("an override that throws: the default and a notice", { expected: told }, async (page) => {
     const body = 'export default function Broken() { throw new Error("broken on purpose"); }';

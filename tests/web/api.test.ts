@@ -28,7 +28,10 @@ test("JSON goes in and comes out", async () => {
 });
 
 test("a problem keeps its code, and its errors by field", async () => {
-  answer(422, '{"title":"Invalid","status":422,"detail":"2 fields","code":"invalid","errors":[{"field":"title","message":"is empty"}]}');
+  answer(
+    422,
+    '{"title":"Invalid","status":422,"detail":"2 fields","code":"invalid","errors":[{"field":"title","message":"is empty"}]}',
+  );
   const error = await failure(apiPost("/api/records", {}));
   assert.equal(error.status, 422);
   assert.equal(error.code, "invalid");
@@ -63,10 +66,13 @@ test("a change and a removal need no answer's body", async () => {
   await apiPut("/api/groups/7", { name: "Nurses" });
   await apiDelete("/api/groups/7");
   const sent = fetched.mock.calls.map((call) => (call.arguments as unknown as [string, RequestInit])[1]);
-  assert.deepEqual(sent.map((init) => [init.method, init.body]), [
-    ["PUT", '{"name":"Nurses"}'],
-    ["DELETE", undefined],
-  ]);
+  assert.deepEqual(
+    sent.map((init) => [init.method, init.body]),
+    [
+      ["PUT", '{"name":"Nurses"}'],
+      ["DELETE", undefined],
+    ],
+  );
 });
 
 test("a refusal tells how long to wait, and whoever watches hears of it", async () => {

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
-  actorOf,
   type AuditEvent,
+  actorOf,
   detailText,
   EVENT_TYPES,
   filterFrom,
@@ -13,6 +13,7 @@ import {
   whereOf,
   withFilter,
 } from "../../host-template/shell/src/audit.ts";
+import { linkOf, mayManage, standing } from "../../host-template/shell/src/invitations.ts";
 import {
   firstGroups,
   knownTenants,
@@ -23,7 +24,6 @@ import {
   rolesFor,
   searched,
 } from "../../host-template/shell/src/members.ts";
-import { linkOf, mayManage, standing } from "../../host-template/shell/src/invitations.ts";
 
 const event = (event_type: string, more: Partial<AuditEvent> = {}): AuditEvent => ({
   id: "1",
@@ -64,7 +64,10 @@ test("every kind of event has words of its own, and an unknown one those of its 
     assert.notEqual(whatOf(event(type)), "Did something");
     assert.doesNotMatch(whatOf(event(type)), /undefined|null|_/);
   }
-  assert.equal(whatOf(event("member_added", { details: { email: "b@acme.test", role: "admin" } })), "Added `b@acme.test` as admin");
+  assert.equal(
+    whatOf(event("member_added", { details: { email: "b@acme.test", role: "admin" } })),
+    "Added `b@acme.test` as admin",
+  );
   assert.equal(whatOf(event("run_requested", { details: { slug: "healthcare" } })), "Started a run of `healthcare`");
   assert.equal(whatOf(event("constructor")), "Constructor");
   assert.equal(whatOf(event("driver_installed")), "Driver installed");
@@ -80,7 +83,10 @@ test("who and where", () => {
 });
 
 test("details are readable whatever they are", () => {
-  assert.deepEqual([["a", "b"], [], "x", 3, { a: 1 }].map((value) => detailText(value)), ["a, b", "none", "x", "3", '{"a":1}']);
+  assert.deepEqual(
+    [["a", "b"], [], "x", 3, { a: 1 }].map((value) => detailText(value)),
+    ["a, b", "none", "x", "3", '{"a":1}'],
+  );
   assert.equal(detailText(["n", "s"], new Map([["n", "North"]])), "North (n), s");
 });
 
@@ -115,17 +121,29 @@ test("only an admin changes an admin, and makes one", () => {
   assert.equal(mayChange(manager, { role: "admin" }), false);
   assert.equal(mayChange({ role: "admin", permissions: ["members.manage"] }, { role: "admin" }), true);
   assert.equal(mayChange({ role: "member", permissions: ["members.read"] }, { role: "member" }), false);
-  assert.deepEqual(rolesFor(manager).map((role) => role.value), ["member"]);
-  assert.deepEqual(rolesFor({ role: "admin" }).map((role) => role.value), ["member", "admin"]);
+  assert.deepEqual(
+    rolesFor(manager).map((role) => role.value),
+    ["member"],
+  );
+  assert.deepEqual(
+    rolesFor({ role: "admin" }).map((role) => role.value),
+    ["member", "admin"],
+  );
 });
 
 test("tenants are those that are listed and those that members work in", () => {
   const members = [member("a", { tenants: [named("s"), named("n")] }), member("b", { tenants: [named("n")] })];
-  assert.deepEqual(knownTenants([named("w")], members).map((tenant) => tenant.id), ["n", "s", "w"]);
-  assert.deepEqual([...membersByTenant(members)], [
-    ["s", 1],
-    ["n", 2],
-  ]);
+  assert.deepEqual(
+    knownTenants([named("w")], members).map((tenant) => tenant.id),
+    ["n", "s", "w"],
+  );
+  assert.deepEqual(
+    [...membersByTenant(members)],
+    [
+      ["s", 1],
+      ["n", 2],
+    ],
+  );
 });
 
 test("members are found by all that stands in their row", () => {

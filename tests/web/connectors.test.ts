@@ -2,7 +2,15 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { bodyOf, type Connector, type ConnectorField, formFields, labelOf, parted, titleOf } from "../../host-template/shell/src/connectors.ts";
+import {
+  bodyOf,
+  type Connector,
+  type ConnectorField,
+  formFields,
+  labelOf,
+  parted,
+  titleOf,
+} from "../../host-template/shell/src/connectors.ts";
 
 const connector = (more: Partial<Connector>): Connector => ({
   type: "oracle",

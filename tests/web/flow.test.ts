@@ -20,10 +20,10 @@ import {
   toldOfBuilds,
   verdictOfModel,
   verdictOfRun,
+  type Workspace,
   withChunks,
   withParam,
   wordsOfOptions,
-  type Workspace,
 } from "../../host-template/shell/src/flow.ts";
 import { arrowsOf, heightOf, neighbourOf, placesOf, sizeOf, viewportOf } from "../../host-template/shell/src/lineage-layout.ts";
 
@@ -77,7 +77,10 @@ test("a model is as bad as its worst: its own failure, then a test on it", () =>
 
 test("a run says how it stands, and whether something follows", () => {
   assert.equal(verdictOfRun(run({ state: "timed-out" })).word, "Timed out");
-  assert.deepEqual((["queued", "running", "lost"] as const).map((state) => isUnderWay(run({ state }))), [true, true, false]);
+  assert.deepEqual(
+    (["queued", "running", "lost"] as const).map((state) => isUnderWay(run({ state }))),
+    [true, true, false],
+  );
   assert.equal(isUnderWay(null), false);
   assert.equal(nameOfRun(run()), "Build of finance");
   const script = {
@@ -208,7 +211,10 @@ test("a small graph is shown whole, of a large one the part that is asked for, o
   assert.equal(middle * whole.zoom + whole.x, 450);
 
   const names = Array.from({ length: 60 }, (_, index) => `m${index}`);
-  const large = placesOf(names.map((name, index) => model(name, index === 0 ? [] : [`m${index - 1}`])), "right");
+  const large = placesOf(
+    names.map((name, index) => model(name, index === 0 ? [] : [`m${index - 1}`])),
+    "right",
+  );
   const at = (id: string, { x, y, zoom }: { x: number; y: number; zoom: number }) => {
     const place = large.find((one) => one.id === id)!;
     return [place.x * zoom + x, place.y * zoom + y].map(Math.round);
@@ -251,13 +257,16 @@ test("D9: the last good build is told from the last try", () => {
 });
 
 test("D9: the form's options, and options in words", () => {
-  assert.deepEqual(optionsOf({ select: " a+ ", exclude: "", vars: '{"n": 1}', target: "prod", flags: ["full_refresh", "seed_first"] }), {
-    select: "a+",
-    vars: { n: 1 },
-    target: "prod",
-    full_refresh: true,
-    seed_first: true,
-  });
+  assert.deepEqual(
+    optionsOf({ select: " a+ ", exclude: "", vars: '{"n": 1}', target: "prod", flags: ["full_refresh", "seed_first"] }),
+    {
+      select: "a+",
+      vars: { n: 1 },
+      target: "prod",
+      full_refresh: true,
+      seed_first: true,
+    },
+  );
   assert.deepEqual(optionsOf({}), {});
   for (const vars of ["x", "[1]", "1", "null"]) {
     assert.equal(typeof optionsOf({ vars }), "string", vars);

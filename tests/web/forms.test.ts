@@ -41,7 +41,8 @@ test("options stand together by group, in the order in which they came", () => {
 });
 
 test("an error at a field of the form needs no text of its own", () => {
-  const error = (errors: { field: string; message: string }[]) => new ApiError(422, { title: "Invalid", detail: "wrong", errors });
+  const error = (errors: { field: string; message: string }[]) =>
+    new ApiError(422, { title: "Invalid", detail: "wrong", errors });
   assert.equal(textWithoutField(error([{ field: "name", message: "is empty" }]), FIELDS), undefined);
   assert.equal(textWithoutField(error([{ field: "owner", message: "is unknown" }]), FIELDS), "owner: is unknown");
   assert.equal(textWithoutField(error([]), FIELDS), "wrong");

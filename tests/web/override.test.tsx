@@ -168,7 +168,11 @@ test("many places of one broken override show one notice, and one retry mends th
     }
     return <b>mended {label}</b>;
   };
-  const page = await show([claim("a", Sometimes)], ["a"], [box("1"), box("2"), box("3")].map((one, key) => <p key={key}>{one}</p>));
+  const page = await show(
+    [claim("a", Sometimes)],
+    ["a"],
+    [box("1"), box("2"), box("3")].map((one, key) => <p key={key}>{one}</p>),
+  );
   assert.equal(page.container.querySelectorAll("[data-override-failure]").length, 1);
   assert.equal(page.container.querySelectorAll("i").length, 3);
   broken = false;

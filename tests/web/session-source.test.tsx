@@ -87,7 +87,10 @@ const plugins = () => {
 test("news are one reading a burst, and pages hear of it", async () => {
   await open();
   assert.deepEqual(plugins(), ["crm"]);
-  assert.deepEqual(Stream.opened.map((stream) => stream.path), ["/api/session/events"]);
+  assert.deepEqual(
+    Stream.opened.map((stream) => stream.path),
+    ["/api/session/events"],
+  );
   answers["/api/session"] = session([]);
   const before = asked.length;
   await act(async () => {

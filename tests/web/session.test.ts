@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ApiError } from "@platform/plugin-host";
-import { checkAgain } from "../../host-template/shell/src/account/PasswordDialog.tsx";
 import { sentence } from "../../host-template/plugin-host/src/ui/prose.tsx";
+import { checkAgain } from "../../host-template/shell/src/account/PasswordDialog.tsx";
 import { inWords, refusalOf } from "../../host-template/shell/src/account/refusal.ts";
 import { tenantChoices } from "../../host-template/shell/src/layout/AccountMenu.tsx";
 import { may, placeOf, type Session } from "../../host-template/shell/src/session.ts";
@@ -94,7 +94,12 @@ test("a refused sign-in says what to do", () => {
 
 test("waits and details in words", () => {
   assert.deepEqual([1, 42, 90, 600].map(inWords), ["1 second", "42 seconds", "2 minutes", "10 minutes"]);
-  assert.deepEqual(["", "it is off", "Done.", "`crm` needs `base`"].map(sentence), ["", "It is off.", "Done.", "`crm` needs `base`."]);
+  assert.deepEqual(["", "it is off", "Done.", "`crm` needs `base`"].map(sentence), [
+    "",
+    "It is off.",
+    "Done.",
+    "`crm` needs `base`.",
+  ]);
 });
 
 test("a new password is typed twice", () => {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { summarize } from "../../plugins/finance/frontend/src/figures.ts";
+import { pieces } from "../../host-template/plugin-host/src/ui/prose.tsx";
 import { schemeOf } from "../../host-template/shell/src/color-scheme.ts";
 import { asPages, entryFor, slugOf } from "../../host-template/shell/src/plugin-pages.ts";
 import {
@@ -16,7 +16,7 @@ import {
   turnable,
   whyOfTenant,
 } from "../../host-template/shell/src/plugins.ts";
-import { pieces } from "../../host-template/plugin-host/src/ui/prose.tsx";
+import { summarize } from "../../plugins/finance/frontend/src/figures.ts";
 
 const entry = (plugin: string) => ({ id: `entry#${plugin}`, plugin, file: "pages.tsx", paths: [], load: async () => [] });
 const plugin = (name: string, more: Partial<PluginInfo> = {}): PluginInfo => ({
@@ -88,7 +88,11 @@ test("a switch of the organisation takes the tenants along, but for those that s
 });
 
 test("a switch of one tenant leaves the others alone", () => {
-  const crm = plugin("crm", { enabled: false, org_state: "disabled", tenants: [tenant("n", false, true), tenant("s", false, true)] });
+  const crm = plugin("crm", {
+    enabled: false,
+    org_state: "disabled",
+    tenants: [tenant("n", false, true), tenant("s", false, true)],
+  });
   const on = asWanted(crm, [
     { plugin: "finance", tenant: "s", on: true },
     { plugin: "crm", tenant: "n", on: true },
@@ -121,7 +125,10 @@ test("where a plugin is not on for all, it is said for how many", () => {
 
 test("what a plugin contributes is counted in words", () => {
   const route = { method: "GET", path: "/api/crm/accounts", public: false };
-  assert.equal(summaryOf(plugin("crm", { routes: [route, route], dbt_workspaces: ["crm"] }), ["records.card"]), "2 routes · 1 override · 1 dbt workspace");
+  assert.equal(
+    summaryOf(plugin("crm", { routes: [route, route], dbt_workspaces: ["crm"] }), ["records.card"]),
+    "2 routes · 1 override · 1 dbt workspace",
+  );
   assert.equal(summaryOf(plugin("crm"), []), "");
 });
 
@@ -134,10 +141,13 @@ test("a look for customer plugins says what it found", () => {
 
 test("keys are listed by the plugins that claim them", () => {
   const keys = keysByPlugin({ a: [{ plugin: "crm" }, { plugin: "finance" }], b: [{ plugin: "crm" }] });
-  assert.deepEqual([...keys], [
-    ["crm", ["a", "b"]],
-    ["finance", ["a"]],
-  ]);
+  assert.deepEqual(
+    [...keys],
+    [
+      ["crm", ["a", "b"]],
+      ["finance", ["a"]],
+    ],
+  );
 });
 
 test("the system decides on the colour scheme until somebody does", () => {

@@ -23,9 +23,8 @@ interface Rest {
 }
 
 /** The surface's props as an argument: needed only where a prop is. */
-type PropsArgument<K extends OverrideKey> = object extends PropsOf<K>
-  ? { readonly props?: PropsOf<K> }
-  : { readonly props: PropsOf<K> };
+type PropsArgument<K extends OverrideKey> =
+  object extends PropsOf<K> ? { readonly props?: PropsOf<K> } : { readonly props: PropsOf<K> };
 
 type SurfaceArguments<K extends OverrideKey> = PropsArgument<K> & {
   /** The override key. Write it as a literal: the build reads it to check the keys that plugins claim. */
@@ -39,8 +38,7 @@ type SurfaceArguments<K extends OverrideKey> = PropsArgument<K> & {
 /** A place that plugins may take over; `children` are what is shown where none does. */
 export function Surface<K extends OverrideKey>({ name, props, children, pending }: SurfaceArguments<K>): ReactNode {
   const chain = useActiveChain(name);
-  const drawDefault = (given: AnyProps): ReactNode =>
-    typeof children === "function" ? children(given as PropsOf<K>) : children;
+  const drawDefault = (given: AnyProps): ReactNode => (typeof children === "function" ? children(given as PropsOf<K>) : children);
   return (
     <ChainView
       surface={name}
@@ -58,19 +56,14 @@ export function Surface<K extends OverrideKey>({ name, props, children, pending 
  * The component keeps its identity for as long as the same plugins are enabled. Hand it your default as `Original`,
  * so that it has something to fall back on.
  */
-export function useOverride<K extends OverrideKey>(
-  key: K,
-): ComponentType<PropsOf<K> & { Original?: OriginalOf<K> }> | null {
+export function useOverride<K extends OverrideKey>(key: K): ComponentType<PropsOf<K> & { Original?: OriginalOf<K> }> | null {
   const chain = useActiveChain(key);
   return chain.length === 0 ? null : overrideComponent(key, chain);
 }
 
 function useActiveChain(key: string): readonly Claim[] {
   const { chains, enabled } = usePluginHost();
-  return useMemo(
-    () => activeChain(Object.hasOwn(chains, key) ? chains[key] : undefined, enabled),
-    [chains, enabled, key],
-  );
+  return useMemo(() => activeChain(Object.hasOwn(chains, key) ? chains[key] : undefined, enabled), [chains, enabled, key]);
 }
 
 const components = new Map<string, AnyComponent>();

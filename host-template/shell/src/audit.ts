@@ -64,7 +64,10 @@ const KINDS: Readonly<Record<string, EventKind>> = {
   member_invited: kind("Member invited", (event) => `Invited${member(event)}${asRole(event)}`),
   invitation_resent: kind("Invitation renewed", (event) => `Made a new link for${member(event)}`),
   invitation_revoked: kind("Invitation taken back", (event) => `Took back the invitation of${member(event)}`),
-  member_joined: kind("Invitation accepted", (event) => `Accepted the invitation of${named(event, "invited_by")}${asRole(event)}`),
+  member_joined: kind(
+    "Invitation accepted",
+    (event) => `Accepted the invitation of${named(event, "invited_by")}${asRole(event)}`,
+  ),
   member_added: kind("Member added", (event) => `Added${member(event)}${asRole(event)}`),
   member_changed: kind("Member changed", (event) => `Changed${member(event)}`),
   member_removed: kind("Member removed", (event) => `Removed${member(event)}`),

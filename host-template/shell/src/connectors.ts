@@ -115,6 +115,9 @@ export function formFields(fields: readonly ConnectorField[]): readonly FormFiel
 export function bodyOf(fields: readonly ConnectorField[], values: FormValues): FormValues {
   const flags = new Set(fields.filter((field) => field.kind === "boolean").map((field) => field.name));
   return Object.fromEntries(
-    Object.entries(values).map(([name, value]) => [name, flags.has(name) && typeof value === "string" ? value === "true" : value]),
+    Object.entries(values).map(([name, value]) => [
+      name,
+      flags.has(name) && typeof value === "string" ? value === "true" : value,
+    ]),
   );
 }

@@ -72,7 +72,9 @@ export interface DatasetTemplate {
 export function templatesMatching(templates: readonly DatasetTemplate[], search: string): readonly DatasetTemplate[] {
   const words = search.toLowerCase().split(/\s+/).filter(Boolean);
   return templates.filter(({ slug, display_name, plugin, columns }) => {
-    const text = [slug, display_name, plugin, ...columns.flatMap((column) => [column.name, column.type])].join("\n").toLowerCase();
+    const text = [slug, display_name, plugin, ...columns.flatMap((column) => [column.name, column.type])]
+      .join("\n")
+      .toLowerCase();
     return words.every((word) => text.includes(word));
   });
 }

@@ -213,8 +213,10 @@ export function toldOfBuilds(lineage: Lineage, time: (text: string) => string): 
   if (tried === null || tried === undefined || tried.state === "succeeded") {
     return `As of the last build: ${summaryOf(nodes)}.`;
   }
-  const before = good === null || good === undefined ? "No build has succeeded yet." : `The last good build was ${time(good.created_at)}.`;
-  const shown = run === tried.id ? `What it came to: ${summaryOf(nodes)}.` : `Shown is what was there before it: ${summaryOf(nodes)}.`;
+  const before =
+    good === null || good === undefined ? "No build has succeeded yet." : `The last good build was ${time(good.created_at)}.`;
+  const shown =
+    run === tried.id ? `What it came to: ${summaryOf(nodes)}.` : `Shown is what was there before it: ${summaryOf(nodes)}.`;
   return `${failedTry(tried, time)} ${shown} ${before}`;
 }
 

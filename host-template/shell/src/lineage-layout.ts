@@ -51,7 +51,11 @@ export function placesOf(nodes: readonly Model[], direction: Direction): readonl
     return inBlock(nodes, size, direction === "right" ? 3 : 2);
   }
   const graph = new Graph();
-  graph.setGraph({ rankdir: direction === "right" ? "LR" : "TB", nodesep: direction === "right" ? 20 : 14, ranksep: direction === "right" ? 64 : 40 });
+  graph.setGraph({
+    rankdir: direction === "right" ? "LR" : "TB",
+    nodesep: direction === "right" ? 20 : 14,
+    ranksep: direction === "right" ? 64 : 40,
+  });
   graph.setDefaultEdgeLabel(() => ({}));
   for (const node of nodes) {
     graph.setNode(node.id, { ...size });
@@ -100,12 +104,7 @@ const MARGIN = 24;
  * All of the drawing in the middle of a canvas where it can be read so; else a part of it: around the model that is
  * asked for, or where the arrows begin.
  */
-export function viewportOf(
-  places: readonly Place[],
-  direction: Direction,
-  canvas: Size,
-  around: string | undefined,
-): Viewport {
+export function viewportOf(places: readonly Place[], direction: Direction, canvas: Size, around: string | undefined): Viewport {
   const first = places[0];
   if (first === undefined) {
     return { x: 0, y: 0, zoom: 1 };
@@ -119,7 +118,11 @@ export function viewportOf(
     (canvas.height - 2 * MARGIN) / (bottom - top + size.height),
   );
   const middle = { x: canvas.width / 2, y: canvas.height / 2 };
-  const shown = (place: { readonly x: number; readonly y: number }, at: { readonly x: number; readonly y: number }, zoom: number) => ({
+  const shown = (
+    place: { readonly x: number; readonly y: number },
+    at: { readonly x: number; readonly y: number },
+    zoom: number,
+  ) => ({
     x: at.x - place.x * zoom,
     y: at.y - place.y * zoom,
     zoom,

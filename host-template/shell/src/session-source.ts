@@ -25,8 +25,7 @@ export function useSessionSource(): SessionSource {
     running.current = abort;
     apiGet<Session>("/api/session", abort.signal).then(
       (session) => setState((last) => (abort.signal.aborted ? last : afterAnswer(last, { session }))),
-      (error: unknown) =>
-        setState((last) => (abort.signal.aborted ? last : afterAnswer(last, { error: asApiError(error) }))),
+      (error: unknown) => setState((last) => (abort.signal.aborted ? last : afterAnswer(last, { error: asApiError(error) }))),
     );
   }, []);
 

@@ -79,7 +79,10 @@ const TINTS = ["petrol", "gray", "red", "orange", "yellow", "teal", "blue", "vio
 function tint(ground: number, share: number, text: number): Record<string, string> {
   const pairs = TINTS.flatMap((name) => [
     [`--mantine-color-${name}-light`, `color-mix(in srgb, var(--mantine-color-${name}-${ground}) ${share}%, transparent)`],
-    [`--mantine-color-${name}-light-hover`, `color-mix(in srgb, var(--mantine-color-${name}-${ground}) ${share + 5}%, transparent)`],
+    [
+      `--mantine-color-${name}-light-hover`,
+      `color-mix(in srgb, var(--mantine-color-${name}-${ground}) ${share + 5}%, transparent)`,
+    ],
     [`--mantine-color-${name}-light-color`, `var(--mantine-color-${name}-${text})`],
   ]);
   return Object.fromEntries(pairs) as Record<string, string>;

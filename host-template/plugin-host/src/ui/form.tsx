@@ -179,9 +179,7 @@ function FieldInput({ field, first, value, error, onChange }: InputProps): React
   }
   if (kind === "password") {
     // Mantine marks every other input by itself.
-    return (
-      <PasswordInput {...typed} aria-invalid={error !== undefined} autoComplete={field.autoComplete ?? "off"} />
-    );
+    return <PasswordInput {...typed} aria-invalid={error !== undefined} autoComplete={field.autoComplete ?? "off"} />;
   }
   return (
     <TextInput

@@ -28,25 +28,13 @@ export function Pager({ list, page, onPage }: Props): ReactNode {
         {formatNumber(from)}–{formatNumber(to)} of {formatNumber(list.total)}
       </Text>
       <Group gap="xs">
-        <ActionIcon
-          variant="default"
-          size="lg"
-          aria-label="Previous page"
-          disabled={page <= 1}
-          onClick={() => onPage(page - 1)}
-        >
+        <ActionIcon variant="default" size="lg" aria-label="Previous page" disabled={page <= 1} onClick={() => onPage(page - 1)}>
           <ChevronLeft size={17} aria-hidden="true" />
         </ActionIcon>
         <Text size="sm" c="dimmed">
           Page {formatNumber(page)} of {formatNumber(last)}
         </Text>
-        <ActionIcon
-          variant="default"
-          size="lg"
-          aria-label="Next page"
-          disabled={page >= last}
-          onClick={() => onPage(page + 1)}
-        >
+        <ActionIcon variant="default" size="lg" aria-label="Next page" disabled={page >= last} onClick={() => onPage(page + 1)}>
           <ChevronRight size={17} aria-hidden="true" />
         </ActionIcon>
       </Group>

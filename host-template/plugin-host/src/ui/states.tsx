@@ -91,11 +91,7 @@ interface ResourceViewProps<T> {
 export function ResourceView<T>({ resource, what, skeleton, children }: ResourceViewProps<T>): ReactNode {
   const { data, error, reload } = resource;
   if (data === undefined) {
-    return error === undefined ? (
-      (skeleton ?? <ListSkeleton />)
-    ) : (
-      <NotLoaded what={what} error={error} onRetry={reload} />
-    );
+    return error === undefined ? (skeleton ?? <ListSkeleton />) : <NotLoaded what={what} error={error} onRetry={reload} />;
   }
   return (
     <>

@@ -1,7 +1,7 @@
 /** The page that an invitation's link opens: whose it is, and the two ways to take it up. */
 
 import { Alert, Button, Paper, SegmentedControl, Stack, Text, Title } from "@mantine/core";
-import { apiPost, asApiError, platformUrl, type ApiError } from "@platform/plugin-host";
+import { type ApiError, apiPost, asApiError, platformUrl } from "@platform/plugin-host";
 import { ErrorState, Form, type FormField, formatDate, sentence, useDocumentTitle } from "@platform/plugin-host/ui";
 import CircleAlert from "lucide-react/icons/circle-alert";
 import { type ReactNode, useEffect, useState } from "react";
@@ -83,8 +83,8 @@ function Failed({ error, onRetry }: { readonly error: ApiError; readonly onRetry
         This link does not work any more
       </Title>
       <Text size="sm">
-        The invitation has been used, taken back or replaced by a newer one, or its time is over. Ask whoever invited you
-        for a new link.
+        The invitation has been used, taken back or replaced by a newer one, or its time is over. Ask whoever invited you for a
+        new link.
       </Text>
       <Button component="a" href={platformUrl("/")} variant="default">
         Go to the sign-in page

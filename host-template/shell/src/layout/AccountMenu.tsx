@@ -99,20 +99,10 @@ function PlaceChoices({ session, onChoose }: ChoicesProps): ReactNode {
   return (
     <>
       {orgs.length > 1 && (
-        <Choices
-          label="Organisation"
-          options={orgs}
-          chosen={org.id}
-          onChoose={(id) => id !== null && onChoose({ org: id })}
-        />
+        <Choices label="Organisation" options={orgs} chosen={org.id} onChoose={(id) => id !== null && onChoose({ org: id })} />
       )}
       {tenants.length > 1 && (
-        <Choices
-          label="Tenant"
-          options={tenants}
-          chosen={tenant?.id ?? null}
-          onChoose={(id) => onChoose({ tenant: id })}
-        />
+        <Choices label="Tenant" options={tenants} chosen={tenant?.id ?? null} onChoose={(id) => onChoose({ tenant: id })} />
       )}
     </>
   );

@@ -19,9 +19,9 @@ import RotateCw from "lucide-react/icons/rotate-cw";
 import { type ReactNode, useEffect, useState } from "react";
 import { useSearchParams } from "react-router";
 import {
-  actorOf,
   type AuditEvent,
   type AuditFilter,
+  actorOf,
   detailText,
   EVENT_TYPES,
   filterFrom,
@@ -71,10 +71,7 @@ export default function AuditPage(): ReactNode {
       }
     >
       <Filters filter={filter} seen={items ?? []} onNarrow={narrow} />
-      <ResourceView
-        resource={{ data: items, error, loading, reload, replace: () => undefined }}
-        what="the audit log"
-      >
+      <ResourceView resource={{ data: items, error, loading, reload, replace: () => undefined }} what="the audit log">
         {(shown) =>
           shown.length === 0 ? (
             <Nothing filter={filter} onClear={() => setParams({}, { replace: true })} />
@@ -199,7 +196,10 @@ function Nothing({ filter, onClear }: { readonly filter: AuditFilter; readonly o
       }
     />
   ) : (
-    <EmptyState title="Nothing has happened yet" hint="Sign-ins, switches of plugins and changes of members will be listed here." />
+    <EmptyState
+      title="Nothing has happened yet"
+      hint="Sign-ins, switches of plugins and changes of members will be listed here."
+    />
   );
 }
 
@@ -219,7 +219,14 @@ function columns(session: Session): readonly Column<AuditEvent>[] {
         </Text>
       ),
     },
-    { label: "Who", cell: (event) => <span className={styles.who} title={actorOf(event)}>{actorOf(event)}</span> },
+    {
+      label: "Who",
+      cell: (event) => (
+        <span className={styles.who} title={actorOf(event)}>
+          {actorOf(event)}
+        </span>
+      ),
+    },
     {
       label: "Where",
       cell: (event) => {

@@ -44,7 +44,11 @@ export function GroupList({ groups, permissions, onChanged }: Props): ReactNode 
         {groups.length > 0 && add}
       </Group>
       {groups.length === 0 ? (
-        <EmptyState title="No groups yet" hint="Members without a group hold no permissions; admins hold all of them." action={add} />
+        <EmptyState
+          title="No groups yet"
+          hint="Members without a group hold no permissions; admins hold all of them."
+          action={add}
+        />
       ) : (
         <DataTable
           caption={`Groups of ${session.org.name}`}

@@ -179,8 +179,8 @@ function InvitedBody({ invited, onClose }: { readonly invited: Invited; readonly
     <Stack gap="md">
       <Text size="sm">
         {invited.mail === "failed" ? "The mail server did not take the mail. " : ""}
-        Pass this link on to {invited.email} and to nobody else: whoever opens it can join. It is shown this once, works once,
-        and is open until {formatDate(invited.expires_at)}.
+        Pass this link on to {invited.email} and to nobody else: whoever opens it can join. It is shown this once, works once, and
+        is open until {formatDate(invited.expires_at)}.
       </Text>
       <TextInput
         label="Link"

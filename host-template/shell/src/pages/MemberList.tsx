@@ -99,8 +99,8 @@ export function MemberList({ members, groups, tenants, onChanged, onInvited }: P
         }}
       >
         <Text size="sm">
-          {member?.user.email} leaves {session.org.name} with all tenants and groups, and
-          is signed out of it at once. The account itself stays its owner's and can be invited again.
+          {member?.user.email} leaves {session.org.name} with all tenants and groups, and is signed out of it at once. The account
+          itself stays its owner's and can be invited again.
         </Text>
       </ConfirmDialog>
     </Stack>

@@ -66,13 +66,7 @@ export default function MembersPage(): ReactNode {
         <Tabs.Panel value="members">
           <ResourceView resource={members} what="the members">
             {(all) => (
-              <MemberList
-                members={all}
-                groups={groups.data ?? []}
-                tenants={tenants}
-                onChanged={reload}
-                onInvited={setInvited}
-              />
+              <MemberList members={all} groups={groups.data ?? []} tenants={tenants} onChanged={reload} onInvited={setInvited} />
             )}
           </ResourceView>
         </Tabs.Panel>

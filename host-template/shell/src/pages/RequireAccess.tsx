@@ -28,11 +28,13 @@ function Forbidden({ access, title }: Pick<Props, "access" | "title">): ReactNod
       title="403: this page is not for you"
       hint={
         access === "admin" ? (
-          <>Only admins of {org.name} see the page “{title}”. Ask one of them if you need it.</>
+          <>
+            Only admins of {org.name} see the page “{title}”. Ask one of them if you need it.
+          </>
         ) : (
           <>
-            The page “{title}” needs the permission <code>{access}</code>. An admin of {org.name} can add you to a group
-            that has it.
+            The page “{title}” needs the permission <code>{access}</code>. An admin of {org.name} can add you to a group that has
+            it.
           </>
         )
       }

@@ -1,6 +1,6 @@
 /** The switches of plugins: shown as wanted at once, taken back with the reason where the platform refuses. */
 
-import { apiGet, type ApiError, apiPost, asApiError, type Resource } from "@platform/plugin-host";
+import { type ApiError, apiGet, apiPost, asApiError, type Resource } from "@platform/plugin-host";
 import { useState } from "react";
 import { asWanted, type PluginInfo, type Wanted } from "../plugins.ts";
 import { useSessionHandle } from "../session.ts";

@@ -58,15 +58,7 @@ export function RevenueChart({ months, currency }: RevenueProps): ReactNode {
         fill={`url(#${fill})`}
         isAnimationActive={false}
       />
-      <Area
-        type="monotone"
-        dataKey="cost"
-        name="Cost"
-        stroke={COST}
-        strokeWidth={2}
-        fill="none"
-        isAnimationActive={false}
-      />
+      <Area type="monotone" dataKey="cost" name="Cost" stroke={COST} strokeWidth={2} fill="none" isAnimationActive={false} />
     </AreaChart>
   );
 }

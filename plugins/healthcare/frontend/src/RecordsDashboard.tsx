@@ -70,7 +70,15 @@ function totalOf(list: ListOf<unknown> | undefined): string {
   return list === undefined ? "–" : formatNumber(list.total);
 }
 
-function Panel({ title, to, children }: { readonly title: string; readonly to: string; readonly children: ReactNode }): ReactNode {
+function Panel({
+  title,
+  to,
+  children,
+}: {
+  readonly title: string;
+  readonly to: string;
+  readonly children: ReactNode;
+}): ReactNode {
   return (
     <Paper withBorder p="md">
       <Stack gap="sm">

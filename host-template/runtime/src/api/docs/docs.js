@@ -19,7 +19,10 @@ function el(name, attributes = {}, ...children) {
 function resolve(api, value) {
   let found = value;
   while (found?.$ref) {
-    found = found.$ref.slice(2).split("/").reduce((at, key) => at?.[key], api);
+    found = found.$ref
+      .slice(2)
+      .split("/")
+      .reduce((at, key) => at?.[key], api);
   }
   return found ?? {};
 }
@@ -57,14 +60,21 @@ function fields(api, schema) {
   const rows = Object.entries(list.properties ?? {});
   if (rows.length === 0) return el("p", {}, el("code", {}, typeName(schema)));
   const required = new Set(list.required ?? []);
-  return el("table", {}, el("tbody", {}, ...rows.map(([name, value]) => row(name, value, required.has(name), value.description))));
+  return el(
+    "table",
+    {},
+    el("tbody", {}, ...rows.map(([name, value]) => row(name, value, required.has(name), value.description))),
+  );
 }
 
 function row(name, schema, required, description) {
-  return el("tr", {},
+  return el(
+    "tr",
+    {},
     el("td", {}, el("code", {}, name), required ? " *" : ""),
     el("td", {}, el("code", {}, typeName(schema))),
-    el("td", {}, description ?? ""));
+    el("td", {}, description ?? ""),
+  );
 }
 
 function body(content) {
@@ -74,9 +84,14 @@ function body(content) {
 /** A form that sends the request and shows what came back. */
 function attempt(api, method, path, operation) {
   const parameters = (operation.parameters ?? []).filter((parameter) => parameter.in !== "header");
-  const inputs = parameters.map((parameter) => [parameter, el("input", { "aria-label": parameter.name, placeholder: parameter.name })]);
+  const inputs = parameters.map((parameter) => [
+    parameter,
+    el("input", { "aria-label": parameter.name, placeholder: parameter.name }),
+  ]);
   const schema = body(operation.requestBody?.content);
-  const text = schema ? el("textarea", { "aria-label": "request body", spellcheck: "false" }, JSON.stringify(example(api, schema), null, 2)) : null;
+  const text = schema
+    ? el("textarea", { "aria-label": "request body", spellcheck: "false" }, JSON.stringify(example(api, schema), null, 2))
+    : null;
   const answer = el("pre", { hidden: "" });
   const send = async (event) => {
     event.preventDefault();
@@ -99,19 +114,32 @@ function attempt(api, method, path, operation) {
       answer.textContent = String(error);
     }
   };
-  return el("form", { onsubmit: send }, el("h3", {}, "Try it"), ...inputs.map(([, input]) => input), text,
-    el("p", {}, el("button", {}, `Send ${method.toUpperCase()}`)), answer);
+  return el(
+    "form",
+    { onsubmit: send },
+    el("h3", {}, "Try it"),
+    ...inputs.map(([, input]) => input),
+    text,
+    el("p", {}, el("button", {}, `Send ${method.toUpperCase()}`)),
+    answer,
+  );
 }
 
 function inside(api, method, path, operation) {
   const parameters = operation.parameters ?? [];
   const request = body(operation.requestBody?.content);
   const responses = Object.entries(operation.responses ?? {}).map(([status, response]) => [status, resolve(api, response)]);
-  return el("div", { class: "inside" },
+  return el(
+    "div",
+    { class: "inside" },
     el("p", {}, [operation.summary, operation.description].filter(Boolean).join(" ")),
     parameters.length > 0 ? el("h3", {}, "Parameters") : null,
     parameters.length > 0
-      ? el("table", {}, el("tbody", {}, ...parameters.map((p) => row(`${p.name} (${p.in})`, p.schema, p.required, p.description))))
+      ? el(
+          "table",
+          {},
+          el("tbody", {}, ...parameters.map((p) => row(`${p.name} (${p.in})`, p.schema, p.required, p.description))),
+        )
       : null,
     request ? el("h3", {}, "Body") : null,
     request ? fields(api, request) : null,
@@ -119,13 +147,22 @@ function inside(api, method, path, operation) {
       const schema = body(response.content);
       return [el("h3", {}, `${status} ${response.description ?? ""}`), schema ? fields(api, schema) : null];
     }),
-    attempt(api, method, path, operation));
+    attempt(api, method, path, operation),
+  );
 }
 
 function operationView(api, method, path, operation) {
-  const details = el("details", { id: operation.operationId ?? `${method}-${path}` },
-    el("summary", {}, el("span", { class: `method ${method}` }, method.toUpperCase()), el("code", {}, path),
-      el("span", { class: "what" }, operation.summary ?? "")));
+  const details = el(
+    "details",
+    { id: operation.operationId ?? `${method}-${path}` },
+    el(
+      "summary",
+      {},
+      el("span", { class: `method ${method}` }, method.toUpperCase()),
+      el("code", {}, path),
+      el("span", { class: "what" }, operation.summary ?? ""),
+    ),
+  );
   // What is inside is made when it is first opened: a platform has many operations.
   details.addEventListener("toggle", () => details.append(inside(api, method, path, operation)), { once: true });
   details.dataset.text = `${method} ${path} ${operation.summary ?? ""} ${(operation.tags ?? []).join(" ")}`.toLowerCase();
@@ -140,7 +177,8 @@ function show(api) {
       groups.set(tag, [...(groups.get(tag) ?? []), operationView(api, method, path, operation)]);
     }
   }
-  const sections = [...groups].filter(([, views]) => views.length > 0)
+  const sections = [...groups]
+    .filter(([, views]) => views.length > 0)
     .map(([tag, views]) => el("section", {}, el("h2", {}, tag), ...views));
   document.getElementById("version").textContent = api.info.version;
   document.getElementById("operations").replaceChildren(...sections);

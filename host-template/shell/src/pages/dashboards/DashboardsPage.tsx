@@ -163,7 +163,9 @@ function Dialogs({ open, onClose, onChanged }: DialogsProps): ReactNode {
       >
         <Text size="sm">
           It disappears for everybody in the organisation.
-          {open?.dialog === "remove" && open.of.plugin !== null && ` The plugin ${open.of.plugin} brought it and will not bring it again.`}
+          {open?.dialog === "remove" &&
+            open.of.plugin !== null &&
+            ` The plugin ${open.of.plugin} brought it and will not bring it again.`}
         </Text>
       </ConfirmDialog>
     </>

@@ -19,12 +19,7 @@ export default function DatasetsPage(): ReactNode {
       description="Templates that plugins bring: the columns that a dataset of each kind has."
       actions={
         (templates.data?.length ?? 0) > 1 && (
-          <SearchField
-            label="Search templates"
-            placeholder="Search by name or column"
-            value={search}
-            onChange={setSearch}
-          />
+          <SearchField label="Search templates" placeholder="Search by name or column" value={search} onChange={setSearch} />
         )
       }
     >

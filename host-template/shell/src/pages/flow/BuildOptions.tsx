@@ -7,9 +7,22 @@ import type { ReactNode } from "react";
 import { optionsOf, type Run, type Workspace } from "../../flow.ts";
 
 const FIELDS: readonly FormField[] = [
-  { name: "select", label: "Select", placeholder: "stg_orders+ tag:daily", description: "Only these are built. Empty: all.", autoComplete: "off" },
+  {
+    name: "select",
+    label: "Select",
+    placeholder: "stg_orders+ tag:daily",
+    description: "Only these are built. Empty: all.",
+    autoComplete: "off",
+  },
   { name: "exclude", label: "Exclude", placeholder: "tag:slow", autoComplete: "off" },
-  { name: "vars", label: "Variables", kind: "textarea", placeholder: '{"day": "2026-01-31"}', description: "As JSON.", autoComplete: "off" },
+  {
+    name: "vars",
+    label: "Variables",
+    kind: "textarea",
+    placeholder: '{"day": "2026-01-31"}',
+    description: "As JSON.",
+    autoComplete: "off",
+  },
   { name: "target", label: "Target", description: "Of the workspace's profile. Empty: the profile's own.", autoComplete: "off" },
   {
     name: "flags",

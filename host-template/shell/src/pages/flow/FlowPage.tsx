@@ -83,12 +83,7 @@ export default function FlowPage(): ReactNode {
             {chosen === undefined ? (
               <NoWorkspace wanted={wanted} />
             ) : (
-              <Flow
-                key={chosen.slug}
-                workspace={chosen}
-                scripts={scripts.data ?? NO_SCRIPTS}
-                onChanged={workspaces.reload}
-              />
+              <Flow key={chosen.slug} workspace={chosen} scripts={scripts.data ?? NO_SCRIPTS} onChanged={workspaces.reload} />
             )}
           </Stack>
         )}

@@ -18,9 +18,30 @@ import {
 import Maximize from "lucide-react/icons/maximize";
 import Minus from "lucide-react/icons/minus";
 import Plus from "lucide-react/icons/plus";
-import { createContext, type KeyboardEvent, type ReactNode, use, useEffect, useEffectEvent, useId, useMemo, useRef, useState } from "react";
+import {
+  createContext,
+  type KeyboardEvent,
+  type ReactNode,
+  use,
+  useEffect,
+  useEffectEvent,
+  useId,
+  useMemo,
+  useRef,
+  useState,
+} from "react";
 import { formatSeconds, type Model, verdictOfModel } from "../../flow.ts";
-import { arrowsOf, type Direction, heightOf, neighbourOf, type Place, placesOf, type Size, sizeOf, viewportOf } from "../../lineage-layout.ts";
+import {
+  arrowsOf,
+  type Direction,
+  heightOf,
+  neighbourOf,
+  type Place,
+  placesOf,
+  type Size,
+  sizeOf,
+  viewportOf,
+} from "../../lineage-layout.ts";
 import styles from "./flow.module.css";
 import { ToneMark } from "./Verdict.tsx";
 
@@ -164,7 +185,10 @@ function boxOf({ id, x, y }: Place, size: Size, nodes: readonly Model[]): ModelN
   };
 }
 
-function edgeOf({ id, from, to }: { readonly id: string; readonly from: string; readonly to: string }, chosen: string | undefined): Edge {
+function edgeOf(
+  { id, from, to }: { readonly id: string; readonly from: string; readonly to: string },
+  chosen: string | undefined,
+): Edge {
   const near = from === chosen || to === chosen;
   const colour = near ? "var(--hub-flow-edge-near)" : "var(--hub-flow-edge)";
   return {

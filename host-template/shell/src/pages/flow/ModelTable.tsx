@@ -20,12 +20,7 @@ export function ModelTable({ nodes, searched }: Props): ReactNode {
   return (
     <Stack gap="sm">
       {searched && (
-        <SearchField
-          label="Search models"
-          placeholder="Search by name, kind or outcome"
-          value={search}
-          onChange={setSearch}
-        />
+        <SearchField label="Search models" placeholder="Search by name, kind or outcome" value={search} onChange={setSearch} />
       )}
       {rows.length === 0 ? (
         <EmptyState title="No model matches" hint={`Nothing is found for “${search}”.`} />

@@ -109,7 +109,13 @@ function GraphWithDetails({ nodes }: { readonly nodes: readonly Model[] }): Reac
             <Title order={3} size="sm" className={styles.detailsName}>
               {model.name}
             </Title>
-            <ActionIcon variant="subtle" color="gray" size="sm" aria-label="Close the details" onClick={() => setChosen(undefined)}>
+            <ActionIcon
+              variant="subtle"
+              color="gray"
+              size="sm"
+              aria-label="Close the details"
+              onClick={() => setChosen(undefined)}
+            >
               <X size={16} aria-hidden="true" />
             </ActionIcon>
           </Group>

@@ -1,7 +1,16 @@
 /** The runs so far, newest first. */
 
 import { Button, Group, SegmentedControl, Stack, Text, Title } from "@mantine/core";
-import { type Column, DataTable, EmptyState, formatTime, formatUtc, ResourceView, sentence, Ticked } from "@platform/plugin-host/ui";
+import {
+  type Column,
+  DataTable,
+  EmptyState,
+  formatTime,
+  formatUtc,
+  ResourceView,
+  sentence,
+  Ticked,
+} from "@platform/plugin-host/ui";
 import ScrollText from "lucide-react/icons/scroll-text";
 import type { ReactNode } from "react";
 import { formatSeconds, nameOfRun, type Run, type Script, secondsOf, verdictOfRun } from "../../flow.ts";
@@ -44,7 +53,10 @@ export function RunHistory({ workspace, all, onAll, runs, scripts, shown, onShow
       <ResourceView resource={{ data: items, error, loading, reload, replace: () => undefined }} what="the runs">
         {(rows) =>
           rows.length === 0 ? (
-            <EmptyState title="Nothing has run yet" hint="Each build, and each run of a recipe, will be listed here with its log." />
+            <EmptyState
+              title="Nothing has run yet"
+              hint="Each build, and each run of a recipe, will be listed here with its log."
+            />
           ) : (
             <Stack gap="sm">
               <DataTable

@@ -6,7 +6,17 @@ import { ErrorState, formatTime, sentence, Ticked } from "@platform/plugin-host/
 import Ban from "lucide-react/icons/ban";
 import X from "lucide-react/icons/x";
 import { type ReactNode, useEffect, useRef, useState } from "react";
-import { formatSeconds, isUnderWay, type Log, nameOfRun, type Run, type Script, secondsOf, verdictOfRun, wordsOfOptions } from "../../flow.ts";
+import {
+  formatSeconds,
+  isUnderWay,
+  type Log,
+  nameOfRun,
+  type Run,
+  type Script,
+  secondsOf,
+  verdictOfRun,
+  wordsOfOptions,
+} from "../../flow.ts";
 import { may, useSession } from "../../session.ts";
 import styles from "./flow.module.css";
 import { useRun } from "./use-run.ts";
