@@ -4,6 +4,8 @@
 // fixtures/plugins as well, all of them on. Both are new, with the admin that HUB_ADMIN_EMAIL and HUB_ADMIN_PASSWORD
 // name. Prints `ok - …` or `not ok - …` a check and ends with 1 when one failed. Screenshots go to OUT_DIR.
 
+// biome-ignore-all lint/performance/useDomNodeTextContent: what is compared is the text that a person sees
+
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";

@@ -5,6 +5,8 @@
 // BASE_URL has dbt, all plugins of the repository, and the plugin `ops` of the test with a script, dataset templates
 // and a dashboard. BARE_BASE_URL has no dbt. Both are new. Prints a line a check and ends with 1 when one failed.
 
+// biome-ignore-all lint/performance/useDomNodeTextContent: what is compared is the text that a person sees
+
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";

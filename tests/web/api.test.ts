@@ -22,7 +22,9 @@ async function failure(call: Promise<unknown>): Promise<ApiError> {
 test("JSON goes in and comes out", async () => {
   const fetched = answer(201, '{"id":7}');
   assert.deepEqual(await apiPost("/api/records", { title: "A" }), { id: 7 });
-  const [path, init] = fetched.mock.calls[0]?.arguments as unknown as [string, RequestInit];
+  const call = fetched.mock.calls[0];
+  assert.ok(call);
+  const [path, init] = call.arguments as unknown as [string, RequestInit];
   assert.equal(path, "/api/records");
   assert.equal(init.body, '{"title":"A"}');
 });

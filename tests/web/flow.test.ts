@@ -207,7 +207,9 @@ test("a small graph is shown whole, of a large one the part that is asked for, o
   const small = placesOf([model("a"), model("b", ["a"])], "right");
   const whole = viewportOf(small, "right", canvas, undefined);
   assert.equal(whole.zoom, 1);
-  const middle = (small[0]!.x + small[1]!.x) / 2;
+  const [first, second] = small;
+  assert.ok(first && second);
+  const middle = (first.x + second.x) / 2;
   assert.equal(middle * whole.zoom + whole.x, 450);
 
   const names = Array.from({ length: 60 }, (_, index) => `m${index}`);
@@ -216,7 +218,8 @@ test("a small graph is shown whole, of a large one the part that is asked for, o
     "right",
   );
   const at = (id: string, { x, y, zoom }: { x: number; y: number; zoom: number }) => {
-    const place = large.find((one) => one.id === id)!;
+    const place = large.find((one) => one.id === id);
+    assert.ok(place, id);
     return [place.x * zoom + x, place.y * zoom + y].map(Math.round);
   };
   const asked = viewportOf(large, "right", canvas, "m40");

@@ -1,5 +1,7 @@
 /** Surfaces and overrides on a page: who is shown, what `Original` is, and what happens when one breaks. */
 
+// biome-ignore-all lint/correctness/noComponentHookFactories: what one test draws stands in that test
+
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
 import { type Claim, PluginHostProvider, Surface, useOverride } from "@platform/plugin-host";
@@ -171,7 +173,7 @@ test("many places of one broken override show one notice, and one retry mends th
   const page = await show(
     [claim("a", Sometimes)],
     ["a"],
-    [box("1"), box("2"), box("3")].map((one, key) => <p key={key}>{one}</p>),
+    ["1", "2", "3"].map((label) => <p key={label}>{box(label)}</p>),
   );
   assert.equal(page.container.querySelectorAll("[data-override-failure]").length, 1);
   assert.equal(page.container.querySelectorAll("i").length, 3);

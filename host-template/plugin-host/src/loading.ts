@@ -4,6 +4,7 @@ import { type ComponentType, type LazyExoticComponent, lazy } from "react";
 import type { Claim } from "./types.ts";
 
 /** A component of unknown props; the surface's types were checked where it was asked for. */
+// biome-ignore lint/suspicious/noExplicitAny: with `unknown` no component that names its props would fit
 export type AnyComponent = ComponentType<any>;
 
 const components = new Map<string, LazyExoticComponent<AnyComponent>>();

@@ -75,6 +75,7 @@ function overrideComponent(key: string, chain: readonly Claim[]): AnyComponent {
   if (known !== undefined) {
     return known;
   }
+  // biome-ignore lint/correctness/noComponentHookFactories: kept in `components`, one for each key and chain
   function Override({ Original, ...props }: AnyProps & { Original?: AnyComponent }): ReactNode {
     const drawDefault = (given: AnyProps): ReactNode => (Original === undefined ? null : <Original {...given} />);
     return <ChainView surface={key} chain={chain} props={props} drawDefault={drawDefault} pending={<Pending />} />;
@@ -124,6 +125,7 @@ interface BodyProps {
  */
 function createLink() {
   const Context = createContext<Rest | null>(null);
+  // biome-ignore lint/correctness/noComponentHookFactories: made once for each mounted claim
   function Original(given: AnyProps): ReactNode {
     const rest = use(Context);
     return rest === null ? null : <ChainView {...rest} props={{ ...rest.props, ...given }} />;

@@ -7,6 +7,7 @@ import type { ComponentType } from "react";
  *
  * Filled by the generated `overrides.d.ts`; authors do not write here.
  */
+// biome-ignore lint/suspicious/noEmptyInterface: the generated `overrides.d.ts` adds to it
 export interface KnownKeys {}
 
 /**
@@ -16,6 +17,7 @@ export interface KnownKeys {}
  *       interface SurfaceProps { "records.card": { record: PlatformRecord } }
  *     }
  */
+// biome-ignore lint/suspicious/noEmptyInterface: the owners of surfaces add to it
 export interface SurfaceProps {}
 
 /** A key that may be asked for. Page keys are open: any path of the shell can be replaced. */

@@ -31,6 +31,7 @@ export function useResource<T>(path: string): Resource<T> {
 
   const replace = useCallback((data: T) => setState({ data, error: undefined, loading: false }), []);
 
+  // biome-ignore lint/correctness/useExhaustiveDependencies(turn): another turn is another call
   useEffect(() => {
     const abort = new AbortController();
     setState((last) => ({ ...last, loading: true }));

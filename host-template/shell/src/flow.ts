@@ -177,7 +177,7 @@ export function wordsOfOptions(options: BuildOptions | null | undefined): string
 /** The options that a form holds; variables that are no JSON object give a sentence instead. */
 export function optionsOf(values: Readonly<Record<string, unknown>>): BuildOptions | string {
   const text = (name: string) => (typeof values[name] === "string" ? (values[name] as string).trim() : "");
-  const flags = Array.isArray(values["flags"]) ? (values["flags"] as readonly unknown[]) : [];
+  const flags = Array.isArray(values.flags) ? (values.flags as readonly unknown[]) : [];
   let vars: unknown = {};
   if (text("vars") !== "") {
     try {

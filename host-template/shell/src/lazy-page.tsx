@@ -7,6 +7,7 @@ import { PageBoundary } from "./page-boundary.tsx";
 /** A page that is loaded when it is first shown. */
 export function lazyPage(what: string, load: () => Promise<{ default: ComponentType }>): ComponentType {
   let View = lazy(load);
+  // biome-ignore lint/correctness/noComponentHookFactories: called once for each page, where its module is loaded
   return function LazyPage(): ReactNode {
     const [Current, setCurrent] = useState(() => View);
     const retry = () => {

@@ -50,6 +50,7 @@ export function useCursorList<T>(pathOf: (before: string | null) => string): Cur
     );
   }, []);
 
+  // biome-ignore lint/correctness/useExhaustiveDependencies(turn): another turn begins anew
   useEffect(() => {
     load(first, []);
     return () => running.current?.abort();

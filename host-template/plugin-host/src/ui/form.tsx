@@ -15,7 +15,7 @@ import {
   Textarea,
   TextInput,
 } from "@mantine/core";
-import { type FormEvent, type ReactNode, useState } from "react";
+import { type ReactNode, type SubmitEvent, useState } from "react";
 import type { ApiError } from "../api.ts";
 import { asApiError } from "../use-resource.ts";
 import { sentence, Ticked } from "./prose.tsx";
@@ -70,7 +70,7 @@ export function Form({ fields, submitLabel = "Save", onSubmit, onCancel, childre
   const [error, setError] = useState<ApiError | undefined>();
   const [sending, setSending] = useState(false);
 
-  async function submit(event: FormEvent): Promise<void> {
+  async function submit(event: SubmitEvent): Promise<void> {
     event.preventDefault();
     setSending(true);
     setError(undefined);

@@ -25,7 +25,7 @@ export function pieces(text: string): readonly string[] {
 /** The text, its names as code. */
 export function Ticked({ text }: { readonly text: string }): ReactNode {
   return pieces(text).map((piece, index) =>
-    // The pieces of one text never change places.
+    // biome-ignore lint/suspicious/noArrayIndexKey: the pieces of one text never change places
     index % 2 === 1 ? <code key={index}>{piece}</code> : <Fragment key={index}>{piece}</Fragment>,
   );
 }

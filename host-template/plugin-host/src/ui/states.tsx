@@ -73,6 +73,7 @@ export function ListSkeleton({ rows = 5, height = 52 }: { readonly rows?: number
     <Stack gap="sm" aria-busy="true">
       <VisuallyHidden role="status">Loading</VisuallyHidden>
       {Array.from({ length: rows }, (_, row) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: one outline is like the other
         <Skeleton key={row} height={height} />
       ))}
     </Stack>

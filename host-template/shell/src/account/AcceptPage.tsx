@@ -42,6 +42,7 @@ export function AcceptPage({ source }: Props): ReactNode {
   const [token] = useState(() => tokenOf(window.location.hash));
   const [state, setState] = useState<State>({ kind: "loading" });
   const [tries, setTries] = useState(0);
+  // biome-ignore lint/correctness/useExhaustiveDependencies(tries): another try is another call
   useEffect(() => {
     let wanted = true;
     setState({ kind: "loading" });

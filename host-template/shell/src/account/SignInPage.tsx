@@ -5,7 +5,7 @@ import { apiGet, apiPost, asApiError } from "@platform/plugin-host";
 import { useDocumentTitle } from "@platform/plugin-host/ui";
 import CircleAlert from "lucide-react/icons/circle-alert";
 import Info from "lucide-react/icons/info";
-import { type FormEvent, type ReactNode, useEffect, useRef, useState } from "react";
+import { type ReactNode, type SubmitEvent, useEffect, useRef, useState } from "react";
 import { Mark } from "../layout/Mark.tsx";
 import { SchemeMenu } from "../layout/SchemeMenu.tsx";
 import { type Refusal, refusalOf } from "./refusal.ts";
@@ -60,7 +60,7 @@ function SignInForm({ onSignedIn }: Pick<Props, "onSignedIn">): ReactNode {
   const form = useRef<HTMLFormElement>(null);
   const wait = useCountdown(refusal?.retryAfter);
 
-  async function submit(event: FormEvent): Promise<void> {
+  async function submit(event: SubmitEvent): Promise<void> {
     event.preventDefault();
     // Read from the fields: password managers fill them in without telling the page.
     const entered = new FormData(form.current ?? undefined);

@@ -122,7 +122,7 @@ function Filters({ filter, seen, onNarrow }: FiltersProps): ReactNode {
   const types = Object.entries(EVENT_TYPES).map(([value, label]) => ({ value, label }));
   const type = filter.type === "" || Object.hasOwn(EVENT_TYPES, filter.type) ? [] : [{ value: filter.type, label: filter.type }];
   return (
-    <div className={styles.filters} role="search" aria-label="Filter the audit log">
+    <search className={styles.filters} aria-label="Filter the audit log">
       <Select
         aria-label="Kind of event"
         placeholder="All kinds of events"
@@ -144,7 +144,7 @@ function Filters({ filter, seen, onNarrow }: FiltersProps): ReactNode {
         onChange={(value) => onNarrow("plugin", value ?? "")}
       />
       <ActorFilter actor={filter.actor} seen={seen} onChange={(value) => onNarrow("actor", value)} />
-    </div>
+    </search>
   );
 }
 

@@ -58,6 +58,7 @@ function CardSkeletons(): ReactNode {
   return (
     <SimpleGrid cols={{ base: 1, sm: 2, lg: 3 }} aria-busy="true">
       {Array.from({ length: 6 }, (_, card) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: one outline is like the other
         <Skeleton key={card} height={148} />
       ))}
     </SimpleGrid>

@@ -1,4 +1,5 @@
 // Shows /api/openapi.json: operations by plugin, what they take and give, and a form that tries them out.
+// biome-ignore lint/suspicious/noRedundantUseStrict: the page loads this as a script, not as a module
 "use strict";
 
 /** What stands before the paths of the API, where a proxy serves the platform below a path. */

@@ -40,6 +40,7 @@ export default function BoardPage(): ReactNode {
       ) : (
         <div className={styles.board}>
           {data.widgets.map((widget, place) => (
+            // biome-ignore lint/suspicious/noArrayIndexKey: a board may show a block twice, and has nothing else to tell them apart
             <div key={`${place} ${widget.block}`} className={styles.widget} data-widget={widget.block}>
               <Block widget={widget} />
             </div>

@@ -115,6 +115,7 @@ function Drawing({ nodes, chosen, onChoose, direction, width }: DrawingProps): R
     const wrong = nodes.find((node) => verdictOfModel(node).tone === "bad");
     void setViewport(viewportOf(places, direction, { width, height }, chosen ?? wrong?.id));
   });
+  // biome-ignore lint/correctness/useExhaustiveDependencies: these are what it begins anew for
   useEffect(() => start(), [shape, direction, width, height]);
 
   const reveal = (id: string) => {
@@ -124,6 +125,7 @@ function Drawing({ nodes, chosen, onChoose, direction, width }: DrawingProps): R
     }
   };
   const revealChosen = useEffectEvent(() => chosen !== undefined && reveal(chosen));
+  // biome-ignore lint/correctness/useExhaustiveDependencies(chosen): what is chosen is shown once, when it is chosen
   useEffect(() => {
     revealChosen();
   }, [chosen]);
@@ -150,6 +152,7 @@ function Drawing({ nodes, chosen, onChoose, direction, width }: DrawingProps): R
       <VisuallyHidden id={helpId}>
         Arrow keys lead from model to model, Enter shows the details of one. The same models are listed in the table view.
       </VisuallyHidden>
+      {/* biome-ignore lint/a11y/useSemanticElements: a fieldset groups the fields of a form */}
       <div ref={frame} style={{ height }} role="group" aria-label="Lineage of the models" aria-describedby={helpId}>
         <ReactFlow<ModelNode>
           nodes={boxes}

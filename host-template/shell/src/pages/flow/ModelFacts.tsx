@@ -18,7 +18,14 @@ export function ModelFacts({ model, nodes }: Props): ReactNode {
     ["Last run", <VerdictBadge key="verdict" verdict={verdictOfModel(model)} />],
     ["Took", model.seconds === null ? undefined : formatSeconds(model.seconds)],
     ["Failed tests", model.failed_tests.length === 0 ? undefined : <Tests key="tests" names={model.failed_tests} />],
-    ["dbt says", model.message === null ? undefined : <pre className={styles.message}>{model.message}</pre>],
+    [
+      "dbt says",
+      model.message === null ? undefined : (
+        <pre key="message" className={styles.message}>
+          {model.message}
+        </pre>
+      ),
+    ],
     ["Kind", model.kind],
     ["Made of", names(parentsOf(nodes, model))],
     ["Used by", names(childrenOf(nodes, model.id))],

@@ -157,6 +157,7 @@ interface LogProps {
 function LogView({ log, run }: LogProps): ReactNode {
   const box = useRef<HTMLPreElement>(null);
   const follows = useRef(true);
+  // biome-ignore lint/correctness/useExhaustiveDependencies(log): a longer text has another end
   useEffect(() => {
     if (follows.current && box.current !== null) {
       box.current.scrollTop = box.current.scrollHeight;
@@ -172,7 +173,7 @@ function LogView({ log, run }: LogProps): ReactNode {
       <pre
         ref={box}
         className={styles.log}
-        // A region that can be scrolled has to be reachable.
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that can be scrolled has to be reachable by keyboard
         tabIndex={0}
         role="log"
         aria-live="off"
