@@ -249,6 +249,7 @@ impl<'a> Tester<'a> {
                 steps.push(Step { name, work: Work::Plain(work) });
             }
         };
+        plain(npm, "TypeScript style", Box::new(|| self.npm_run("style")));
         plain(npm, "types of the web shell", Box::new(|| self.npm_run("typecheck")));
         plain(npm, "types of the plugins", Box::new(|| self.check(&["--types"])));
         let postgres = machine.has("postgres");
