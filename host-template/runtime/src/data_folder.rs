@@ -98,6 +98,8 @@ const OF_NOBODY: &[&str] = &[
     "aquota.user",
     "lost+found",
 ];
+/// What the names of files end with that whoever starts a program writes beside its data: a shell, a supervisor, a container.
+const OF_STARTERS: &[&str] = &[".log", ".out", ".pid", ".sock"];
 /// How many of the names in a folder are told.
 const TOLD: usize = 3;
 
@@ -106,7 +108,11 @@ const TOLD: usize = 3;
 fn foreign(data: &Path, url: Option<&str>) -> Vec<String> {
     let Ok(entries) = fs::read_dir(data) else { return Vec::new() };
     let mut names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
-    names.retain(|name| !OF_NOBODY.iter().any(|of_nobody| name == of_nobody));
+    let of_starter = |name: &OsString| {
+        let (name, path) = (name.to_string_lossy(), data.join(name));
+        OF_STARTERS.iter().any(|ending| name.ends_with(ending)) && !path.is_dir()
+    };
+    names.retain(|name| !OF_NOBODY.iter().any(|of_nobody| name == of_nobody) && !of_starter(name));
     let is_database = |name: &OsString| match settings::database(url, data) {
         Ok(Database::Sqlite(file)) => file == data.join(name),
         // A server's lies elsewhere, and an address that is none is told where it is used.
@@ -185,6 +191,10 @@ mod tests {
         for name in OF_NOBODY {
             fs::create_dir_all(folder.join(name)).unwrap();
             assert_eq!(free(None), Ok(()), "a fresh disk, or the home of a user that was just made: {name}");
+        }
+        for ending in OF_STARTERS {
+            fs::write(folder.join(format!("test{ending}")), "").unwrap();
+            assert_eq!(free(None), Ok(()), "the log of the very program that asks: {ending}");
         }
         for name in ["d", "c", "b", "a.db"] {
             fs::write(folder.join(name), "").unwrap();
