@@ -68,6 +68,7 @@ const HOST: &[Layers] = &[Layers {
             "listing",
             "locate",
             "logs",
+            "memory",
             "misspelt",
             "names",
             "objects",

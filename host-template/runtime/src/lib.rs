@@ -46,6 +46,7 @@ mod listing;
 mod live;
 mod locate;
 mod logs;
+mod memory;
 mod metrics;
 pub mod middleware;
 mod misspelt;
@@ -103,6 +104,7 @@ pub mod prelude {
 
 /// What a generated host does: runs the command that it was started with.
 pub fn main(platform: Platform) -> ExitCode {
+    memory::give_back_large_blocks();
     if !names::settle() {
         eprintln!(
             "error: the C library cannot be told where to look names up\n  help: start it with more memory"

@@ -121,9 +121,9 @@ pub(super) fn excess(job: &Job, namespace: bool) -> Option<Excess> {
     // In the `/proc` of its own namespace the program is alone, and the supervisor not there.
     let alone = namespace && fs::symlink_metadata("/proc/1").is_ok() && fs::read_link("/proc/self").is_err();
     let processes = if alone { all() } else { below_this() };
-    // In a namespace the kernel counts them itself, and refuses the next one.
+    // In a namespace the kernel counts them itself, and refuses the next one; but root's it lets be.
     let threads: u64 = processes.iter().map(|process| process.threads).sum();
-    if !namespace && threads > job.processes {
+    if threads > job.processes {
         return Some(Excess::Processes);
     }
     let most = job.together.unwrap_or(job.memory);

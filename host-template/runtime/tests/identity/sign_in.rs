@@ -107,11 +107,7 @@ fn s11_a_thousand_sign_ins_at_once_do_not_hold_up_a_known_device() {
 #[test]
 fn s11_five_hundred_who_hang_up_take_no_more_memory_than_those_who_wait() {
     let world = World::new(None);
-    let host = Host::start(&world.folder, |command| {
-        world.prepare(command);
-        // A release gives large blocks back at once; this machine's allocator keeps some for every thread unless it is told.
-        command.env("MALLOC_MMAP_THRESHOLD_", "131072");
-    });
+    let host = Host::start(&world.folder, |command| world.prepare(command));
     std::thread::scope(|scope| {
         for worker in 0..25u32 {
             let host = &host;
