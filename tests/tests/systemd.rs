@@ -49,7 +49,7 @@ kill -9 $second; for i in $(seq 100); do sleep 0.1; [ -n "$(health)" ] && break;
 $hub rollback 2>&1 | log; step rollback ${PIPESTATUS[0]}
 # The first key, for which the release that serves has no signature, with a release that does not come to serve.
 again() { /opt/honeyframe/releases/0.2.0/bin/hub-platform setup --trust /vendor.pub --restart "$1" 2>&1 | log; return ${PIPESTATUS[0]}; }
-keys() { echo "keys: $(ls /opt/honeyframe/trusted-keys 2>/dev/null | wc -l) $(/opt/honeyframe/bin/hub-launch which)"; }
+keys() { echo "keys: $(ls /opt/honeyframe/trusted-keys 2>/dev/null | wc -l) $(/opt/honeyframe/bin/hub-launch which 2>/dev/null)"; }
 again 'exit 7'; step unserved $?; keys
 again 'systemctl restart hub-platform'; step trusted $?; keys
 systemctl stop hub-platform; echo "stop: $(show ActiveState) $(show Result)"
@@ -66,7 +66,7 @@ upgrade: 0 active "version":"0.2.0" releases/0.2.0
 successor: another honeyframe
 crash: 1 active "version":"0.2.0" releases/0.2.0
 rollback: 0 active "version":"0.1.0" releases/0.1.0
-unserved: 3 active "version":"0.1.0" releases/0.1.0
+unserved: 1 active "version":"0.1.0" releases/0.1.0
 keys: 0 /opt/honeyframe/releases/0.1.0
 trusted: 0 active "version":"0.2.0" releases/0.2.0
 keys: 1 /opt/honeyframe/releases/0.2.0
