@@ -108,19 +108,20 @@ const TOLD: usize = 3;
 fn foreign(data: &Path, url: Option<&str>) -> Vec<String> {
     let Ok(entries) = fs::read_dir(data) else { return Vec::new() };
     let mut names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
-    let of_starter = |name: &OsString| {
-        let (name, path) = (name.to_string_lossy(), data.join(name));
-        OF_STARTERS.iter().any(|ending| name.ends_with(ending)) && !path.is_dir()
-    };
-    names.retain(|name| !OF_NOBODY.iter().any(|of_nobody| name == of_nobody) && !of_starter(name));
     let is_database = |name: &OsString| match settings::database(url, data) {
         Ok(Database::Sqlite(file)) => file == data.join(name),
         // A server's lies elsewhere, and an address that is none is told where it is used.
         Ok(Database::Postgres(_)) | Err(_) => false,
     };
+    // Asked before any name is left out: the host's own socket is named as a starter's would be.
     if names.iter().any(|name| OURS.iter().any(|own| name == own) || is_database(name)) {
         return Vec::new();
     }
+    let of_starter = |name: &OsString| {
+        let (name, path) = (name.to_string_lossy(), data.join(name));
+        OF_STARTERS.iter().any(|ending| name.ends_with(ending)) && !path.is_dir()
+    };
+    names.retain(|name| !OF_NOBODY.iter().any(|of_nobody| name == of_nobody) && !of_starter(name));
     let mut names: Vec<String> = names.iter().map(|name| name.display().to_string()).collect();
     names.sort();
     names
