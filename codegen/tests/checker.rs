@@ -59,7 +59,7 @@ fn anew(fixture: &Fixture) -> Checked {
 }
 
 fn codes(checked: &Checked) -> Vec<&'static str> {
-    checked.diagnostics.iter().map(|found| found.code).collect()
+    checked.diagnostics.iter().map(|found| found.code.id()).collect()
 }
 
 #[test]

@@ -10,6 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use fixture::{Fixture, as_an_ordinary_user};
+use hub_manifest::codes::CODES;
 use hub_manifest::diagnostic::Diagnostic;
 
 /// Sources of the stages up to the plan, relative to this crate.
@@ -53,7 +54,10 @@ fn every_mistake_is_told_as_written_down() {
             let front = fixture.front(false);
             let found = &front.resolved.diagnostics;
             let code = &name[..6];
-            assert!(found.iter().any(|found| found.code == code), "{name} does not give {code}: {found:#?}");
+            assert!(
+                found.iter().any(|found| found.code.id() == code),
+                "{name} does not give {code}: {found:#?}"
+            );
             found.iter().for_each(|found| well_formed(&name, found));
             let report = fixture.report(&front);
             let compare = || settings.bind(|| insta::assert_snapshot!(name.as_str(), report));
@@ -89,9 +93,11 @@ fn every_code_has_a_fixture() {
                 continue;
             }
             let text = fs::read_to_string(file.path()).expect("a source");
-            let after = text.split("\"HUB").skip(1).filter_map(|rest| rest.get(..3));
-            let numbers = after.filter(|number| number.bytes().all(|byte| byte.is_ascii_digit()));
-            codes.extend(numbers.map(|number| format!("HUB{number}")));
+            let names = text.split("codes::").skip(1).filter_map(|rest| {
+                rest.split(|c: char| !(c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')).next()
+            });
+            let given = names.filter_map(|name| CODES.iter().find(|code| code.entry().constant == name));
+            codes.extend(given.map(|code| code.to_string()));
         }
     }
     assert!(codes.len() > 40, "the sources are not where they were: {codes:?}");

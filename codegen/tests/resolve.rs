@@ -37,7 +37,7 @@ fn front(plugins: &[&str]) -> Front {
 }
 
 fn codes(front: &Front) -> String {
-    let codes: Vec<&str> = front.resolved.diagnostics.iter().map(|found| found.code).collect();
+    let codes: Vec<&str> = front.resolved.diagnostics.iter().map(|found| found.code.id()).collect();
     codes.join(" ")
 }
 

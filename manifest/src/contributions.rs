@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 
+use crate::codes;
 use crate::grammar;
 use crate::node::{Entry, Node, Value};
 use crate::plan::{Column, ConfigKind, Widget};
@@ -108,7 +109,7 @@ pub(crate) fn read(reader: &mut Reader<'_>, entries: &[Entry], slug: &str, out: 
         out.permissions = reader.texts(
             node,
             "permissions",
-            "HUB017",
+            codes::MALFORMED_PERMISSION,
             "a list like `[customers.read]`",
             grammar::permission,
         );
@@ -164,7 +165,9 @@ impl<'n> Item<'n> {
 }
 
 fn slug_of(reader: &mut Reader<'_>, node: &Node) -> Option<Spanned<String>> {
-    reader.checked(node, "HUB012", "the slug", |text| grammar::inner_slug(text).map(|()| text.to_string()))
+    reader.checked(node, codes::MALFORMED_NAME, "the slug", |text| {
+        grammar::inner_slug(text).map(|()| text.to_string())
+    })
 }
 
 /// Every item of a list of mappings that is sound.
@@ -195,7 +198,12 @@ fn once<T>(
             out.push(item);
         } else {
             let message = format!("{what} `{value}` stands twice");
-            reader.error("HUB009", range, message, format!("give each one a `{field}` of its own"));
+            reader.error(
+                codes::DUPLICATE_NAME,
+                range,
+                message,
+                format!("give each one a `{field}` of its own"),
+            );
         }
     }
     out
@@ -238,7 +246,7 @@ fn dbt(reader: &mut Reader<'_>, entries: &[Entry], slug: &str, out: &mut Manifes
     for workspace in more {
         match out.dbt_workspaces.iter().find(|known| known.slug.value == workspace.slug.value) {
             Some(_) => reader.error(
-                "HUB048",
+                codes::DUPLICATE_WORKSPACE,
                 &workspace.slug.range,
                 format!("the dbt workspace `{}` stands twice", workspace.slug.value),
                 "give each workspace a slug of its own",
@@ -261,7 +269,7 @@ fn frontend_overrides(reader: &mut Reader<'_>, node: &Node, slug: &str, out: &mu
         for entry in reader.map(node, &what, "a mapping to files").unwrap_or_default() {
             if let Err(help) = check(&entry.key) {
                 let message = format!("`{}` in {what} is malformed", entry.key);
-                reader.error("HUB022", &entry.key_range, message, help);
+                reader.error(codes::MALFORMED_OVERRIDE_KEY, &entry.key_range, message, help);
                 continue;
             }
             let Some(file) = inner_path(reader, &entry.value, &format!("`{}`", entry.key), slug) else {
@@ -276,12 +284,13 @@ fn frontend_overrides(reader: &mut Reader<'_>, node: &Node, slug: &str, out: &mu
 fn nav_item(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<NavItem> {
     let label = item.text(reader, "label");
     let path = item.required(reader, "path").and_then(|node| {
-        reader
-            .checked(node, "HUB018", "the path", |text| grammar::shell_path(text).map(|()| text.to_string()))
+        reader.checked(node, codes::MALFORMED_PATH, "the path", |text| {
+            grammar::shell_path(text).map(|()| text.to_string())
+        })
     });
     let icon = get(item.entries, "icon").and_then(|node| reader.text(node, "`icon`"));
     let roles = get(item.entries, "roles")
-        .map(|node| reader.texts(node, "roles", "HUB012", "a list of roles", |_| Ok(())))
+        .map(|node| reader.texts(node, "roles", codes::MALFORMED_NAME, "a list of roles", |_| Ok(())))
         .unwrap_or_default();
     Some(NavItem {
         label: label?.value,
@@ -294,7 +303,13 @@ fn nav_item(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<NavItem> {
 fn seed_group(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<SeedGroup> {
     let name = item.text(reader, "name");
     let permissions = item.required(reader, "permissions").map(|node| {
-        reader.texts(node, "permissions", "HUB017", "a list of permissions", grammar::permission)
+        reader.texts(
+            node,
+            "permissions",
+            codes::MALFORMED_PERMISSION,
+            "a list of permissions",
+            grammar::permission,
+        )
     });
     Some(SeedGroup { name: name?, permissions: permissions? })
 }
@@ -344,7 +359,7 @@ fn dashboard_seed(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<DashboardS
 
 fn widget(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<Spanned<Widget>> {
     let block = item.required(reader, "block")?;
-    let block = reader.checked(block, "HUB022", "the block", |text| {
+    let block = reader.checked(block, codes::MALFORMED_OVERRIDE_KEY, "the block", |text| {
         grammar::block_name(text.strip_prefix("block:").unwrap_or(text))
             .map(|()| format!("block:{}", text.trim_start_matches("block:")))
     });
@@ -367,7 +382,12 @@ fn config(reader: &mut Reader<'_>, node: &Node, out: &mut Manifest) {
         let name = format!("the setting `{}`", entry.key);
         if !grammar::rust_ident(&entry.key) || entry.key.contains(|c: char| c.is_ascii_uppercase()) {
             let help = "use lowercase letters, digits and `_`, a letter first";
-            reader.error("HUB012", &entry.key_range, format!("the name of {name} is malformed"), help);
+            reader.error(
+                codes::MALFORMED_NAME,
+                &entry.key_range,
+                format!("the name of {name} is malformed"),
+                help,
+            );
             continue;
         }
         let Some(fields) = reader.map(&entry.value, &name, "`{type: string}`") else { continue };
@@ -397,7 +417,7 @@ fn config_field(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<ConfigField>
     };
     let label = text(reader, "label");
     let env = get(item.entries, "env").and_then(|node| {
-        reader.checked(node, "HUB012", "the environment variable", |text| {
+        reader.checked(node, codes::MALFORMED_NAME, "the environment variable", |text| {
             let sound = text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
                 && !text.starts_with(|c: char| c.is_ascii_digit());
             if sound {
@@ -409,7 +429,7 @@ fn config_field(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<ConfigField>
     });
     let required = get(item.entries, "required").and_then(|node| reader.boolean(node, "`required`"));
     let values: Vec<String> = get(item.entries, "values")
-        .map(|node| reader.texts(node, "values", "HUB012", "a list of texts", |_| Ok(())))
+        .map(|node| reader.texts(node, "values", codes::MALFORMED_NAME, "a list of texts", |_| Ok(())))
         .unwrap_or_default()
         .into_iter()
         .map(|value| value.value)
@@ -426,7 +446,12 @@ fn config_field(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<ConfigField>
         Some(node) => {
             let message =
                 format!("the default of {} does not fit its type", item.name.trim_start_matches("the "));
-            reader.error("HUB011", &node.range, message, "write a value of that type, or remove `default`");
+            reader.error(
+                codes::WRONG_TYPE,
+                &node.range,
+                message,
+                "write a value of that type, or remove `default`",
+            );
             None
         }
     };

@@ -3,6 +3,7 @@
 //! A release is built and run without dbt's package registry: packages are folders of the plugin, or vendored in the folder
 //! that `dbt deps` fills.
 
+use crate::codes;
 use crate::diagnostic::Diagnostic;
 use crate::node::Value;
 use crate::reader::{Reader, get};
@@ -39,7 +40,7 @@ pub fn parse(source: &Source, plugin: &str) -> (Vec<DbtPackage>, Vec<Diagnostic>
     let mut out = Vec::new();
     let root = yaml::parse(source, &mut reader.diagnostics);
     // A file of comments names no package.
-    reader.diagnostics.retain(|found| found.code != "HUB002");
+    reader.diagnostics.retain(|found| found.code != codes::EMPTY);
     if let Some(Value::Map(entries)) = root.as_ref().map(|root| &root.value)
         && let Some(node) = get(entries, "packages")
     {
@@ -64,7 +65,7 @@ pub fn parse(source: &Source, plugin: &str) -> (Vec<DbtPackage>, Vec<Diagnostic>
             match found {
                 Some(package) => out.push(package),
                 None => reader.error(
-                    "HUB004",
+                    codes::NOT_A_MAPPING,
                     &item.range,
                     "this is no dbt package".to_owned(),
                     "write `local: FOLDER`, or `package`, `git` or `tarball` as dbt knows them",
@@ -117,7 +118,7 @@ mod tests {
             ]
         );
         assert_eq!(
-            found.iter().map(|found| (found.code, found.span.line)).collect::<Vec<_>>(),
+            found.iter().map(|found| (found.code.id(), found.span.line)).collect::<Vec<_>>(),
             [("HUB004", 7)]
         );
         for nothing in ["# none\n", "packages:\n", "packages: []\n", "projects: []\n"] {

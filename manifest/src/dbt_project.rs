@@ -2,6 +2,7 @@
 //!
 //! dbt puts the workspaces of all plugins together as packages, told apart by their projects' names.
 
+use crate::codes;
 use crate::dbt_packages::INSTALL_PATH;
 use crate::diagnostic::Diagnostic;
 use crate::node::{Entry, Value};
@@ -30,7 +31,12 @@ pub fn parse(source: &Source, plugin: &str) -> (DbtProject, Vec<Diagnostic>) {
             _ => {
                 let message =
                     format!("dbt_project.yml must be a mapping of fields, but this is {}", root.value.kind());
-                reader.error("HUB004", &root.range, message, "begin with `name: …`, one field a line");
+                reader.error(
+                    codes::NOT_A_MAPPING,
+                    &root.range,
+                    message,
+                    "begin with `name: …`, one field a line",
+                );
             }
         }
     }
@@ -47,12 +53,14 @@ fn read(reader: &mut Reader<'_>, entries: &[Entry], out: &mut DbtProject) {
             let example = format!("name: hub_{}", grammar::ident_of(reader.plugin));
             reader.missing(&(0..0), "name", "dbt_project.yml", &example);
         }
-        Some(node) => out.name = reader.checked(node, "HUB012", "the project's name", project_name),
+        Some(node) => {
+            out.name = reader.checked(node, codes::MALFORMED_NAME, "the project's name", project_name)
+        }
     }
     out.packages_install_path = match get(entries, "packages-install-path") {
         None => INSTALL_PATH.to_string(),
         Some(node) => reader
-            .checked(node, "HUB018", "the path in `packages-install-path`", grammar::inner_path)
+            .checked(node, codes::MALFORMED_PATH, "the path in `packages-install-path`", grammar::inner_path)
             .map_or_else(|| INSTALL_PATH.to_string(), |path| path.value),
     };
     out.model_paths = match get(entries, "model-paths") {
@@ -60,7 +68,7 @@ fn read(reader: &mut Reader<'_>, entries: &[Entry], out: &mut DbtProject) {
         Some(node) => {
             let items = reader.list(node, "`model-paths`", "`[models]`").unwrap_or_default();
             let paths = items.iter().filter_map(|item| {
-                reader.checked(item, "HUB018", "the path in `model-paths`", grammar::inner_path)
+                reader.checked(item, codes::MALFORMED_PATH, "the path in `model-paths`", grammar::inner_path)
             });
             paths.map(|path| path.value).collect()
         }

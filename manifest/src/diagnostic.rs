@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::codes::Code;
+
 /// How much a finding weighs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -91,12 +93,12 @@ pub struct Related {
 }
 
 /// One error or warning.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Diagnostic {
     /// Error or warning.
     pub level: Level,
-    /// Stable code, `HUB0xx`.
-    pub code: &'static str,
+    /// Stable code.
+    pub code: Code,
     /// One sentence that says what is wrong, naming the field and the value.
     pub message: String,
     /// Slug (or, where the manifest gives none, folder name) of the vertical plugin concerned.
@@ -115,7 +117,7 @@ pub struct Diagnostic {
 
 impl Diagnostic {
     /// An error with the given stable code.
-    pub fn error(code: &'static str, message: impl Into<String>) -> Diagnostic {
+    pub fn error(code: Code, message: impl Into<String>) -> Diagnostic {
         Diagnostic {
             level: Level::Error,
             code,
@@ -130,7 +132,7 @@ impl Diagnostic {
     }
 
     /// A warning with the given stable code.
-    pub fn warning(code: &'static str, message: impl Into<String>) -> Diagnostic {
+    pub fn warning(code: Code, message: impl Into<String>) -> Diagnostic {
         Diagnostic { level: Level::Warning, ..Diagnostic::error(code, message) }
     }
 
@@ -186,12 +188,16 @@ pub fn sort(diagnostics: &mut [Diagnostic]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codes;
 
     #[test]
     fn a_sentence_is_one_line_that_a_terminal_can_show() {
         let check = |text: &str, expect: &str| {
-            let mut found =
-                Diagnostic::error("HUB001", text).label(text).help(text).related("f", Span::START, text);
+            let mut found = Diagnostic::error(codes::UNREADABLE, text).label(text).help(text).related(
+                "f",
+                Span::START,
+                text,
+            );
             found.clean();
             let told = [&found.message, &found.label, &found.help, &found.related[0].label];
             assert_eq!(told, [expect; 4], "{text:?}");
@@ -212,9 +218,10 @@ mod tests {
     #[test]
     fn files_places_and_codes_stay_as_they_are() {
         let span = Span { offset: 3, len: 2, line: 1, column: 4 };
-        let mut found = Diagnostic::warning("HUB016", "a\nb").plugin("crm").at("a\nb.yaml", span);
+        let mut found = Diagnostic::warning(codes::UNKNOWN_FIELD, "a\nb").plugin("crm").at("a\nb.yaml", span);
         found.clean();
-        let place = (found.file.as_deref(), found.span, found.code, found.level, found.plugin.as_deref());
+        let place =
+            (found.file.as_deref(), found.span, found.code.id(), found.level, found.plugin.as_deref());
         let file = std::path::Path::new("a\nb.yaml");
         assert_eq!(place, (Some(file), span, "HUB016", Level::Warning, Some("crm")));
     }

@@ -6,6 +6,7 @@ use jsonc_parser::ast::Value as Ast;
 use jsonc_parser::common::Ranged;
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 
+use crate::codes;
 use crate::diagnostic::{Diagnostic, MAX_FINDINGS};
 use crate::node::{Entry, MAX_DEPTH, Node, Value};
 use crate::reader::key_problem;
@@ -30,9 +31,12 @@ const STRICT: ParseOptions = ParseOptions {
 pub fn parse(source: &Source, diagnostics: &mut Vec<Diagnostic>) -> Option<Node> {
     if let Some(offset) = too_deep(&source.text) {
         diagnostics.push(
-            Diagnostic::error("HUB006", format!("lists and objects are nested more than {MAX_DEPTH} deep"))
-                .at(&source.file, source.span(&(offset..offset + 1)))
-                .help("make the document flatter: no field needs that much"),
+            Diagnostic::error(
+                codes::TOO_LARGE,
+                format!("lists and objects are nested more than {MAX_DEPTH} deep"),
+            )
+            .at(&source.file, source.span(&(offset..offset + 1)))
+            .help("make the document flatter: no field needs that much"),
         );
         return None;
     }
@@ -48,7 +52,7 @@ pub fn parse(source: &Source, diagnostics: &mut Vec<Diagnostic>) -> Option<Node>
             };
             let message = format!("{} is not JSON: {cause}", name_of(&source.file));
             diagnostics.push(
-                Diagnostic::error("HUB003", message)
+                Diagnostic::error(codes::SYNTAX, message)
                     .at(&source.file, source.span(&(range.start..range.end)))
                     .help(help),
             );

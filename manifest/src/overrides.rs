@@ -1,5 +1,6 @@
 //! `frontend/overrides.json`: a plugin's claims on the surfaces of the web shell.
 
+use crate::codes;
 use crate::diagnostic::Diagnostic;
 use crate::grammar;
 use crate::json;
@@ -39,7 +40,7 @@ pub fn parse(source: &Source, plugin: &str) -> (Overrides, Vec<Diagnostic>) {
             _ => {
                 let message = format!("overrides.json must be an object, but this is {}", root.value.kind());
                 reader.error(
-                    "HUB004",
+                    codes::NOT_A_MAPPING,
                     &root.range,
                     message,
                     "write `{ \"overrides\": { \"<key>\": \"<file>\" } }`",
@@ -66,7 +67,7 @@ fn read(reader: &mut Reader<'_>, root: &Node, entries: &[Entry], out: &mut Overr
     for entry in reader.map(node, "`overrides`", form).unwrap_or_default() {
         if let Err(help) = grammar::override_key(&entry.key) {
             let message = format!("the override key `{}` is malformed", entry.key);
-            reader.error("HUB022", &entry.key_range, message, help);
+            reader.error(codes::MALFORMED_OVERRIDE_KEY, &entry.key_range, message, help);
             continue;
         }
         if let Some(claim) = claim(reader, entry) {
@@ -78,7 +79,7 @@ fn read(reader: &mut Reader<'_>, root: &Node, entries: &[Entry], out: &mut Overr
 fn claim(reader: &mut Reader<'_>, entry: &Entry) -> Option<Claim> {
     let key = Spanned::new(entry.key.clone(), entry.key_range.clone());
     let component = |reader: &mut Reader<'_>, node: &Node| {
-        reader.checked(node, "HUB018", "the path", grammar::inner_path)
+        reader.checked(node, codes::MALFORMED_PATH, "the path", grammar::inner_path)
     };
     let fields = match &entry.value.value {
         Value::String(_) => {
@@ -97,7 +98,7 @@ fn claim(reader: &mut Reader<'_>, entry: &Entry) -> Option<Claim> {
     reader.unknown_keys(fields, &["component", "export", "priority"], &name);
     let priority = get(fields, "priority").map(|node| priority(reader, node));
     let export = get(fields, "export").map(|node| {
-        reader.checked(node, "HUB012", "the export", |text| {
+        reader.checked(node, codes::MALFORMED_NAME, "the export", |text| {
             if grammar::rust_ident(text) || js_ident(text) {
                 Ok(text.to_string())
             } else {
@@ -128,7 +129,12 @@ fn priority(reader: &mut Reader<'_>, node: &Node) -> Option<i64> {
     match node.value {
         Value::Integer(value) if value.abs() <= 1_000_000 => Some(value),
         Value::Integer(_) => {
-            reader.error("HUB012", &node.range, "the priority is out of range", "use -1000000 to 1000000");
+            reader.error(
+                codes::MALFORMED_NAME,
+                &node.range,
+                "the priority is out of range",
+                "use -1000000 to 1000000",
+            );
             None
         }
         _ => {

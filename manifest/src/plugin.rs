@@ -7,6 +7,7 @@ use std::collections::HashSet;
 
 use semver::{Version, VersionReq};
 
+use crate::codes;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::grammar::{self, RouterSpec};
 use crate::node::{Entry, Node, Value};
@@ -129,7 +130,12 @@ pub fn parse(source: &Source, folder: &str) -> (Manifest, Vec<Diagnostic>) {
             _ => {
                 let message =
                     format!("plugin.yaml must be a mapping of fields, but this is {}", root.value.kind());
-                reader.error("HUB004", &root.range, message, "begin with `name: …`, one field a line");
+                reader.error(
+                    codes::NOT_A_MAPPING,
+                    &root.range,
+                    message,
+                    "begin with `name: …`, one field a line",
+                );
             }
         }
     }
@@ -154,7 +160,7 @@ fn read(reader: &mut Reader<'_>, entries: &[Entry], folder: &str, out: &mut Mani
     out.license = text(reader, "license");
     out.homepage = text(reader, "homepage");
     out.min_platform_version = get(entries, "min_platform_version")
-        .and_then(|node| reader.checked(node, "HUB023", "the requirement", requirement));
+        .and_then(|node| reader.checked(node, codes::MALFORMED_REQUIREMENT, "the requirement", requirement));
     if let Some(node) = get(entries, "dependencies") {
         out.dependencies = dependencies(reader, node, "dependencies", &slug);
     }
@@ -165,7 +171,12 @@ fn read(reader: &mut Reader<'_>, entries: &[Entry], folder: &str, out: &mut Mani
         out.dependencies.iter().map(|required| required.slug.value.as_str()).collect();
     for both in out.optional_dependencies.iter().filter(|optional| required.contains(&*optional.slug.value)) {
         let message = format!("`{}` stands in `dependencies` too", both.slug.value);
-        reader.warning("HUB025", &both.slug.range, message, "remove it here: it is required anyway");
+        reader.warning(
+            codes::DUPLICATE_ENTRY,
+            &both.slug.range,
+            message,
+            "remove it here: it is required anyway",
+        );
     }
     order(reader, entries, out);
     if let Some(node) = get(entries, "routers") {
@@ -194,14 +205,15 @@ fn identity(reader: &mut Reader<'_>, entries: &[Entry], folder: &str, out: &mut 
     match get(entries, "name") {
         None => reader.missing(&top, "name", "plugin.yaml", &format!("name: {}", folder.replace(' ', "-"))),
         Some(node) => {
-            out.name = reader
-                .checked(node, "HUB012", "the slug", |text| grammar::slug(text).map(|()| text.to_string()));
+            out.name = reader.checked(node, codes::MALFORMED_NAME, "the slug", |text| {
+                grammar::slug(text).map(|()| text.to_string())
+            });
         }
     }
     if let Some(name) = out.name.clone() {
         if grammar::RESERVED_SLUGS.contains(&name.value.as_str()) {
             reader.error(
-                "HUB014",
+                codes::RESERVED_SLUG,
                 &name.range,
                 format!("the slug `{}` is reserved: the platform's own routes and pages use it", name.value),
                 format!("choose another one, like `{}-plugin`, and rename the folder with it", name.value),
@@ -209,7 +221,7 @@ fn identity(reader: &mut Reader<'_>, entries: &[Entry], folder: &str, out: &mut 
             out.name = None;
         } else if grammar::ident_of(&name.value) != grammar::ident_of(folder) {
             reader.error(
-                "HUB013",
+                codes::NAME_NOT_OF_FOLDER,
                 &name.range,
                 format!("the plugin is called `{}`, but its folder is `{folder}`", name.value),
                 format!("rename the folder to `{}`, or write `name: {folder}`", name.value),
@@ -222,7 +234,7 @@ fn identity(reader: &mut Reader<'_>, entries: &[Entry], folder: &str, out: &mut 
             reader.wrong_type(node, "the version", "text", "a semantic version like `1.0.0`");
         }
         Some(node) => {
-            out.version = reader.checked(node, "HUB015", "the version", |text| {
+            out.version = reader.checked(node, codes::MALFORMED_VERSION, "the version", |text| {
                 Version::parse(text)
                     .map_err(|error| format!("write a semantic version like `1.0.0` ({error})"))
             });
@@ -277,12 +289,17 @@ fn dependencies(reader: &mut Reader<'_>, node: &Node, field: &str, own: &str) ->
     let mut known = HashSet::new();
     for (slug, wanted) in pairs {
         if let Err(help) = grammar::slug(&slug.value) {
-            reader.error("HUB012", &slug.range, format!("the slug `{}` is malformed", slug.value), help);
+            reader.error(
+                codes::MALFORMED_NAME,
+                &slug.range,
+                format!("the slug `{}` is malformed", slug.value),
+                help,
+            );
             continue;
         }
         if slug.value == own {
             reader.error(
-                "HUB026",
+                codes::DEPENDS_ON_ITSELF,
                 &slug.range,
                 "a plugin cannot depend on itself",
                 format!("remove `{own}` here"),
@@ -291,15 +308,17 @@ fn dependencies(reader: &mut Reader<'_>, node: &Node, field: &str, own: &str) ->
         }
         if known.contains(&slug.value) {
             let message = format!("`{}` stands twice in `{field}`", slug.value);
-            reader.warning("HUB025", &slug.range, message, "remove one of the two");
+            reader.warning(codes::DUPLICATE_ENTRY, &slug.range, message, "remove one of the two");
             continue;
         }
         let requirement = match wanted.filter(|node| node.value != Value::Null) {
             None => None,
-            Some(node) => match reader.checked(node, "HUB023", "the requirement", requirement) {
-                Some(requirement) => Some(requirement.value),
-                None => continue,
-            },
+            Some(node) => {
+                match reader.checked(node, codes::MALFORMED_REQUIREMENT, "the requirement", requirement) {
+                    Some(requirement) => Some(requirement.value),
+                    None => continue,
+                }
+            }
         };
         known.insert(slug.value.clone());
         out.push(Dependency { slug, requirement });
@@ -314,7 +333,13 @@ fn order(reader: &mut Reader<'_>, entries: &[Entry], out: &mut Manifest) {
     let mut slugs = |field: &str| {
         get(entries, field)
             .map(|node| {
-                reader.texts(node, &format!("order.{field}"), "HUB012", "a list of slugs", grammar::slug)
+                reader.texts(
+                    node,
+                    &format!("order.{field}"),
+                    codes::MALFORMED_NAME,
+                    "a list of slugs",
+                    grammar::slug,
+                )
             })
             .unwrap_or_default()
     };
@@ -326,11 +351,14 @@ fn routers(reader: &mut Reader<'_>, node: &Node, out: &mut Manifest) {
     let items = reader.list(node, "`routers`", "`- plugins.<slug>.backend.<module>:<function>`, one a line");
     let mut known = HashSet::new();
     for item in items.unwrap_or_default() {
-        let Some(spec) = reader.checked(item, "HUB020", "the router", grammar::router_spec) else { continue };
+        let Some(spec) = reader.checked(item, codes::MALFORMED_ROUTER, "the router", grammar::router_spec)
+        else {
+            continue;
+        };
         if !known.insert(spec.value.text.clone()) {
             let message = format!("the router `{}` stands twice", spec.value.text);
             reader.error(
-                "HUB027",
+                codes::DUPLICATE_ROUTER,
                 &spec.range,
                 message,
                 "a router can be mounted once: remove one of the two",
@@ -346,8 +374,9 @@ fn public_routes(reader: &mut Reader<'_>, node: &Node, slug: &str, out: &mut Man
     let mut read = |reader: &mut Reader<'_>, method: Option<String>, list: &Node| {
         for item in reader.list(list, "`public_routes`", "a list of paths, like `[ping]`").unwrap_or_default()
         {
-            let pattern =
-                reader.checked(item, "HUB019", "the public route", |text| grammar::public_route(slug, text));
+            let pattern = reader.checked(item, codes::MALFORMED_PUBLIC_ROUTE, "the public route", |text| {
+                grammar::public_route(slug, text)
+            });
             out.public_routes.extend(pattern.map(|pattern| pattern.map(|pattern| (method.clone(), pattern))));
         }
     };
@@ -368,7 +397,12 @@ fn public_routes(reader: &mut Reader<'_>, node: &Node, slug: &str, out: &mut Man
             read(reader, Some(method), &entry.value);
         } else {
             let help = format!("write `ALL` or {}", grammar::alternatives(grammar::METHODS));
-            reader.error("HUB019", &entry.key_range, format!("`{}` is not an HTTP method", entry.key), help);
+            reader.error(
+                codes::MALFORMED_PUBLIC_ROUTE,
+                &entry.key_range,
+                format!("`{}` is not an HTTP method", entry.key),
+                help,
+            );
         }
     }
 }
@@ -381,7 +415,7 @@ pub(crate) fn inner_path(
     what: &str,
     slug: &str,
 ) -> Option<Spanned<String>> {
-    reader.checked(node, "HUB018", &format!("the path of {what}"), |text| {
+    reader.checked(node, codes::MALFORMED_PATH, &format!("the path of {what}"), |text| {
         let own = [slug.to_string(), grammar::ident_of(slug)];
         let rooted = own.iter().find_map(|slug| text.strip_prefix(&format!("plugins/{slug}/")));
         grammar::inner_path(rooted.unwrap_or(text))

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::codes::{self, Code};
 use crate::diagnostic::{Diagnostic, MAX_FINDINGS, Span};
 use crate::grammar::{MAX_LINE, alternatives, nearest};
 use crate::node::{Entry, Node, Value};
@@ -26,7 +27,7 @@ impl<'a> Reader<'a> {
     /// Records an error at a place.
     pub fn error(
         &mut self,
-        code: &'static str,
+        code: Code,
         range: &Range<usize>,
         message: impl Into<String>,
         help: impl Into<String>,
@@ -44,7 +45,7 @@ impl<'a> Reader<'a> {
     /// Records a warning at a place.
     pub fn warning(
         &mut self,
-        code: &'static str,
+        code: Code,
         range: &Range<usize>,
         message: impl Into<String>,
         help: impl Into<String>,
@@ -70,7 +71,8 @@ impl<'a> Reader<'a> {
             diagnostics.truncate(MAX_FINDINGS);
             let message =
                 format!("more than {MAX_FINDINGS} things are wrong here, and only the first are told");
-            let found = Diagnostic::error("HUB006", message).help("mend what is told, then check again");
+            let found =
+                Diagnostic::error(codes::TOO_LARGE, message).help("mend what is told, then check again");
             diagnostics.push(found.at(&self.source.file, Span::START));
         }
         diagnostics.iter_mut().for_each(Diagnostic::clean);
@@ -80,7 +82,7 @@ impl<'a> Reader<'a> {
     /// The value has the wrong type.
     pub fn wrong_type(&mut self, node: &Node, what: &str, wanted: &str, example: &str) {
         let message = format!("{what} must be {wanted}, but this is {}", node.value.kind());
-        self.error("HUB011", &node.range, message, format!("write {example}"));
+        self.error(codes::WRONG_TYPE, &node.range, message, format!("write {example}"));
     }
 
     /// The entries of a mapping.
@@ -135,7 +137,7 @@ impl<'a> Reader<'a> {
         let length = text.chars().count();
         if length > most {
             let message = format!("{what} has {length} characters, more than the {most} that are read");
-            self.error("HUB006", range, message, "write it shorter");
+            self.error(codes::TOO_LARGE, range, message, "write it shorter");
             return None;
         }
         if let Some(c) = hidden {
@@ -148,7 +150,7 @@ impl<'a> Reader<'a> {
     /// A character that would not show as what it is.
     fn hidden(&mut self, range: &Range<usize>, what: &str, c: char) {
         let (message, help) = hidden_text(what, c);
-        self.error("HUB008", range, message, help);
+        self.error(codes::HIDDEN_CHARACTER, range, message, help);
     }
 
     /// Text of any kind that is not blank.
@@ -156,7 +158,7 @@ impl<'a> Reader<'a> {
         match &node.value {
             Value::String(text) if text.trim().is_empty() => {
                 self.error(
-                    "HUB012",
+                    codes::MALFORMED_NAME,
                     &node.range,
                     format!("{what} is blank"),
                     "write some text, or remove the field",
@@ -191,7 +193,7 @@ impl<'a> Reader<'a> {
     pub fn checked<T>(
         &mut self,
         node: &Node,
-        code: &'static str,
+        code: Code,
         what: &str,
         check: impl FnOnce(&str) -> Result<T, String>,
     ) -> Option<Spanned<T>> {
@@ -213,7 +215,7 @@ impl<'a> Reader<'a> {
         }
         let all: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
         self.error(
-            "HUB021",
+            codes::UNKNOWN_WORD,
             &text.range,
             format!("{what} cannot be `{}`", text.value),
             format!("write {}", alternatives(&all)),
@@ -226,7 +228,7 @@ impl<'a> Reader<'a> {
         &mut self,
         node: &Node,
         what: &str,
-        code: &'static str,
+        code: Code,
         example: &str,
         check: impl Fn(&str) -> Result<(), String>,
     ) -> Vec<Spanned<String>> {
@@ -240,7 +242,7 @@ impl<'a> Reader<'a> {
             }
             if !known.insert(read.value.clone()) {
                 self.warning(
-                    "HUB025",
+                    codes::DUPLICATE_ENTRY,
                     &read.range,
                     format!("`{}` stands twice in `{what}`", read.value),
                     "remove one of the two",
@@ -264,14 +266,19 @@ impl<'a> Reader<'a> {
             } else {
                 format!("did you mean {}?", alternatives(&near))
             };
-            self.warning("HUB016", &entry.key_range, format!("unknown field `{}` in {of}", entry.key), help);
+            self.warning(
+                codes::UNKNOWN_FIELD,
+                &entry.key_range,
+                format!("unknown field `{}` in {of}", entry.key),
+                help,
+            );
         }
     }
 
     /// Records that a required field is missing from a mapping.
     pub fn missing(&mut self, range: &Range<usize>, field: &str, of: &str, example: &str) {
         self.error(
-            "HUB010",
+            codes::MISSING_FIELD,
             range,
             format!("{of} lacks the required field `{field}`"),
             format!("add `{example}`"),
@@ -295,11 +302,11 @@ pub(crate) fn key_problem(source: &Source, key: &str, range: &Range<usize>) -> O
     let at = |code, message: String| Diagnostic::error(code, message).at(&source.file, source.span(range));
     if key.len() > MAX_LINE {
         let message = format!("a key has {} bytes, more than the {MAX_LINE} that are read", key.len());
-        return Some(at("HUB006", message).help("write it shorter, or remove it"));
+        return Some(at(codes::TOO_LARGE, message).help("write it shorter, or remove it"));
     }
     if let Some(c) = hidden_character(key) {
         let (message, help) = hidden_text("a key", c);
-        return Some(at("HUB008", message).help(help));
+        return Some(at(codes::HIDDEN_CHARACTER, message).help(help));
     }
     None
 }

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use crate::codes;
 use crate::diagnostic::{Diagnostic, Span};
 
 /// Largest `plugin.yaml` or `overrides.json` that is read, in bytes. A real one has a few hundred.
@@ -20,7 +21,8 @@ pub struct Source {
 impl Source {
     /// Decodes a file's bytes: UTF-8 (a byte order mark is skipped), not empty, at most [`MAX_BYTES`].
     pub fn decode(file: &Path, bytes: &[u8]) -> Result<Source, Box<Diagnostic>> {
-        let unreadable = |message: String| Diagnostic::error("HUB001", message).at(file, Span::START);
+        let unreadable =
+            |message: String| Diagnostic::error(codes::UNREADABLE, message).at(file, Span::START);
         let name = name_of(file);
         if bytes.len() > MAX_BYTES {
             return Err(Box::new(Source::too_large(file, bytes.len() as u64)));
@@ -53,14 +55,14 @@ impl Source {
             "dbt_project.yml" => "a dbt project needs at least `name` and `profile`",
             _ => "write `{ \"overrides\": {} }`, or delete the file",
         };
-        Diagnostic::error("HUB002", format!("{name} is empty")).at(file, Span::START).help(help)
+        Diagnostic::error(codes::EMPTY, format!("{name} is empty")).at(file, Span::START).help(help)
     }
 
     /// The finding for a file of more than [`MAX_BYTES`], so that nobody has to read it to say so.
     pub fn too_large(file: &Path, bytes: u64) -> Diagnostic {
         let name = name_of(file);
         Diagnostic::error(
-            "HUB001",
+            codes::UNREADABLE,
             format!("{name} has {bytes} bytes, more than the {MAX_BYTES} that are read"),
         )
         .at(file, Span::START)

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, Span as YamlSpan};
 
+use crate::codes::{self, Code};
 use crate::diagnostic::{Diagnostic, MAX_FINDINGS, Span};
 use crate::node::{Entry, MAX_DEPTH, MAX_NODES, Node, Value};
 use crate::reader::key_problem;
@@ -49,7 +50,7 @@ impl<'a> Builder<'a, '_> {
                 Event::StreamEnd => return Ok(root),
                 _ if root.is_some() => {
                     return Err(self
-                        .failure("HUB003", "the file holds more than one YAML document", &range)
+                        .failure(codes::SYNTAX, "the file holds more than one YAML document", &range)
                         .help("keep one: remove the line `---` and what belongs to the other")
                         .into());
                 }
@@ -81,7 +82,7 @@ impl<'a> Builder<'a, '_> {
                         None => (at..at, explain(error.kind())),
                     };
                     let message = format!("{} is not YAML: {cause}", name_of(&self.source.file));
-                    return Err(self.failure("HUB003", &message, &range).help(help).into());
+                    return Err(self.failure(codes::SYNTAX, &message, &range).help(help).into());
                 }
             }
         }
@@ -97,11 +98,11 @@ impl<'a> Builder<'a, '_> {
         self.nodes += 1;
         if self.nodes > MAX_NODES {
             let message = format!("the document holds more than {MAX_NODES} values");
-            return Err(self.failure("HUB006", &message, &range).into());
+            return Err(self.failure(codes::TOO_LARGE, &message, &range).into());
         }
         if depth > MAX_DEPTH {
             let message = format!("lists and mappings are nested more than {MAX_DEPTH} deep");
-            return Err(self.failure("HUB006", &message, &range).into());
+            return Err(self.failure(codes::TOO_LARGE, &message, &range).into());
         }
         let (node, anchor) = match event {
             Event::Scalar(text, style, anchor, tag) => {
@@ -120,9 +121,9 @@ impl<'a> Builder<'a, '_> {
             Event::Alias(id) => return self.alias(id, range),
             Event::UnresolvedAlias(name) => {
                 let message = format!("the alias `*{name}` names no anchor above it");
-                return Err(self.failure("HUB003", &message, &range).into());
+                return Err(self.failure(codes::SYNTAX, &message, &range).into());
             }
-            _ => return Err(self.failure("HUB003", "this is not a value", &range).into()),
+            _ => return Err(self.failure(codes::SYNTAX, "this is not a value", &range).into()),
         };
         if anchor > 0 {
             let (values, bytes) = weight(&node);
@@ -136,7 +137,7 @@ impl<'a> Builder<'a, '_> {
     fn alias(&mut self, id: usize, range: Range<usize>) -> Result<Node, Failure> {
         let Some((_, values, bytes)) = self.anchors.get(&id) else {
             return Err(self
-                .failure("HUB003", "this alias stands inside the value that it names", &range)
+                .failure(codes::SYNTAX, "this alias stands inside the value that it names", &range)
                 .into());
         };
         self.charge(*values, *bytes, &range)?;
@@ -155,7 +156,7 @@ impl<'a> Builder<'a, '_> {
         } else {
             return Ok(());
         };
-        Err(self.failure("HUB006", &message, range).into())
+        Err(self.failure(codes::TOO_LARGE, &message, range).into())
     }
 
     fn list(&mut self, parser: &mut Events<'a>, depth: usize) -> Result<(Vec<Node>, usize), Failure> {
@@ -181,7 +182,7 @@ impl<'a> Builder<'a, '_> {
                 Event::MappingEnd => break,
                 Event::Scalar(text, ..) => text.into_owned(),
                 _ => {
-                    return Err(self.failure("HUB003", "a key must be plain text", &key_range).into());
+                    return Err(self.failure(codes::SYNTAX, "a key must be plain text", &key_range).into());
                 }
             };
             let Some((event, range)) = self.next(parser)? else { break };
@@ -210,10 +211,11 @@ impl<'a> Builder<'a, '_> {
         Ok((entries, end))
     }
 
-    fn failure(&self, code: &'static str, message: &str, range: &Range<usize>) -> Diagnostic {
-        let help = match code {
-            "HUB006" => "make the document smaller and flatter: no field needs that much",
-            _ => "write the fields as plain YAML: `key: value`, one a line",
+    fn failure(&self, code: Code, message: &str, range: &Range<usize>) -> Diagnostic {
+        let help = if code == codes::TOO_LARGE {
+            "make the document smaller and flatter: no field needs that much"
+        } else {
+            "write the fields as plain YAML: `key: value`, one a line"
         };
         Diagnostic::error(code, message).at(&self.source.file, self.source.span(range)).help(help)
     }
@@ -313,7 +315,7 @@ pub(crate) fn repeated_key(
     second: &Range<usize>,
 ) -> Diagnostic {
     let first: Span = source.span(first);
-    Diagnostic::error("HUB005", format!("the key `{key}` stands twice"))
+    Diagnostic::error(codes::DUPLICATE_KEY, format!("the key `{key}` stands twice"))
         .at(&source.file, source.span(second))
         .label("again here")
         .help(format!("keep one of the two; the first is in line {}", first.line))

@@ -31,7 +31,7 @@ fn quickly<T>(work: impl FnOnce() -> T) -> T {
 }
 
 fn codes(found: &[Diagnostic]) -> Vec<&str> {
-    found.iter().map(|found| found.code).collect()
+    found.iter().map(|found| found.code.id()).collect()
 }
 
 /// `text`, as often as fits into what is read of a file.
@@ -70,7 +70,7 @@ fn thousands_of_mistakes_are_cut_short() {
         json(&format!("{{\"overrides\": {{{}\"a\": \"b\"}}}}", fill(|n| format!("\"K{n}\": 1, ")))),
     ] {
         assert_eq!(found.len(), MAX_FINDINGS + 1);
-        assert_eq!(found.last().map(|found| found.code), Some("HUB006"));
+        assert_eq!(found.last().map(|found| found.code.id()), Some("HUB006"));
     }
 }
 

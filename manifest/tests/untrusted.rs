@@ -13,7 +13,7 @@ fn codes(lines: &str) -> String {
     let text = format!("name: crm\nversion: 1.0.0\ndisplay_name: CRM\n{lines}");
     let source = Source::decode(Path::new("plugin.yaml"), text.as_bytes()).expect("a text within bounds");
     let (_, found) = plugin::parse(&source, "crm");
-    found.iter().map(|found| found.code).collect::<Vec<_>>().join(" ")
+    found.iter().map(|found| found.code.id()).collect::<Vec<_>>().join(" ")
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn a_dbt_project_gives_its_name_and_the_folders_of_its_models() {
     let check = |text: &str, name: Option<&str>, paths: &[&str], codes: &str| {
         let source = Source::decode(Path::new("dbt/dbt_project.yml"), text.as_bytes()).expect("a text");
         let (project, found) = dbt_project::parse(&source, "crm");
-        let found = found.iter().map(|found| found.code).collect::<Vec<_>>().join(" ");
+        let found = found.iter().map(|found| found.code.id()).collect::<Vec<_>>().join(" ");
         assert_eq!(
             (found.as_str(), project.name.as_ref().map(|name| name.value.as_str())),
             (codes, name),

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use hub_manifest::codes;
 use hub_manifest::diagnostic::{Diagnostic, Span};
 
 /// A `package.json` that is no JSON.
@@ -11,7 +12,7 @@ pub(crate) fn broken(file: &Path, bytes: &[u8], error: &serde_json::Error) -> Di
     let span = Span::at(&text, before + error.column().saturating_sub(1), 0);
     let message = error.to_string();
     let message = message.split(" at line ").next().unwrap_or_default();
-    Diagnostic::error("HUB067", format!("package.json is not valid JSON: {message}"))
+    Diagnostic::error(codes::PACKAGE_JSON, format!("package.json is not valid JSON: {message}"))
         .at(file, span)
         .help("mend the syntax; npm reads plain JSON, without comments or trailing commas")
 }

@@ -12,8 +12,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 
+use hub_manifest::codes::{self, Code};
 use hub_manifest::diagnostic::{Diagnostic, Level, Span};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use walkdir::{DirEntry, WalkDir};
 
 use crate::base::cargo::{self, Call, Progress};
@@ -147,8 +148,9 @@ struct Reply {
 /// A finding of the bundler's.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Said {
-    level: String,
-    code: String,
+    level: Level,
+    #[serde(deserialize_with = "code")]
+    code: Code,
     message: String,
     file: Option<String>,
     #[serde(default)]
@@ -159,6 +161,12 @@ struct Said {
     length: usize,
     #[serde(default)]
     help: String,
+}
+
+/// A code of the bundler's; one that the registry does not have is as good as none of its own.
+fn code<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Code, D::Error> {
+    let id = String::deserialize(deserializer)?;
+    Ok(codes::find(&id).unwrap_or(codes::BUNDLER))
 }
 
 /// What the stage did last.
@@ -352,7 +360,7 @@ fn run(job: &Job, program: &Path) -> Result<Reply, Failure> {
     let said = String::from_utf8_lossy(&output.stderr).trim().to_string();
     let line = output.stdout.split(|b| *b == b'\n').rfind(|line| !line.is_empty()).unwrap_or_default();
     match (output.status.code(), serde_json::from_slice::<Reply>(line)) {
-        (Some(0 | 1), Ok(reply)) if reply.ok || reply.diagnostics.iter().any(|d| d.level == "error") => {
+        (Some(0 | 1), Ok(reply)) if reply.ok || reply.diagnostics.iter().any(|d| d.level == Level::Error) => {
             Ok(reply)
         }
         (Some(3), _) => {
@@ -378,9 +386,8 @@ fn findings(job: &Job, said: &[Said]) -> Vec<Finding> {
 }
 
 fn diagnostic(job: &Job, said: &Said, texts: &mut BTreeMap<PathBuf, String>) -> Diagnostic {
-    let level = if said.level == "warning" { Level::Warning } else { Level::Error };
     let diagnostic =
-        Diagnostic { level, ..Diagnostic::error(code(&said.code), &said.message) }.help(&said.help);
+        Diagnostic { level: said.level, ..Diagnostic::error(said.code, &said.message) }.help(&said.help);
     let Some(file) = &said.file else { return diagnostic };
     let path = job.repo.join(file);
     let text = texts.entry(path.clone()).or_insert_with(|| fs::read_to_string(&path).unwrap_or_default());
@@ -398,12 +405,6 @@ fn span(text: &str, said: &Said) -> Span {
     let offset = before + length(&text[before..], column - 1);
     let len = length(&text[offset..], said.length);
     Span { line, column, ..Span::at(text, offset, len) }
-}
-
-/// A code as the diagnostics hold it. They hold fixed text, so each code is kept once, for as long as the program runs.
-fn code(code: &str) -> &'static str {
-    const KNOWN: [&str; 6] = ["HUB060", "HUB061", "HUB062", "HUB063", "HUB064", "HUB069"];
-    KNOWN.into_iter().find(|known| *known == code).unwrap_or("HUB069")
 }
 
 #[cfg(test)]
@@ -522,19 +523,19 @@ mod tests {
         let found = fixture.with(|job, _| findings(job, &run(job, &program).unwrap().diagnostics));
         let first = &found[0].diagnostic;
         assert_eq!(
-            (first.code, first.plugin.as_deref(), first.file.as_ref()),
+            (first.code.id(), first.plugin.as_deref(), first.file.as_ref()),
             ("HUB060", Some("crm"), Some(&file))
         );
         // `ä` is two bytes: the column counts characters, the offset bytes.
         assert_eq!(first.span, Span { offset: 9, len: 1, line: 1, column: 9 });
-        assert_eq!((found[1].diagnostic.code, found[1].diagnostic.level), ("HUB069", Level::Warning));
+        assert_eq!((found[1].diagnostic.code.id(), found[1].diagnostic.level), ("HUB069", Level::Warning));
     }
 
     #[test]
     fn a_place_beyond_the_file_is_no_reason_to_fail() {
         let said = |line: usize, column: usize, length: usize| Said {
-            level: "error".to_string(),
-            code: "HUB060".to_string(),
+            level: Level::Error,
+            code: codes::MODULE_NOT_BUNDLED,
             message: String::new(),
             file: None,
             line,

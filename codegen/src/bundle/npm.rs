@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use hub_manifest::codes;
 use hub_manifest::diagnostic::{Diagnostic, Span};
 use serde_json::Value;
 
@@ -135,10 +136,10 @@ fn check_manifest(repo: &Path, file: &Path, bytes: &[u8]) -> Option<Diagnostic> 
     let diagnostic = match serde_json::from_slice::<Value>(bytes) {
         Err(error) => broken(file, bytes, &error),
         Ok(Value::Object(object)) if object.get("name").is_some_and(Value::is_string) => return None,
-        Ok(Value::Object(_)) => Diagnostic::error("HUB067", "package.json has no `name`")
+        Ok(Value::Object(_)) => Diagnostic::error(codes::PACKAGE_JSON, "package.json has no `name`")
             .at(file, Span::START)
             .help("add \"name\": \"…\", as npm needs it to link the package"),
-        Ok(_) => Diagnostic::error("HUB067", "package.json is not a JSON object")
+        Ok(_) => Diagnostic::error(codes::PACKAGE_JSON, "package.json is not a JSON object")
             .at(file, Span::START)
             .help("write { \"name\": \"…\", \"private\": true, \"dependencies\": {} }"),
     };
@@ -211,7 +212,7 @@ fn explain(repo: &Path, said: &str) -> Failure {
             None => "package-lock.json does not match the package.json files".to_string(),
         };
         return vec![
-            Diagnostic::error("HUB068", what)
+            Diagnostic::error(codes::PACKAGE_LOCK, what)
                 .at(repo.join("package-lock.json"), Span::START)
                 .help("run `npm install` in the repository and commit package-lock.json"),
         ]

@@ -12,6 +12,7 @@ use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use hub_manifest::codes;
 use hub_manifest::dbt_packages::INSTALL_PATH;
 use hub_manifest::diagnostic::{self, Diagnostic};
 use hub_manifest::plan::{DbtWorkspace, Plan};
@@ -195,7 +196,10 @@ fn install(mut command: Command, help: &str) -> Result<(), Machine> {
 
 /// What dbt found beyond what is told already: two models of one name are found by either, dbt or not.
 pub fn untold(found: Vec<Diagnostic>, told: &[Diagnostic]) -> Vec<Diagnostic> {
-    let same_name = told.iter().filter(|told| told.code == "HUB080").map(|told| &told.file);
+    let same_name = told.iter().filter(|told| told.code == codes::DUPLICATE_MODEL).map(|told| &told.file);
     let files: BTreeSet<_> = same_name.collect();
-    found.into_iter().filter(|found| found.code != "HUB099" || !files.contains(&found.file)).collect()
+    found
+        .into_iter()
+        .filter(|found| found.code != codes::DBT_DUPLICATE_NAME || !files.contains(&found.file))
+        .collect()
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use cargo_metadata::CompilerMessage;
 use cargo_metadata::diagnostic::{Diagnostic as RustcDiagnostic, DiagnosticLevel, DiagnosticSpan};
+use hub_manifest::codes;
 use hub_manifest::diagnostic::{Diagnostic, Span};
 use hub_manifest::plan::{Plan, PluginCrate, RouterMount};
 
@@ -12,11 +13,6 @@ use super::of_plugin;
 use crate::base::failure::Finding;
 use crate::base::text::plain;
 use crate::compile::stage::{PathMap, Staged};
-
-/// Code of an error that the compiler found in a plugin.
-pub(super) const ERROR: &str = "HUB054";
-/// Code of a warning that the compiler gave on a plugin.
-pub(super) const WARNING: &str = "HUB055";
 
 /// Longest help that is taken over from the compiler; more is in its own frame.
 const HELP_LENGTH: usize = 400;
@@ -57,8 +53,11 @@ impl Reader<'_> {
         }
         let code = rustc.code.as_ref().map(|code| format!(" (rustc {})", code.code)).unwrap_or_default();
         let text = format!("{}{code}", rustc.message);
-        let diagnostic =
-            if error { Diagnostic::error(ERROR, text) } else { Diagnostic::warning(WARNING, text) };
+        let diagnostic = if error {
+            Diagnostic::error(codes::COMPILE_ERROR, text)
+        } else {
+            Diagnostic::warning(codes::COMPILE_WARNING, text)
+        };
         let mut diagnostic = of_plugin(diagnostic, plugin).help(help(rustc)).label(label(rustc));
         if let Some(place) = place {
             diagnostic = diagnostic.at(place.file, place.span);

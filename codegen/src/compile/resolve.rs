@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use hub_manifest::codes;
 use hub_manifest::diagnostic::{Diagnostic, Span};
 
 use super::{Failure, Job, Machine, TARGET, common_args, of_plugin, text_of, unlocked};
@@ -49,7 +50,7 @@ pub(super) fn check_locked(job: &Job) -> Result<(), Failure> {
                 format!("{} {} is neither in Cargo.lock nor in hub.lock", package.name, package.version);
             let help =
                 "build once without --locked, which records the package in hub.lock, and commit that file";
-            let diagnostic = Diagnostic::error("HUB059", what).help(help);
+            let diagnostic = Diagnostic::error(codes::PACKAGE_NOT_LOCKED, what).help(help);
             match user_of(job, &package.name) {
                 Some((origin, span)) => of_plugin(diagnostic, origin.plugin).at(origin.file, span),
                 None => diagnostic,
@@ -102,7 +103,7 @@ pub(super) fn complaint(job: &Job, said: &str) -> Option<Diagnostic> {
     let help =
         "mend the dependency in Cargo.toml; `cargo check` in the crate's own folder shows the same error";
     Some(
-        of_plugin(Diagnostic::error("HUB058", one_line(&said)), origin.plugin)
+        of_plugin(Diagnostic::error(codes::CRATES_UNRESOLVED, one_line(&said)), origin.plugin)
             .at(origin.file, span)
             .help(help),
     )

@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use hub_manifest::codes;
 use hub_manifest::diagnostic::{Diagnostic, Level, Related, Span};
 use serde::{Deserialize, Serialize};
 
@@ -138,7 +139,7 @@ impl StoredWarning {
 
     /// The warning again; none if its code is not one of this stage's, as after an upgrade.
     fn finding(self) -> Option<Finding> {
-        let code = [super::messages::WARNING].into_iter().find(|code| *code == self.code)?;
+        let code = codes::find(&self.code).filter(|code| *code == codes::COMPILE_WARNING)?;
         let related = self
             .related
             .into_iter()
@@ -170,7 +171,7 @@ mod tests {
         let (binary, launcher) = (dir.path().join("host"), dir.path().join("launcher"));
         fs::write(&binary, "host").unwrap();
         fs::write(&launcher, "launcher").unwrap();
-        let diagnostic = Diagnostic::warning("HUB055", "unused variable: `x`")
+        let diagnostic = Diagnostic::warning(codes::COMPILE_WARNING, "unused variable: `x`")
             .plugin("crm")
             .at("plugins/crm/backend/src/lib.rs", Span { offset: 3, len: 1, line: 2, column: 1 })
             .related("a.rs", Span::START, "here");

@@ -196,7 +196,7 @@ fn a_router_of_another_type_is_its_plugins_error() {
         .write("authors/crm/backend/src/customers.rs", "// Customers.\npub fn router() -> u8 {\n    1\n}\n");
     let Err(Failure::Plugin(findings)) = fixture.compile() else { panic!("it compiled") };
     let found = &findings[0].diagnostic;
-    assert_eq!((found.code, found.plugin.as_deref()), ("HUB054", Some("crm")));
+    assert_eq!((found.code.id(), found.plugin.as_deref()), ("HUB054", Some("crm")));
     assert_eq!(found.file, Some(fixture.path("authors/crm/backend/src/customers.rs")));
     assert_eq!((found.span.line, found.span.column), (2, 5));
 }
@@ -277,7 +277,7 @@ fn a_package_that_no_lock_names_is_refused_by_a_locked_build() {
         other => panic!("no errors in the plugins: {other:?}"),
     };
     let told: Vec<_> =
-        findings.iter().map(|found| (found.diagnostic.code, &found.diagnostic.plugin)).collect();
+        findings.iter().map(|found| (found.diagnostic.code.id(), &found.diagnostic.plugin)).collect();
     assert_eq!(told, [("HUB059", &Some("crm".to_string()))]);
     assert!(findings[0].diagnostic.message.starts_with("itoa 1."), "{}", findings[0].diagnostic.message);
     assert_eq!(findings[0].diagnostic.span.line, text.trim_end().lines().count() + 1);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use hub_manifest::codes::customers::BUILD_ONLY;
-use hub_manifest::codes::{AREAS, Code};
+use hub_manifest::codes::{AREAS, Code, Entry};
 use hub_manifest::diagnostic::Level;
 
 use crate::base::text::cell;
@@ -29,15 +29,14 @@ pub(super) fn page(root: &Path) -> io::Result<String> {
     for (area, codes) in AREAS {
         let _ = write!(page, "\n## {area}\n\n| code | level | what is wrong |\n|---|---|---|\n");
         for code in *codes {
-            let Code { code, level, title, .. } = code;
-            let _ =
-                writeln!(page, "| [{code}](#{}) | {} | {} |", code.to_lowercase(), word(*level), cell(title));
+            let Entry { level, title, .. } = code.entry();
+            let _ = writeln!(page, "| {} | {} | {} |", link(*code), word(*level), cell(title));
         }
     }
     for (_, codes) in AREAS {
         for code in *codes {
-            entry(&mut page, code);
-            if let Some(name) = fixtures.iter().find(|name| name.split(['-', '.']).next() == Some(code.code))
+            entry(&mut page, code.entry());
+            if let Some(name) = fixtures.iter().find(|name| name.split(['-', '.']).next() == Some(code.id()))
             {
                 example(&mut page, root, name)?;
             }
@@ -54,11 +53,15 @@ fn build_only(page: &mut String) {
          which only a build can hold:\n\n| codes | why |\n|---|---|\n",
     );
     for (why, codes) in BUILD_ONLY {
-        let linked: Vec<String> =
-            codes.iter().map(|code| format!("[{code}](#{})", code.to_lowercase())).collect();
+        let linked: Vec<String> = codes.iter().copied().map(link).collect();
         // Writing to a text cannot fail.
         let _ = writeln!(page, "| {} | {} |", linked.join(" "), cell(why));
     }
+}
+
+/// A link to the entry.
+fn link(code: Code) -> String {
+    format!("[{code}](#{})", code.id().to_lowercase())
 }
 
 fn word(level: Level) -> &'static str {
@@ -68,10 +71,10 @@ fn word(level: Level) -> &'static str {
     }
 }
 
-fn entry(page: &mut String, code: &Code) {
-    let Code { code, title, cause, cure, why, .. } = code;
+fn entry(page: &mut String, entry: &Entry) {
+    let Entry { id, title, cause, cure, why, .. } = entry;
     let _ =
-        write!(page, "\n## {code}\n\n**{title}**\n\n*Cause.* {cause}\n\n*Cure.* {cure}\n\n*Level.* {why}\n");
+        write!(page, "\n## {id}\n\n**{title}**\n\n*Cause.* {cause}\n\n*Cure.* {cure}\n\n*Level.* {why}\n");
 }
 
 /// The fixtures' names, without their ending, the plainest of each code first.

@@ -6,7 +6,7 @@ mod slug;
 
 use std::collections::BTreeSet;
 
-use hub_manifest::codes::{self, CODES, Code};
+use hub_manifest::codes::{self, CODES, Entry};
 use hub_manifest::diagnostic::Level;
 use hub_manifest::grammar::{alternatives, nearest};
 
@@ -59,7 +59,7 @@ impl Routes {
 pub fn explain(world: &World<'_>, what: &str) -> Result<String, String> {
     let what = what.trim();
     if let Some(code) = codes::find(&what.to_ascii_uppercase()) {
-        return Ok(of_code(code));
+        return Ok(of_code(code.entry()));
     }
     let is_path = what.starts_with('/') || what.contains(" /");
     let found = if is_path {
@@ -71,10 +71,10 @@ pub fn explain(world: &World<'_>, what: &str) -> Result<String, String> {
 }
 
 /// An entry of the registry.
-fn of_code(code: &Code) -> String {
-    let level = if code.level == Level::Error { "error" } else { "warning" };
-    let mut out = Page::new(&format!("{} ({level}): {}", code.code, code.title));
-    for (heading, text) in [("cause", code.cause), ("cure", code.cure), ("why", code.why)] {
+fn of_code(entry: &Entry) -> String {
+    let level = if entry.level == Level::Error { "error" } else { "warning" };
+    let mut out = Page::new(&format!("{} ({level}): {}", entry.id, entry.title));
+    for (heading, text) in [("cause", entry.cause), ("cure", entry.cure), ("why", entry.why)] {
         out.section(heading);
         out.line(text);
     }
@@ -88,7 +88,7 @@ fn unknown(world: &World<'_>, what: &str) -> String {
     names.extend(plan.host.plugins.iter().map(|plugin| plugin.name.clone()));
     names.extend(world.routes.known.iter().map(|route| route.path.clone()));
     names.extend(plan.web.entries.iter().flat_map(|entry| entry.paths.iter().cloned()));
-    names.extend(CODES.iter().map(|code| code.code.to_string()));
+    names.extend(CODES.iter().map(|code| code.to_string()));
     let asked = what.split_once(" /").map_or_else(|| what.to_string(), |(_, path)| format!("/{path}"));
     let near = nearest(&asked, names.iter().map(String::as_str));
     let message =

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use hub_manifest::codes;
 use hub_manifest::diagnostic::{Diagnostic, Span};
 use hub_manifest::grammar::{RouterCrate, RouterSpec, ident_of};
 use hub_manifest::plan::{PluginCrate, RouterMount};
@@ -57,10 +58,11 @@ pub(crate) fn read_crate(plugin: &LoadedPlugin) -> ReadCrate {
 fn plugin_crate(diagnostics: &mut Vec<Diagnostic>, plugin: &LoadedPlugin) -> Option<(PluginCrate, Span)> {
     let first = plugin.manifest.routers.first()?;
     let Some(backend) = &plugin.backend else {
-        let found = Diagnostic::error("HUB073", "the plugin mounts a router, but has no backend/Cargo.toml")
-            .help(
-                "add the crate: run `cargo init --lib backend` in the plugin's folder; or remove `routers`",
-            );
+        let found = Diagnostic::error(
+            codes::ROUTER_WITHOUT_CRATE,
+            "the plugin mounts a router, but has no backend/Cargo.toml",
+        )
+        .help("add the crate: run `cargo init --lib backend` in the plugin's folder; or remove `routers`");
         diagnostics.push(in_manifest(plugin, &first.range, found));
         return None;
     };
@@ -72,7 +74,7 @@ fn plugin_crate(diagnostics: &mut Vec<Diagnostic>, plugin: &LoadedPlugin) -> Opt
         Err((message, span)) => {
             diagnostics.push(
                 Diagnostic::error(
-                    "HUB052",
+                    codes::CARGO_TOML,
                     format!("backend/Cargo.toml is not a package manifest: {message}"),
                 )
                 .plugin(plugin.slug())
@@ -111,7 +113,11 @@ fn check_spec(
 ) -> Result<RouterMount, Box<Diagnostic>> {
     let RouterSpec { text, krate, modules, function } = &spec.value;
     let wrong_crate = |message: String, help: String| {
-        Err(Box::new(in_manifest(plugin, &spec.range, Diagnostic::error("HUB020", message).help(help))))
+        Err(Box::new(in_manifest(
+            plugin,
+            &spec.range,
+            Diagnostic::error(codes::MALFORMED_ROUTER, message).help(help),
+        )))
     };
     match krate {
         RouterCrate::Backend(ident) if *ident != ident_of(plugin.slug()) => {

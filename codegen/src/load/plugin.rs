@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::sync::OnceLock;
 
+use hub_manifest::codes;
 use hub_manifest::diagnostic::{Diagnostic, Span};
 use hub_manifest::overrides::Overrides;
 use hub_manifest::plugin::Manifest;
@@ -96,9 +97,11 @@ pub(crate) fn read_source(
     let diagnostic = match read() {
         Ok(Ok(source)) => return Some(source),
         Ok(Err(diagnostic)) => *diagnostic,
-        Err(cause) => Diagnostic::error("HUB001", format!("{inner} cannot be read: {}", reason(&cause)))
-            .at(&shown, Span::START)
-            .help("it must be a regular file that the user who builds may read"),
+        Err(cause) => {
+            Diagnostic::error(codes::UNREADABLE, format!("{inner} cannot be read: {}", reason(&cause)))
+                .at(&shown, Span::START)
+                .help("it must be a regular file that the user who builds may read")
+        }
     };
     diagnostics.push(diagnostic.plugin(plugin.slug()));
     None

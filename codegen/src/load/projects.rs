@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
+use hub_manifest::codes;
 use hub_manifest::dbt_packages::{self, DbtPackage, Origin};
 use hub_manifest::dbt_project::{self, DbtProject};
 use hub_manifest::diagnostic::{Diagnostic, Span};
@@ -81,7 +82,7 @@ fn packages(
             let Some(source) = read_source(plugin, &file, diagnostics) else {
                 // An empty file names no package.
                 if diagnostics.len() > before
-                    && diagnostics.last().is_some_and(|found| found.code == "HUB002")
+                    && diagnostics.last().is_some_and(|found| found.code == codes::EMPTY)
                 {
                     diagnostics.pop();
                 }
@@ -105,7 +106,7 @@ fn packages(
                     }
                     None => diagnostics.push(
                         Diagnostic::error(
-                            "HUB107",
+                            codes::DBT_PACKAGE_OUTSIDE,
                             format!("`{}` is no dbt package of this plugin", package.name.value.escape_debug()),
                         )
                         .plugin(plugin.slug())
@@ -127,7 +128,7 @@ fn packages(
             _ => format!("{count} dbt packages are to be downloaded, and {install} holds {vendored}"),
         };
         diagnostics.push(
-            Diagnostic::error("HUB108", message)
+            Diagnostic::error(codes::DBT_PACKAGE_MISSING, message)
                 .plugin(plugin.slug())
                 .at(&source.file, source.span(&first.name.range))
                 .help(format!(

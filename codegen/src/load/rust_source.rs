@@ -2,6 +2,7 @@
 
 use syn::{FnArg, Item, ItemFn, ItemMod, ReturnType, Type, UseTree, Visibility};
 
+use hub_manifest::codes::{self, Code};
 use hub_manifest::grammar::{alternatives, nearest};
 
 use super::depth::stack_for;
@@ -18,7 +19,7 @@ const MAX_ESTIMATE: usize = STACK / 4;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RouterProblem {
     /// Stable code.
-    pub code: &'static str,
+    pub code: Code,
     /// What is wrong.
     pub message: String,
     /// What to write.
@@ -59,7 +60,7 @@ fn find_router(
         };
         if !matches!(found.vis, Visibility::Public(_)) {
             return Err(RouterProblem {
-                code: "HUB038",
+                code: codes::PRIVATE_ROUTER,
                 message: format!("the module `{module}` is private, so the host cannot reach `{function}`"),
                 help: format!("write `pub mod {module}`"),
                 place: Some((file, range_of(&found))),
@@ -72,7 +73,7 @@ fn find_router(
                 let candidates = [format!("{folder}/{module}.rs"), format!("{folder}/{module}/mod.rs")];
                 let Some(next) = candidates.iter().find(|path| sources.contains_key(*path)) else {
                     return Err(RouterProblem {
-                        code: "HUB036",
+                        code: codes::MISSING_ROUTER_MODULE,
                         message: format!("the module `{module}` has no file"),
                         help: format!("create `{}` or `{}`", candidates[0], candidates[1]),
                         place: Some((file, range_of(&found))),
@@ -102,7 +103,7 @@ fn find_router(
                 near => format!("did you mean {}?", alternatives(near)),
             };
             Err(RouterProblem {
-                code: "HUB037",
+                code: codes::MISSING_ROUTER,
                 message: format!("there is no function `{function}` in `{path}` ({file})"),
                 help,
                 place: None,
@@ -118,17 +119,17 @@ fn check_function(file: &str, item: &ItemFn) -> Result<(), RouterProblem> {
         Err(RouterProblem { code, message, help, place: Some((file.to_string(), span_range(name.span()))) })
     };
     if !matches!(item.vis, Visibility::Public(_)) {
-        return problem("HUB038", format!("the router function `{name}` is not public"));
+        return problem(codes::PRIVATE_ROUTER, format!("the router function `{name}` is not public"));
     }
     if item.sig.asyncness.is_some() {
         return problem(
-            "HUB039",
+            codes::NOT_A_ROUTER,
             format!("the router function `{name}` is async: routers are built before the host runs"),
         );
     }
     if item.sig.inputs.iter().any(|input| matches!(input, FnArg::Receiver(_) | FnArg::Typed(_))) {
         return problem(
-            "HUB039",
+            codes::NOT_A_ROUTER,
             format!("the router function `{name}` takes arguments: handlers get theirs from the request"),
         );
     }
@@ -142,7 +143,7 @@ fn check_function(file: &str, item: &ItemFn) -> Result<(), RouterProblem> {
     if gives_router {
         Ok(())
     } else {
-        problem("HUB039", format!("the function `{name}` does not give a `Router`"))
+        problem(codes::NOT_A_ROUTER, format!("the function `{name}` does not give a `Router`"))
     }
 }
 
@@ -178,13 +179,13 @@ fn missing_module(
             format!("did you mean {}?", alternatives(near)),
         ),
     };
-    RouterProblem { code: "HUB036", message, help, place: None }
+    RouterProblem { code: codes::MISSING_ROUTER_MODULE, message, help, place: None }
 }
 
 fn parse(sources: &Sources, file: &str) -> Result<Vec<Item>, RouterProblem> {
     let unreadable = |message: String, help: &str, range| {
         Err(RouterProblem {
-            code: "HUB074",
+            code: codes::RUST_SOURCE,
             message,
             help: help.to_string(),
             place: Some((file.to_string(), range)),
@@ -198,7 +199,7 @@ fn parse(sources: &Sources, file: &str) -> Result<Vec<Item>, RouterProblem> {
         }
         None => {
             return Err(RouterProblem {
-                code: "HUB036",
+                code: codes::MISSING_ROUTER_MODULE,
                 message: format!("the crate has no {file}"),
                 help: "create the file, or name it as `path` under `[lib]` in backend/Cargo.toml".to_string(),
                 place: None,
@@ -263,7 +264,7 @@ mod tests {
 
     fn check(text: &str) -> Result<(), &'static str> {
         let sources = Sources::from([("src/lib.rs".to_string(), Ok(text.to_string()))]);
-        check_router(&sources, "src/lib.rs", &[], "router").map_err(|problem| problem.code)
+        check_router(&sources, "src/lib.rs", &[], "router").map_err(|problem| problem.code.id())
     }
 
     #[test]

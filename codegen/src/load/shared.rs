@@ -6,6 +6,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use hub_manifest::codes;
 use hub_manifest::diagnostic::{Diagnostic, Span};
 use hub_manifest::source::{MAX_BYTES, Source};
 use semver::{Comparator, Op, Version, VersionReq};
@@ -93,11 +94,14 @@ pub fn of_shell(shell: &Path) -> OfShell {
         match listed.as_str().and_then(|version| Version::parse(version).ok()) {
             Some(version) => drop(shell.versions.insert(name.to_string(), version)),
             None => shell.troubles.push(
-                Diagnostic::error("HUB067", format!("the web shell names no exact version of `{name}`"))
-                    .at(&file, place(&text, name))
-                    .help(format!(
-                        "write the version that the page has under `dependencies`: \"{name}\": \"19.3.1\""
-                    )),
+                Diagnostic::error(
+                    codes::PACKAGE_JSON,
+                    format!("the web shell names no exact version of `{name}`"),
+                )
+                .at(&file, place(&text, name))
+                .help(format!(
+                    "write the version that the page has under `dependencies`: \"{name}\": \"19.3.1\""
+                )),
             ),
         }
     }
@@ -105,7 +109,7 @@ pub fn of_shell(shell: &Path) -> OfShell {
 }
 
 fn unreadable(file: &Path, why: &str) -> Diagnostic {
-    Diagnostic::error("HUB001", format!("the web shell's package.json cannot be read: {why}"))
+    Diagnostic::error(codes::UNREADABLE, format!("the web shell's package.json cannot be read: {why}"))
         .at(file, Span::START)
         .help("it must be a regular file that the user who builds may read; restore it from the repository")
 }

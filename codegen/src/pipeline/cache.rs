@@ -66,6 +66,6 @@ fn written(found: Diagnostic) -> Finding {
 
 fn known(found: Finding) -> Option<Diagnostic> {
     let Finding { level, code, message, plugin, file, span, label, help, related } = found;
-    let code = codes::find(&code)?.code;
+    let code = codes::find(&code)?;
     Some(Diagnostic { level, code, message, plugin, file, span, label, help, related })
 }

@@ -99,7 +99,7 @@ fn one(finding: &Finding, style: &Style, sources: &mut Sources) -> String {
         Level::Error => Tone::ERROR,
         Level::Warning => Tone::WARNING,
     };
-    let title = tone.primary_title(&found.message).id(found.code);
+    let title = tone.primary_title(&found.message).id(found.code.id());
     if let Some(frame) = &finding.rendered {
         // rustc has drawn the frame already, with more in it than a diagnostic holds.
         let title = renderer(style).render(&[Group::with_title(title)]);

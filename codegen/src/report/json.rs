@@ -2,17 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use hub_manifest::codes::{self, Code};
 use hub_manifest::diagnostic::{Diagnostic, Level};
 use serde::Serialize;
 
 use super::{Counts, shown};
 use crate::base::failure::Machine;
 
-/// Code of what no plugin is to blame for.
-pub(super) const MACHINE: &str = "HUB090";
-/// Code of a command line that makes no sense.
-pub(super) const USAGE: &str = "HUB000";
-/// What to do about it.
+/// What to do about a command line that makes no sense.
 pub(super) const USAGE_HELP: &str = "`cargo xtask <command> --help` lists what a command takes";
 
 #[derive(Serialize)]
@@ -20,7 +17,7 @@ struct Line<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
     level: Level,
-    code: &'a str,
+    code: Code,
     message: &'a str,
     plugin: Option<&'a str>,
     file: Option<String>,
@@ -121,15 +118,15 @@ pub fn diagnostic_line(diagnostic: &Diagnostic, current: &Path) -> String {
 
 /// Something that the machine lacks, in the form of a diagnostic without a place.
 pub fn machine_line(machine: &Machine) -> String {
-    line(&without_place(MACHINE, &machine.what, &machine.help))
+    line(&without_place(codes::MACHINE, &machine.what, &machine.help))
 }
 
 /// What is wrong with the command line, in the form of a diagnostic without a place.
 pub fn usage_line(message: &str) -> String {
-    line(&without_place(USAGE, message, USAGE_HELP))
+    line(&without_place(codes::COMMAND_LINE, message, USAGE_HELP))
 }
 
-fn without_place<'a>(code: &'a str, message: &'a str, help: &'a str) -> Line<'a> {
+fn without_place<'a>(code: Code, message: &'a str, help: &'a str) -> Line<'a> {
     Line {
         kind: "diagnostic",
         level: Level::Error,

@@ -5,12 +5,12 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
-use hub_manifest::codes::CODES;
+use hub_manifest::codes::{self, CODES, Code};
 use hub_manifest::diagnostic::{Diagnostic, Level, Span};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::json::{MACHINE, USAGE, USAGE_HELP};
+use super::json::USAGE_HELP;
 use super::shown;
 use crate::base::failure::{Finding, Machine};
 
@@ -32,8 +32,8 @@ pub fn sarif(findings: &[Finding], trouble: Option<Trouble<'_>>, current: &Path)
     let mut results: Vec<Value> =
         findings.iter().map(|finding| result(&finding.diagnostic, current, &mut seen)).collect();
     let placeless = trouble.map(|trouble| match trouble {
-        Trouble::Machine(machine) => Diagnostic::error(MACHINE, &machine.what).help(&machine.help),
-        Trouble::Usage(message) => Diagnostic::error(USAGE, message).help(USAGE_HELP),
+        Trouble::Machine(machine) => Diagnostic::error(codes::MACHINE, &machine.what).help(&machine.help),
+        Trouble::Usage(message) => Diagnostic::error(codes::COMMAND_LINE, message).help(USAGE_HELP),
     });
     results.extend(placeless.iter().map(|diagnostic| result(diagnostic, current, &mut seen)));
     let document = json!({
@@ -56,16 +56,17 @@ pub fn sarif(findings: &[Finding], trouble: Option<Trouble<'_>>, current: &Path)
 
 /// Every code as a rule, in the order of the registry.
 fn rules() -> Vec<Value> {
-    let rule = |code: &hub_manifest::codes::Code| {
+    let rule = |code: &Code| {
+        let entry = code.entry();
         json!({
-            "id": code.code,
-            "shortDescription": { "text": code.title },
-            "fullDescription": { "text": code.cause },
+            "id": code,
+            "shortDescription": { "text": entry.title },
+            "fullDescription": { "text": entry.cause },
             "help": {
-                "text": format!("{}\n\n{}", code.cure, code.why),
-                "markdown": format!("**Cure.** {}\n\n**Level.** {}", code.cure, code.why),
+                "text": format!("{}\n\n{}", entry.cure, entry.why),
+                "markdown": format!("**Cure.** {}\n\n**Level.** {}", entry.cure, entry.why),
             },
-            "defaultConfiguration": { "level": level(code.level) },
+            "defaultConfiguration": { "level": level(entry.level) },
         })
     };
     CODES.iter().map(rule).collect()
@@ -90,7 +91,7 @@ fn result(found: &Diagnostic, current: &Path, seen: &mut BTreeMap<String, usize>
         "message": { "text": text },
         "partialFingerprints": { "hubFinding/v1": fingerprint(found, current, seen) },
     });
-    if let Ok(index) = CODES.binary_search_by(|code| code.code.cmp(found.code)) {
+    if let Ok(index) = CODES.binary_search(&found.code) {
         result["ruleIndex"] = json!(index);
     }
     if let Some(file) = &found.file {
@@ -150,7 +151,7 @@ fn uri(path: &Path) -> String {
 fn fingerprint(found: &Diagnostic, current: &Path, seen: &mut BTreeMap<String, usize>) -> String {
     let file = found.file.as_deref().map(|file| uri(shown(file, current))).unwrap_or_default();
     let plugin = found.plugin.as_deref().unwrap_or_default();
-    let digest = Sha256::digest([found.code, plugin, &file, &found.message].join("\0"));
+    let digest = Sha256::digest([found.code.id(), plugin, &file, &found.message].join("\0"));
     let mut hex = String::new();
     for byte in digest.iter().take(16) {
         let _ = write!(hex, "{byte:02x}");
@@ -171,7 +172,7 @@ mod tests {
         let file = folder.path().join("pläne/plugin.yaml");
         fs::create_dir(folder.path().join("pläne")).expect("a folder");
         fs::write(&file, text).expect("a file");
-        let finding = Diagnostic::warning("HUB045", "`a` and `b` claim `x`")
+        let finding = Diagnostic::warning(codes::EQUAL_PRIORITY, "`a` and `b` claim `x`")
             .plugin("a")
             .at(&file, Span::at(text, offset, "größe".len()))
             .help("set a priority")

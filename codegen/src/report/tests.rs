@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::base::failure::Machine;
+use hub_manifest::codes;
 use hub_manifest::diagnostic::{Diagnostic, Span};
 
 const MANIFEST: &str =
@@ -37,17 +38,22 @@ fn a_finding_shows_its_place_its_relatives_and_the_way_out() {
     let file = fixture.path("plugins/crm/plugin.yaml");
     let other = fixture.path("plugins/crm/backend/src/customers.rs");
     let text = fixture.human(vec![
-        Diagnostic::error("HUB012", "the version `one` is not a semantic version")
+        Diagnostic::error(codes::MALFORMED_NAME, "the version `one` is not a semantic version")
             .plugin("crm")
             .at(&file, place(MANIFEST, "one"))
             .label("not like 1.2.3")
             .help("write three numbers, as in version: 1.0.0"),
-        Diagnostic::error("HUB030", "there is no function `ruoter` in plugins.crm.backend.customers")
-            .plugin("crm")
-            .at(&file, place(MANIFEST, "ruoter"))
-            .related(&file, place(MANIFEST, "routers"), "listed here")
-            .related(other, Span { offset: 12, len: 6, line: 3, column: 8 }, "a similar function"),
-        Diagnostic::warning("HUB049", "two claims on one key").plugin("finance").help("set a priority"),
+        Diagnostic::error(
+            codes::DUPLICATE_PLUGIN,
+            "there is no function `ruoter` in plugins.crm.backend.customers",
+        )
+        .plugin("crm")
+        .at(&file, place(MANIFEST, "ruoter"))
+        .related(&file, place(MANIFEST, "routers"), "listed here")
+        .related(other, Span { offset: 12, len: 6, line: 3, column: 8 }, "a similar function"),
+        Diagnostic::warning(codes::MISSING_FILE, "two claims on one key")
+            .plugin("finance")
+            .help("set a priority"),
     ]);
     insta::assert_snapshot!(text, @"
     error[HUB012]: the version `one` is not a semantic version
@@ -89,7 +95,7 @@ fn places_that_cannot_be_shown_are_named() {
     )
     .unwrap();
     let at = |file: &str, offset: usize, line: usize, column: usize| {
-        Diagnostic::error("HUB001", format!("{file} is wrong"))
+        Diagnostic::error(codes::UNREADABLE, format!("{file} is wrong"))
             .at(file, Span { offset, len: 5, line, column })
     };
     let text = fixture.human(vec![
@@ -131,7 +137,7 @@ fn text_of_a_plugin_cannot_steer_the_terminal() {
     let fixture = Fixture::new();
     std::fs::write(fixture.path("evil.yaml"), "name: \u{1b}[31mred\u{1b}[0m\n").unwrap();
     let text = fixture.human(vec![
-        Diagnostic::error("HUB002", "the name `\u{1b}[31mred` is no slug")
+        Diagnostic::error(codes::EMPTY, "the name `\u{1b}[31mred` is no slug")
             .at("evil.yaml", Span::at("name: x", 6, 1))
             .help("not \u{1b}[31mred\u{7}"),
     ]);
@@ -145,7 +151,7 @@ fn a_frame_of_the_compiler_is_kept() {
     let frame = format!(
         " \u{1b}[1m\u{1b}[94m--> \u{1b}[0m{root}/plugins/crm/backend/src/lib.rs:3:5\n  |\n3 |     1u8\n  |     ^^^ expected `()`"
     );
-    let diagnostic = Diagnostic::error("HUB054", "mismatched types (rustc E0308)").plugin("crm");
+    let diagnostic = Diagnostic::error(codes::COMPILE_ERROR, "mismatched types (rustc E0308)").plugin("crm");
     let findings = [Finding { diagnostic, rendered: Some(frame) }];
     insta::assert_snapshot!(human(&findings, &Style::plain(fixture.0.path())), @"
     error[HUB054]: mismatched types (rustc E0308)
@@ -164,8 +170,8 @@ fn a_frame_of_the_compiler_is_kept() {
 fn a_flood_is_cut_with_errors_first() {
     let fixture = Fixture::new();
     let mut all: Vec<Diagnostic> =
-        (0..60).map(|n| Diagnostic::warning("HUB055", format!("warning {n}"))).collect();
-    all.extend((0..45).map(|n| Diagnostic::error("HUB001", format!("error {n}"))));
+        (0..60).map(|n| Diagnostic::warning(codes::COMPILE_WARNING, format!("warning {n}"))).collect();
+    all.extend((0..45).map(|n| Diagnostic::error(codes::UNREADABLE, format!("error {n}"))));
     let text = fixture.human(all);
     assert_eq!(text.matches("error[").count(), 45);
     assert_eq!(text.matches("warning[").count(), 5);
@@ -187,14 +193,14 @@ fn counts_read_well() {
 #[test]
 fn programs_get_one_object_a_line() {
     let current = Path::new("/repo");
-    let placed = Diagnostic::error("HUB012", "a \"quoted\"\nmessage")
+    let placed = Diagnostic::error(codes::MALFORMED_NAME, "a \"quoted\"\nmessage")
         .plugin("crm")
         .at("/repo/plugins/crm/plugin.yaml", Span { offset: 19, len: 3, line: 2, column: 10 })
         .related("/elsewhere/x.yaml", Span::START, "the first")
         .help("write 1.0.0");
     let lines = [
         diagnostic_line(&placed, current),
-        diagnostic_line(&Diagnostic::warning("HUB049", "no place"), current),
+        diagnostic_line(&Diagnostic::warning(codes::MISSING_FILE, "no place"), current),
         machine_line(&Machine::new("npm is not installed", "install Node")),
         finished_line(&Finished { warnings: 1, errors: 2, ..Finished::default() }),
         finished_line(&Finished {

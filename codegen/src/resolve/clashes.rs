@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+use hub_manifest::codes;
 use hub_manifest::diagnostic::{Diagnostic, Span};
 use hub_manifest::grammar::ident_of;
 use hub_manifest::rules::{Taken, blocks, groups};
@@ -67,7 +68,7 @@ fn tables(context: &mut Context<'_>, plugins: &[&LoadedPlugin]) {
             let prefix = format!("plugin_{}_", ident_of(owner.slug()));
             let message =
                 format!("the name `{}` begins as the tables of plugin `{}` do", table.name, owner.slug());
-            let found = Diagnostic::error("HUB083", message)
+            let found = Diagnostic::error(codes::FOREIGN_TABLE_NAME, message)
                 .plugin(plugin.slug())
                 .at(plugin.shown(&table.file), table.span)
                 .help(format!(
@@ -94,8 +95,13 @@ fn gates(context: &mut Context<'_>, plugins: &[&LoadedPlugin]) {
             if backend.sources.values().any(|text| text.as_ref().map_or(true, |text| text.contains(&asked))) {
                 continue;
             }
-            let found = Diagnostic::warning("HUB102", format!("no handler asks for the permission `{name}`"))
-                .help(format!("write `permission!(May = \"{name}\");` and let a handler take `Allowed<May>`; or remove it"));
+            let found = Diagnostic::warning(
+                codes::UNUSED_PERMISSION,
+                format!("no handler asks for the permission `{name}`"),
+            )
+            .help(format!(
+                "write `permission!(May = \"{name}\");` and let a handler take `Allowed<May>`; or remove it"
+            ));
             context.in_manifest(plugin, &permission.range, found);
         }
     }

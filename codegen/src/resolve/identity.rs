@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
+use hub_manifest::codes;
 use hub_manifest::diagnostic::{Diagnostic, Span};
 use hub_manifest::grammar::ident_of;
 use hub_manifest::rules::dependencies::{self, Absent, Present, Whose};
@@ -49,7 +50,7 @@ pub fn shadows(unique: &BTreeMap<&str, &LoadedPlugin>, shadowed: &[&LoadedPlugin
         let first = unique.get(plugin.slug())?;
         // The plan keeps what warnings say, so the sentence names no folder of this machine; the place beside it does.
         let message = format!("the plugin `{}` is shadowed by one in an earlier root", plugin.slug());
-        let found = Diagnostic::warning("HUB031", message)
+        let found = Diagnostic::warning(codes::SHADOWED_PLUGIN, message)
             .help("earlier `--plugins` folders win; remove one of the two to silence this");
         Some(beside_the_first(plugin, first, found))
     };

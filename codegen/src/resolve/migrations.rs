@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use hub_manifest::codes;
 use hub_manifest::diagnostic::{Diagnostic, Span};
 use hub_manifest::migrations::{
     Engine, Foreign, SQLITE_TABLES, Unordered, engine, foreign, runs_on, table_prefix,
@@ -43,9 +44,12 @@ pub fn check(context: &mut Context<'_>, platform: &Platform) {
 
 /// Nothing was tried: that is never taken for nothing found.
 pub(crate) fn untried(file: &Path, why: &str) -> Diagnostic {
-    Diagnostic::error("HUB103", format!("the migrations of plugins cannot be tried: {why}"))
-        .at(file, Span::START)
-        .help("mend this migration of the platform, on which those of plugins build")
+    Diagnostic::error(
+        codes::MIGRATIONS_NOT_TRIED,
+        format!("the migrations of plugins cannot be tried: {why}"),
+    )
+    .at(file, Span::START)
+    .help("mend this migration of the platform, on which those of plugins build")
 }
 
 /// Where a migration of a plugin lies.
@@ -59,7 +63,7 @@ fn unordered(plugin: &LoadedPlugin, wrong: &Unordered) -> Diagnostic {
         Unordered::NoNumber(_) => "name it like 0001_what_it_does.sql: the number sets the order",
         Unordered::SameNumber(..) => "give each migration a number of its own",
     };
-    let found = Diagnostic::error("HUB100", wrong.to_string()).plugin(plugin.slug()).help(help);
+    let found = Diagnostic::error(codes::MIGRATION_ORDER, wrong.to_string()).plugin(plugin.slug()).help(help);
     let found = found.at(file(plugin, wrong.file()), Span::START);
     match wrong {
         Unordered::SameNumber(first, _) => found.related(file(plugin, first), Span::START, "the other one"),
@@ -75,7 +79,7 @@ fn one_sided(plugin: &LoadedPlugin) -> Vec<Diagnostic> {
         super::one_sided::find(sql).into_iter().map(move |one| {
             let message =
                 format!("the migration {name} says `{}`, which is {}'s alone", one.what, one.engine.name());
-            Diagnostic::warning("HUB104", message)
+            Diagnostic::warning(codes::ONE_DATABASE_SQL, message)
                 .plugin(plugin.slug())
                 .at(file(plugin, name), Span::at(sql, one.at, one.len))
                 .help(one.portable)
@@ -90,7 +94,7 @@ fn failure(database: &Database, plugin: &LoadedPlugin) -> Option<Diagnostic> {
         let told = |what: &str| format!("the migration {} {what}", migration.name);
         let error = |message: String, span: Span, help: &str| {
             Some(
-                Diagnostic::error("HUB101", message)
+                Diagnostic::error(codes::MIGRATION_FAILS, message)
                     .plugin(plugin.slug())
                     .at(file(plugin, &migration.name), span)
                     .help(help),

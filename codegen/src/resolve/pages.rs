@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use hub_manifest::codes;
 use hub_manifest::diagnostic::{Diagnostic, Span};
 use hub_manifest::plan::FrontendEntry;
 use hub_manifest::rules::pages::{self, SHELL, answers, owner_of};
@@ -38,7 +39,7 @@ pub fn entry<'a>(
             && let Some((file, _)) = &pages
         {
             context.diagnostics.push(
-                Diagnostic::error("HUB046", format!("the page `{}` has no component", page.path))
+                Diagnostic::error(codes::WRONG_EXPORT, format!("the page `{}` has no component", page.path))
                     .plugin(slug)
                     .at(file, page.span)
                     .help("name what it shows: `{ path, component: MyPage }`"),
@@ -58,7 +59,7 @@ pub fn entry<'a>(
                 None => (format!("the page `{path}` lies outside the plugin's own paths"), String::new()),
             };
             context.diagnostics.push(
-                Diagnostic::error("HUB075", message)
+                Diagnostic::error(codes::FOREIGN_PAGE, message)
                     .plugin(slug)
                     .at(file, page.span)
                     .help(format!("write a path under `/{slug}/` or `/plugins/{slug}/`{way}")),

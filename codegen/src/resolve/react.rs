@@ -1,5 +1,6 @@
 //! Plugins that bring a React of their own: the page holds one copy, and components of a second one fail in it.
 
+use hub_manifest::codes;
 use hub_manifest::diagnostic::{Diagnostic, Span};
 
 use super::{Context, Platform};
@@ -28,7 +29,7 @@ fn dependencies<'a>(
             return None;
         }
         let message = format!("the frontend depends on `{name}` {range}, but the page has {version}");
-        let found = Diagnostic::error("HUB087", message).help(format!(
+        let found = Diagnostic::error(codes::SECOND_REACT, message).help(format!(
             "write `\"{name}\": \"^{}\"` under `peerDependencies`: all plugins share the page's copy",
             version.major
         ));
@@ -38,9 +39,12 @@ fn dependencies<'a>(
 
 fn installed(plugin: &LoadedPlugin) -> impl Iterator<Item = Diagnostic> + '_ {
     plugin.packages.installed.iter().map(|name| {
-        Diagnostic::error("HUB087", format!("the frontend has a `{name}` of its own in node_modules"))
-            .at(plugin.shown(&format!("{FRONTEND}/node_modules/{name}/package.json")), Span::START)
-            .help(format!("remove it, or list `{name}` under `peerDependencies` in {FRONTEND}/package.json"))
+        Diagnostic::error(
+            codes::SECOND_REACT,
+            format!("the frontend has a `{name}` of its own in node_modules"),
+        )
+        .at(plugin.shown(&format!("{FRONTEND}/node_modules/{name}/package.json")), Span::START)
+        .help(format!("remove it, or list `{name}` under `peerDependencies` in {FRONTEND}/package.json"))
     })
 }
 
@@ -50,7 +54,7 @@ fn imports(plugin: &LoadedPlugin) -> impl Iterator<Item = Diagnostic> + '_ {
         let copies = imports.filter(|import| !import.type_only && is_copy(&import.specifier));
         copies.map(|import| {
             let message = format!("`{}` is a copy of React beside the page's own", import.specifier);
-            Diagnostic::error("HUB087", message).at(&source.file, import.span).help(
+            Diagnostic::error(codes::SECOND_REACT, message).at(&source.file, import.span).help(
                 "import from `react` or `react-dom`: every plugin has the page's copy under these names",
             )
         })

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use hub_manifest::codes;
 use hub_manifest::diagnostic::{Diagnostic, Span};
 use hub_manifest::plan::PluginCrate;
 
@@ -28,7 +29,7 @@ pub fn crates(context: &mut Context<'_>) -> Vec<PluginCrate> {
         if let Some((owner, other, place)) = owners.get(&found.lib) {
             let message = format!("plugin `{owner}` has a crate called `{}` already", found.lib);
             context.diagnostics.push(
-                Diagnostic::error("HUB053", message)
+                Diagnostic::error(codes::DUPLICATE_CRATE, message)
                     .plugin(plugin.slug())
                     .at(manifest, span)
                     .help(format!("rename the package, for example to `hub-plugin-{}`", plugin.slug()))

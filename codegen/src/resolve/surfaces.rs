@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use hub_manifest::codes;
 use hub_manifest::diagnostic::{Diagnostic, Span};
 use hub_manifest::grammar::{alternatives, nearest};
 use hub_manifest::plan::Surface;
@@ -115,7 +116,7 @@ impl<'a> Surfaces<'a> {
             let owner = surface.owner.map_or("the web shell".to_owned(), |owner| format!("`{owner}`"));
             context.diagnostics.push(
                 Diagnostic::error(
-                    "HUB065",
+                    codes::SEALED_SURFACE,
                     format!("`{slug}` claims the sealed surface `{current}` of {owner}"),
                 )
                 .plugin(slug)
@@ -167,7 +168,7 @@ impl<'a> Surfaces<'a> {
                 "do as its owner says before the surface is taken away".to_owned(),
             ),
         };
-        let found = Diagnostic::warning("HUB066", message).help(help);
+        let found = Diagnostic::warning(codes::OLD_SURFACE, message).help(help);
         Some(found.related(&surface.source.file, surface.declared.span, "declared here"))
     }
 
@@ -197,7 +198,7 @@ fn two_owners(first: &Owned<'_>, second: &Owned<'_>) -> Diagnostic {
         Some(slug) => format!("remove this declaration, or name a surface of your own, like `{slug}.{key}`"),
         None => "remove this declaration".to_owned(),
     };
-    let found = Diagnostic::error("HUB089", message).help(help);
+    let found = Diagnostic::error(codes::DUPLICATE_SURFACE, message).help(help);
     second.at(found, second.declared.span).related(
         &first.source.file,
         first.declared.span,
@@ -234,7 +235,9 @@ fn renames<'a>(
                 (message, format!("did you mean {}?", alternatives(near)))
             }
         };
-        context.diagnostics.push(surface.at(Diagnostic::error("HUB088", message).help(help), tag.span));
+        context
+            .diagnostics
+            .push(surface.at(Diagnostic::error(codes::BROKEN_RENAME, message).help(help), tag.span));
     }
     for key in declared.keys() {
         let mut path: Vec<&str> = Vec::new();
@@ -262,9 +265,11 @@ fn renames<'a>(
 fn round(declared: &BTreeMap<&str, Owned<'_>>, path: &[&str], again: &str) -> Diagnostic {
     let start = path.iter().position(|key| *key == again).unwrap_or(0);
     let names: Vec<String> = path[start..].iter().chain([&again]).map(|key| format!("`{key}`")).collect();
-    let found =
-        Diagnostic::error("HUB088", format!("the renames of surfaces go round: {}", names.join(" → ")))
-            .help("take `@renamedTo` off the key that is to stay");
+    let found = Diagnostic::error(
+        codes::BROKEN_RENAME,
+        format!("the renames of surfaces go round: {}", names.join(" → ")),
+    )
+    .help("take `@renamedTo` off the key that is to stay");
     let Some(surface) = declared.get(again) else { return found };
     let tag = surface.declared.about.renamed_to.as_ref().map_or(surface.declared.span, |tag| tag.span);
     surface.at(found, tag)

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
+use hub_manifest::codes;
 use hub_manifest::diagnostic::{Diagnostic, Span};
 use hub_manifest::grammar::{alternatives, nearest};
 use hub_manifest::plan::{Claim, WebPlan};
@@ -238,10 +239,13 @@ fn check_claim<'a>(context: &mut Context<'_>, placed: &Placed<'a>, known: &mut K
             near => format!("did you mean {}?", alternatives(near)),
         };
         context.diagnostics.push(
-            Diagnostic::warning("HUB077", format!("nothing asks for the override key `{key}`"))
-                .plugin(plugin.slug())
-                .at(file, placed.at_key)
-                .help(help),
+            Diagnostic::warning(
+                codes::UNUSED_OVERRIDE_KEY,
+                format!("nothing asks for the override key `{key}`"),
+            )
+            .plugin(plugin.slug())
+            .at(file, placed.at_key)
+            .help(help),
         );
     }
     if !plugin.folder.files.contains(&claim.file) {
@@ -293,15 +297,18 @@ pub(super) fn missing_module(plugin: &LoadedPlugin, file: &str, base: &str, what
         [] => format!("create {}, or mend the path", plugin.shown(file).display()),
         near => format!("did you mean {}?", alternatives(near)),
     };
-    Diagnostic::error("HUB044", format!("{what} names {}, which does not exist", written(file)))
+    Diagnostic::error(codes::MISSING_MODULE, format!("{what} names {}, which does not exist", written(file)))
         .plugin(plugin.slug())
         .help(help)
 }
 
 pub(super) fn no_module(plugin: &LoadedPlugin, file: &str, what: &str) -> Diagnostic {
-    Diagnostic::error("HUB078", format!("{what} names {file}, which is no TypeScript or JavaScript module"))
-        .plugin(plugin.slug())
-        .help("name a file that ends in .tsx, .ts, .jsx or .js")
+    Diagnostic::error(
+        codes::NOT_A_MODULE,
+        format!("{what} names {file}, which is no TypeScript or JavaScript module"),
+    )
+    .plugin(plugin.slug())
+    .help("name a file that ends in .tsx, .ts, .jsx or .js")
 }
 
 pub(super) fn is_module(path: &str) -> bool {
@@ -340,12 +347,15 @@ fn warn_of_repeats(context: &mut Context<'_>, key: &str, chain: &mut Vec<Placed<
         };
         let slug = placed.plugin.slug();
         context.diagnostics.push(
-            Diagnostic::warning("HUB029", format!("`{slug}` claims `{key}` twice: this claim can never win"))
-                .plugin(slug)
-                .at(&placed.file, placed.at_key)
-                .label("this claim loses")
-                .help("remove one of the two")
-                .related(&first.file, first.at_key, "this claim wins"),
+            Diagnostic::warning(
+                codes::DUPLICATE_CLAIM,
+                format!("`{slug}` claims `{key}` twice: this claim can never win"),
+            )
+            .plugin(slug)
+            .at(&placed.file, placed.at_key)
+            .label("this claim loses")
+            .help("remove one of the two")
+            .related(&first.file, first.at_key, "this claim wins"),
         );
     }
     *chain = kept;
@@ -364,7 +374,7 @@ fn warn_of_ties(context: &mut Context<'_>, key: &str, chain: &[Placed<'_>], orde
             winner.claim.priority
         );
         context.diagnostics.push(
-            Diagnostic::warning("HUB045", message)
+            Diagnostic::warning(codes::EQUAL_PRIORITY, message)
                 .plugin(b)
                 .at(&loser.file, loser.at_key)
                 .label("this claim loses")

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use hub_manifest::codes;
 use hub_manifest::diagnostic::{Diagnostic, Span};
 use hub_manifest::grammar::{PLATFORM_WORKSPACE, ident_of};
 use hub_manifest::plan::HostPlugin;
@@ -65,13 +66,20 @@ fn check_name<'a>(
 ) -> bool {
     let Placed { plugin, name, .. } = placed;
     let found = if name == PLATFORM_WORKSPACE {
-        Diagnostic::error("HUB079", format!("the dbt project name `{name}` is the platform's own"))
+        Diagnostic::error(
+            codes::DUPLICATE_DBT_PROJECT,
+            format!("the dbt project name `{name}` is the platform's own"),
+        )
     } else if let Some(owner) = owners.get(name) {
         let message = match owner.plugin.slug() {
             slug if slug == plugin.slug() => format!("two dbt projects of the plugin are called `{name}`"),
             slug => format!("plugin `{slug}` has a dbt project called `{name}` already"),
         };
-        Diagnostic::error("HUB079", message).related(owner.file(), owner.span(), "the other project")
+        Diagnostic::error(codes::DUPLICATE_DBT_PROJECT, message).related(
+            owner.file(),
+            owner.span(),
+            "the other project",
+        )
     } else {
         owners.insert(name, placed);
         return true;
@@ -98,11 +106,14 @@ fn warn_of_repeats(context: &mut Context<'_>, plugin: &LoadedPlugin, project: &P
             continue;
         };
         context.diagnostics.push(
-            Diagnostic::error("HUB080", format!("two models of one dbt project are called `{name}`"))
-                .plugin(plugin.slug())
-                .at(plugin.shown(file), Span::START)
-                .help("rename one of the files: dbt refuses a project with two models of one name")
-                .related(plugin.shown(other), Span::START, "the other model"),
+            Diagnostic::error(
+                codes::DUPLICATE_MODEL,
+                format!("two models of one dbt project are called `{name}`"),
+            )
+            .plugin(plugin.slug())
+            .at(plugin.shown(file), Span::START)
+            .help("rename one of the files: dbt refuses a project with two models of one name")
+            .related(plugin.shown(other), Span::START, "the other model"),
         );
     }
 }
@@ -139,7 +150,7 @@ fn warn_of_shared_models<'a>(
         let message = format!("the dbt projects `{owned}` and `{own}` both have a model `{model}`{more}");
         let help = format!("rename one of the two; else other projects must write `ref('{own}', '{model}')`");
         context.diagnostics.push(
-            Diagnostic::warning("HUB081", message)
+            Diagnostic::warning(codes::SHARED_MODEL_NAME, message)
                 .plugin(placed.plugin.slug())
                 .at(placed.plugin.shown(file), Span::START)
                 .help(help)

@@ -6,6 +6,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use hub_manifest::codes;
 use hub_manifest::diagnostic::{Diagnostic, Span};
 
 use crate::base::digest::Stat;
@@ -87,7 +88,7 @@ impl BadLink {
                 "give the user that builds the right to read what it leads to",
             ),
         };
-        Diagnostic::error("HUB007", message).at(folder.join(path), Span::START).help(help)
+        Diagnostic::error(codes::UNUSABLE_LINK, message).at(folder.join(path), Span::START).help(help)
     }
 }
 

@@ -8,6 +8,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use hub_manifest::codes;
 use hub_manifest::diagnostic::{Diagnostic, Span};
 
 use crate::base::files::{reason, shown_path};
@@ -95,10 +96,13 @@ pub fn scan(roots: &[PathBuf]) -> Result<(Vec<PluginFolder>, Vec<Diagnostic>), S
                 names.push((name, path, is_link));
             } else if let Some(meant) = MISNAMED.iter().find(|meant| path.join(meant).is_file()) {
                 diagnostics.push(
-                    Diagnostic::warning("HUB028", format!("{meant} is not read, so `{name}` is no plugin"))
-                        .plugin(name)
-                        .at(shown_path(&path.join(meant), &current), Span::START)
-                        .help("rename it to plugin.yaml"),
+                    Diagnostic::warning(
+                        codes::MISNAMED_MANIFEST,
+                        format!("{meant} is not read, so `{name}` is no plugin"),
+                    )
+                    .plugin(name)
+                    .at(shown_path(&path.join(meant), &current), Span::START)
+                    .help("rename it to plugin.yaml"),
                 );
             }
         }
@@ -123,7 +127,7 @@ pub fn scan(roots: &[PathBuf]) -> Result<(Vec<PluginFolder>, Vec<Diagnostic>), S
                 }),
                 Err(cause) => diagnostics.push(
                     Diagnostic::error(
-                        "HUB001",
+                        codes::UNREADABLE,
                         format!("the plugin's folder cannot be read: {}", reason(&cause)),
                     )
                     .plugin(name)

@@ -1,7 +1,25 @@
 //! The registry of diagnostic codes: what each one means, what to do about it, and why it is an error or a warning.
 //!
 //! `docs/diagnostics.md`, the rules in SARIF output and `cargo xtask explain` are made of it. A code keeps its meaning for
-//! good. Whoever gives a new one adds its entry to the file of its area; a test compares the registry with the sources.
+//! good. Whoever gives a new one adds its entry to the file of its area and names it by its constant, which is all that a
+//! [`Diagnostic`](crate::diagnostic::Diagnostic) takes; a test compares the registry with the sources.
+
+/// The entries of one area: a constant for each code, and the list of them all.
+macro_rules! codes {
+    ($($name:ident = $level:ident($id:literal, $title:literal) $(.$part:ident($text:literal))*;)*) => {
+        $(
+            #[doc = concat!("`", $id, "`: ", $title, ".")]
+            pub const $name: $crate::codes::Code = {
+                const ENTRY: &$crate::codes::Entry =
+                    &$crate::codes::Entry::$level(stringify!($name), $id, $title)$(.$part($text))*;
+                $crate::codes::Code(ENTRY)
+            };
+        )*
+
+        /// The codes of this area.
+        pub(super) const CODES: &[$crate::codes::Code] = &[$($name),*];
+    };
+}
 
 mod build;
 pub mod customers;
@@ -11,13 +29,33 @@ mod plugins;
 mod routers;
 mod web;
 
+use std::fmt;
+
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use crate::diagnostic::Level;
 
-/// One diagnostic code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Code {
-    /// The code itself, `HUB0nn`.
-    pub code: &'static str,
+pub use build::*;
+pub use dbt::*;
+pub use manifest::*;
+pub use plugins::*;
+pub use routers::*;
+pub use web::*;
+
+/// A diagnostic code. There is none without an entry in the registry.
+///
+/// It is written as its identifier, `HUB0nn`, in text and in JSON.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Code(&'static Entry);
+
+/// What the registry says of one code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Entry {
+    /// The identifier, `HUB0nn`; the first field, as codes are ordered by it.
+    pub id: &'static str,
+    /// Name of the constant that stands for the code in sources.
+    pub constant: &'static str,
     /// How much it weighs; where another tool decides, what it is as a rule.
     pub level: Level,
     /// What is wrong, in a few words.
@@ -31,24 +69,61 @@ pub struct Code {
 }
 
 impl Code {
-    const fn error(code: &'static str, title: &'static str) -> Code {
-        Code { code, level: Level::Error, title, cause: "", cure: "", why: "" }
+    /// The identifier, `HUB0nn`.
+    pub const fn id(self) -> &'static str {
+        self.0.id
     }
 
-    const fn warning(code: &'static str, title: &'static str) -> Code {
-        Code { level: Level::Warning, ..Code::error(code, title) }
+    /// What the registry says of the code.
+    pub const fn entry(self) -> &'static Entry {
+        self.0
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.id())
+    }
+}
+
+impl fmt::Debug for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.id())
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.id())
+    }
+}
+
+impl<'de> Deserialize<'de> for Code {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Code, D::Error> {
+        let id = String::deserialize(deserializer)?;
+        find(&id).ok_or_else(|| D::Error::custom(format_args!("`{id}` is not a diagnostic code")))
+    }
+}
+
+impl Entry {
+    const fn error(constant: &'static str, id: &'static str, title: &'static str) -> Entry {
+        Entry { id, constant, level: Level::Error, title, cause: "", cure: "", why: "" }
     }
 
-    const fn cause(self, cause: &'static str) -> Code {
-        Code { cause, ..self }
+    const fn warning(constant: &'static str, id: &'static str, title: &'static str) -> Entry {
+        Entry { level: Level::Warning, ..Entry::error(constant, id, title) }
     }
 
-    const fn cure(self, cure: &'static str) -> Code {
-        Code { cure, ..self }
+    const fn cause(self, cause: &'static str) -> Entry {
+        Entry { cause, ..self }
     }
 
-    const fn why(self, why: &'static str) -> Code {
-        Code { why, ..self }
+    const fn cure(self, cure: &'static str) -> Entry {
+        Entry { cure, ..self }
+    }
+
+    const fn why(self, why: &'static str) -> Entry {
+        Entry { why, ..self }
     }
 }
 
@@ -72,14 +147,14 @@ const COUNT: usize = {
 };
 
 const SORTED: [Code; COUNT] = {
-    let mut all = [Code::error("", ""); COUNT];
+    let mut all = [AREAS[0].1[0]; COUNT];
     let (mut area, mut filled) = (0, 0);
     while area < AREAS.len() {
         let mut index = 0;
         while index < AREAS[area].1.len() {
             let code = AREAS[area].1[index];
             let mut at = filled;
-            while at > 0 && number(all[at - 1].code) > number(code.code) {
+            while at > 0 && number(all[at - 1].id()) > number(code.id()) {
                 all[at] = all[at - 1];
                 at -= 1;
             }
@@ -95,14 +170,14 @@ const SORTED: [Code; COUNT] = {
 /// Every code, sorted.
 pub const CODES: &[Code] = &SORTED;
 
-/// The entry of a code.
-pub fn find(code: &str) -> Option<&'static Code> {
-    CODES.binary_search_by(|known| known.code.cmp(code)).ok().map(|at| &CODES[at])
+/// The code of an identifier.
+pub fn find(id: &str) -> Option<Code> {
+    CODES.binary_search_by(|known| known.id().cmp(id)).ok().map(|at| CODES[at])
 }
 
-/// The number in a code. A code of another form does not compile.
-const fn number(code: &str) -> u32 {
-    let bytes = code.as_bytes();
+/// The number in an identifier. One of another form does not compile.
+const fn number(id: &str) -> u32 {
+    let bytes = id.as_bytes();
     assert!(bytes.len() == 6 && bytes[0] == b'H' && bytes[1] == b'U' && bytes[2] == b'B', "a code is HUB0nn");
     let (mut at, mut number) = (3, 0);
     while at < bytes.len() {
@@ -119,15 +194,30 @@ mod tests {
 
     #[test]
     fn each_code_stands_once_and_is_found() {
-        assert!(CODES.windows(2).all(|pair| pair[0].code < pair[1].code), "a code stands twice: {CODES:#?}");
-        assert!(CODES.iter().all(|code| find(code.code) == Some(code)));
+        assert!(CODES.windows(2).all(|pair| pair[0] < pair[1]), "a code stands twice: {CODES:#?}");
+        assert!(CODES.iter().all(|code| find(code.id()) == Some(*code)));
         assert_eq!(find("HUB999"), None);
         assert_eq!(find("hub001"), None);
     }
 
     #[test]
+    fn a_code_is_written_as_its_identifier_and_read_again() {
+        let code = OLD_SURFACE;
+        assert_eq!(
+            (code.id(), code.to_string().as_str(), format!("{code:?}").as_str()),
+            ("HUB066", "HUB066", "HUB066")
+        );
+        assert_eq!((code.entry().constant, code.entry().level), ("OLD_SURFACE", Level::Warning));
+        assert_eq!(serde_json::to_string(&code).unwrap(), "\"HUB066\"");
+        assert_eq!(serde_json::from_str::<Code>("\"HUB066\"").unwrap(), code);
+        for wrong in ["\"HUB999\"", "\"OLD_SURFACE\"", "66", "null"] {
+            assert!(serde_json::from_str::<Code>(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
     fn each_entry_says_everything() {
-        for code in CODES {
+        for code in CODES.iter().map(|code| code.entry()) {
             let sentences = [code.cause, code.cure, code.why];
             assert!(sentences.iter().all(|text| text.ends_with('.')), "three sentences wanted: {code:#?}");
             assert!(

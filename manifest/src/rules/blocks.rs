@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Subject;
+use crate::codes;
 use crate::diagnostic::Diagnostic;
 use crate::grammar::{alternatives, nearest};
 
@@ -19,7 +20,8 @@ pub fn check(subject: &Subject<'_>, known: &BTreeSet<&str>) -> Vec<Diagnostic> {
                 }
                 near => format!("did you mean {}?", alternatives(near)),
             };
-            let found = Diagnostic::warning("HUB085", format!("no plugin has the block `{block}`"));
+            let found =
+                Diagnostic::warning(codes::UNKNOWN_BLOCK, format!("no plugin has the block `{block}`"));
             subject.found(&widget.range, found.help(help))
         })
         .collect()

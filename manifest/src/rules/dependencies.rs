@@ -8,6 +8,7 @@ use semver::Version;
 
 use super::Subject;
 use super::order::Constraints;
+use crate::codes;
 use crate::diagnostic::Diagnostic;
 use crate::grammar::{alternatives, ident_of, nearest};
 use crate::plugin::Dependency;
@@ -95,7 +96,10 @@ impl<'a> Present<'a> {
             return None;
         }
         let message = format!("`{field}` names the plugin `{slug}`, which is not {}", self.whose.there());
-        Some(Diagnostic::warning("HUB086", message).help(format!("did you mean {}?", alternatives(&near))))
+        Some(
+            Diagnostic::warning(codes::MISSPELT_ORDER, message)
+                .help(format!("did you mean {}?", alternatives(&near))),
+        )
     }
 
     fn missing(&self, slug: &str) -> Option<Diagnostic> {
@@ -114,7 +118,7 @@ impl<'a> Present<'a> {
                 (format!("the plugin `{slug}` is needed, but it is not {there}"), help)
             }
         };
-        Some(Diagnostic::error("HUB032", message).help(help))
+        Some(Diagnostic::error(codes::MISSING_PLUGIN, message).help(help))
     }
 
     fn dependency(&self, dependency: &Dependency, required: bool) -> Option<Diagnostic> {
@@ -131,7 +135,10 @@ impl<'a> Present<'a> {
         }
         let this = self.whose.this();
         let message = format!("`{slug}` is {version} {this}, but {requirement} is needed");
-        Some(Diagnostic::error("HUB034", message).help("update the plugin, or widen the requirement"))
+        Some(
+            Diagnostic::error(codes::PLUGIN_VERSION, message)
+                .help("update the plugin, or widen the requirement"),
+        )
     }
 }
 
@@ -180,7 +187,7 @@ pub fn cycle(subjects: &BTreeMap<&str, Subject<'_>>, cycle: &[String]) -> Option
         Some((subject, range, format!("`{}` waits for `{}`", pair[0], pair[1])))
     });
     let (subject, range, label) = waits.next()?;
-    let found = Diagnostic::error("HUB033", message)
+    let found = Diagnostic::error(codes::DEPENDENCY_CYCLE, message)
         .label(label)
         .help("remove one of these dependencies, or one `order` entry");
     Some(waits.fold(subject.found(range, found), |found, (subject, range, label)| {

@@ -1,6 +1,7 @@
 //! Files and folders that a manifest names must be there.
 
 use super::Subject;
+use crate::codes;
 use crate::diagnostic::Diagnostic;
 use crate::source::Spanned;
 
@@ -25,7 +26,7 @@ pub fn check(subject: &Subject<'_>, files: &dyn Files) -> Vec<Diagnostic> {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("{create}, or mend the path"),
         };
-        out.push(subject.found(&place.range, Diagnostic::error("HUB049", message).help(help)));
+        out.push(subject.found(&place.range, Diagnostic::error(codes::MISSING_FILE, message).help(help)));
     };
     for workspace in &manifest.dbt_workspaces {
         let project = join(&workspace.project_dir.value, "dbt_project.yml");

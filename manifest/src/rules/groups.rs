@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Subject;
+use crate::codes;
 use crate::diagnostic::Diagnostic;
 use crate::grammar::{ADMINISTRATIVE, PLATFORM_PERMISSIONS, alternatives, nearest};
 
@@ -19,13 +20,13 @@ pub fn check(subject: &Subject<'_>, declared: &BTreeSet<&str>) -> Vec<Diagnostic
             let (group, name) = (group.name.value.as_str(), permission.value.as_str());
             let found = if ADMINISTRATIVE.contains(&name) {
                 let message = format!("the group `{group}` grants `{name}`, which only people grant");
-                Diagnostic::error("HUB109", message)
+                Diagnostic::error(codes::FOREIGN_GRANT, message)
                     .help("remove it: whoever administers an organisation gives it to those who need it")
             } else if own.contains(name) || PLATFORM_PERMISSIONS.contains(&name) {
                 continue;
             } else if declared.contains(name) {
                 let message = format!("the group `{group}` grants `{name}`, which is another plugin's");
-                Diagnostic::error("HUB109", message)
+                Diagnostic::error(codes::FOREIGN_GRANT, message)
                     .help("remove it: the groups of the plugin that declares it grant it, and people do")
             } else {
                 undeclared(group, name, declared)
@@ -43,7 +44,7 @@ fn undeclared(group: &str, name: &str, declared: &BTreeSet<&str>) -> Diagnostic 
         near => format!("did you mean {}? otherwise add it to `permissions`", alternatives(near)),
     };
     let message = format!("the group `{group}` grants `{name}`, which nobody declares");
-    Diagnostic::error("HUB076", message).help(help)
+    Diagnostic::error(codes::UNDECLARED_PERMISSION, message).help(help)
 }
 
 #[cfg(test)]

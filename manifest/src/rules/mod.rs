@@ -20,6 +20,7 @@ pub mod workspaces;
 
 use std::ops::Range;
 
+use crate::codes;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::plan::HostPlugin;
 use crate::plugin::Manifest;
@@ -106,7 +107,7 @@ impl<'a> Taken<'a> {
 
 /// The finding that a second plugin bears a name.
 pub fn called_twice(slug: &str) -> Diagnostic {
-    Diagnostic::error("HUB030", format!("two plugins are called `{slug}`"))
+    Diagnostic::error(codes::DUPLICATE_PLUGIN, format!("two plugins are called `{slug}`"))
         .help("rename one of them: `name` and folder")
 }
 
@@ -162,7 +163,7 @@ pub(crate) mod tests {
         of_host.know(&about);
         let (in_build, in_host) = (of_build.take(&second.subject()), of_host.take(&second.subject()));
         assert_eq!(told(&in_build), told(&in_host));
-        let codes: Vec<&str> = in_build.iter().map(|found| found.code).collect();
+        let codes: Vec<&str> = in_build.iter().map(|found| found.code.id()).collect();
         assert_eq!(codes, ["HUB048", "HUB084", "HUB024", "HUB082"]);
         assert!(in_build.iter().all(|found| found.related.len() == 1));
         assert!(in_host.iter().all(|found| found.related.is_empty()), "of the release no place is known");

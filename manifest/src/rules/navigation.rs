@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Owner, Subject};
+use crate::codes;
 use crate::diagnostic::Diagnostic;
 use crate::plan::{HostPlugin, Visibility};
 
@@ -42,7 +43,7 @@ impl<'a> Paths<'a> {
                 slug if slug == subject.slug => format!("two navigation entries lead to `{path}`"),
                 slug => format!("the navigation of plugin `{slug}` leads to `{path}` already"),
             };
-            let found = Diagnostic::warning("HUB082", message)
+            let found = Diagnostic::warning(codes::SHARED_NAVIGATION, message)
                 .help("remove one of the two entries, or lead it to a page of its own");
             out.push(subject.found(&item.path.range, owner.beside(found, "the other entry")));
         }

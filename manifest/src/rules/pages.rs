@@ -1,6 +1,7 @@
 //! Pages of the web shell and of plugins: which paths they answer, and navigation that leads to none.
 
 use super::Subject;
+use crate::codes;
 use crate::diagnostic::Diagnostic;
 use crate::grammar::{alternatives, nearest};
 
@@ -62,7 +63,8 @@ pub fn check(
         };
         let message =
             format!("the navigation entry `{}` leads to `{path}`, but no page has that path", item.label);
-        subject.found(&item.path.range, Diagnostic::warning("HUB070", message).help(help))
+        subject
+            .found(&item.path.range, Diagnostic::warning(codes::NAVIGATION_WITHOUT_PAGE, message).help(help))
     })
     .collect()
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Owner, Subject};
+use crate::codes;
 use crate::diagnostic::Diagnostic;
 use crate::grammar::PLATFORM_PERMISSIONS;
 use crate::plan::HostPlugin;
@@ -24,11 +25,14 @@ impl<'a> Owners<'a> {
         for permission in &subject.manifest.permissions {
             let (name, range) = (permission.value.as_str(), &permission.range);
             let found = if PLATFORM_PERMISSIONS.contains(&name) {
-                Diagnostic::warning("HUB084", format!("the permission `{name}` is the platform's own"))
-                    .help("remove it: groups may grant it as it is; or declare one with a noun of the plugin")
+                Diagnostic::warning(
+                    codes::SHARED_PERMISSION,
+                    format!("the permission `{name}` is the platform's own"),
+                )
+                .help("remove it: groups may grant it as it is; or declare one with a noun of the plugin")
             } else if let Some(owner) = self.0.get(name) {
                 let message = format!("plugin `{}` declares the permission `{name}` already", owner.slug);
-                let found = Diagnostic::warning("HUB084", message).help(
+                let found = Diagnostic::warning(codes::SHARED_PERMISSION, message).help(
                     "use a noun of the plugin's own; or depend on the other plugin and remove this line",
                 );
                 owner.beside(found, "declared here")

@@ -3,6 +3,7 @@
 use semver::{BuildMetadata, Prerelease, Version, VersionReq};
 
 use super::Subject;
+use crate::codes;
 use crate::diagnostic::Diagnostic;
 
 /// The platform's version: that of its own crates, of which this is one. The version of a release is its maker's to
@@ -26,7 +27,7 @@ pub fn check(subject: &Subject<'_>, version: &Version) -> Option<Diagnostic> {
         return None;
     }
     let message = format!("`{}` needs a platform {}, and this one is {version}", subject.slug, wanted.value);
-    let found = Diagnostic::error("HUB035", message)
+    let found = Diagnostic::error(codes::PLATFORM_VERSION, message)
         .help("build with a platform of that version, or lower `min_platform_version`");
     Some(subject.found(&wanted.range, found))
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Owner, Subject};
+use crate::codes;
 use crate::diagnostic::Diagnostic;
 use crate::grammar::ident_of;
 use crate::plan::HostPlugin;
@@ -284,18 +285,18 @@ impl<'a> Variables<'a> {
         if is_platform_variable(name) {
             let whose = if is_of_system(name) { "the system's" } else { "the platform's own" };
             let message = format!("the environment variable `{name}` is {whose}");
-            return Some(Diagnostic::warning("HUB024", message));
+            return Some(Diagnostic::warning(codes::SHARED_VARIABLE, message));
         }
         if let (Some(_), Some(which)) = (&self.prefixes, of_tool(name)) {
             let message = format!(
                 "the environment variable `{name}` may be another program's: {which} for no customer's plugin"
             );
-            return Some(Diagnostic::warning("HUB024", message));
+            return Some(Diagnostic::warning(codes::SHARED_VARIABLE, message));
         }
         if let Some((owner, other)) = self.taken.get(name) {
             let message =
                 format!("the environment variable `{name}` sets `{other}` of plugin `{}` too", owner.slug);
-            return Some(owner.beside(Diagnostic::warning("HUB024", message), "read here too"));
+            return Some(owner.beside(Diagnostic::warning(codes::SHARED_VARIABLE, message), "read here too"));
         }
         let prefixes = self.prefixes.as_ref()?;
         let begin = prefixes.iter().filter(|(prefix, _)| name.starts_with(prefix.as_str()));
@@ -321,7 +322,7 @@ impl<'a> Variables<'a> {
                 }
             }
         };
-        Some(Diagnostic::warning("HUB024", message))
+        Some(Diagnostic::warning(codes::SHARED_VARIABLE, message))
     }
 
     /// A variable that the plugin can have; none where the beginning of all that it would be called is somebody else's.

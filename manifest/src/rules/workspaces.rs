@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Owner, Subject};
+use crate::codes;
 use crate::diagnostic::Diagnostic;
 use crate::grammar::{PLATFORM_WORKSPACE, ident_of};
 use crate::plan::HostPlugin;
@@ -24,10 +25,13 @@ impl<'a> Slugs<'a> {
         for workspace in &subject.manifest.dbt_workspaces {
             let (slug, range) = (workspace.slug.value.as_str(), &workspace.slug.range);
             let found = if ident_of(slug) == PLATFORM_WORKSPACE {
-                Diagnostic::error("HUB048", format!("the dbt workspace `{slug}` is the platform's own"))
+                Diagnostic::error(
+                    codes::DUPLICATE_WORKSPACE,
+                    format!("the dbt workspace `{slug}` is the platform's own"),
+                )
             } else if let Some(owner) = self.0.get(slug) {
                 let message = format!("plugin `{}` has a dbt workspace `{slug}` already", owner.slug);
-                owner.beside(Diagnostic::error("HUB048", message), "the other workspace")
+                owner.beside(Diagnostic::error(codes::DUPLICATE_WORKSPACE, message), "the other workspace")
             } else {
                 self.0.insert(slug, subject.owner(range));
                 continue;

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use hub_manifest::codes;
 use hub_manifest::diagnostic::{Diagnostic, Span};
 use hub_manifest::grammar::{alternatives, nearest};
 use serde_json::Value;
@@ -100,25 +101,32 @@ fn told(error: &DbtError, known: &Known) -> Diagnostic {
     if text.starts_with("Ref '") && text.contains("not found") {
         let help =
             did_you_mean(&known.nodes, "add that model or seed to the project, or name one that it has");
-        return Diagnostic::error("HUB098", format!("`ref('{quoted}')` leads to no model or seed"))
+        return Diagnostic::error(codes::DBT_REF, format!("`ref('{quoted}')` leads to no model or seed"))
             .help(help);
     }
     if text.starts_with("Source '") && text.contains("not found") {
         let help =
             did_you_mean(&known.sources, "declare it under `sources:` in a YAML file beside the models");
-        return Diagnostic::error("HUB098", format!("the source `{quoted}` is not declared")).help(help);
+        return Diagnostic::error(codes::DBT_REF, format!("the source `{quoted}` is not declared"))
+            .help(help);
     }
     if let Some((kind, name)) = duplicate(text) {
-        return Diagnostic::error("HUB099", format!("two {kind}s of the dbt project are called `{name}`"))
-            .help("dbt knows them by the names of their files: rename one of the two");
+        return Diagnostic::error(
+            codes::DBT_DUPLICATE_NAME,
+            format!("two {kind}s of the dbt project are called `{name}`"),
+        )
+        .help("dbt knows them by the names of their files: rename one of the two");
     }
     let help = if text.contains("'target-path'") {
         "remove it: the platform tells dbt where to write, with `DBT_TARGET_PATH`"
     } else {
         "these are dbt's own words: mend the place, or look the setting up in dbt's documentation"
     };
-    Diagnostic::error("HUB097", format!("dbt cannot parse the project: {}", text.trim_end_matches('.')))
-        .help(help)
+    Diagnostic::error(
+        codes::DBT_PARSE,
+        format!("dbt cannot parse the project: {}", text.trim_end_matches('.')),
+    )
+    .help(help)
 }
 
 /// Kind and name of what is there twice.
@@ -180,7 +188,7 @@ mod tests {
         let known = Known { nodes: vec!["stg_items".into(), "other".into()], sources: Vec::new() };
         let found = told(&error, &known);
         assert_eq!(
-            (found.code, found.message.as_str()),
+            (found.code.id(), found.message.as_str()),
             ("HUB098", "`ref('stg_item')` leads to no model or seed")
         );
         assert_eq!(found.help, "did you mean `stg_items`?");

@@ -15,6 +15,7 @@ use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use futures_core::Stream;
+use hub_manifest::codes;
 use hub_manifest::diagnostic::{self, Diagnostic, Span};
 use hub_manifest::migrations::{Engine, Foreign, POSTGRES_TABLES, engine, foreign, runs_on};
 use tokio::runtime;
@@ -278,7 +279,7 @@ fn files(plugin: &LoadedPlugin) -> (Vec<(&str, &str)>, Option<Diagnostic>) {
             Ok(sql) => files.push((migration.name.as_str(), sql.as_str())),
             Err((why, span)) => {
                 let unread = Diagnostic::error(
-                    "HUB101",
+                    codes::MIGRATION_FAILS,
                     format!("the migration {} cannot be read: {why}", migration.name),
                 )
                 .plugin(plugin.slug())
@@ -484,7 +485,7 @@ fn of_a_plugin(plugin: &LoadedPlugin, name: &str, sql: &str, why: &Failed) -> Di
                 .to_string(),
         ),
     };
-    Diagnostic::error("HUB101", format!("the migration {name} {what}"))
+    Diagnostic::error(codes::MIGRATION_FAILS, format!("the migration {name} {what}"))
         .plugin(plugin.slug())
         .at(file_of_migration(plugin, name), span)
         .help(help)

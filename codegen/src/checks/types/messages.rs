@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
+use hub_manifest::codes;
 use hub_manifest::diagnostic::{Diagnostic, Span, sort};
 use hub_manifest::plan::WebPlan;
 
@@ -101,7 +102,7 @@ fn misfit(error: &Printed<'_>, assertion: &Assertion<'_>, plan: &WebPlan) -> Dia
     let source = plugin.web.iter().find(|source| source.path == assertion.file);
     let module = source.and_then(|source| source.module.as_ref().ok());
     let span = module.and_then(|module| module.export(&assertion.export)).map_or(Span::START, |it| it.span);
-    let found = Diagnostic::error("HUB091", message)
+    let found = Diagnostic::error(codes::OVERRIDE_TYPE, message)
         .plugin(plugin.slug())
         .at(plugin.shown(&assertion.file), span)
         .label(format!("TypeScript: TS{}", error.code))
@@ -121,7 +122,7 @@ fn in_source(error: &Printed<'_>, plugins: &BTreeMap<&str, &LoadedPlugin>) -> Op
         None => reworded(error.message),
     };
     Some(
-        Diagnostic::error("HUB092", format!("TypeScript: {reason}"))
+        Diagnostic::error(codes::TYPESCRIPT, format!("TypeScript: {reason}"))
             .plugin(plugin.slug())
             .at(file, span(&text, error.line, error.column))
             .help(format!("mend the marked place; TypeScript calls this TS{}", error.code)),

@@ -7,6 +7,7 @@ mod run;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use hub_manifest::codes;
 use hub_manifest::diagnostic::{Diagnostic, Span};
 use hub_manifest::grammar::{alternatives, nearest};
 use hub_manifest::plan::{Plan, PluginCrate, PublicRoute};
@@ -19,13 +20,6 @@ use crate::base::failure::Machine;
 use crate::base::files::shown_path;
 use crate::compile::stage::{Origin, PathMap};
 use crate::load::{LoadedPlugin, in_manifest};
-
-/// A route that cannot be mounted.
-const CONFLICT: &str = "HUB093";
-/// A router function that gives no router.
-const NO_ROUTER: &str = "HUB094";
-/// A public route that is no route.
-const NO_ROUTE: &str = "HUB095";
 
 /// Longest text that is taken over from a panic, in characters.
 const PANIC_LENGTH: usize = 200;
@@ -56,7 +50,11 @@ pub fn findings(
             table.routes.iter().filter(|route| route.plugin.as_deref() == Some(&plugin.name)).collect();
         found.extend(loaded.manifest.public_routes.iter().filter_map(|public| {
             let (message, help) = unfit(public, &plugin.name, &routes)?;
-            Some(in_manifest(loaded, &public.range, Diagnostic::warning(NO_ROUTE, message).help(help)))
+            Some(in_manifest(
+                loaded,
+                &public.range,
+                Diagnostic::warning(codes::UNMATCHED_PUBLIC_ROUTE, message).help(help),
+            ))
         }));
     }
     found
@@ -130,7 +128,7 @@ impl Reader<'_> {
         };
         let told = conflict.clone().at(&shown);
         let culprit = conflict.culprit();
-        let mut found = Diagnostic::error(CONFLICT, told.message).help(help(conflict));
+        let mut found = Diagnostic::error(codes::ROUTE_NOT_MOUNTED, told.message).help(help(conflict));
         if let Some(plugin) = &culprit.plugin {
             found = found.plugin(plugin);
         }
@@ -158,7 +156,7 @@ impl Reader<'_> {
             None => message.clone(),
         };
         let found = Diagnostic::error(
-            NO_ROUTER,
+            codes::ROUTER_FAILS,
             format!("the router `{router}` of vertical plugin `{plugin}` {what}"),
         )
         .plugin(plugin)

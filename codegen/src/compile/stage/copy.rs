@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+use hub_manifest::codes;
 use hub_manifest::diagnostic::{Diagnostic, Span};
 use walkdir::{DirEntry, WalkDir};
 
@@ -36,7 +37,7 @@ pub fn files(root: &Path, dir: &Path) -> (Vec<PathBuf>, Vec<Diagnostic>) {
                     format!("cannot read {}: {}", path.display(), plain(&error))
                 };
                 diagnostics.push(
-                    Diagnostic::error("HUB057", what)
+                    Diagnostic::error(codes::CRATE_NOT_COPIED, what)
                         .at(path, Span::START)
                         .help("remove the link, or make the file readable for the user who builds"),
                 );
@@ -61,7 +62,7 @@ pub fn files(root: &Path, dir: &Path) -> (Vec<PathBuf>, Vec<Diagnostic>) {
                     target.display()
                 );
                 diagnostics.push(
-                    Diagnostic::error("HUB057", what)
+                    Diagnostic::error(codes::CRATE_NOT_COPIED, what)
                         .at(entry.path(), Span::START)
                         .help("copy the file into the plugin: a plugin is built from its own folder alone"),
                 );

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use hub_manifest::codes::{self, Code};
 use hub_manifest::diagnostic::{Diagnostic, Span};
 use toml_edit::{Document, DocumentMut, Item, Table, TableLike, Value, value};
 
@@ -29,7 +30,7 @@ pub struct Place<'a> {
 
 impl Place<'_> {
     /// An error in this manifest.
-    pub fn error(&self, code: &'static str, message: String, span: Span, help: &str) -> Diagnostic {
+    pub fn error(&self, code: Code, message: String, span: Span, help: &str) -> Diagnostic {
         self.own(Diagnostic::error(code, message), span, help)
     }
 
@@ -64,7 +65,7 @@ pub fn read(place: &Place, text: &str) -> (Option<Crate>, Vec<Diagnostic>) {
         Err(error) => {
             let what = format!("Cargo.toml is not valid TOML: {}", error.message());
             let help = "mend the syntax; `cargo metadata` in this folder shows the same error";
-            return (None, vec![place.error("HUB052", what, span(text, error.span()), help)]);
+            return (None, vec![place.error(codes::CARGO_TOML, what, span(text, error.span()), help)]);
         }
     };
     let mut reader = Reader { place, text, diagnostics: Vec::new(), paths: Vec::new() };
@@ -121,7 +122,7 @@ impl Reader<'_> {
         span(self.text, range)
     }
 
-    fn error(&mut self, code: &'static str, message: String, span: Span, help: &str) {
+    fn error(&mut self, code: Code, message: String, span: Span, help: &str) {
         self.diagnostics.push(self.place.error(code, message, span, help));
     }
 
@@ -131,13 +132,18 @@ impl Reader<'_> {
         let name = package.and_then(|p| p.get("name")).and_then(|item| Some((item.as_str()?, item.span())));
         let (Some(package), Some((name, range))) = (package, name) else {
             let help = "begin the file with [package], name = \"hub-plugin-…\", version and edition";
-            self.error("HUB052", "Cargo.toml has no package name".to_string(), Span::START, help);
+            self.error(codes::CARGO_TOML, "Cargo.toml has no package name".to_string(), Span::START, help);
             return None;
         };
         for (key, _) in package.iter().filter(|(_, item)| inherits(item)) {
             let what = format!("`{key}.workspace = true`: a plugin's crate has no workspace to inherit from");
             let at = self.entry(package, key);
-            self.error("HUB051", what, at, &format!("write the value of `{key}` itself"));
+            self.error(
+                codes::INHERITS_FROM_WORKSPACE,
+                what,
+                at,
+                &format!("write the value of `{key}` itself"),
+            );
         }
         let build = package.get("build").is_some_and(|item| item.as_bool() != Some(false));
         Some((name.to_string(), span(self.text, range), build))
@@ -152,13 +158,13 @@ impl Reader<'_> {
             let what = "a plugin's crate may not be the root of a workspace".to_string();
             let help = "remove the table (an empty [workspace] may stay) and name other crates of the plugin as path \
                         dependencies; write versions in the crate itself";
-            self.error("HUB051", what, at, help);
+            self.error(codes::INHERITS_FROM_WORKSPACE, what, at, help);
         }
         if root.get("lints").is_some_and(inherits) {
             let at = self.entry(root, "lints");
             let what =
                 "`lints.workspace = true`: a plugin's crate has no workspace to inherit from".to_string();
-            self.error("HUB051", what, at, "write the lints in the crate itself");
+            self.error(codes::INHERITS_FROM_WORKSPACE, what, at, "write the lints in the crate itself");
         }
         for name in ROOT_ONLY.into_iter().filter(|name| root.contains_key(name)) {
             let at = self.entry(root, name);
@@ -166,7 +172,11 @@ impl Reader<'_> {
                 format!("[{name}] has no effect in a plugin: cargo reads it in the root of a workspace only");
             let help =
                 "remove it; the platform sets one profile and one version of each package for all plugins";
-            self.diagnostics.push(self.place.own(Diagnostic::warning("HUB056", what), at, help));
+            self.diagnostics.push(self.place.own(
+                Diagnostic::warning(codes::INEFFECTIVE_TABLE, what),
+                at,
+                help,
+            ));
         }
     }
 
@@ -178,7 +188,12 @@ impl Reader<'_> {
                 let what = format!(
                     "dependency `{key}` takes its version from a workspace, and a plugin's crate has none"
                 );
-                self.error("HUB051", what, at, &format!("write the version here, as in `{key} = \"1\"`"));
+                self.error(
+                    codes::INHERITS_FROM_WORKSPACE,
+                    what,
+                    at,
+                    &format!("write the version here, as in `{key} = \"1\"`"),
+                );
                 continue;
             }
             // The tests of a plugin are not part of the platform: their dependencies are not staged.
@@ -197,7 +212,7 @@ impl Reader<'_> {
                         "move that crate into the plugin's folder or depend on a published version; from outside a \
                          plugin gets {names} only"
                     );
-                    self.error("HUB050", what, at, &help);
+                    self.error(codes::PATH_LEADS_OUT, what, at, &help);
                 }
             }
         }

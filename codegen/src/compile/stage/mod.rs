@@ -17,6 +17,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use hub_manifest::codes;
 use hub_manifest::diagnostic::{self, Diagnostic, Level, Span};
 use hub_manifest::plan::Plan;
 
@@ -207,7 +208,7 @@ impl Stage {
                     false => format!("cannot read Cargo.toml: {error}"),
                 };
                 let help = "add the crate's Cargo.toml there, or correct the path that names the folder";
-                let diagnostic = place.error("HUB052", what, Span::START, help);
+                let diagnostic = place.error(codes::CARGO_TOML, what, Span::START, help);
                 self.diagnostics.push(match asked {
                     Some((file, span)) => diagnostic.at(file, span),
                     None => diagnostic,
@@ -222,7 +223,7 @@ impl Stage {
                 let good = String::from_utf8_lossy(&error.as_bytes()[..at]).into_owned();
                 let what = "Cargo.toml is not UTF-8 text".to_string();
                 let span = Span::at(&good, at, 0);
-                self.diagnostics.push(place.error("HUB052", what, span, "save the file as UTF-8"));
+                self.diagnostics.push(place.error(codes::CARGO_TOML, what, span, "save the file as UTF-8"));
                 None
             }
         }
@@ -292,7 +293,7 @@ impl Stage {
 fn clash(named: &Named, what: String) -> Diagnostic {
     let slug = named.plugin.as_deref().unwrap_or("…");
     let help = format!("give the package a name of its own, such as `hub-plugin-{slug}`");
-    let diagnostic = Diagnostic::error("HUB053", what).at(&named.file, named.span).help(help);
+    let diagnostic = Diagnostic::error(codes::DUPLICATE_CRATE, what).at(&named.file, named.span).help(help);
     match &named.plugin {
         Some(slug) => diagnostic.plugin(slug),
         None => diagnostic,

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use hub_manifest::codes;
 use hub_manifest::diagnostic::{Diagnostic, Span};
 use hub_manifest::source::name_of;
 
@@ -11,7 +12,7 @@ pub const MAX_BYTES: usize = 2 * 1024 * 1024;
 /// The finding for a source file of more than [`MAX_BYTES`].
 pub fn too_large(path: &Path, bytes: u64) -> Diagnostic {
     Diagnostic::error(
-        "HUB041",
+        codes::MODULE_TOO_LARGE,
         format!("{} is larger than 2 MiB ({:.1} MiB)", name_of(path), bytes as f64 / (1024.0 * 1024.0)),
     )
     .at(path, Span::START)
@@ -28,7 +29,7 @@ pub fn decode(path: &Path, bytes: Vec<u8>) -> Result<String, Box<Diagnostic>> {
         let bad = error.as_bytes()[good];
         let before = String::from_utf8_lossy(&error.as_bytes()[..good]);
         let finding = Diagnostic::error(
-            "HUB072",
+            codes::MODULE_NOT_UTF8,
             format!("{} is not UTF-8: byte 0x{bad:02x} at offset {good}", name_of(path)),
         )
         .at(path, Span::at(&before, good, 0))
@@ -53,7 +54,10 @@ mod tests {
     #[test]
     fn bounds_the_size() {
         let error = decode(Path::new("a.ts"), vec![b' '; MAX_BYTES + 1]).expect_err("too large");
-        assert_eq!((error.code, error.message.as_str()), ("HUB041", "a.ts is larger than 2 MiB (2.0 MiB)"));
+        assert_eq!(
+            (error.code.id(), error.message.as_str()),
+            ("HUB041", "a.ts is larger than 2 MiB (2.0 MiB)")
+        );
         assert!(decode(Path::new("a.ts"), vec![b' '; MAX_BYTES]).is_ok());
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
+use hub_manifest::codes::{self, Code};
 use hub_manifest::diagnostic::{Diagnostic, Span};
 use hub_manifest::source::name_of;
 
@@ -54,13 +55,16 @@ pub fn check_export(claimed: &Claimed<'_>, module: &Module, load: Load<'_>) -> O
     match found {
         Found::Unknown => None,
         Found::Is { kind: ExportKind::Type, path, span } => Some(
-            report("HUB043", format!("the {aim} of {shown}, claimed for `{key}`, is only a type"))
-                .label("is only a type")
-                .help(match wanted {
-                    Wanted::Component => "export the component itself: a function or class, not its type",
-                    Wanted::Pages => "export the list of pages itself, not its type",
-                })
-                .related(path, span, "the type"),
+            report(
+                codes::EXPORT_IS_TYPE,
+                format!("the {aim} of {shown}, claimed for `{key}`, is only a type"),
+            )
+            .label("is only a type")
+            .help(match wanted {
+                Wanted::Component => "export the component itself: a function or class, not its type",
+                Wanted::Pages => "export the list of pages itself, not its type",
+            })
+            .related(path, span, "the type"),
         ),
         Found::Is { kind: ExportKind::Namespace { .. }, path, span } => {
             Some(wrong_kind(report, claimed, module, &aim, "a module's namespace", (path, span)))
@@ -76,7 +80,8 @@ pub fn check_export(claimed: &Claimed<'_>, module: &Module, load: Load<'_>) -> O
         }
         Found::Is { .. } => None,
         Found::Missing { hops } => {
-            let mut finding = report("HUB042", format!("{shown} has no {aim}, claimed for `{key}`"));
+            let mut finding =
+                report(codes::MISSING_EXPORT, format!("{shown} has no {aim}, claimed for `{key}`"));
             if !hops.is_empty() {
                 finding.help = match export {
                     "default" => "give the module that it comes from a default export".to_owned(),
@@ -310,7 +315,7 @@ fn mend(claimed: &Claimed<'_>, module: &Module, names: &[String]) -> String {
 }
 
 fn wrong_kind(
-    report: impl Fn(&'static str, String) -> Diagnostic,
+    report: impl Fn(Code, String) -> Diagnostic,
     claimed: &Claimed<'_>,
     module: &Module,
     aim: &str,
@@ -323,7 +328,7 @@ fn wrong_kind(
     };
     let shown = name_of(&module.path);
     let key = claimed.key;
-    report("HUB046", format!("the {aim} of {shown}, claimed for `{key}`, is {what}, not {wanted}"))
+    report(codes::WRONG_EXPORT, format!("the {aim} of {shown}, claimed for `{key}`, is {what}, not {wanted}"))
         .label(format!("is {what}"))
         .help(help)
         .related(path, span, what)

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use hub_manifest::codes;
 use hub_manifest::diagnostic::{Diagnostic, Span};
 use hub_manifest::source::name_of;
 use walkdir::{DirEntry, WalkDir};
@@ -94,7 +95,7 @@ pub fn read(file: &Path) -> Result<Module, Vec<Diagnostic>> {
 }
 
 fn unreadable(file: &Path, reason: &str) -> Diagnostic {
-    Diagnostic::error("HUB047", format!("{} cannot be read: {reason}", name_of(file)))
+    Diagnostic::error(codes::MODULE_UNREADABLE, format!("{} cannot be read: {reason}", name_of(file)))
         .at(file, Span::START)
         .help("make it readable for the user who builds, or take it out of the plugin")
 }

@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
+use hub_manifest::codes;
 use hub_manifest::diagnostic::{Diagnostic, Span};
 use hub_manifest::source::name_of;
 use swc_core::common::{BytePos, FileName, SourceMap, Spanned, sync::Lrc};
@@ -28,9 +29,12 @@ pub fn parse(path: &Path, text: &str) -> Result<Module, Vec<Diagnostic>> {
     }
     let Some(stack) = depth::stack_for(text) else {
         return Err(vec![
-            Diagnostic::error("HUB071", format!("{} is nested too deeply to be read", name_of(path)))
-                .at(path, Span::START)
-                .help("break the deepest expression or element into parts with names of their own"),
+            Diagnostic::error(
+                codes::MODULE_TOO_DEEP,
+                format!("{} is nested too deeply to be read", name_of(path)),
+            )
+            .at(path, Span::START)
+            .help("break the deepest expression or element into parts with names of their own"),
         ]);
     };
     let guess = stack <= MAX_GUESSING_STACK;
@@ -38,7 +42,7 @@ pub fn parse(path: &Path, text: &str) -> Result<Module, Vec<Diagnostic>> {
     catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
         Err(vec![
             Diagnostic::error(
-                "HUB040",
+                codes::MODULE_SYNTAX,
                 format!("syntax error in {}: the parser gave up on it", name_of(path)),
             )
             .at(path, Span::START)
@@ -183,11 +187,13 @@ fn diagnostics(
                 }
                 None => advice(error.kind()).to_owned(),
             };
-            let finding =
-                Diagnostic::error("HUB040", format!("syntax error in {}: {message}", name_of(path)))
-                    .at(path, place(error.span()))
-                    .label(message)
-                    .help(help);
+            let finding = Diagnostic::error(
+                codes::MODULE_SYNTAX,
+                format!("syntax error in {}: {message}", name_of(path)),
+            )
+            .at(path, place(error.span()))
+            .label(message)
+            .help(help);
             match error.kind() {
                 SyntaxError::MultipleDefault { previous } => {
                     finding.related(path, place(*previous), "the first `default` is here")
@@ -220,12 +226,13 @@ fn with_tag_mismatch(path: &Path, text: &str, found: Vec<Diagnostic>) -> Vec<Dia
         }
         None => (format!("`<{name}>` is never closed"), "opened here".to_owned()),
     };
-    let finding = Diagnostic::error("HUB040", format!("syntax error in {}: {message}", name_of(path)))
-        .label(label)
-        .help(match name {
-            "" => "close the fragment with `</>`".to_owned(),
-            _ => format!("close it with `</{name}>`, or write `<{name} />` where it has no content"),
-        });
+    let finding =
+        Diagnostic::error(codes::MODULE_SYNTAX, format!("syntax error in {}: {message}", name_of(path)))
+            .label(label)
+            .help(match name {
+                "" => "close the fragment with `</>`".to_owned(),
+                _ => format!("close it with `</{name}>`, or write `<{name} />` where it has no content"),
+            });
     vec![match close {
         Some((other, at)) => {
             finding.at(path, Span::at(text, at, 2 + other.len())).related(path, opening, "opened here")

@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use hub_manifest::codes;
 use hub_manifest::diagnostic::{Diagnostic, Span};
 use hub_manifest::plan::Claim;
 use serde::{Deserialize, Serialize};
@@ -240,9 +241,10 @@ pub fn read(path: &Path) -> Result<Option<Inventory>, Failure> {
 }
 
 fn unreadable(path: &Path, what: &str, span: Span) -> Failure {
-    let found = Diagnostic::error("HUB096", format!("{} is no inventory of a build: {what}", shown(path)))
-        .at(path, span)
-        .help("restore it from version control, or remove it and build anew");
+    let found =
+        Diagnostic::error(codes::HUB_LOCK, format!("{} is no inventory of a build: {what}", shown(path)))
+            .at(path, span)
+            .help("restore it from version control, or remove it and build anew");
     vec![found].into()
 }
 
@@ -294,9 +296,12 @@ impl HubLock {
             refusal(path, &diff(&self.old, new))
         } else {
             Some(
-                Diagnostic::error("HUB096", format!("there is no {} to hold the build against", shown(path)))
-                    .at(path, Span::START)
-                    .help("run `cargo xtask build-platform` without --locked once, and commit the file"),
+                Diagnostic::error(
+                    codes::HUB_LOCK,
+                    format!("there is no {} to hold the build against", shown(path)),
+                )
+                .at(path, Span::START)
+                .help("run `cargo xtask build-platform` without --locked once, and commit the file"),
             )
         };
         found.map_or(Ok(()), |found| Err(vec![found].into()))
@@ -331,7 +336,7 @@ pub fn refusal(path: &Path, changes: &[Change]) -> Option<Diagnostic> {
     let more = if rest > 0 { format!("; and {rest} more") } else { String::new() };
     let also = if told.is_empty() { String::new() } else { format!("also: {}{more}; ", told.join("; ")) };
     Some(
-        Diagnostic::error("HUB096", what).at(path, Span::START).help(format!(
+        Diagnostic::error(codes::HUB_LOCK, what).at(path, Span::START).help(format!(
             "{also}run `cargo xtask build-platform` without --locked to accept, and commit it"
         )),
     )

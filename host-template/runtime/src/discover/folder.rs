@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind, Read};
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 
+use hub_manifest::codes;
 use hub_manifest::diagnostic::Diagnostic;
 use hub_manifest::plugin::{self, Manifest};
 use hub_manifest::rules::Subject;
@@ -44,7 +45,8 @@ impl Folder {
             Ok(source) => match catch_unwind(|| plugin::parse(&source, name)) {
                 Ok((manifest, found)) => (Some(source), manifest, found),
                 Err(_) => {
-                    let found = Diagnostic::error("HUB001", "plugin.yaml makes the manifest's parser fail");
+                    let found =
+                        Diagnostic::error(codes::UNREADABLE, "plugin.yaml makes the manifest's parser fail");
                     (None, Manifest::default(), vec![found.help("remove what it was given last")])
                 }
             },
@@ -87,7 +89,7 @@ fn text(file: &Path) -> Result<Source, Box<Diagnostic>> {
     let cannot = |e: io::Error| {
         let message = format!("cannot read {}: {e}", file.display());
         Box::new(
-            Diagnostic::error("HUB001", message)
+            Diagnostic::error(codes::UNREADABLE, message)
                 .help("make it a file of the folder itself, or a link within it, that the host may read"),
         )
     };

@@ -7,6 +7,7 @@ use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
+use hub_manifest::codes;
 use hub_manifest::dbt_packages::{self, Origin, folder_of};
 use hub_manifest::dbt_project::{self, DbtProject};
 use hub_manifest::diagnostic::{Diagnostic, Level};
@@ -92,7 +93,7 @@ impl Plugin<'_> {
         match self.beneath.read(inner, MAX_BYTES as u64) {
             Ok(bytes) => match Source::decode(Path::new(inner), &bytes) {
                 Ok(source) => Ok(Some(source)),
-                Err(found) if found.code == "HUB002" => Ok(None),
+                Err(found) if found.code == codes::EMPTY => Ok(None),
                 Err(found) => Err(wrong(found.message)),
             },
             Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),

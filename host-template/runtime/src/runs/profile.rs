@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use hub_manifest::codes;
 use hub_manifest::diagnostic::Level;
 use hub_manifest::grammar::{alternatives, nearest};
 use hub_manifest::node::{Entry, Node, Value};
@@ -124,7 +125,7 @@ pub(super) fn own(
 fn parsed(file: &Path, bytes: &[u8]) -> Result<Option<(Source, Node)>, String> {
     let source = match Source::decode(file, bytes) {
         Ok(source) => source,
-        Err(finding) if finding.code == "HUB002" => return Ok(None),
+        Err(finding) if finding.code == codes::EMPTY => return Ok(None),
         Err(finding) => {
             let (line, column) = (finding.span.line, finding.span.column);
             return Err(format!("{}:{line}:{column}: {}", file.display(), finding.message));
@@ -134,7 +135,7 @@ fn parsed(file: &Path, bytes: &[u8]) -> Result<Option<(Source, Node)>, String> {
     let root = yaml::parse(&source, &mut findings);
     match findings.into_iter().find(|finding| finding.level == Level::Error) {
         // Comments alone.
-        Some(finding) if finding.code == "HUB002" => Ok(None),
+        Some(finding) if finding.code == codes::EMPTY => Ok(None),
         Some(finding) => Err(format!(
             "{}:{}:{}: {} ({})",
             file.display(),
