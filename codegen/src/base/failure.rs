@@ -5,9 +5,10 @@ use std::io;
 use std::path::Path;
 
 use hub_manifest::diagnostic::{Diagnostic, Level};
+use serde::{Deserialize, Serialize};
 
 /// A finding together with the text in which another tool already showed it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// What is wrong and where.
     pub diagnostic: Diagnostic,

@@ -5,8 +5,6 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use hub_manifest::codes;
-use hub_manifest::diagnostic::{Diagnostic, Level, Related, Span};
 use serde::{Deserialize, Serialize};
 
 use super::{Job, rustflags};
@@ -44,7 +42,7 @@ struct Stored {
     key: String,
     binary: Program,
     launcher: Program,
-    warnings: Vec<StoredWarning>,
+    findings: Vec<Finding>,
 }
 
 /// A program with its size and modification time: a build by hand may have replaced it.
@@ -70,29 +68,16 @@ impl Program {
     }
 }
 
-/// Offset, length, line and column.
-type StoredSpan = (usize, usize, usize, usize);
-
-#[derive(Serialize, Deserialize)]
-struct StoredWarning {
-    code: String,
-    message: String,
-    plugin: Option<String>,
-    file: Option<PathBuf>,
-    place: StoredSpan,
-    label: String,
-    help: String,
-    related: Vec<(PathBuf, StoredSpan, String)>,
-    rendered: Option<String>,
-}
-
 impl Stamp {
     /// The last run, if it had the same key and its binary is still there as it was.
     pub fn read(file: &Path, key: &str) -> Option<Stamp> {
         let stored: Stored = serde_json::from_slice(&fs::read(file).ok()?).ok()?;
         let same = stored.key == key && stored.binary.is_there() && stored.launcher.is_there();
-        let findings = stored.warnings.into_iter().map(StoredWarning::finding).collect::<Option<_>>()?;
-        same.then_some(Stamp { binary: stored.binary.path, launcher: stored.launcher.path, findings })
+        same.then_some(Stamp {
+            binary: stored.binary.path,
+            launcher: stored.launcher.path,
+            findings: stored.findings,
+        })
     }
 
     /// Notes a good run.
@@ -106,62 +91,18 @@ impl Stamp {
             key: key.to_string(),
             binary: Program::of(binary)?,
             launcher: Program::of(launcher)?,
-            warnings: findings.iter().map(StoredWarning::new).collect(),
+            findings: findings.to_vec(),
         };
         write_if_changed(file, &serde_json::to_vec(&stored)?)?;
         Ok(())
     }
 }
 
-fn pack(span: Span) -> StoredSpan {
-    (span.offset, span.len, span.line, span.column)
-}
-
-fn unpack((offset, len, line, column): StoredSpan) -> Span {
-    Span { offset, len, line, column }
-}
-
-impl StoredWarning {
-    fn new(finding: &Finding) -> StoredWarning {
-        let d = &finding.diagnostic;
-        StoredWarning {
-            code: d.code.to_string(),
-            message: d.message.clone(),
-            plugin: d.plugin.clone(),
-            file: d.file.clone(),
-            place: pack(d.span),
-            label: d.label.clone(),
-            help: d.help.clone(),
-            related: d.related.iter().map(|r| (r.file.clone(), pack(r.span), r.label.clone())).collect(),
-            rendered: finding.rendered.clone(),
-        }
-    }
-
-    /// The warning again; none if its code is not one of this stage's, as after an upgrade.
-    fn finding(self) -> Option<Finding> {
-        let code = codes::find(&self.code).filter(|code| *code == codes::COMPILE_WARNING)?;
-        let related = self
-            .related
-            .into_iter()
-            .map(|(file, span, label)| Related { file, span: unpack(span), label })
-            .collect();
-        let diagnostic = Diagnostic {
-            level: Level::Warning,
-            code,
-            message: self.message,
-            plugin: self.plugin,
-            file: self.file,
-            span: unpack(self.place),
-            label: self.label,
-            help: self.help,
-            related,
-        };
-        Some(Finding { diagnostic, rendered: self.rendered })
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use hub_manifest::codes;
+    use hub_manifest::diagnostic::{Diagnostic, Span};
+
     use super::*;
 
     #[test]
@@ -179,6 +120,11 @@ mod tests {
         Stamp::write(&file, "key", [&binary, &launcher], &findings).unwrap();
         assert_eq!(Stamp::read(&file, "key"), Some(Stamp { binary: binary.clone(), launcher, findings }));
         assert_eq!(Stamp::read(&file, "other key"), None);
+        let text = fs::read_to_string(&file).unwrap();
+        fs::write(&file, text.replace("HUB055", "HUB999")).unwrap();
+        assert_eq!(Stamp::read(&file, "key"), None, "a code of another version");
+        fs::write(&file, text).unwrap();
+        assert!(Stamp::read(&file, "key").is_some());
         fs::write(&binary, "another host").unwrap();
         assert_eq!(Stamp::read(&file, "key"), None);
         fs::write(&file, "not json").unwrap();
