@@ -37,7 +37,7 @@ use crate::platform::Platform;
 use crate::registry::Hub;
 use crate::runs::{self, Before, Comes};
 use crate::settings::{self, Database, reason};
-use crate::start::{self, Options};
+use crate::start::{self, Judged, Options};
 
 /// How long requests under way may take once the host is asked to end.
 const GRACE: Duration = Duration::from_secs(10);
@@ -123,15 +123,13 @@ async fn start(
     let listener = TcpListener::from_std(listener).map_err(broken)?;
     let signals = Signals::new()?;
     let named = settings::database((options.env)("DATABASE_URL").as_deref(), &data)?;
-    let database = match &named {
-        Database::Sqlite(file) => {
-            // What is another application's gets no note of this host's beside it.
-            start::judged_file(file, &named, &data, Absent::Made).await?;
-            DatabaseLock::take(file, &data, from.database.as_deref())?
-        }
+    // First, so that what is another application's gets no note of this host's beside it.
+    let judged = Judged::of(named, &data, Absent::Made).await?;
+    let database = match &judged.database {
+        Database::Sqlite(file) => DatabaseLock::take(file, &data, from.database.as_deref())?,
         Database::Postgres(_) => None,
     };
-    let parts = start::parts(platform, options, address).await?;
+    let parts = start::parts(platform, options, address, judged).await?;
     let (hub, app) = app::assemble(parts).await.map_err(|e| {
         Fault::machine(
             format!("cannot read the state of the plugins: {e}"),
