@@ -334,7 +334,9 @@ fn serve(platform: &Platform, listen: Option<SocketAddr>, demo: bool, dev: bool)
     {
         tracing::warn!("{text}");
     }
-    fence();
+    if let Err(error) = process::keep_to_itself() {
+        tracing::warn!(%error, "other programs of this user can read the host's memory");
+    }
     let runtime = runtime()?;
     let listen = match (listen, process_env("LISTEN")) {
         (Some(listen), _) => listen,
@@ -349,19 +351,6 @@ fn serve(platform: &Platform, listen: Option<SocketAddr>, demo: bool, dev: bool)
     let result = runtime.block_on(serve::run(platform, listen, &options, inherited));
     runtime.shutdown_timeout(Duration::from_millis(500));
     result
-}
-
-/// Keeps programs that run as the same user out of this process, and says what else cannot be kept from them here.
-fn fence() {
-    if let Err(error) = process::keep_to_itself() {
-        tracing::warn!(%error, "other programs of this user can read the host's memory");
-    }
-    match process::held() {
-        Ok(held) => held.lacks().for_each(|lack| tracing::warn!("{lack}")),
-        Err(error) => {
-            tracing::warn!(%error, "it is not known what runs and scripts can read on this machine")
-        }
-    }
 }
 
 /// Asks the host that runs on the data folder.

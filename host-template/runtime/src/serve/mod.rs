@@ -34,6 +34,7 @@ use crate::life::Life;
 use crate::live;
 use crate::locate::Absent;
 use crate::platform::Platform;
+use crate::process;
 use crate::registry::Hub;
 use crate::runs::{self, Before, Comes};
 use crate::settings::{self, Database, reason};
@@ -141,7 +142,21 @@ async fn start(
     }
     let comes = comes(&hub, alone, from.handed_over).await?;
     tracing::info!("listening on http://{address}");
+    tell_lacks();
     Ok(Started { listener, address, socket, signals, hub, app, lock, database, runs, comes })
+}
+
+/// Says what cannot be kept from runs and scripts here. Trying it takes two processes of this program, for which no start waits.
+fn tell_lacks() {
+    let tell = || match process::held() {
+        Ok(held) => held.lacks().for_each(|lack| tracing::warn!("{lack}")),
+        Err(error) => {
+            tracing::warn!(%error, "it is not known what runs and scripts can read on this machine")
+        }
+    };
+    if let Err(error) = std::thread::Builder::new().name("fences".to_owned()).spawn(tell) {
+        tracing::warn!(%error, "it is not known what runs and scripts can read on this machine");
+    }
 }
 
 /// How the host comes to the queue, once the database knows it. A host that is handed over to has its identifier from the one
