@@ -356,6 +356,9 @@ fn fence() {
     if let Err(error) = process::keep_to_itself() {
         tracing::warn!(%error, "other programs of this user can read the host's memory");
     }
+    if let Some(text) = process::blind() {
+        tracing::warn!("{text}");
+    }
     match process::held() {
         Ok(held) => held.lacks().for_each(|lack| tracing::warn!("{lack}")),
         Err(error) => {
