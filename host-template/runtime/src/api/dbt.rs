@@ -446,17 +446,19 @@ impl Following {
         // A database that is away for a moment has no news.
         let run = store::find(db, &self.org, &self.id).await.ok()??;
         let sizes = store::log_sizes(db, &self.id, self.seq).await.ok()?;
-        let chunks = if sizes.is_empty() {
-            Vec::new()
-        } else {
-            store::log_after(db, &self.id, self.seq, fitting(AT_ONCE, &sizes)).await.ok()?
-        };
-        if let Some(last) = chunks.last() {
+        if !sizes.is_empty() {
+            let few = fitting(AT_ONCE, &sizes);
+            // Where there is no memory for them, they have to wait, and are not read; one that is larger than all there is takes all.
+            let mut held = self.ctx.hub().answers.ask(sizes.iter().take(few as usize).sum()).ok()?;
+            let chunks = store::log_after(db, &self.id, self.seq, few).await.ok()?;
+            let last = chunks.last()?.seq;
             let json = |chunk: &Chunk| serde_json::to_string(chunk).unwrap_or_default();
             let ready: VecDeque<String> = chunks.iter().map(json).collect();
-            // Where there is no memory for them, they have to wait.
-            self.held = Some(self.ctx.hub().answers.take(ready.iter().map(String::len).sum())?);
-            (self.seq, self.ready) = (last.seq, ready);
+            if !held.settle(ready.iter().map(String::len).sum()) {
+                // They are longer as JSON.
+                return None;
+            }
+            (self.held, self.seq, self.ready) = (Some(held), last, ready);
             return self.ready.pop_front().map(log);
         }
         if self.state == Some(run.state) {
@@ -577,6 +579,21 @@ mod tests {
         assert_eq!(names.iter().filter(|name| *name == "log").count(), 30);
         assert_eq!(names[30..], ["state", "end"]);
         drop((second, rest));
+        assert!(answers.take(all).is_some());
+    }
+
+    // S14
+    #[test]
+    fn s14_a_part_of_a_log_that_is_larger_than_all_memory_for_answers_takes_all_of_it_once() {
+        let app = logged(1, 33 << 20);
+        let answers = app.hub().answers.clone();
+        let all = usize::try_from(app.hub().limits.get(Limit::AnswersMemory)).unwrap();
+        assert!(all < 33 << 20);
+        let mut stream = follow(&app);
+        let text = next(&app, &mut stream).unwrap();
+        assert!(text.contains("event: log") && text.len() > 33 << 20, "{}", text.len());
+        assert!(answers.take(1).is_none(), "it has all there is");
+        assert!(next(&app, &mut stream).unwrap().contains("event: state"));
         assert!(answers.take(all).is_some());
     }
 
