@@ -285,7 +285,8 @@ fn installation(
     };
     let install = install.map(locate::absolute).transpose()?.map(Install::at);
     let (data, why) = locate::data_dir(named, install.as_ref(), &process_env)?;
-    if matches!(touch, Touch::Serves | Touch::Begins) {
+    // Whatever is put into a folder makes it a data folder.
+    if matches!(touch, Touch::Serves | Touch::Begins | Touch::Adds) {
         data_folder::free(&data, &process_env)?;
     }
     if let Some(code) = privilege::carry_on(&data, why, touch == Touch::Serves)? {
