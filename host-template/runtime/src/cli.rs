@@ -309,7 +309,11 @@ fn installation(
             Variables::default()
         }
     };
-    let told = [locate::left_out(&data, &variables.odd), locate::doubtful(&data, &variables.set)];
+    let told = [
+        locate::left_out(&data, &variables.odd),
+        locate::doubtful(&data, &variables.set),
+        locate::doubtful_here(&variables.set),
+    ];
     for text in told.into_iter().flatten() {
         // A reader that is gone wants nothing.
         let _ = writeln!(io::stderr(), "warning: {text}");
