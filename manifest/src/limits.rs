@@ -118,8 +118,8 @@ limits! {
     BodyRate, "HUB_BODY_RATE", BytesPerSecond, 1024, 1..=1_048_576, "rate at which the body of a request has to come";
     SendSeconds, "HUB_SEND_SECONDS", Seconds, 30, 1..=3600, "time for which a client may take an answer slower than HUB_SEND_RATE; then the connection is closed";
     SendRate, "HUB_SEND_RATE", BytesPerSecond, 1024, 1..=1_048_576, "rate at which an answer has to be taken";
-    BodiesMemory, "HUB_BODIES_MEMORY", Bytes, 64 * MIB, 1_048_576..=64 * GIB, "bodies of requests that are being read, together, without the first 16 KiB of each; beyond that a body is answered with 503";
-    AnswersMemory, "HUB_ANSWERS_MEMORY", Bytes, 32 * MIB, 1_048_576..=64 * GIB, "answers of the API of 64 KiB and more that are on their way, together, with the parts of logs and exports that streams have in hand; beyond that an answer is a 503, and a stream waits";
+    BodiesMemory, "HUB_BODIES_MEMORY", Bytes, 64 * MIB, 1_048_576..=64 * GIB, "bodies of requests that are being read, together, without the first 16 KiB of each; beyond that a body is answered with 503, and one that alone is larger with 413";
+    AnswersMemory, "HUB_ANSWERS_MEMORY", Bytes, 32 * MIB, 1_048_576..=64 * GIB, "answers of the API of 64 KiB and more that are on their way, together, with the parts of logs and exports that streams have in hand; beyond that an answer is a 503, and a stream waits; one that alone is larger takes all of it";
     BodyBytes, "HUB_BODY_BYTES", Bytes, 2 * MIB, 1024..=1_073_741_824, "body of a request, where a route does not say otherwise; a larger one is answered with 413";
     SignInBytes, "HUB_SIGN_IN_BYTES", Bytes, 4096, 512..=MIB, "body of a request that anybody may send, such as a sign-in";
     SignInSeconds, "HUB_SIGN_IN_SECONDS", Seconds, 20, 1..=300, "time for the whole body of such a request";

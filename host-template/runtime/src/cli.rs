@@ -285,7 +285,8 @@ fn installation(
     };
     let install = install.map(locate::absolute).transpose()?.map(Install::at);
     let (data, why) = locate::data_dir(named, install.as_ref(), &process_env)?;
-    if matches!(touch, Touch::Serves | Touch::Begins) {
+    // Whatever is put into a folder makes it a data folder.
+    if matches!(touch, Touch::Serves | Touch::Begins | Touch::Adds) {
         data_folder::free(&data, &process_env)?;
     }
     if let Some(code) = privilege::carry_on(&data, why, touch == Touch::Serves)? {
@@ -308,7 +309,11 @@ fn installation(
             Variables::default()
         }
     };
-    let told = [locate::left_out(&data, &variables.odd), locate::doubtful(&data, &variables.set)];
+    let told = [
+        locate::left_out(&data, &variables.odd),
+        locate::doubtful(&data, &variables.set),
+        locate::doubtful_here(&variables.set),
+    ];
     for text in told.into_iter().flatten() {
         // A reader that is gone wants nothing.
         let _ = writeln!(io::stderr(), "warning: {text}");

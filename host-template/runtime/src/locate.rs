@@ -222,9 +222,20 @@ pub(crate) fn doubtful(data: &Path, set: &BTreeMap<String, String>) -> Option<St
     told_of(data, &misspelt::doubts(set))
 }
 
+/// What is told of the variables of this process's own environment that may have been meant otherwise; none where no one is.
+pub(crate) fn doubtful_here(set: &BTreeMap<String, String>) -> Option<String> {
+    // A name that is not UTF-8 is not the host's.
+    let own = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect();
+    told_at("the environment", &misspelt::doubts_of_environment(&own, set))
+}
+
 fn told_of(data: &Path, doubts: &[Doubt]) -> Option<String> {
+    told_at(&data.join(".env").display().to_string(), doubts)
+}
+
+fn told_at(place: &str, doubts: &[Doubt]) -> Option<String> {
     let lines: Vec<String> = doubts.iter().map(ToString::to_string).collect();
-    (!doubts.is_empty()).then(|| format!("{}: {}", data.join(".env").display(), lines.join("; ")))
+    (!doubts.is_empty()).then(|| format!("{place}: {}", lines.join("; ")))
 }
 
 /// That `.env` cannot be read.

@@ -282,6 +282,25 @@ fn s14_large_records_and_answers_that_nobody_reads() {
     drop(unread);
 }
 
+/// S14: nobody is told to wait for what there never is.
+#[test]
+fn s14_what_alone_is_larger_than_all_may_be_together_does_not_wait_for_ever() {
+    let folder = Folder::release();
+    let host = Host::start_as_admin(&folder, |command| {
+        command.env("HUB_ANSWERS_MEMORY", "1048576").env("HUB_BODIES_MEMORY", "1048576");
+    });
+    let new = |bytes: usize| json!({"title": "t", "fields": {"a": "x".repeat(bytes)}}).to_string();
+    for _ in 0..25 {
+        assert_eq!(host.post("/api/records", &new(60_000)).status, 201);
+    }
+    let page = host.get("/api/records?limit=500");
+    assert_eq!((page.status, page.text.len() > 1 << 20), (200, true), "{}", page.text.len());
+    // A few bytes more than all bodies may have, so that none of it is left unread.
+    let free = 16 << 10;
+    let large = new((1 << 20) + free - new(0).len() + 10);
+    assert_eq!(host.post("/api/records", &large).status, 413);
+}
+
 #[test]
 fn s14_dashboards_of_small_values_are_only_passed_on() {
     let folder = Folder::release();

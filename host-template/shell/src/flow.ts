@@ -20,7 +20,7 @@ export interface Run {
   readonly error: string | null;
   /** What it was asked to do beyond a plain build. */
   readonly options?: BuildOptions | null;
-  /** What it waits for, where that is more than its turn. */
+  /** What it waits for, where that is one host. */
   readonly waiting?: string | null;
 }
 

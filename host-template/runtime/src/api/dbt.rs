@@ -305,15 +305,15 @@ async fn find(ctx: &Ctx, caller: &Caller, id: &str) -> Result<Run> {
     run.ok_or_else(|| Problem::not_found(format!("there is no run `{id}`")))
 }
 
-/// Says of queued runs what they wait for, where it is a host that is not there.
+/// Says of queued runs what they wait for, where it is one host.
 async fn waiting(ctx: &Ctx, org: &str, runs: impl Iterator<Item = &mut Run>) -> Result<()> {
     let queued: Vec<&mut Run> = runs.filter(|run| run.state == State::Queued).collect();
     if queued.is_empty() {
         return Ok(());
     }
-    let absent = home::absent(ctx.db(), org).await?;
+    let awaited = home::awaited(ctx.db(), org).await?;
     for run in queued {
-        run.waiting = absent.get(&run.workspace).cloned();
+        run.waiting = awaited.get(&run.workspace).cloned();
     }
     Ok(())
 }
@@ -381,6 +381,8 @@ struct Following {
     /// Number of the last chunk that was read.
     seq: u64,
     state: Option<State>,
+    /// What it was said to wait for.
+    waiting: Option<String>,
     /// Chunks that were read together and are not sent yet, as JSON.
     ready: VecDeque<String>,
     /// What they and the message that is being sent hold.
@@ -396,7 +398,9 @@ async fn events(ctx: Ctx, caller: Allowed<Read>, Path(id): Path<String>) -> Resu
     let open = ctx.hub().streams.open(&caller, &ctx.hub().limits)?;
     let org = caller.org().id.clone();
     let ready = VecDeque::new();
-    let following = Following { ctx, org, id: run.id, seq: 0, state: None, ready, held: None, _open: open };
+    let (state, waiting) = (None, None);
+    let following =
+        Following { ctx, org, id: run.id, seq: 0, state, waiting, ready, held: None, _open: open };
     let stream = stream::unfold(Some((following, watch)), |state| async move {
         let (mut following, mut watch) = state?;
         let mut news = following.ctx.hub().runs.news();
@@ -444,25 +448,29 @@ impl Following {
         }
         let db = self.ctx.db();
         // A database that is away for a moment has no news.
-        let run = store::find(db, &self.org, &self.id).await.ok()??;
+        let mut run = store::find(db, &self.org, &self.id).await.ok()??;
+        waiting(&self.ctx, &self.org, std::iter::once(&mut run)).await.ok()?;
         let sizes = store::log_sizes(db, &self.id, self.seq).await.ok()?;
-        let chunks = if sizes.is_empty() {
-            Vec::new()
-        } else {
-            store::log_after(db, &self.id, self.seq, fitting(AT_ONCE, &sizes)).await.ok()?
-        };
-        if let Some(last) = chunks.last() {
+        if !sizes.is_empty() {
+            let few = fitting(AT_ONCE, &sizes);
+            // Where there is no memory for them, they have to wait, and are not read; one that is larger than all there is takes all.
+            let mut held = self.ctx.hub().answers.ask(sizes.iter().take(few as usize).sum()).ok()?;
+            let chunks = store::log_after(db, &self.id, self.seq, few).await.ok()?;
+            let last = chunks.last()?.seq;
             let json = |chunk: &Chunk| serde_json::to_string(chunk).unwrap_or_default();
             let ready: VecDeque<String> = chunks.iter().map(json).collect();
-            // Where there is no memory for them, they have to wait.
-            self.held = Some(self.ctx.hub().answers.take(ready.iter().map(String::len).sum())?);
-            (self.seq, self.ready) = (last.seq, ready);
+            if !held.settle(ready.iter().map(String::len).sum()) {
+                // They are longer as JSON.
+                return None;
+            }
+            (self.held, self.seq, self.ready) = (Some(held), last, ready);
             return self.ready.pop_front().map(log);
         }
-        if self.state == Some(run.state) {
+        if self.state == Some(run.state) && self.waiting == run.waiting {
             return None;
         }
         self.state = Some(run.state);
+        self.waiting.clone_from(&run.waiting);
         Some(Message::default().event("state").data(serde_json::to_string(&run).unwrap_or_default()))
     }
 }
@@ -577,6 +585,49 @@ mod tests {
         assert_eq!(names.iter().filter(|name| *name == "log").count(), 30);
         assert_eq!(names[30..], ["state", "end"]);
         drop((second, rest));
+        assert!(answers.take(all).is_some());
+    }
+
+    // D8
+    #[test]
+    fn d8_a_stream_says_what_a_queued_run_waits_for() {
+        let app = App::new("demo").start();
+        let sql = |sql: &'static str| app.wait(app.db().execute(sql, args![])).unwrap();
+        sql("INSERT INTO hub_runs (id, org_id, kind, slug, workspace, state, requested_by, created_at)
+             SELECT 'r', id, 'script', 's', 'w', 'queued', 'ann@example.com', '2026-01-01T00:00:00Z' FROM hub_orgs");
+        sql("INSERT INTO hub_warehouses (org_id, workspace, adapter, own_profile, host, since)
+             SELECT id, 'w', 'duckdb', FALSE, 'h-1', '2026-01-01T00:00:00Z' FROM hub_orgs");
+        sql("INSERT INTO hub_hosts (id, name, seen_at)
+             VALUES ('h-1', 'north', '2026-01-01T00:00:00.000Z'), ('h-2', 'south', '9999-01-01T00:00:00.000Z')");
+        let mut stream = follow(&app);
+        let text = next(&app, &mut stream).unwrap();
+        assert!(
+            text.contains("event: state") && text.contains("`north`") && text.contains("was last seen at"),
+            "{text}"
+        );
+        sql("UPDATE hub_hosts SET seen_at = '9999-01-01T00:00:00.000Z'");
+        let text = next(&app, &mut stream).unwrap();
+        assert!(text.contains("waits for its turn on the host `north`"), "{text}");
+        // One that is alone is waited for by whoever waits.
+        sql("DELETE FROM hub_hosts WHERE id = 'h-2'");
+        assert!(next(&app, &mut stream).unwrap().contains("\"waiting\":null"));
+        sql("UPDATE hub_runs SET state = 'cancelled'");
+        assert!(next(&app, &mut stream).unwrap().contains("\"cancelled\""));
+        assert!(next(&app, &mut stream).unwrap().contains("event: end"));
+    }
+
+    // S14
+    #[test]
+    fn s14_a_part_of_a_log_that_is_larger_than_all_memory_for_answers_takes_all_of_it_once() {
+        let app = logged(1, 33 << 20);
+        let answers = app.hub().answers.clone();
+        let all = usize::try_from(app.hub().limits.get(Limit::AnswersMemory)).unwrap();
+        assert!(all < 33 << 20);
+        let mut stream = follow(&app);
+        let text = next(&app, &mut stream).unwrap();
+        assert!(text.contains("event: log") && text.len() > 33 << 20, "{}", text.len());
+        assert!(answers.take(1).is_none(), "it has all there is");
+        assert!(next(&app, &mut stream).unwrap().contains("event: state"));
         assert!(answers.take(all).is_some());
     }
 

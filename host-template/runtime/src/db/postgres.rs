@@ -247,9 +247,9 @@ fn outdated(age: Duration) -> bool {
     since != 0 && clock().saturating_sub(u64::try_from(age.as_millis()).unwrap_or(u64::MAX)) <= since
 }
 
-/// A pool's connections for statements, each in a transaction of its own.
-pub(super) async fn lent(pool: &PgPool) -> Result<sqlx::Transaction<'static, Postgres>, Error> {
-    told(&pool.connect_options(), pool.begin_with(AssertSqlSafe(super::begin_lent())).await).await
+/// A pool's connections for statements, each in a transaction of its own, which begins so.
+pub(super) async fn lent(pool: &PgPool, begin: &str) -> Result<sqlx::Transaction<'static, Postgres>, Error> {
+    told(&pool.connect_options(), pool.begin_with(AssertSqlSafe(super::begin_lent(begin))).await).await
 }
 
 /// A NULL of whatever type the server finds fitting.

@@ -218,7 +218,15 @@ impl Open {
 
     /// Begins as a reader, who waits for no writer and lets none wait.
     pub(super) async fn begin_to_read(&self) -> Result<Transaction, Error> {
-        Ok(Transaction { tx: self.pool.begin().await?, open: self.clone() })
+        let tx = match self.pool.try_begin().await? {
+            Some(tx) => tx,
+            // Another connection is opened by the file's name.
+            None => {
+                self.has_its_name()?;
+                self.pool.begin().await?
+            }
+        };
+        Ok(Transaction { tx, open: self.clone() })
     }
 
     /// One more connection to the same file, on which references are not looked at.

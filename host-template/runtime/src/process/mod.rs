@@ -27,6 +27,8 @@ use tokio::net::UnixStream;
 use tokio::process::Child;
 use tokio::sync::mpsc;
 
+use crate::settings::reason;
+
 pub(crate) use confine::{Kernel, held};
 pub(crate) use tree::Excess;
 
@@ -127,8 +129,28 @@ enum Ended {
     Silent,
     /// All processes together took more than they may.
     Excess(Excess),
+    /// Its processes could not be looked at; why, and whether some of them may live on.
+    Unseen(String, bool),
     /// It could not be started; why, with the system's number where there is one.
     NotStarted(String, Option<i32>),
+}
+
+/// What whoever asked for a program hears of processes that could not be looked at; an operator hears it too.
+fn unseen(why: &str, live_on: bool) -> io::Error {
+    let rest = if live_on { "some of them may live on" } else { "all of them were ended" };
+    let text = format!("its processes cannot be looked at ({why}); {rest}");
+    tracing::error!("a program was ended: {text}");
+    io::Error::other(text)
+}
+
+/// Why programs that are run here cannot be looked at, and what follows from it; none where they can.
+pub(crate) fn blind() -> Option<String> {
+    let error = tree::seen().err()?;
+    Some(format!(
+        "the processes of this machine cannot be looked at ({}): a run ends after a few seconds, and what it started may live on; see \
+         that /proc is mounted, and that the host's user may list it",
+        reason(&error)
+    ))
 }
 
 impl Job {
@@ -211,9 +233,12 @@ impl Job {
             // It had ended before anybody asked for it.
             Ended::Silent => Ok(End::Silent),
             Ended::Excess(excess) => Ok(End::Excess(excess)),
+            // Whoever stopped it must not take it for ended.
+            Ended::Unseen(why, true) => Err(unseen(&why, true)),
             _ if stopped => Ok(End::Stopped),
             Ended::Exit(code) => Ok(End::Exit(Some(code))),
             Ended::Signal(_) => Ok(End::Exit(None)),
+            Ended::Unseen(why, false) => Err(unseen(&why, false)),
             Ended::NotStarted(_, Some(number)) => Err(io::Error::from_raw_os_error(number)),
             Ended::NotStarted(why, None) => Err(io::Error::other(why)),
         }
@@ -250,6 +275,7 @@ impl Job {
             Err(_) => Ok(heard(true)),
             Ok(Ok(Ended::NotStarted(_, Some(number)))) => Err(io::Error::from_raw_os_error(number)),
             Ok(Ok(Ended::NotStarted(why, None))) => Err(io::Error::other(why)),
+            Ok(Ok(Ended::Unseen(why, live_on))) => Err(unseen(&why, live_on)),
             // The last that is heard of it, as what it said itself is.
             Ok(Ok(Ended::Excess(excess))) => {
                 let mut heard = heard(false);
@@ -415,6 +441,8 @@ fn last_word(mut control: &StdUnixStream, ended: &Ended) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use rustix::process::{Pid, Resource, Rlimit, prlimit};
+
     use super::*;
 
     fn shell(script: &str) -> Job {
@@ -481,6 +509,41 @@ mod tests {
             !heard.late && heard.err.ends_with("its processes took more memory than they may"),
             "{heard:?}"
         );
+    }
+
+    #[tokio::test]
+    async fn s7_a_program_whose_processes_cannot_be_looked_at_is_ended_and_told() {
+        let mut started = shell("sleep 40").start().await.unwrap();
+        let supervisor = started.child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)).unwrap();
+        // It has begun once it looks, and looks every half second; from then on it can open nothing.
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let none = Rlimit { current: Some(3), maximum: Some(3) };
+        prlimit(Some(supervisor), Resource::Nofile, none).unwrap();
+        let heard = async {
+            loop {
+                tokio::select! {
+                    ended = started.ended() => return ended,
+                    () = tokio::time::sleep(BEAT) => started.beat().await,
+                }
+            }
+        };
+        let ended =
+            tokio::time::timeout(4 * GRACE, heard).await.expect("it is not looked at any more").unwrap();
+        match ended {
+            // In a namespace of its own the kernel ends all of it.
+            Ended::Unseen(why, _) => {
+                assert_eq!(why, reason(&io::Error::from_raw_os_error(libc::EMFILE)));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_looked_at_is_told() {
+        assert_eq!(blind(), None);
+        let told = |live_on| unseen("too many open files", live_on).to_string();
+        assert!(told(true).ends_with("(too many open files); some of them may live on"), "{}", told(true));
+        assert!(told(false).ends_with("all of them were ended"), "{}", told(false));
     }
 
     #[tokio::test]

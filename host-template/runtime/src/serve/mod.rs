@@ -148,10 +148,15 @@ async fn start(
 
 /// Says what cannot be kept from runs and scripts here. Trying it takes two processes of this program, for which no start waits.
 fn tell_lacks() {
-    let tell = || match process::held() {
-        Ok(held) => held.lacks().for_each(|lack| tracing::warn!("{lack}")),
-        Err(error) => {
-            tracing::warn!(%error, "it is not known what runs and scripts can read on this machine")
+    let tell = || {
+        if let Some(text) = process::blind() {
+            tracing::warn!("{text}");
+        }
+        match process::held() {
+            Ok(held) => held.lacks().for_each(|lack| tracing::warn!("{lack}")),
+            Err(error) => {
+                tracing::warn!(%error, "it is not known what runs and scripts can read on this machine")
+            }
         }
     };
     if let Err(error) = std::thread::Builder::new().name("fences".to_owned()).spawn(tell) {
