@@ -11,7 +11,7 @@ use rustix::fs::statvfs;
 use rustix::process::geteuid;
 
 use super::Error;
-use super::sqlite::PARTS;
+use super::parts::PARTS;
 use crate::settings::{beside, reason};
 
 /// What the folders of copies are called, with an identifier behind it.
