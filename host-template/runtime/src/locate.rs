@@ -263,6 +263,11 @@ pub(crate) fn no_database(data: &Path, why: Why, what: &str) -> Fault {
     )
 }
 
+/// The line that says which data folder and which database are meant.
+pub(crate) fn line(data: &Path, why: Why, database: &Database) -> String {
+    format!("data folder {} ({}), database {}", data.display(), why.told(), database.shown())
+}
+
 /// What was found for the command that this process is.
 pub(crate) struct Found {
     pub(crate) data: PathBuf,
@@ -322,12 +327,7 @@ impl Found {
     /// Which data folder and which database this process works with.
     pub(crate) fn told(&self) -> Result<String, Fault> {
         let database = settings::database(settings::process_env("DATABASE_URL").as_deref(), &self.data)?;
-        Ok(format!(
-            "data folder {} ({}), database {}",
-            self.data.display(),
-            self.why.told(),
-            database.shown()
-        ))
+        Ok(line(&self.data, self.why, &database))
     }
 
     /// Sees that a command on the database can only mean this installation, and gives the line that says which it is.
@@ -379,7 +379,7 @@ impl Found {
             ));
         }
         let new = if new { " (new)" } else { "" };
-        Ok(format!("data folder {} ({}), database {shown}{new}", self.data.display(), self.why.told()))
+        Ok(line(&self.data, self.why, &database) + new)
     }
 }
 
