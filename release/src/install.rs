@@ -496,23 +496,15 @@ mod tests {
     use std::process::Command;
 
     use super::*;
-
-    struct Scratch(PathBuf);
-
-    impl Drop for Scratch {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
-    }
+    use crate::scratch::Scratch;
 
     fn scratch(name: &str) -> (Scratch, Install) {
-        let root = std::env::temp_dir().join(format!("hub-install-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&root);
+        let root = Scratch::new(&format!("install-{name}"));
         for folder in ["opt/releases/1.0.0", "big/releases/1.0.0", "big/2.0.0"] {
             fs::create_dir_all(root.join(folder)).unwrap();
         }
         let install = Install::at(root.join("opt"));
-        (Scratch(root), install)
+        (root, install)
     }
 
     /// S9: what has the name of a release somewhere else is none of this folder's.
@@ -530,7 +522,7 @@ mod tests {
         for target in ["releases/1.0.0", "./releases/1.0.0", "../opt/releases/1.0.0"] {
             assert_eq!(leads(Path::new(target)), (one.clone(), None), "{target}");
         }
-        assert_eq!(leads(&at.0.join("opt/releases/1.0.0")), (one.clone(), None));
+        assert_eq!(leads(&at.join("opt/releases/1.0.0")), (one.clone(), None));
         // Removed since, and named all the same.
         assert_eq!(leads(Path::new("releases/0.1.0")), (Some("0.1.0".to_owned()), None));
         for target in ["../big/releases/1.0.0", "../big/2.0.0", "/nowhere/1.0.0"] {
@@ -544,7 +536,7 @@ mod tests {
         install.switch(&Version::new(1, 0, 0)).unwrap();
         assert_eq!((install.current(), install.astray()), (Some(Version::new(1, 0, 0)), None));
         // A release that is a link is started by nobody.
-        symlink(at.0.join("big/2.0.0"), install.release(&Version::new(2, 0, 0))).unwrap();
+        symlink(at.join("big/2.0.0"), install.release(&Version::new(2, 0, 0))).unwrap();
         assert_eq!(leads(Path::new("releases/2.0.0")).0, None);
         fs::remove_file(&link).unwrap();
         fs::create_dir(&link).unwrap();
@@ -558,13 +550,13 @@ mod tests {
         assert_eq!(install.led_out(), []);
         let version = Version::new(1, 0, 0);
         fs::remove_dir_all(install.releases_dir()).unwrap();
-        symlink(at.0.join("big/releases"), install.releases_dir()).unwrap();
+        symlink(at.join("big/releases"), install.releases_dir()).unwrap();
         install.switch(&version).unwrap();
         assert_eq!((install.current(), install.astray()), (Some(version.clone()), None));
-        let there = fs::canonicalize(at.0.join("big/releases")).unwrap();
+        let there = fs::canonicalize(at.join("big/releases")).unwrap();
         assert_eq!(install.led_out(), [Led { path: install.releases_dir(), to: there.clone(), there: true }]);
         assert_eq!(install.path_of(&there.join("1.0.0")), Some(install.release(&version)));
-        assert_eq!(install.path_of(&at.0.join("big/2.0.0")), None);
+        assert_eq!(install.path_of(&at.join("big/2.0.0")), None);
         for name in [KEYS, FAILED] {
             symlink("/nowhere/at/all", install.root().join(name)).unwrap();
         }
@@ -592,9 +584,9 @@ mod tests {
         told("it is not a regular file");
         fs::create_dir(&lock).unwrap();
         told("it is not a regular file");
-        symlink(at.0.join("elsewhere"), &lock).unwrap();
+        symlink(at.join("elsewhere"), &lock).unwrap();
         told("it is a link");
-        assert!(!at.0.join("elsewhere").exists());
+        assert!(!at.join("elsewhere").exists());
         drop(install.lock().unwrap());
         drop(install.lock().unwrap());
     }

@@ -65,23 +65,14 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
-
-    struct Scratch(PathBuf);
-
-    impl Drop for Scratch {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
-    }
+    use crate::scratch::Scratch;
 
     /// An install folder `opt` whose programs lie on another disk, and a folder of links to them.
-    fn scratch(name: &str) -> Scratch {
-        let root = std::env::temp_dir().join(format!("hub-started-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&root);
+    fn scratch() -> Scratch {
+        let root = Scratch::new("started");
         for folder in ["opt", "big/bin", "big/releases/1.0.0/bin", "local/bin"] {
             fs::create_dir_all(root.join(folder)).unwrap();
         }
-        let root = fs::canonicalize(root).unwrap();
         for file in ["big/bin/hub-launch", "big/releases/1.0.0/bin/hub-platform"] {
             fs::write(root.join(file), "").unwrap();
         }
@@ -96,14 +87,13 @@ mod tests {
         ] {
             symlink(target, root.join(link)).unwrap();
         }
-        Scratch(root)
+        root
     }
 
     /// S9: whatever of an install folder is a link, its programs know which folder it is.
     #[test]
     fn s9_a_program_finds_the_install_folder_that_it_was_started_in() {
-        let at = scratch("links");
-        let root = &at.0;
+        let root = scratch();
         let of = |named: &str, inner: &str| {
             let real = fs::canonicalize(root.join("opt").join(inner)).unwrap();
             let program = match real.is_dir() {
