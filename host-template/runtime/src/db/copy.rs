@@ -124,12 +124,12 @@ mod tests {
     use std::time::SystemTime;
 
     use super::*;
+    use crate::scratch::Scratch;
 
     /// A command that is killed removes nothing itself.
     #[test]
     fn what_a_kill_has_left_goes_with_the_next_copy() {
-        let folder = std::env::temp_dir().join(format!("hub-copy-left-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&folder);
+        let folder = Scratch::new("copy-left");
         let (place, aside) = (folder.join("place"), folder.join("aside"));
         let make = |path: &Path| {
             DirBuilder::new().recursive(true).mode(0o700).create(path).unwrap();
@@ -167,12 +167,11 @@ mod tests {
         for path in kept {
             assert!(path.symlink_metadata().is_ok(), "{}", path.display());
         }
-        fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]
     fn a_copy_has_the_log_is_nobody_elses_to_read_and_goes() {
-        let folder = std::env::temp_dir().join(format!("hub-copy-{}", std::process::id()));
+        let folder = Scratch::new("copy");
         fs::create_dir_all(folder.join("place")).unwrap();
         let file = folder.join("hub.db");
         fs::write(&file, "file").unwrap();
@@ -187,6 +186,5 @@ mod tests {
         assert_eq!(fs::read_dir(folder.join("place")).unwrap().count(), 0);
         let error = Copy::into(&file, &folder.join("nowhere")).err().unwrap().to_string();
         assert!(error.contains("nowhere takes no folder") && error.contains("TMPDIR"), "{error}");
-        fs::remove_dir_all(&folder).unwrap();
     }
 }

@@ -64,12 +64,12 @@ async fn look(file: &Path, options: SqliteConnectOptions) -> Result<Db, Error> {
 mod tests {
     use super::log::log_of;
     use super::*;
+    use crate::scratch::Scratch;
 
     /// Where SQLite can neither read the log as it is nor make the other file that it needs to: in a copy, of which nothing is left.
     #[tokio::test]
     async fn another_applications_half_change_is_undone_in_a_copy_alone() {
-        let folder = std::env::temp_dir().join(format!("hub-hot-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
+        let folder = Scratch::new("hot");
         let (file, left) = (folder.join("theirs.db"), folder.join("left.db"));
         let theirs =
             one(options().filename(&file).create_if_missing(true).pragma("cache_size", "1")).await.unwrap();
@@ -94,13 +94,12 @@ mod tests {
         assert!(read.execute("DELETE FROM t", Vec::new()).await.is_err());
         read.close().await;
         assert!(bytes() == before);
-        std::fs::remove_dir_all(&folder).unwrap();
     }
 
     /// A host that was killed leaves a log. Whoever only looks leaves it as it is: it may belong to another file.
     #[tokio::test]
     async fn looking_leaves_the_log_of_a_killed_host() {
-        let folder = std::env::temp_dir().join(format!("hub-left-log-{}", std::process::id()));
+        let folder = Scratch::new("left-log");
         std::fs::create_dir_all(folder.join("left")).unwrap();
         let (file, left) = (folder.join("hub.db"), folder.join("left/hub.db"));
         let db = Db::open_sqlite(&file).await.unwrap();
@@ -131,6 +130,5 @@ mod tests {
         assert_eq!(looked.value::<i64>("SELECT count(*) FROM t", Vec::new()).await.unwrap(), 2);
         looked.close().await;
         assert!(!log_of(&file).exists());
-        std::fs::remove_dir_all(&folder).unwrap();
     }
 }

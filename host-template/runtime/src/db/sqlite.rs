@@ -316,12 +316,12 @@ engine!(Sqlite, SqliteArguments, None::<i64>, Row::Sqlite);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scratch::Scratch;
 
     #[test]
     fn a_file_that_is_gone_takes_no_changes() {
         assert_eq!(unwritable(options().in_memory(true).get_filename()), None);
-        let folder = std::env::temp_dir().join(format!("hub-unwritable-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
+        let folder = Scratch::new("unwritable");
         let file = folder.join("hub.db");
         let told = || unwritable(&file);
         assert_eq!(told(), Some("the database's file is gone"));
@@ -339,8 +339,7 @@ mod tests {
     /// A statement and a transaction, before and after the file is moved; what is read is read on.
     #[tokio::test]
     async fn nothing_is_written_into_a_file_that_has_lost_its_name() {
-        let folder = std::env::temp_dir().join(format!("hub-strayed-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
+        let folder = Scratch::new("strayed");
         let (file, aside) = (folder.join("hub.db"), folder.join("aside.db"));
         let db = Db::open_sqlite(&file).await.unwrap();
         db.execute("CREATE TABLE t (id INTEGER)", Vec::new()).await.unwrap();
@@ -371,26 +370,22 @@ mod tests {
         db.execute("INSERT INTO t VALUES (4)", Vec::new()).await.unwrap();
         assert_eq!((count().await.unwrap(), open.unwritable()), (1, None));
         db.close().await;
-        std::fs::remove_dir_all(&folder).unwrap();
     }
 
     #[tokio::test]
     async fn the_log_that_was_noted_is_there_as_long_as_the_host() {
-        let folder = std::env::temp_dir().join(format!("hub-ages-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
+        let folder = Scratch::new("ages");
         let db = Db::open_sqlite(&folder.join("hub.db")).await.unwrap();
         let Db::Sqlite(open) = &db else { unreachable!() };
         let options = open.pool.options();
         assert_eq!((options.get_idle_timeout(), options.get_max_lifetime()), (None, None));
         db.close().await;
-        std::fs::remove_dir_all(&folder).unwrap();
     }
 
     /// However many have been at work.
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
     async fn a_file_that_is_closed_has_no_log() {
-        let folder = std::env::temp_dir().join(format!("hub-closed-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
+        let folder = Scratch::new("closed");
         let file = folder.join("hub.db");
         for _ in 0..20 {
             let db = Db::open_sqlite(&file).await.unwrap();
@@ -407,7 +402,6 @@ mod tests {
             db.close().await;
             assert!(!log_of(&file).exists());
         }
-        std::fs::remove_dir_all(&folder).unwrap();
     }
 
     async fn rows(file: &Path) -> i64 {
@@ -420,7 +414,7 @@ mod tests {
     /// Otherwise the log, which keeps its name, would be applied to the next file of that name.
     #[tokio::test]
     async fn what_was_written_before_is_in_the_file_that_has_lost_its_name() {
-        let folder = std::env::temp_dir().join(format!("hub-settled-{}", std::process::id()));
+        let folder = Scratch::new("settled");
         let (file, aside, other) = (folder.join("hub.db"), folder.join("aside.db"), folder.join("other.db"));
         let log = folder.join("hub.db-wal");
         let length = || std::fs::metadata(&log).map_or(0, |about| about.len());
@@ -457,7 +451,7 @@ mod tests {
     /// What counts is the folder that the file lies in, for SQLite makes its log there.
     #[tokio::test]
     async fn a_link_is_judged_by_what_it_leads_to() {
-        let folder = std::env::temp_dir().join(format!("hub-linked-{}", std::process::id()));
+        let folder = Scratch::new("linked");
         let (real, links) = (folder.join("real"), folder.join("links"));
         for folder in [&real, &links] {
             std::fs::create_dir_all(folder).unwrap();
@@ -484,14 +478,12 @@ mod tests {
             db.close().await;
             mode(&real, 0o755);
         }
-        std::fs::remove_dir_all(&folder).unwrap();
     }
 
     /// Nobody has to wait for a database to be closed; whoever copies the file has to know of its log then.
     #[tokio::test]
     async fn a_database_that_was_not_closed_names_its_log() {
-        let folder = std::env::temp_dir().join(format!("hub-unclosed-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
+        let folder = Scratch::new("unclosed");
         let file = folder.join("hub.db");
         let db = Db::open_sqlite(&file).await.unwrap();
         db.execute("CREATE TABLE t (id INTEGER)", Vec::new()).await.unwrap();
@@ -499,6 +491,5 @@ mod tests {
         assert!(told.contains(&log_of(&file.canonicalize().unwrap()).display().to_string()), "{told}");
         db.close().await;
         assert_eq!(db.unclosed(), None);
-        std::fs::remove_dir_all(&folder).unwrap();
     }
 }

@@ -106,6 +106,7 @@ mod tests {
     use super::*;
     use crate::overrides::Chains;
     use crate::registry::Registry;
+    use crate::scratch::Scratch;
     use crate::web::Pages;
 
     // O11
@@ -113,8 +114,7 @@ mod tests {
     fn o11_each_package_has_an_entry_and_others_stay() {
         use std::fs;
 
-        let data = std::env::temp_dir().join(format!("hub-entries-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&data);
+        let data = Scratch::new("entries");
         let set = data.join("drivers/.set-1");
         let notes = |name: &str, extra: &str| {
             fs::create_dir_all(set.join(name)).unwrap();
@@ -148,7 +148,6 @@ mod tests {
         assert!(show(&data).unwrap().is_empty() && show(&data).unwrap().is_empty());
         assert_eq!(entries(), ["linked", "mine", "pymysql"], "what is gone has no entry");
         assert!(data.join("plugins/pymysql/METADATA").is_file(), "of another version");
-        fs::remove_dir_all(&data).unwrap();
     }
 
     // D11

@@ -108,15 +108,13 @@ impl Drop for Fresh<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scratch::Scratch;
 
-    struct Data(PathBuf);
+    struct Data(Scratch);
 
     impl Data {
         fn new(name: &str) -> Data {
-            let folder = std::env::temp_dir().join(format!("hub-slot-{name}-{}", std::process::id()));
-            let _ = fs::remove_dir_all(&folder);
-            fs::create_dir_all(&folder).unwrap();
-            Data(folder.canonicalize().unwrap())
+            Data(Scratch::new(&format!("slot-{name}")))
         }
 
         fn names(&self) -> Vec<String> {
@@ -125,12 +123,6 @@ mod tests {
                 entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
             names.sort();
             names
-        }
-    }
-
-    impl Drop for Data {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
         }
     }
 

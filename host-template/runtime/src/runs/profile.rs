@@ -348,6 +348,7 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::scratch::Scratch;
 
     fn variables_of(schema: &'static str) -> impl Fn(&str) -> Option<String> {
         move |name| match name {
@@ -364,13 +365,12 @@ mod tests {
         profile: &str,
         target: Option<&str>,
     ) -> Result<Result<Profile, Option<String>>, String> {
-        let data = std::env::temp_dir().join(format!("hub-profile-{name}-{}", std::process::id()));
+        let data = Scratch::new(&format!("profile-{name}"));
         fs::create_dir_all(data.join("dbt")).unwrap();
         fs::write(data.join("dbt/profiles.yml"), text).unwrap();
         let (variable, elsewhere) = (variables_of("hub_1"), variables_of("hub_2"));
         let asked = Asked { name: profile, target, variable: &variable, elsewhere: &elsewhere };
         let found = own(&data, &asked).map(|found| found.map(|(profile, _)| profile));
-        fs::remove_dir_all(&data).unwrap();
         let folder = format!("{}/dbt/", data.display());
         found
             .map(|found| found.map_err(|note| note.map(|note| note.replace(&folder, ""))))
@@ -465,7 +465,7 @@ mod tests {
         assert_eq!(note("# nothing yet\n").as_deref(), Some("profiles.yml holds no profile"));
         assert_eq!(note("").as_deref(), Some("profiles.yml holds no profile"));
         assert_eq!(note("---\n").as_deref(), Some("profiles.yml holds no profile"));
-        let data = std::env::temp_dir().join(format!("hub-profile-absent-{}", std::process::id()));
+        let data = Scratch::new("profile-absent");
         let none = |_: &str| None;
         let asked = Asked { name: "jaffle", target: None, variable: &none, elsewhere: &none };
         assert_eq!(own(&data, &asked), Ok(Err(None)));

@@ -107,23 +107,18 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::super::profile;
+    use crate::scratch::Scratch;
 
     /// What dbt is to find.
     fn reduced(text: &str, target: Option<&str>) -> String {
-        // Tests run side by side in one process.
-        static CALLS: AtomicUsize = AtomicUsize::new(0);
-        let call = CALLS.fetch_add(1, Ordering::Relaxed);
-        let data = std::env::temp_dir().join(format!("hub-reduced-{}-{call}", std::process::id()));
+        let data = Scratch::new("reduced");
         fs::create_dir_all(data.join("dbt")).unwrap();
         fs::write(data.join("dbt/profiles.yml"), text).unwrap();
         let variable = |name: &str| (name == "DBT_TARGET").then(|| "prod".to_owned());
         let asked = profile::Asked { name: "mine", target, variable: &variable, elsewhere: &variable };
-        let (_, text) = profile::own(&data, &asked).unwrap().unwrap();
-        fs::remove_dir_all(&data).unwrap();
-        text
+        profile::own(&data, &asked).unwrap().unwrap().1
     }
 
     // S5

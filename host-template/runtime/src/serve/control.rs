@@ -237,12 +237,11 @@ fn short<T>(folder: &Path, name: &str, call: impl Fn(&Path) -> io::Result<T>) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scratch::Scratch;
 
     #[tokio::test]
     async fn it_is_asked_and_answers_and_leaves_no_file() {
-        let folder =
-            std::env::temp_dir().join(format!("hub-control-{}-{}", std::process::id(), "x".repeat(90)));
-        fs::create_dir_all(&folder).unwrap();
+        let folder = Scratch::new(&format!("control-{}", "x".repeat(90)));
         let asking = |folder: &Path| {
             let folder = folder.to_path_buf();
             tokio::task::spawn_blocking(move || {
@@ -263,7 +262,7 @@ mod tests {
                 Err("the host serves on, for the one that was to take its place cannot: no".to_owned()),
             ),
         ] {
-            let place = folder.clone();
+            let place = folder.to_path_buf();
             let told = tokio::task::spawn_blocking(move || who(&place));
             let asked = asking(&folder);
             let (wish, asker) = control.next().await;
@@ -278,6 +277,5 @@ mod tests {
         }
         drop(control);
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
-        fs::remove_dir_all(&folder).unwrap();
     }
 }
