@@ -1,13 +1,12 @@
 //! Opening a SQLite file to look at it: neither it nor what lies beside it is changed.
 
-use std::fs;
 use std::path::Path;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
 
 use super::copy::Copy;
 use super::error::Kind;
-use super::parts::PARTS;
+use super::parts::{PARTS, about};
 use super::sqlite::{one, options, unwritable};
 use super::{Db, Error, log};
 use crate::settings::beside;
@@ -30,7 +29,7 @@ async fn look(file: &Path, options: SqliteConnectOptions) -> Result<Db, Error> {
     log::check(file)?;
     // Where a link leads, as SQLite sees it: what it keeps beside the file lies there. One that leads nowhere is told by SQLite.
     let file = &*file.canonicalize().unwrap_or_else(|_| file.to_path_buf());
-    let lengths = PARTS.map(|part| fs::metadata(beside(file, part)).ok().map(|about| about.len()));
+    let lengths = PARTS.map(|part| length(&beside(file, part)));
     let options = options.filename(file);
     let writable = unwritable(file).is_none();
     if writable && lengths.iter().all(|length| length.is_none_or(|bytes| bytes == 0)) {
@@ -58,6 +57,12 @@ async fn look(file: &Path, options: SqliteConnectOptions) -> Result<Db, Error> {
             Err(error)
         }
     }
+}
+
+/// Bytes of a part; none where it is not there. One that cannot be looked at counts as full: SQLite is asked, and says what is wrong,
+/// where it would otherwise be told that nothing lies there.
+fn length(part: &Path) -> Option<u64> {
+    about(part).map_or(Some(u64::MAX), |about| about.map(|about| about.len()))
 }
 
 #[cfg(test)]
@@ -94,6 +99,18 @@ mod tests {
         assert!(read.execute("DELETE FROM t", Vec::new()).await.is_err());
         read.close().await;
         assert!(bytes() == before);
+    }
+
+    #[test]
+    fn a_log_that_cannot_be_looked_at_is_not_taken_for_none() {
+        let folder = Scratch::new("lengths");
+        let log = folder.join("hub.db-wal");
+        assert_eq!(length(&log), None);
+        std::os::unix::fs::symlink("hub.db-wal", &log).unwrap();
+        assert!(length(&log).is_some_and(|bytes| bytes > 0));
+        std::fs::remove_file(&log).unwrap();
+        std::fs::write(&log, "log").unwrap();
+        assert_eq!(length(&log), Some(3));
     }
 
     /// A host that was killed leaves a log. Whoever only looks leaves it as it is: it may belong to another file.
