@@ -26,6 +26,7 @@ fn ways_of(named: &OsStr, search: Option<&OsStr>, program: &Path) -> Vec<PathBuf
         false => std::env::split_paths(search.unwrap_or_default()).map(|folder| folder.join(named)).collect(),
     };
     let is_it = |path: &PathBuf| fs::canonicalize(path).is_ok_and(|whole| whole == program);
+    // One that is found by a name in a folder that is gone meanwhile leads nowhere.
     let found = candidates.into_iter().find(is_it).and_then(|path| std::path::absolute(path).ok());
     std::iter::successors(found, |path| followed(path)).take(MOST).collect()
 }
@@ -57,6 +58,7 @@ pub fn install(ways: &[PathBuf], inner: &Path, real: &Path) -> Option<Install> {
         root.join("releases").is_dir() && fs::canonicalize(root.join(inner)).is_ok_and(|whole| whole == real)
     };
     let root = ways.iter().flat_map(|way| way.ancestors().skip(1)).find(holds)?;
+    // It was there a moment ago; one that is gone since is no install folder.
     fs::canonicalize(root).ok().map(Install::at)
 }
 

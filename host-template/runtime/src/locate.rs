@@ -398,6 +398,7 @@ pub(crate) fn tighten(data: &Path, database: &Database) -> Vec<(PathBuf, u32)> {
 /// The mode that it had before, where that allowed others something.
 fn tightened(path: &Path, most: u32) -> Option<u32> {
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    // What is not there needs nothing, and what this user cannot look at is not its own.
     let about = fs::symlink_metadata(path).ok()?;
     let own = about.uid() == rustix::process::geteuid().as_raw();
     let mode = about.mode() & 0o7777;

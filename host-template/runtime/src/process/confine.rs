@@ -228,6 +228,7 @@ pub(super) fn mounts(job: &Job) -> io::Result<()> {
     let devices: Vec<(PathBuf, OwnedFd)> = devices()
         .into_iter()
         .filter_map(|device| {
+            // The program is without one that cannot be taken along: nothing is open for that.
             Some((device.clone(), open_tree(CWD, &device, OpenTreeFlags::OPEN_TREE_CLONE).ok()?))
         })
         .collect();
@@ -446,6 +447,7 @@ fn landlock(job: &Job, mounted: bool) -> Result<(), RulesetError> {
         let device = AccessFs::WriteFile | AccessFs::ReadFile | AccessFs::IoctlDev;
         let hide: Vec<PathBuf> = job.hide.iter().cloned().chain([PathBuf::from("/dev")]).collect();
         let not_hidden = except(Path::new("/"), &hide);
+        // What cannot be opened gets no rule, and so stays closed.
         let rule = |path: &PathBuf, access| PathFd::new(path).ok().map(|open| PathBeneath::new(open, access));
         let reading = not_hidden.iter().chain(&job.read).map(|path| (path.clone(), read));
         let shared =

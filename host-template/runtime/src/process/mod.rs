@@ -361,6 +361,7 @@ pub(crate) fn is_of_a_job(process: u32) -> io::Result<bool> {
 /// Whether a process is certainly in another control group than this one: jobs never leave their host's. Asked of the group and
 /// not of the process, which a service with users of its own does not see.
 pub(crate) fn is_elsewhere(process: u32) -> bool {
+    // What cannot be read makes nothing certain.
     let own = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     let members = own.lines().flat_map(members_files).filter_map(|file| std::fs::read_to_string(file).ok());
     let is_in = |members: &str, process: u32| members.lines().any(|line| line.parse() == Ok(process));

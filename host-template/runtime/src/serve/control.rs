@@ -150,6 +150,7 @@ impl Control {
     pub(super) fn bind(data: &Path, about: Serving) -> io::Result<Control> {
         let own = format!(".{NAME}.{}", std::process::id());
         let file = data.join(&own);
+        // Where a kill has left one that cannot be removed, listening fails.
         let _ = fs::remove_file(&file);
         let listener = short(data, &own, |path| StdUnixListener::bind(path))?;
         let finished = (|| {
@@ -162,6 +163,7 @@ impl Control {
             Ok(Control { data: data.to_path_buf(), about, listener, inode })
         })();
         if finished.is_err() {
+            // Nobody asks by this name; told is what went wrong.
             let _ = fs::remove_file(&file);
         }
         finished
