@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use hub_manifest::node::{Entry, Node, Value};
 use hub_manifest::source::Source;
 
-use super::profile::{merged, scalar};
+use super::values::{merged, scalar};
 
 /// A `profiles.yml` with one profile and, where it is known, its one target: the logins of others stay with the host. Values are
 /// written as the author wrote them, for dbt reads an older YAML than the host does (`yes` is a truth value there).
