@@ -337,13 +337,13 @@ mod tests {
     use std::process::Command;
 
     use super::*;
+    use crate::scratch::Scratch;
 
-    struct Folder(PathBuf);
+    struct Folder(Scratch);
 
     impl Folder {
         fn new(name: &str) -> Folder {
-            let folder = std::env::temp_dir().join(format!("hub-beneath-{name}-{}", std::process::id()));
-            let _ = fs::remove_dir_all(&folder);
+            let folder = Scratch::new(&format!("beneath-{name}"));
             fs::create_dir_all(folder.join("in/deep")).unwrap();
             fs::write(folder.join("secret"), "secret").unwrap();
             fs::write(folder.join("in/deep/file"), "text").unwrap();
@@ -352,12 +352,6 @@ mod tests {
 
         fn beneath(&self) -> Beneath {
             Beneath::open(&self.0.join("in")).unwrap()
-        }
-    }
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
         }
     }
 

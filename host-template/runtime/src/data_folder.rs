@@ -158,12 +158,12 @@ pub(crate) fn is_anothers(data: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scratch::Scratch;
 
     /// S3: what becomes its owner's alone is neither the machine's nor what root runs.
     #[test]
     fn s3_a_data_folder_is_a_folder_of_its_own() {
-        let folder = std::env::temp_dir().join(format!("hub-data-own-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&folder);
+        let folder = Scratch::new("data-own");
         let install = Install::at(folder.join("opt"));
         fs::create_dir_all(install.root().join("data")).unwrap();
         for machine in ["/", "/etc", "/opt/", "/usr/../var/lib", "/tmp"] {
@@ -178,13 +178,12 @@ mod tests {
             assert_eq!(own(&folder.join(name), Some(&install)), Ok(()), "{name}");
         }
         assert_eq!(own(Path::new(settings::SYSTEM_DATA), Some(&install)), Ok(()));
-        fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]
     fn s12_what_holds_others_files_alone_is_anothers() {
-        let folder = std::env::temp_dir().join(format!("hub-data-free-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&folder);
+        let scratch = Scratch::new("data-free");
+        let folder = scratch.join("data");
         let free = |url: Option<&str>| {
             free(&folder, &|name| url.filter(|_| name == "DATABASE_URL").map(str::to_owned))
         };
@@ -211,6 +210,5 @@ mod tests {
             assert_eq!(free(None), Ok(()), "{name}");
             fs::remove_file(folder.join(name)).unwrap();
         }
-        fs::remove_dir_all(&folder).unwrap();
     }
 }

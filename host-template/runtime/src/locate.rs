@@ -274,6 +274,11 @@ pub(crate) fn no_database(data: &Path, why: Why, what: &str) -> Fault {
     )
 }
 
+/// The line that says which data folder and which database are meant.
+pub(crate) fn line(data: &Path, why: Why, database: &Database) -> String {
+    format!("data folder {} ({}), database {}", data.display(), why.told(), database.shown())
+}
+
 /// What was found for the command that this process is.
 pub(crate) struct Found {
     pub(crate) data: PathBuf,
@@ -333,12 +338,7 @@ impl Found {
     /// Which data folder and which database this process works with.
     pub(crate) fn told(&self) -> Result<String, Fault> {
         let database = settings::database(settings::process_env("DATABASE_URL").as_deref(), &self.data)?;
-        Ok(format!(
-            "data folder {} ({}), database {}",
-            self.data.display(),
-            self.why.told(),
-            database.shown()
-        ))
+        Ok(line(&self.data, self.why, &database))
     }
 
     /// Sees that a command on the database can only mean this installation, and gives the line that says which it is.
@@ -390,7 +390,7 @@ impl Found {
             ));
         }
         let new = if new { " (new)" } else { "" };
-        Ok(format!("data folder {} ({}), database {shown}{new}", self.data.display(), self.why.told()))
+        Ok(line(&self.data, self.why, &database) + new)
     }
 }
 
@@ -409,6 +409,7 @@ pub(crate) fn tighten(data: &Path, database: &Database) -> Vec<(PathBuf, u32)> {
 /// The mode that it had before, where that allowed others something.
 fn tightened(path: &Path, most: u32) -> Option<u32> {
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    // What is not there needs nothing, and what this user cannot look at is not its own.
     let about = fs::symlink_metadata(path).ok()?;
     let own = about.uid() == rustix::process::geteuid().as_raw();
     let mode = about.mode() & 0o7777;
@@ -422,27 +423,13 @@ fn tightened(path: &Path, most: u32) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    struct Scratch(PathBuf);
-
-    impl Drop for Scratch {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
-    }
-
-    fn scratch(name: &str) -> Scratch {
-        let folder = std::env::temp_dir().join(format!("hub-locate-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&folder);
-        fs::create_dir_all(&folder).unwrap();
-        Scratch(folder)
-    }
+    use crate::scratch::Scratch;
 
     /// O3: a command that is not meant to begin anything says where it looked, and what to write instead.
     #[test]
     fn o3_only_commands_that_begin_something_may_begin_a_database() {
-        let folder = scratch("meant");
-        let (data, file) = (folder.0.clone(), folder.0.join("hub.db"));
+        let folder = Scratch::new("locate-meant");
+        let (data, file) = (folder.to_path_buf(), folder.join("hub.db"));
         let found = |why| Found { data: data.clone(), why, variables: BTreeMap::new() };
         let meant = |why, absent| found(why).meant_by(None, absent).map_err(|fault| fault.to_string());
         for why in [Why::Flag, Why::Variable, Why::Settled] {
@@ -474,14 +461,14 @@ mod tests {
     /// O3: all commands find the same folder; `setup` alone begins one for the whole machine.
     #[test]
     fn o3_one_folder_for_all_commands() {
-        let folder = scratch("one");
-        let home = folder.0.display().to_string();
+        let folder = Scratch::new("locate-one");
+        let home = folder.display().to_string();
         let env = |name: &str| (name == "HOME").then(|| home.clone());
-        let install = Install::at(folder.0.join("opt"));
+        let install = Install::at(folder.join("opt"));
         fs::create_dir_all(install.root()).unwrap();
         let settled = Settled::default();
         if !Path::new(settings::SYSTEM_DATA).is_dir() {
-            let own = folder.0.join(".local/share/honeyframe");
+            let own = folder.join(".local/share/honeyframe");
             assert_eq!(data_dir(None, Some(&install), &env), Ok((own.clone(), Why::User)));
             let system = PathBuf::from(settings::SYSTEM_DATA);
             assert_eq!(data_dir_to_set_up(None, &settled, &env), Ok((system.clone(), Why::System)));
@@ -491,7 +478,7 @@ mod tests {
             fs::create_dir_all(&own).unwrap();
             assert_eq!(data_dir_to_set_up(None, &settled, &env), Ok((own, Why::User)));
         }
-        let elsewhere = folder.0.join("elsewhere");
+        let elsewhere = folder.join("elsewhere");
         Settled { data_dir: Some(elsewhere.clone()), ..settled }.write(install.root()).unwrap();
         assert_eq!(data_dir(None, Some(&install), &env), Ok((elsewhere, Why::Settled)));
         assert_eq!(

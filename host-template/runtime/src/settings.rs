@@ -271,6 +271,7 @@ pub(crate) fn without_password(url: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scratch::Scratch;
 
     fn check(url: Option<&str>, want: Result<&str, &str>) {
         let got = database(url, Path::new("/data/x"));
@@ -311,7 +312,8 @@ mod tests {
 
     #[test]
     fn a_data_folder_that_is_a_file_is_named() {
-        let file = std::env::temp_dir().join(format!("hub-settings-{}", std::process::id()));
+        let folder = Scratch::new("settings");
+        let file = folder.join("file");
         fs::write(&file, "").unwrap();
         let below = file.join("data").display().to_string();
         let error = data_dir(&|name| (name == "DATA_DIR").then(|| below.clone())).unwrap_err();
@@ -323,18 +325,16 @@ mod tests {
             )
         );
         assert_eq!(error.exit(), 3);
-        fs::remove_file(&file).unwrap();
     }
 
     #[test]
     fn the_users_folder_is_taken_where_nothing_is_set() {
-        let home = std::env::temp_dir().join(format!("hub-home-{}", std::process::id()));
+        let home = Scratch::new("home");
         let shown = home.display().to_string();
         let (dir, _) = data_dir(&|name| (name == "HOME").then(|| shown.clone())).unwrap();
         if !Path::new(SYSTEM_DATA).is_dir() {
             assert_eq!(dir, home.join(".local/share/honeyframe"));
         }
-        fs::remove_dir_all(&home).unwrap();
     }
 
     #[test]

@@ -11,7 +11,7 @@ use rustix::fs::statvfs;
 use rustix::process::geteuid;
 
 use super::Error;
-use super::sqlite::PARTS;
+use super::parts::{PARTS, about};
 use crate::settings::{beside, reason};
 
 /// What the folders of copies are called, with an identifier behind it.
@@ -43,8 +43,14 @@ impl Copy {
             ))
         };
         let parts: Vec<&str> = std::iter::once("").chain(PARTS).collect();
-        let seen = || parts.iter().map(|part| mark(&beside(file, part))).collect::<Vec<_>>();
-        let before = seen();
+        let seen = || {
+            let marks = parts.iter().map(|part| {
+                let path = beside(file, part);
+                mark(&path).map_err(|e| cannot(format!("{}: {}", path.display(), reason(&e))))
+            });
+            marks.collect::<Result<Vec<_>, Error>>()
+        };
+        let before = seen()?;
         sweep(place, LEFT);
         // The log is copied, and put into the file after that.
         let bytes: u64 = before.iter().flatten().map(|(bytes, ..)| bytes).sum::<u64>() * 2;
@@ -66,7 +72,7 @@ impl Copy {
             let (from, to) = (beside(file, part), beside(&copy.file(), part));
             copied(&from, &to).map_err(|e| cannot(format!("{}: {}", from.display(), reason(&e))))?;
         }
-        if seen() != before {
+        if seen()? != before {
             return Err(cannot("somebody writes to it meanwhile; try again".to_owned()));
         }
         Ok(copy)
@@ -113,9 +119,9 @@ fn copied(from: &Path, to: &Path) -> io::Result<u64> {
 }
 
 /// Length, number, and when it was written to; none where it is not there.
-fn mark(file: &Path) -> Option<(u64, u64, i64, i64)> {
+fn mark(file: &Path) -> io::Result<Option<(u64, u64, i64, i64)>> {
     let of = |about: Metadata| (about.len(), about.ino(), about.mtime(), about.mtime_nsec());
-    fs::metadata(file).ok().map(of)
+    Ok(about(file)?.map(of))
 }
 
 #[cfg(test)]
@@ -124,12 +130,12 @@ mod tests {
     use std::time::SystemTime;
 
     use super::*;
+    use crate::scratch::Scratch;
 
     /// A command that is killed removes nothing itself.
     #[test]
     fn what_a_kill_has_left_goes_with_the_next_copy() {
-        let folder = std::env::temp_dir().join(format!("hub-copy-left-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&folder);
+        let folder = Scratch::new("copy-left");
         let (place, aside) = (folder.join("place"), folder.join("aside"));
         let make = |path: &Path| {
             DirBuilder::new().recursive(true).mode(0o700).create(path).unwrap();
@@ -167,12 +173,11 @@ mod tests {
         for path in kept {
             assert!(path.symlink_metadata().is_ok(), "{}", path.display());
         }
-        fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]
     fn a_copy_has_the_log_is_nobody_elses_to_read_and_goes() {
-        let folder = std::env::temp_dir().join(format!("hub-copy-{}", std::process::id()));
+        let folder = Scratch::new("copy");
         fs::create_dir_all(folder.join("place")).unwrap();
         let file = folder.join("hub.db");
         fs::write(&file, "file").unwrap();
@@ -187,6 +192,17 @@ mod tests {
         assert_eq!(fs::read_dir(folder.join("place")).unwrap().count(), 0);
         let error = Copy::into(&file, &folder.join("nowhere")).err().unwrap().to_string();
         assert!(error.contains("nowhere takes no folder") && error.contains("TMPDIR"), "{error}");
-        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    /// Without its log it would be what the file was before.
+    #[test]
+    fn a_file_whose_log_cannot_be_looked_at_is_not_copied() {
+        let folder = Scratch::new("copy-closed");
+        let file = folder.join("hub.db");
+        fs::write(&file, "file").unwrap();
+        symlink("hub.db-wal", beside(&file, "-wal")).unwrap();
+        let error = Copy::into(&file, &folder).err().unwrap().to_string();
+        assert!(error.contains("hub.db-wal: "), "{error}");
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 2, "nothing is left of a copy");
     }
 }

@@ -307,6 +307,7 @@ impl From<Error> for Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scratch::Scratch;
 
     /// A pool without a free connection is not a server that is away, and says so.
     #[test]
@@ -324,8 +325,7 @@ mod tests {
     #[tokio::test]
     async fn a_file_that_does_not_fit_together_is_told_with_its_log() {
         use crate::db::Db;
-        let folder = std::env::temp_dir().join(format!("hub-malformed-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
+        let folder = Scratch::new("malformed");
         let file = folder.join("hub.db");
         let db = Db::open_sqlite(&file).await.unwrap();
         db.execute("CREATE TABLE t (id INTEGER)", Vec::new()).await.unwrap();
@@ -338,7 +338,6 @@ mod tests {
         db.close().await;
         assert_eq!((error.kind(), &*error.to_string()), (Kind::Damaged, "database disk image is malformed"));
         assert!(error.cure(false).contains("-wal") && error.cure(false).contains("integrity_check"));
-        std::fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]

@@ -232,10 +232,11 @@ fn number(bytes: &[u8], at: usize) -> u32 {
 mod tests {
     use super::*;
     use crate::db::Db;
+    use crate::scratch::Scratch;
 
     /// A folder as a killed host leaves it: a file, its log with changes that are nowhere else, and which belongs to which.
     struct Left {
-        folder: PathBuf,
+        folder: Scratch,
         file: PathBuf,
         backup: PathBuf,
         db: Db,
@@ -243,9 +244,7 @@ mod tests {
 
     impl Left {
         async fn new(name: &str) -> Left {
-            let folder = std::env::temp_dir().join(format!("hub-pair-{name}-{}", std::process::id()));
-            let _ = fs::remove_dir_all(&folder);
-            fs::create_dir_all(&folder).unwrap();
+            let folder = Scratch::new(&format!("pair-{name}"));
             let (file, backup) = (folder.join("hub.db"), folder.join("backup.db"));
             let db = Db::open_sqlite(&file).await.unwrap();
             db.execute("CREATE TABLE t (text TEXT)", Vec::new()).await.unwrap();
@@ -300,7 +299,6 @@ mod tests {
         fs::rename(&aside, &left.file).unwrap();
         assert_eq!(left.refused().await, None);
         drop(left.db);
-        fs::remove_dir_all(&left.folder).unwrap();
     }
 
     #[tokio::test]
@@ -319,7 +317,6 @@ mod tests {
         assert!(modified(&left.file) > modified(&log_of(&left.file)));
         assert_eq!(left.refused().await, None);
         drop(left.db);
-        fs::remove_dir_all(&left.folder).unwrap();
     }
 
     /// Another number, another birth: what was copied together belongs together.
@@ -338,7 +335,6 @@ mod tests {
         assert_eq!(db.value::<i64>("SELECT count(*) FROM t", Vec::new()).await.unwrap(), 200);
         db.close().await;
         drop(left.db);
-        fs::remove_dir_all(&left.folder).unwrap();
     }
 
     #[test]

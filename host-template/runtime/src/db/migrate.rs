@@ -397,6 +397,7 @@ fn checksum(sql: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scratch::Scratch;
 
     fn file(name: &str, sql: &str) -> Migration {
         Migration { name: name.to_owned(), sql: sql.to_owned() }
@@ -521,8 +522,7 @@ mod tests {
 
     #[test]
     fn files_are_read_in_the_order_of_their_numbers() {
-        let folder = std::env::temp_dir().join(format!("hub-migrations-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
+        let folder = Scratch::new("migrations");
         for name in ["0010_c.sql", "0002_b.sql", "README.md"] {
             fs::write(folder.join(name), name).unwrap();
         }
@@ -533,6 +533,5 @@ mod tests {
             read_folder(&folder).unwrap_err(),
             "migrations 0002_b.sql and 2_d.sql have the same number"
         );
-        fs::remove_dir_all(&folder).unwrap();
     }
 }

@@ -14,6 +14,7 @@ mod say;
 mod service;
 mod setup;
 mod upgrade;
+mod user;
 mod verify;
 
 use hub_release::{Kind, Problem};

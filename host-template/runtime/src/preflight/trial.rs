@@ -210,6 +210,7 @@ struct Copy(PathBuf);
 
 impl Drop for Copy {
     fn drop(&mut self) {
+        // What stays is seen by whoever makes room there; there is nobody to tell it to. A journal is mostly not there.
         let _ = fs::remove_file(&self.0);
         let mut journal = self.0.clone().into_os_string();
         journal.push("-journal");

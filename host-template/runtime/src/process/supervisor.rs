@@ -317,6 +317,7 @@ fn first(job: &Job, namespace: bool, mut tell: File) -> ! {
     let bound = bound.and_then(|()| rustix::process::setsid()).map_err(io::Error::from);
     let ended = bound.and_then(|_| started(job, namespace)).unwrap_or_else(|error| not_started(&error));
     let text = serde_json::to_vec(&ended).unwrap_or_default();
+    // Whoever reads it is gone where this fails, and takes a word that is not there for a kill.
     let _ = tell.write_all(&text);
     drop(tell);
     std::process::exit(0)

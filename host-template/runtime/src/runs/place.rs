@@ -6,7 +6,8 @@ use std::path::Path;
 use hub_manifest::node::{Entry, Node, Value};
 
 use super::jinja::{Rendered, render, variables};
-use super::profile::{Apart, Asked, get, merged, scalar};
+use super::profile::{Apart, Asked};
+use super::values::{get, merged, scalar};
 
 /// Fields that name a server or a file: another one there is another database altogether.
 const CONNECTION: &[&str] = &[

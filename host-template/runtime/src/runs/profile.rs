@@ -19,6 +19,7 @@ use hub_release::beneath;
 use super::jinja::{Rendered, render, variables};
 use super::place::Place;
 use super::reduced;
+use super::values::{get, merged, scalar, texts};
 use crate::settings::reason;
 
 /// Where a profile puts the data of an organisation.
@@ -286,68 +287,12 @@ fn alternatives_of(names: &[&str]) -> String {
     names.join(", ")
 }
 
-/// The entries with those that merge keys bring: `<<: *base`. What stands in the mapping itself wins, then what is merged
-/// first.
-pub(super) fn merged(entries: &[Entry]) -> Vec<&Entry> {
-    fn add<'n>(entries: &'n [Entry], out: &mut Vec<&'n Entry>) {
-        let plain = entries.iter().filter(|entry| entry.key != "<<");
-        for entry in plain {
-            if !out.iter().any(|known| known.key == entry.key) {
-                out.push(entry);
-            }
-        }
-        for entry in entries.iter().filter(|entry| entry.key == "<<") {
-            match &entry.value.value {
-                Value::Map(inner) => add(inner, out),
-                Value::List(items) => items.iter().for_each(|item| {
-                    if let Value::Map(inner) = &item.value {
-                        add(inner, out);
-                    }
-                }),
-                _ => {}
-            }
-        }
-    }
-    let mut out = Vec::new();
-    add(entries, &mut out);
-    out
-}
-
-/// The value of a key; none where it is empty.
-pub(super) fn get<'n>(entries: &[&'n Entry], key: &str) -> Option<&'n Node> {
-    entries
-        .iter()
-        .find(|entry| entry.key == key)
-        .map(|entry| &entry.value)
-        .filter(|node| node.value != Value::Null)
-}
-
-/// A scalar as dbt would see its text.
-pub(super) fn scalar(node: &Node) -> String {
-    match &node.value {
-        Value::String(text) => text.clone(),
-        Value::Integer(number) => number.to_string(),
-        Value::Number(number) => number.to_string(),
-        Value::Bool(value) => value.to_string(),
-        _ => String::new(),
-    }
-}
-
-/// Calls for each text in a value.
-pub(super) fn texts(node: &Node, f: &mut dyn FnMut(&str)) {
-    match &node.value {
-        Value::String(text) => f(text),
-        Value::List(items) => items.iter().for_each(|item| texts(item, f)),
-        Value::Map(entries) => entries.iter().for_each(|entry| texts(&entry.value, f)),
-        _ => {}
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
 
     use super::*;
+    use crate::scratch::Scratch;
 
     fn variables_of(schema: &'static str) -> impl Fn(&str) -> Option<String> {
         move |name| match name {
@@ -364,13 +309,12 @@ mod tests {
         profile: &str,
         target: Option<&str>,
     ) -> Result<Result<Profile, Option<String>>, String> {
-        let data = std::env::temp_dir().join(format!("hub-profile-{name}-{}", std::process::id()));
+        let data = Scratch::new(&format!("profile-{name}"));
         fs::create_dir_all(data.join("dbt")).unwrap();
         fs::write(data.join("dbt/profiles.yml"), text).unwrap();
         let (variable, elsewhere) = (variables_of("hub_1"), variables_of("hub_2"));
         let asked = Asked { name: profile, target, variable: &variable, elsewhere: &elsewhere };
         let found = own(&data, &asked).map(|found| found.map(|(profile, _)| profile));
-        fs::remove_dir_all(&data).unwrap();
         let folder = format!("{}/dbt/", data.display());
         found
             .map(|found| found.map_err(|note| note.map(|note| note.replace(&folder, ""))))
@@ -465,7 +409,7 @@ mod tests {
         assert_eq!(note("# nothing yet\n").as_deref(), Some("profiles.yml holds no profile"));
         assert_eq!(note("").as_deref(), Some("profiles.yml holds no profile"));
         assert_eq!(note("---\n").as_deref(), Some("profiles.yml holds no profile"));
-        let data = std::env::temp_dir().join(format!("hub-profile-absent-{}", std::process::id()));
+        let data = Scratch::new("profile-absent");
         let none = |_: &str| None;
         let asked = Asked { name: "jaffle", target: None, variable: &none, elsewhere: &none };
         assert_eq!(own(&data, &asked), Ok(Err(None)));

@@ -189,6 +189,7 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
+    use crate::scratch::Scratch;
 
     fn set(names: &[&str]) -> BTreeSet<String> {
         names.iter().map(|name| (*name).to_owned()).collect()
@@ -220,8 +221,7 @@ mod tests {
 
     #[test]
     fn what_a_project_asks_for_is_found_wherever_it_stands() {
-        let folder = std::env::temp_dir().join(format!("hub-asked-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&folder);
+        let folder = Scratch::new("asked");
         let root = folder.join("plugin");
         for (path, text) in [
             (
@@ -258,6 +258,5 @@ mod tests {
         // What stands behind it is found all the same.
         assert_eq!(found, set(&["DBT_A", "DBT_B", "DBT_C", "DBT_D", "DBT_E", "DBT_F", "DBT_G"]));
         assert!(why.unwrap().contains("a.sql"));
-        fs::remove_dir_all(&folder).unwrap();
     }
 }
