@@ -244,9 +244,12 @@ pub(crate) enum Absent {
     Refused,
 }
 
-/// Whether nobody has begun this database. A file of no bytes is one that somebody made by hand.
+/// Whether nobody has begun this database. A file of no bytes is one that somebody made by hand, where no log lies beside it.
 fn is_new(database: &Database) -> bool {
     let Database::Sqlite(file) = database else { return false };
+    if fs::metadata(settings::beside(file, "-wal")).is_ok_and(|about| about.len() > 0) {
+        return false;
+    }
     match fs::metadata(file) {
         Ok(about) => about.is_file() && about.len() == 0,
         // What cannot be looked at is told by whoever opens it.

@@ -230,7 +230,7 @@ pub(crate) async fn judged_file(
     absent: Absent,
 ) -> Result<(), Fault> {
     match (is_absent(file), absent) {
-        (true, Absent::Made) => return Ok(()),
+        (true, Absent::Made) => return Db::leaves_no_log(file).map_err(|e| unusable(database, &e)),
         (true, Absent::Refused) => return Err(not_there(database, data)),
         (false, _) => {}
     }

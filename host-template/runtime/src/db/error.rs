@@ -153,9 +153,9 @@ impl Error {
                  away, and start again"
             }
             (Kind::ForeignLog, _) => {
-                "if nobody has exchanged the file or written over it, `touch` the log; else keep the log, for those changes are nowhere \
-                 else: put the file that was there back under this name, or, to go on with this one, move the log and the -shm \
-                 beside it away; then try again"
+                "if nobody has exchanged the file, emptied it or written over it, `touch` the log; else keep the log, for those changes \
+                 are nowhere else: put the file that was there back under this name, or, to go on with this one, move the log \
+                 and the -shm beside it away; then try again"
             }
             (Kind::Full, _) => "make room on its disk",
             (Kind::Login, _) => "mend the user and the password in DATABASE_URL (.env in the data folder)",

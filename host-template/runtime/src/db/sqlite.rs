@@ -89,6 +89,11 @@ impl Db {
         Ok(Db::Sqlite(Open { pool, file: Some(file) }))
     }
 
+    /// Sees that no log lies where a file is to be made: SQLite would remove it.
+    pub(crate) fn leaves_no_log(file: &Path) -> Result<(), Error> {
+        log::check(file)
+    }
+
     /// Opens a file that is there already to look at it: neither it nor a log beside it is changed. It may lie where nothing can be
     /// written.
     pub(crate) async fn open_unchanged(file: &Path) -> Result<Db, Error> {
