@@ -22,6 +22,7 @@ use serde::Deserialize;
 use super::activate::{Activation, signed};
 use super::conf::Conf;
 use super::place::Place;
+use super::reach::Reader;
 use super::service::{self, Service, UNIT};
 use super::{say, upgrade};
 use crate::cli::drivers as wanted;
@@ -94,6 +95,9 @@ pub(crate) fn setup(options: &Setup) -> Result<(), Fault> {
         // A unit may be written for somebody else to put in its place.
         (false, Some(named)) if !system => see_self(named)?,
         (false, _) => {}
+    }
+    if gives && let Some((what, how)) = Reader::of(user).lacks(&place.install, Some(&place.data))? {
+        return Err(Fault::machine(what, format!("{how}; nothing was changed")));
     }
 
     let lock = place.install.lock()?;
@@ -508,7 +512,8 @@ fn id(user: &str, flag: &str) -> Option<u32> {
     asked_id(user, flag)?.parse().ok()
 }
 
-fn asked_id(user: &str, flag: &str) -> Option<String> {
+/// What the system's own tool says of a user, to one of its flags; none where there is no such user.
+pub(super) fn asked_id(user: &str, flag: &str) -> Option<String> {
     // Where it cannot be asked the user counts as not there: setup refuses, and changes nothing.
     let output = Command::new("id").args([flag, "--", user]).stderr(Stdio::null()).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?.trim().to_owned();
