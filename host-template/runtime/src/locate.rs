@@ -331,8 +331,8 @@ impl Found {
         }
         Err(Fault::machine(
             format!("{}; without it, {} would be a new database", told.join("; "), database.shown()),
-            "write NAME=value, a line each, and start again; a line that is not meant begins with #, and a variable without a value is \
-             to be unset. Where a variable is another program's, set DATABASE_URL to the new database: \
+            "write NAME=value, a line each, and start again; a line that is not meant begins with #, and a variable without a value \
+             is to be unset. Where a variable is another program's, set DATABASE_URL to the new database: \
              sqlite:///absolute/path/hub.db",
         ))
     }

@@ -153,8 +153,8 @@ impl Error {
                  away, and start again"
             }
             (Kind::ForeignLog, _) => {
-                "if nobody has exchanged the file, emptied it or written over it, `touch` the log; else keep the log, for those changes \
-                 are nowhere else: put the file that was there back under this name, or, to go on with this one, move the log \
+                "if nobody has exchanged the file, emptied it or written over it, `touch` the log; else keep the log, for those \
+                 changes are nowhere else: put the file that was there back under this name, or, to go on with this one, move the log \
                  and the -shm beside it away; then try again"
             }
             (Kind::Full, _) => "make room on its disk",
@@ -323,8 +323,8 @@ fn denied(message: &str) -> &'static str {
             "let the user of DATABASE_URL own the tables, or: GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA … TO …"
         }
         () => {
-            "let the user of DATABASE_URL own the platform's tables, or GRANT it the right that the server names (on a schema CREATE \
-             and USAGE, on tables SELECT, INSERT, UPDATE and DELETE)"
+            "let the user of DATABASE_URL own the platform's tables, or GRANT it the right that the server names (on a schema \
+             CREATE and USAGE, on tables SELECT, INSERT, UPDATE and DELETE)"
         }
     }
 }

@@ -2,8 +2,9 @@
 //! one that a killed host has left for a file that somebody has put aside or written over since, and ruins the new one with it.
 //!
 //! So whoever opens a file to write notes which file and which log belong together, in a file beside them ([`PAIR`]), by what a
-//! copy never has in common with its original: number and time of birth. A log that is none of the noted one's, as in a folder
-//! that was restored as a whole, is nobody's concern here.
+//! copy never has in common with its original: number and time of birth. Of a file that was written over in
+//! place its count of changes tells, and its time. A log that is none of the noted one's, as in a folder that was restored as a whole,
+//! is nobody's concern here.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -190,8 +191,8 @@ enum Overwritten {
 
 /// Whether somebody has written over a file since its log was written, by what SQLite alone would have left:
 ///
-/// - It changes the file only by moving pages of the log into it, each as the last transaction has left it; so a file that is younger
-///   than its log has at least one of those.
+/// - It changes the file only by moving pages of the log into it, each as the last transaction has left it; so a file that is
+///   younger than its log has at least one of those.
 /// - Its first page counts changes. Whoever writes that page to the log gives it one more than it had when it was read, and the log
 ///   begins anew only once all of it is in the file. So the file counts one less than the first such page of the log, as many as the
 ///   last, or something between. That holds whatever times a copy has; a log without that page says nothing.

@@ -1,5 +1,5 @@
-//! Whether the service's user can read what it starts: an install folder that was made, or unpacked, with a strict umask is its maker's
-//! alone, whatever the commands make in it later.
+//! Whether the service's user can read what it starts: an install folder that was made, or unpacked, with a strict umask is its
+//! maker's alone, whatever the commands make in it later.
 
 use std::collections::BTreeSet;
 use std::fs::{self, Metadata};

@@ -86,8 +86,8 @@ pub(crate) fn programs(data: &Path) -> Vec<PathBuf> {
     whole_dbt.into_iter().chain(dbt.exists().then_some(dbt)).chain(drivers).collect()
 }
 
-/// What a machine keeps for root alone, and a program of a host that is root would read like anything else of root's: it has given up
-/// what root may besides, and still owns them. Below the root folder.
+/// What a machine keeps for root alone, and a program of a host that is root would read like anything else of root's: it has given
+/// up what root may besides, and still owns them. Below the root folder.
 const OF_ROOT: &[&str] = &[
     "etc/gshadow",
     "etc/gshadow-",
