@@ -31,7 +31,7 @@ use crate::locate::{self, Absent};
 use crate::logs;
 use crate::mount::PLATFORM;
 use crate::platform::{Mount, Platform};
-use crate::privilege;
+use crate::privilege::{self, AsRoot};
 use crate::process;
 use crate::registry::{Plugin, Registry};
 use crate::runs::reader;
@@ -334,10 +334,10 @@ fn serve(platform: &Platform, listen: Option<SocketAddr>, demo: bool, dev: bool)
     #[allow(unsafe_code)]
     let inherited = unsafe { serve::take() }?;
     logs::start(&process_env);
-    if let Some(found) = locate::found()
-        && let Some(text) = privilege::as_root(&found.data)
-    {
-        tracing::warn!("{text}");
+    match locate::found().and_then(|found| privilege::as_root(&found.data)) {
+        Some(AsRoot::AmongOthers(text)) => tracing::warn!("{text}"),
+        Some(AsRoot::Contained(text)) => tracing::info!("{text}"),
+        None => {}
     }
     if let Err(error) = process::keep_to_itself() {
         tracing::warn!(%error, "other programs of this user can read the host's memory");

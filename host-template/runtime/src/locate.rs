@@ -255,9 +255,12 @@ pub(crate) enum Absent {
     Refused,
 }
 
-/// Whether nobody has begun this database. A file of no bytes is one that somebody made by hand.
+/// Whether nobody has begun this database. A file of no bytes is one that somebody made by hand, where no log lies beside it.
 fn is_new(database: &Database) -> bool {
     let Database::Sqlite(file) = database else { return false };
+    if fs::metadata(settings::beside(file, "-wal")).is_ok_and(|about| about.len() > 0) {
+        return false;
+    }
     match fs::metadata(file) {
         Ok(about) => about.is_file() && about.len() == 0,
         // What cannot be looked at is told by whoever opens it.
@@ -310,28 +313,43 @@ impl Found {
         self.variables.keys().map(String::as_str)
     }
 
-    /// Sees that no database is begun while `.env` has lines that nobody understands, or a variable that may be a slip of the pen
-    /// for `DATABASE_URL`: one of them may name the database.
+    /// Sees that no database is begun while `.env` has lines that nobody understands, a variable that may be a slip of the pen for
+    /// `DATABASE_URL`, or that one without a value: one of them may be to name the database.
     pub(crate) fn begins_nothing_by_mistake(&self, odd: &[Odd]) -> Result<(), Fault> {
+        self.begins_nothing_beside(std::env::var("DATABASE_URL").ok().as_deref(), odd)
+    }
+
+    /// The same where it is known what the environment has for `DATABASE_URL`.
+    fn begins_nothing_beside(&self, own: Option<&str>, odd: &[Odd]) -> Result<(), Fault> {
+        // The environment's goes before the file's, and what is said by its name is meant, whatever else there is.
+        if own.is_some_and(|url| !url.is_empty()) || self.variable("DATABASE_URL").is_some() {
+            return Ok(());
+        }
         let mut doubts = misspelt::doubts(&self.variables);
         doubts.retain(Doubt::is_of_database);
-        let told: Vec<String> =
-            [left_out(&self.data, odd), told_of(&self.data, &doubts)].into_iter().flatten().collect();
+        let empty = "`DATABASE_URL` has no value";
+        let of_file = self.variables.contains_key("DATABASE_URL");
+        let told: Vec<String> = [
+            left_out(&self.data, odd),
+            told_of(&self.data, &doubts),
+            of_file.then(|| format!("{}: {empty}", self.data.join(".env").display())),
+            own.map(|_| format!("the environment: {empty}")),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
         if told.is_empty() {
             return Ok(());
         }
-        // The environment's goes before it, whatever the file says.
-        if std::env::var("DATABASE_URL").is_ok_and(|url| !url.is_empty()) {
-            return Ok(());
-        }
-        let database = settings::database(self.variable("DATABASE_URL"), &self.data)?;
+        let database = settings::database(None, &self.data)?;
         if !is_new(&database) {
             return Ok(());
         }
         Err(Fault::machine(
             format!("{}; without it, {} would be a new database", told.join("; "), database.shown()),
-            "write NAME=value, a line each, and start again; a line that is not meant begins with #. Where a variable is another \
-             program's, set DATABASE_URL to the new database: sqlite:///absolute/path/hub.db",
+            "write NAME=value, a line each, and start again; a line that is not meant begins with #, and a variable without a value \
+             is to be unset. Where a variable is another program's, set DATABASE_URL to the new database: \
+             sqlite:///absolute/path/hub.db",
         ))
     }
 
@@ -456,6 +474,42 @@ mod tests {
             assert_eq!(line.matches("data folder").count(), 1, "{line}");
             assert!(line.ends_with("hub.db"), "{line}");
         }
+    }
+
+    /// O3: an address that is lost on the way begins no other database; one that is there is meant, whatever lies beside it.
+    #[test]
+    fn o3_no_database_is_begun_beside_an_address_without_a_value() {
+        let folder = scratch("empty-url");
+        let data = folder.0.clone();
+        let begins = |text: &str, own: Option<&str>| {
+            let Variables { set: variables, odd } = env_file::parse(text.as_bytes());
+            let found = Found { data: data.clone(), why: Why::Flag, variables };
+            found.begins_nothing_beside(own, &odd).map_err(|fault| fault.to_string())
+        };
+        let file = data.join(".env").display().to_string();
+        for (text, own, want) in [
+            ("DATABASE_URL=\n", None, format!("{file}: `DATABASE_URL` has no value; without it")),
+            ("DATABASE_URL=''\n", None, "`DATABASE_URL` has no value".to_owned()),
+            ("", Some(""), "the environment: `DATABASE_URL` has no value; without it".to_owned()),
+            ("set -a\n", None, "line 1 is left out".to_owned()),
+        ] {
+            let said = begins(text, own).unwrap_err();
+            assert!(said.contains(&want) && said.contains("would be a new database"), "{text}: {said}");
+        }
+        let url = "sqlite:///nowhere/at/all.db";
+        let named = format!("set -a\nDATABASE_URL={url}\n");
+        for (text, own) in [
+            ("", None),
+            (&*named, None),
+            (&*named, Some("")),
+            ("set -a\nDATABASE_URL=\n", Some(url)),
+            ("A=\n", None),
+        ] {
+            assert_eq!(begins(text, own), Ok(()), "{text}");
+        }
+        // Where there is one, there is nothing to lose.
+        fs::write(data.join("hub.db"), "a database").unwrap();
+        assert_eq!(begins("DATABASE_URL=\n", Some("")), Ok(()));
     }
 
     /// O3: all commands find the same folder; `setup` alone begins one for the whole machine.

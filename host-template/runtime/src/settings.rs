@@ -148,7 +148,9 @@ pub(crate) fn reason(error: &io::Error) -> String {
 
 /// The host's part of the queue of runs.
 pub(crate) fn runs(limits: &Limits, data: &Path) -> Result<Runs, Fault> {
-    let presence = Presence::new(host_id(data)?, data);
+    // Asked before one is made. What cannot be read is told by whoever reads it.
+    let known = fs::metadata(data.join("host-id")).is_ok_and(|about| about.len() > 0);
+    let presence = Presence::new(host_id(data)?, data).known(known);
     Ok(Runs::new(presence, limits.size(Limit::RunsAtOnce), limits.time(Limit::RunSeconds)))
 }
 

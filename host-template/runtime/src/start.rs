@@ -236,7 +236,10 @@ impl Judged {
     pub(crate) async fn of(database: Database, data: &Path, absent: Absent) -> Result<Judged, Fault> {
         let Database::Sqlite(file) = &database else { return Ok(Judged { database, absent }) };
         match (is_absent(file), absent) {
-            (true, Absent::Made) => return Ok(Judged { database, absent }),
+            (true, Absent::Made) => {
+                Db::leaves_no_log(file).map_err(|e| unusable(&database, &e))?;
+                return Ok(Judged { database, absent });
+            }
             (true, Absent::Refused) => return Err(not_there(&database, data)),
             (false, _) => {}
         }

@@ -214,6 +214,9 @@ for name in ("hub.db", "hub.db-wal", "host-id", ".env", "lock", "dbt/profiles.ym
     os.path.lexists("leads") and os.remove("leads")
     os.symlink(f"{DATA}/{name}", "leads")
     attempt(f"read {name} by a link", lambda: read("leads"))
+for path in ("/etc/shadow", "/etc/gshadow", "/etc/shadow-"):
+    if os.path.exists(path):
+        attempt(f"read {path}", lambda: read(path))
 attempt("other work folders", lambda: [name for name in os.listdir(f"{DATA}/dbt/work") if name == "another"])
 attempt("other plugins", lambda: [name for name in os.listdir(f"{DATA}/plugins") if name != "mine"])
 for path in (f"{DATA}/written", f"{DATA}/plugins/mine/written", f"{DATA}/plugins/mine/scripts/attack.py", f"{DATA}/dbt/work/written", f"{INSTALL}/written", f"{OUTSIDE}/written", "/etc/hub-written", "/usr/hub-written"):

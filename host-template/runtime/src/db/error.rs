@@ -153,17 +153,19 @@ impl Error {
                  away, and start again"
             }
             (Kind::ForeignLog, _) => {
-                "if nobody has exchanged the file or written over it, `touch` the log; else keep the log, for those changes are nowhere \
-                 else: put the file that was there back under this name, or, to go on with this one, move the log and the -shm \
-                 beside it away; then try again"
+                "if nobody has exchanged the file, emptied it or written over it, `touch` the log; else keep the log, for those \
+                 changes are nowhere else: put the file that was there back under this name, or, to go on with this one, move the log \
+                 and the -shm beside it away; then try again"
             }
             (Kind::Full, _) => "make room on its disk",
             (Kind::Login, _) => "mend the user and the password in DATABASE_URL (.env in the data folder)",
             (Kind::Missing, true) => "mend the database's name in DATABASE_URL, or make it: createdb NAME",
             (Kind::Missing, false) => "see that its folder is there, and that the host may write to it",
-            (Kind::Denied, _) => {
-                "let the user of DATABASE_URL make tables: GRANT CREATE, USAGE ON SCHEMA public TO …"
-            }
+            (Kind::Denied, true) => match self {
+                Error::Sql(sqlx::Error::Database(e)) => denied(e.message()),
+                _ => denied(""),
+            },
+            (Kind::Denied, false) => "make the file and its folder writable for the user that runs the host",
             (Kind::Damaged, _) => {
                 "where the file was put back from a copy, look for the log of the one before it beside it (its name with -wal at its \
                  end), which belongs to that one alone: move it and the one with -shm away, keep them, and try again; else put a \
@@ -304,10 +306,51 @@ impl From<Error> for Problem {
     }
 }
 
+/// The right that a server's user lacks, by what the server says. One that speaks another language may mean any of them.
+fn denied(message: &str) -> &'static str {
+    let is_of = |words: &[&str]| words.iter().any(|word| message.contains(word));
+    match () {
+        () if is_of(&["for schema"]) => {
+            "let the user of DATABASE_URL make tables: GRANT CREATE, USAGE ON SCHEMA public TO …"
+        }
+        () if is_of(&["for database"]) => {
+            "let the user of DATABASE_URL use the database: GRANT CONNECT, TEMPORARY ON DATABASE … TO …"
+        }
+        () if is_of(&["must be owner"]) => {
+            "let the user of DATABASE_URL own the platform's tables: ALTER TABLE … OWNER TO …"
+        }
+        () if is_of(&["for table", "for relation", "for view", "for column", "for sequence"]) => {
+            "let the user of DATABASE_URL own the tables, or: GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA … TO …"
+        }
+        () => {
+            "let the user of DATABASE_URL own the platform's tables, or GRANT it the right that the server names (on a schema \
+             CREATE and USAGE, on tables SELECT, INSERT, UPDATE and DELETE)"
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::scratch::Scratch;
+
+    /// Rights on a schema help nobody who lacks one on a table.
+    #[test]
+    fn the_right_that_lacks_is_the_one_that_is_named() {
+        for (message, want) in [
+            ("permission denied for schema public", "GRANT CREATE, USAGE ON SCHEMA"),
+            (
+                "permission denied for table hub_plugin_migrations",
+                "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES",
+            ),
+            ("permission denied for database hub", "GRANT CONNECT"),
+            ("must be owner of table hub_users", "OWNER TO"),
+            ("keine Berechtigung für Tabelle hub_users", "the right that the server names"),
+        ] {
+            assert!(denied(message).contains(want), "{message}");
+            assert_eq!(denied(message).contains("GRANT CREATE"), message.contains("schema"), "{message}");
+        }
+    }
 
     /// A pool without a free connection is not a server that is away, and says so.
     #[test]

@@ -87,6 +87,11 @@ impl Db {
         Ok(Db::Sqlite(Open { pool, file: Some(file) }))
     }
 
+    /// Sees that no log lies where a file is to be made: SQLite would remove it.
+    pub(crate) fn leaves_no_log(file: &Path) -> Result<(), Error> {
+        log::check(file)
+    }
+
     /// Opens a copy that is thrown away: nothing of it has to outlast a crash.
     pub(crate) async fn open_copy(file: &Path) -> Result<Db, Error> {
         let options = options().filename(file);

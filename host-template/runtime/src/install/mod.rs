@@ -9,6 +9,7 @@ mod conf;
 mod doctor;
 mod health;
 mod place;
+mod reach;
 mod rollback;
 mod say;
 mod service;

@@ -21,6 +21,7 @@ use serde::Deserialize;
 use super::activate::{Activation, signed};
 use super::conf::Conf;
 use super::place::Place;
+use super::reach::Reader;
 use super::service::{self, Service, UNIT};
 use super::user::{USER, asked_id, own_user, see_owner, see_self, see_user};
 use super::{say, upgrade};
@@ -91,6 +92,9 @@ pub(crate) fn setup(options: &Setup) -> Result<(), Fault> {
         // A unit may be written for somebody else to put in its place.
         (false, Some(named)) if !system => see_self(named)?,
         (false, _) => {}
+    }
+    if gives && let Some((what, how)) = Reader::of(user).lacks(&place.install, Some(&place.data))? {
+        return Err(Fault::machine(what, format!("{how}; nothing was changed")));
     }
 
     let lock = place.install.lock()?;

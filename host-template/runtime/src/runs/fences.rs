@@ -86,7 +86,33 @@ pub(crate) fn programs(data: &Path) -> Vec<PathBuf> {
     whole_dbt.into_iter().chain(dbt.exists().then_some(dbt)).chain(drivers).collect()
 }
 
-/// What nobody but the host sees: the data folder, and a database that lies elsewhere.
+/// What a machine keeps for root alone, and a program of a host that is root would read like anything else of root's: it has given
+/// up what root may besides, and still owns them. Below the root folder.
+const OF_ROOT: &[&str] = &[
+    "etc/gshadow",
+    "etc/gshadow-",
+    "etc/security/opasswd",
+    "etc/shadow",
+    "etc/shadow-",
+    "etc/ssl/private",
+    "root/.ssh",
+];
+/// Where a machine has the keys that others know it by, beside what every program that goes elsewhere by SSH reads.
+const SSH: &str = "etc/ssh";
+
+/// Those that are there.
+fn of_root(root: &Path) -> Vec<PathBuf> {
+    let is_key = |name: &str| name.starts_with("ssh_host_") && !name.ends_with(".pub");
+    // A machine without that folder has no keys in it.
+    let ssh = std::fs::read_dir(root.join(SSH)).into_iter().flatten().flatten();
+    let keys = ssh.filter(|entry| entry.file_name().to_str().is_some_and(is_key)).map(|entry| entry.path());
+    let mut all: Vec<PathBuf> = OF_ROOT.iter().map(|path| root.join(path)).chain(keys).collect();
+    all.retain(|path| path.exists());
+    all.sort();
+    all
+}
+
+/// What nobody but the host sees: the data folder, and a database that lies elsewhere; where the host is root, what is root's alone.
 pub(crate) fn hidden(data: &Path) -> Vec<PathBuf> {
     let mut hidden = vec![data.canonicalize().unwrap_or_else(|_| whole(data))];
     if let Ok(Database::Sqlite(file)) = settings::database(process_env("DATABASE_URL").as_deref(), data) {
@@ -96,10 +122,45 @@ pub(crate) fn hidden(data: &Path) -> Vec<PathBuf> {
             }
         }
     }
+    if rustix::process::geteuid().is_root() {
+        hidden.extend(of_root(Path::new("/")));
+    }
     hidden
 }
 
 /// A path that means the same in another folder.
 fn whole(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn s5_what_is_roots_alone_is_found() {
+        let root = std::env::temp_dir().join(format!("hub-of-root-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&root);
+        assert_eq!(of_root(&root), Vec::<PathBuf>::new());
+        for folder in ["etc/ssh", "etc/ssl/private", "etc/ssl/certs"] {
+            fs::create_dir_all(root.join(folder)).unwrap();
+        }
+        for file in [
+            "passwd",
+            "shadow",
+            "shadow-",
+            "ssh/ssh_config",
+            "ssh/ssh_host_rsa_key",
+            "ssh/ssh_host_rsa_key.pub",
+        ] {
+            fs::write(root.join("etc").join(file), "").unwrap();
+        }
+        let want = ["etc/shadow", "etc/shadow-", "etc/ssh/ssh_host_rsa_key", "etc/ssl/private"];
+        assert_eq!(of_root(&root), want.map(|path| root.join(path)));
+        let is_hidden = hidden(&root).contains(&PathBuf::from("/etc/shadow"));
+        assert_eq!(is_hidden, rustix::process::geteuid().is_root() && Path::new("/etc/shadow").exists());
+        fs::remove_dir_all(&root).unwrap();
+    }
 }

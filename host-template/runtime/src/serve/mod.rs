@@ -170,12 +170,17 @@ async fn comes(hub: &Hub, alone: bool, handed_over: bool) -> Result<Comes, Fault
     if handed_over {
         return Ok(Comes::After);
     }
-    let arrived = hub.runs.presence.arrive(&hub.db).await.map_err(|e| {
+    let unsaid = |e: crate::db::Error| {
         Fault::machine(
             format!("cannot say in the database that this host is there: {e}"),
             "see that the database answers, and start again",
         )
-    })?;
+    };
+    // Only until it has arrived.
+    if let Some(told) = hub.runs.presence.newcomer(&hub.db).await.map_err(unsaid)? {
+        tracing::warn!("{told}");
+    }
+    let arrived = hub.runs.presence.arrive(&hub.db).await.map_err(unsaid)?;
     match arrived {
         Ok(Before::Own) if alone => Ok(Comes::Alone),
         Ok(_) => Ok(Comes::Beside),
