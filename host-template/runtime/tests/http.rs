@@ -211,6 +211,57 @@ fn s6_streams_leave_connections_to_others() {
 }
 
 #[test]
+fn s6_sockets_leave_connections_to_others() {
+    let folder = Folder::release();
+    // As above: a socket has one of the streams' places.
+    let host = Host::start_as_admin(&folder, |command| {
+        command.env("HUB_CONNECTIONS", "16");
+    });
+    host.enable("good");
+    let token = host.sign_in(program::ADMIN, program::PASSWORD);
+    let ask = |path: &str, protocol: &str| -> (TcpStream, String) {
+        let mut stream = host.connect();
+        let head = format!(
+            "GET {path} HTTP/1.1\r\nhost: hub\r\nauthorization: Bearer {token}\r\nconnection: upgrade\r\n\
+             upgrade: {protocol}\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        // Not a byte more: the next one is another protocol's.
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            answer.push(byte[0]);
+        }
+        (stream, String::from_utf8(answer).unwrap())
+    };
+    let mut sockets = Vec::new();
+    for _ in 0..4 {
+        let (mut socket, head) = ask("/api/good/socket", "echo");
+        assert!(head.starts_with("HTTP/1.1 101"), "{head}");
+        socket.write_all(b"ping").unwrap();
+        let mut back = [0; 4];
+        socket.read_exact(&mut back).unwrap();
+        assert_eq!(&back, b"ping");
+        sockets.push(socket);
+    }
+    let (_, refused) = ask("/api/good/socket", "echo");
+    assert!(refused.starts_with("HTTP/1.1 429"), "{refused}");
+    let stream = host.get("/api/session/events");
+    assert_eq!((stream.status, &stream.json()["code"]), (429, &json!("too-many-streams")));
+    // Who asks for HTTP/2 gets an answer without a place.
+    let (_, other) = ask("/api/good/notes/none", "h2c");
+    assert!(other.starts_with("HTTP/1.1 404"), "{other}");
+    assert!(health(&host) < Duration::from_secs(1));
+    sockets.pop();
+    let begun = Instant::now();
+    while !ask("/api/good/socket", "echo").1.starts_with("HTTP/1.1 101") {
+        assert!(begun.elapsed() < Duration::from_secs(30), "one that is closed is counted still");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
 fn s6_streams_of_one_person_have_an_end() {
     let folder = Folder::release();
     let host = Host::start_as_admin(&folder, |command| {
