@@ -123,8 +123,8 @@ limits! {
     BodyBytes, "HUB_BODY_BYTES", Bytes, 2 * MIB, 1024..=1_073_741_824, "body of a request, where a route does not say otherwise; a larger one is answered with 413";
     SignInBytes, "HUB_SIGN_IN_BYTES", Bytes, 4096, 512..=MIB, "body of a request that anybody may send, such as a sign-in";
     SignInSeconds, "HUB_SIGN_IN_SECONDS", Seconds, 20, 1..=300, "time for the whole body of such a request";
-    StreamsPerUser, "HUB_STREAMS_PER_USER", Count, 32, 1..=10_000, "event streams of one person, all pages and programs together; the next one is answered with 429";
-    StreamsPerOrg, "HUB_STREAMS_PER_ORG", Count, 1024, 1..=1_000_000, "event streams of one organisation, and a quarter of the connections that there can be at most; those of all organisations together are half of the connections at most, and the next one is answered with 503";
+    StreamsPerUser, "HUB_STREAMS_PER_USER", Count, 32, 1..=10_000, "event streams and WebSockets of one person, all pages and programs together; the next one is answered with 429";
+    StreamsPerOrg, "HUB_STREAMS_PER_ORG", Count, 1024, 1..=1_000_000, "event streams and WebSockets of one organisation, and a quarter of the connections that there can be at most; those of all organisations together are half of the connections at most, and the next one is answered with 503";
     PageBytes, "HUB_PAGE_BYTES", Bytes, 2 * MIB, 65_536..=64 * MIB, "a page of a list; one that would be larger ends earlier";
     Dashboards, "HUB_DASHBOARDS", Count, 200, 1..=10_000, "dashboards of one organisation that people have made; seeds of plugins are not held back";
     FieldBytes, "HUB_FIELD_BYTES", Bytes, 65_536, 1024..=16 * MIB, "what a record, or a dashboard, holds besides its title, as JSON";

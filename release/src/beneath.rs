@@ -101,6 +101,11 @@ impl Beneath {
         whole(self.file(path)?, most)
     }
 
+    /// The same through links that stay below the folder.
+    pub fn read_within(&self, path: impl AsRef<Path>, most: u64) -> io::Result<Vec<u8>> {
+        whole(self.file_within(path)?, most)
+    }
+
     /// Puts a file in place of what has its name, or leaves that as it was: written under another name, on the disk, then
     /// renamed. It belongs to the folder's owner.
     pub fn write(&self, path: impl AsRef<Path>, bytes: &[u8], mode: u32) -> io::Result<()> {

@@ -479,8 +479,8 @@ mod tests {
     /// O3: an address that is lost on the way begins no other database; one that is there is meant, whatever lies beside it.
     #[test]
     fn o3_no_database_is_begun_beside_an_address_without_a_value() {
-        let folder = scratch("empty-url");
-        let data = folder.0.clone();
+        let folder = Scratch::new("empty-url");
+        let data = folder.to_path_buf();
         let begins = |text: &str, own: Option<&str>| {
             let Variables { set: variables, odd } = env_file::parse(text.as_bytes());
             let found = Found { data: data.clone(), why: Why::Flag, variables };

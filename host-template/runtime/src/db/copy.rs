@@ -1,5 +1,6 @@
-//! A copy of a SQLite file with its log, for whoever reads where nothing can be made beside the file itself: SQLite reads a log only
-//! with the help of one more file. Without the log it would read what is older, or half of a change.
+//! A folder for a copy of a SQLite file, which nobody else enters. And a copy with its log, for whoever reads where nothing can be
+//! made beside the file itself: SQLite reads a log only with the help of one more file. Without the log it would read what is older,
+//! or half of a change.
 
 use std::fs::{self, DirBuilder, DirEntry, File, Metadata, OpenOptions};
 use std::io;
@@ -20,7 +21,7 @@ const NAMED: &str = ".hub-read-";
 const LEFT: Duration = Duration::from_secs(60 * 60);
 
 /// In a folder of its own, which goes with the value; one that a kill has left goes with the next copy.
-pub(super) struct Copy(PathBuf);
+pub(crate) struct Copy(PathBuf);
 
 impl Drop for Copy {
     fn drop(&mut self) {
@@ -30,6 +31,19 @@ impl Drop for Copy {
 }
 
 impl Copy {
+    /// Makes an empty folder there, for nobody else to read: passwords will be in it, as hashes. Nobody can guess its name, and
+    /// nothing that has it is taken or followed.
+    pub(crate) fn begin(place: &Path) -> io::Result<Copy> {
+        let folder = place.join(format!("{NAMED}{}", crate::new_id()));
+        DirBuilder::new().mode(0o700).create(&folder)?;
+        Ok(Copy(folder))
+    }
+
+    /// Removes the copies that were left there, before room is looked for.
+    pub(crate) fn sweep(place: &Path) {
+        sweep(place, LEFT);
+    }
+
     /// Copies to where temporary files go, for nobody else to read: passwords are in it, as hashes. It is all of one state: an error
     /// where somebody wrote meanwhile.
     pub(super) fn of(file: &Path) -> Result<Copy, Error> {
@@ -51,7 +65,7 @@ impl Copy {
             marks.collect::<Result<Vec<_>, Error>>()
         };
         let before = seen()?;
-        sweep(place, LEFT);
+        Copy::sweep(place);
         // The log is copied, and put into the file after that.
         let bytes: u64 = before.iter().flatten().map(|(bytes, ..)| bytes).sum::<u64>() * 2;
         let free = statvfs(place).map_or(u64::MAX, |about| about.f_bavail.saturating_mul(about.f_frsize));
@@ -63,8 +77,7 @@ impl Copy {
                 free / 1_000_000
             )));
         }
-        let copy = Copy(place.join(format!("{NAMED}{}", crate::new_id())));
-        DirBuilder::new().mode(0o700).create(&copy.0).map_err(|e| {
+        let copy = Copy::begin(place).map_err(|e| {
             let place = place.display();
             cannot(format!("{place} takes no folder ({}); name another one in TMPDIR", reason(&e)))
         })?;
@@ -78,8 +91,8 @@ impl Copy {
         Ok(copy)
     }
 
-    /// The file; what belongs to it lies beside it.
-    pub(super) fn file(&self) -> PathBuf {
+    /// Where the file is, or is to be; what belongs to it lies beside it.
+    pub(crate) fn file(&self) -> PathBuf {
         self.0.join("copy.db")
     }
 }

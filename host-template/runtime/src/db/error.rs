@@ -124,16 +124,27 @@ impl Error {
         matches!(e.code().as_deref(), Some("42P01" | "42703" | "3F000"))
     }
 
+    /// Whether a pooler lends its connections for one statement at a time, so that there are no transactions. These are PgBouncer's
+    /// words; their code, 08P01, is that of all it refuses.
+    fn is_without_transactions(&self) -> bool {
+        matches!(self, Error::Sql(sqlx::Error::Database(e)) if e.message().contains("statement pooling mode"))
+    }
+
     /// The help of a command that could not do something: what mends the way to the server, where that is what is broken.
     pub(crate) fn help(&self, otherwise: &'static str) -> &'static str {
         match self {
             Error::Away(_) => self.cure(true),
+            _ if self.is_without_transactions() => self.cure(true),
             _ => otherwise,
         }
     }
 
     /// What an operator can do about a database that cannot be opened.
     pub(crate) fn cure(&self, postgres: bool) -> &'static str {
+        if self.is_without_transactions() {
+            return "set `pool_mode = transaction` (or `session`) for this database in PgBouncer's settings, and reload it: in \
+                    statement mode there are no transactions";
+        }
         match (self.kind(), postgres) {
             (Kind::Unreachable, true) => {
                 "see that PostgreSQL runs at that address and port, and that this machine may reach it"

@@ -3,10 +3,14 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use hub_manifest::migrations::{Engine, Foreign, Unordered, foreign, in_order, runs_on, table_prefix};
+use hub_manifest::migrations::{
+    Engine, Foreign, MAX_BYTES, Unordered, foreign, in_order, runs_on, table_prefix,
+};
+use hub_release::beneath::Beneath;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
@@ -46,7 +50,8 @@ impl Owner<'_> {
     }
 }
 
-/// The migrations of a folder, in order.
+/// The migrations of a folder, in order. A link that leads out of the folder, a pipe or a device is none, nor is a file of more than
+/// [`MAX_BYTES`].
 pub fn read_folder(folder: &Path) -> Result<Vec<Migration>, String> {
     let shown = folder.display();
     let entries = fs::read_dir(folder).map_err(|e| format!("cannot read the migrations in {shown}: {e}"))?;
@@ -67,7 +72,12 @@ pub fn read_folder(folder: &Path) -> Result<Vec<Migration>, String> {
         }
         None => {}
     }
-    let read = |name: String| match fs::read_to_string(folder.join(&name)) {
+    let below = Beneath::open(folder).map_err(|e| format!("cannot read the migrations in {shown}: {e}"))?;
+    let text = |name: &str| -> io::Result<String> {
+        let bytes = below.read_within(name, MAX_BYTES)?;
+        String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))
+    };
+    let read = |name: String| match text(&name) {
         Ok(sql) => Ok(Migration { name, sql }),
         Err(e) => Err(format!("cannot read the migration {}: {e}", folder.join(&name).display())),
     };
@@ -518,6 +528,35 @@ mod tests {
              longer, HUB_MIGRATION_COUNT_SECONDS; or, where it means to remove some, write the comment `-- hub: removes \
              plugin_crm_a` into it"
         );
+    }
+
+    // S7, S12: what lies there is not read whatever it is.
+    #[test]
+    fn s7_a_migration_is_a_file_of_its_folder_and_has_an_end() {
+        let folder = std::env::temp_dir().join(format!("hub-migrations-of-{}", std::process::id()));
+        let migrations = folder.join("migrations");
+        fs::create_dir_all(migrations.join("..data")).unwrap();
+        fs::write(folder.join("secret"), "secret").unwrap();
+        // As Kubernetes puts a ConfigMap there.
+        fs::write(migrations.join("..data/0001_a.sql"), "SELECT 1").unwrap();
+        std::os::unix::fs::symlink("..data/0001_a.sql", migrations.join("0001_a.sql")).unwrap();
+        assert_eq!(read_folder(&migrations).unwrap()[0].sql, "SELECT 1");
+        let file = migrations.join("0002_b.sql");
+        let told = |wrong: &str| {
+            let error = read_folder(&migrations).unwrap_err();
+            let told = format!("cannot read the migration {}: ", file.display());
+            assert!(error.starts_with(&told) && error.contains(wrong), "{error}");
+            fs::remove_file(&file).unwrap();
+        };
+        std::os::unix::fs::symlink("../secret", &file).unwrap();
+        told("link");
+        fs::File::create(&file).unwrap().set_len(MAX_BYTES + 1).unwrap();
+        told("it has more than 4194304 bytes");
+        fs::write(&file, [0xff_u8]).unwrap();
+        told("it is not UTF-8");
+        assert!(std::process::Command::new("mkfifo").arg(&file).status().unwrap().success());
+        told("it is not a regular file");
+        fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 mod broken;
 mod census;
-mod copy;
+pub(crate) mod copy;
 mod engine;
 mod error;
 mod file;

@@ -17,6 +17,7 @@ use hub_manifest::limits::{Limit, Limits};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -30,6 +31,7 @@ use crate::access::Proxies;
 use crate::life::Watch;
 use crate::problem::Problem;
 use crate::purse::{Purse, busy, no_room, paid};
+use crate::streams;
 use crate::web::{Base, headers};
 
 /// How long a connection of a host that has handed over may be silent. A client that has just been answered may send its
@@ -225,6 +227,10 @@ async fn respond(request: hyper::Request<Incoming>, here: &Here) -> Result<Respo
         parts.uri = uri;
     }
     parts.extensions.insert(ConnectInfo(*peer));
+    // A client that would rather speak HTTP/2 is answered as any other; nobody is to count it as a WebSocket.
+    if parts.headers.get(header::UPGRADE).is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"h2c")) {
+        parts.extensions.remove::<OnUpgrade>();
+    }
     let api = parts.uri.path().starts_with("/api/");
     let (body, upload) = if body.is_end_stream() {
         (Body::empty(), None)
@@ -266,6 +272,9 @@ async fn respond(request: hyper::Request<Incoming>, here: &Here) -> Result<Respo
     }
     // One that becomes another protocol is no longer a connection for requests.
     let upgraded = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+    if upgraded && let Some(open) = streams::brought(&mut response) {
+        conn.hold(open);
+    }
     if last.load(Ordering::Acquire) && !upgraded {
         // The next request is to come on a connection of its own, which somebody else accepts.
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));

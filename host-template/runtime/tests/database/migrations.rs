@@ -157,6 +157,22 @@ on_both! {
 }
 
 #[test]
+fn d4_a_pooler_without_transactions_is_told_with_its_setting() {
+    let Some(server) = server() else { return };
+    // The later of two lines counts.
+    let Some(bouncer) = PgBouncer::before(server, "pool_mode = statement") else { return };
+    let world = World::new(Some(with_port(&server.database(), bouncer.port)));
+    let mut command = command(&world.folder);
+    world.prepare(&mut command);
+    command.args(["serve", "--listen", "127.0.0.1:0"]);
+    let (status, _, stderr) = run(command);
+    assert_eq!(status, Some(3), "{stderr}");
+    for part in ["transaction blocks not allowed in statement pooling mode", "pool_mode = transaction"] {
+        assert!(stderr.contains(part), "{stderr}");
+    }
+}
+
+#[test]
 fn d4_a_host_works_behind_pgbouncer_in_transaction_mode() {
     let Some(server) = server() else { return };
     // Refusing what it cannot keep, and dropping it without a word.
