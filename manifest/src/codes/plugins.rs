@@ -81,8 +81,8 @@ pub(super) const CODES: &[Code] = &[
         .cure("Name migrations like `0001_what_it_does.sql`, each with a number of its own. Only files in the folder itself are migrations.")
         .why("An error: the host runs each file once, in the order of their numbers, and refuses the plugin where it is not clear."),
     Code::error("HUB101", "a migration fails")
-        .cause("Run on an empty database, after the migrations of the platform and of the plugins that come before, a migration fails, takes too long, or makes or drops a table that is not named `plugin_<slug>_*`; or the file cannot be read. SQLite is always asked, PostgreSQL with `check --postgres`; there a migration may not end its transaction either.")
-        .cure("Mend the marked statement. What is said of it are the database's own words; where they are PostgreSQL's, the message says so.")
+        .cause("Run on an empty database, after the migrations of the platform and of the plugins that come before, a migration fails, takes too long, or makes or drops a table that is not named `plugin_<slug>_*`; or the file cannot be read. SQLite is always asked, PostgreSQL with `check --postgres`. Or a migration, for whichever engine, has a statement that controls its transaction (`BEGIN`, `COMMIT`, `SAVEPOINT` and their like), or one that no transaction takes (`CREATE INDEX CONCURRENTLY`, `VACUUM`): such a file is not run at all.")
+        .cure("Mend the marked statement, or remove it where it controls the transaction. What is said of one that fails are the database's own words; where they are PostgreSQL's, the message says so.")
         .why("An error: the host runs migrations when somebody enables the plugin for the first time, and would refuse."),
     Code::warning("HUB102", "a permission gates nothing")
         .cause("The plugin has a backend, declares a permission, and names it in none of its Rust sources.")

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use hub_manifest::migrations::{Engine, Foreign, Unordered, foreign, in_order, runs_on, table_prefix};
+use hub_manifest::statements::{UNFIT_HELP, unfit};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
@@ -196,6 +197,12 @@ async fn run_within(
     }
     tx.one_migrator().await.map_err(|e| format!("cannot wait for other hosts' migrations: {e}"))?;
     let pending = pending(tx, owner, migrations).await?;
+    // Before any runs: in a dry run what ends the transaction would make all of it last.
+    for migration in &pending {
+        if let Some(unfit) = unfit(&migration.sql, engine(tx.is_postgres())) {
+            return Err(format!("migration {}: it {unfit}; {UNFIT_HELP}", migration.name));
+        }
+    }
     let text = |e: Error| format!("cannot look at the references between tables: {e}");
     let (broken, tables) = (Broken::find(tx).await.map_err(text)?, tx.tables().await.map_err(text)?);
     let mut census = None;
@@ -220,8 +227,11 @@ pub(crate) async fn has_run(db: &Db, slug: &str) -> Result<bool, Error> {
 
 /// Those that are for the engine at hand.
 pub(crate) fn of_engine(postgres: bool, migrations: &[Migration]) -> impl Iterator<Item = &Migration> {
-    let engine = if postgres { Engine::Postgres } else { Engine::Sqlite };
-    migrations.iter().filter(move |migration| runs_on(&migration.name, engine))
+    migrations.iter().filter(move |migration| runs_on(&migration.name, engine(postgres)))
+}
+
+fn engine(postgres: bool) -> Engine {
+    if postgres { Engine::Postgres } else { Engine::Sqlite }
 }
 
 const APPLIED: &str = "SELECT name, checksum FROM hub_plugin_migrations WHERE plugin = $1";
@@ -282,7 +292,13 @@ async fn apply(
         (Owner::Plugin(slug), Some(_)) => Watch::begin(tx, &table_prefix(slug)).await.map_err(text)?,
         _ => Watch::default(),
     };
+    let number = transaction(tx).await.map_err(text)?;
     tx.script(migration.sql.clone()).await.map_err(text)?;
+    if number != transaction(tx).await.map_err(text)? {
+        return Err(format!(
+            "it has ended the transaction that it runs in, and what it did lasts; {UNFIT_HELP}"
+        ));
+    }
     let seen = watch.end(tx).await.map_err(text)?;
     if let Owner::Plugin(slug) = owner {
         let after = Named::all(tx).await.map_err(text)?;
@@ -317,6 +333,14 @@ async fn apply(
     .await
     .map_err(text)?;
     Ok(())
+}
+
+/// The number of the transaction on PostgreSQL: another one once it was ended, by what no reading of the text has found.
+async fn transaction(tx: &mut Tx) -> Result<Option<i64>, Error> {
+    if !tx.is_postgres() {
+        return Ok(None);
+    }
+    tx.value("SELECT txid_current()", args![]).await.map(Some)
 }
 
 /// Whether a text could remove something at all. Without any of these words it only adds, and nothing has to be counted.
@@ -450,6 +474,32 @@ mod tests {
             "migration 0001_a.sql: it drops the table `hub_plugin_migrations`, which is not vertical plugin `crm`'s",
         )
         .await;
+    }
+
+    #[tokio::test]
+    async fn d2_a_file_that_ends_its_transaction_is_refused_before_any_runs() {
+        let db = database().await;
+        let first = file("0001_a.sql", "CREATE TABLE plugin_crm_a (id TEXT)");
+        for (owner, sql, word) in [
+            (Owner::Plugin("crm"), "COMMIT; CREATE INDEX plugin_crm_b ON plugin_crm_a (id); BEGIN", "COMMIT"),
+            (
+                Owner::Platform,
+                "/* ; */\nbegin; CREATE INDEX plugin_crm_b ON plugin_crm_a (id); COMMIT",
+                "BEGIN",
+            ),
+        ] {
+            let refused = run(&db, owner, &[first.clone(), file("0002_b.sql", sql)]).await.unwrap_err();
+            let why = format!(
+                "migration 0002_b.sql: it controls the transaction that it runs in (`{word}`); leave it out: "
+            );
+            assert!(refused.starts_with(&why), "{refused}");
+            let mut tx = db.begin().await.unwrap();
+            assert_eq!(tx.tables().await.unwrap(), ["hub_plugin_migrations"]);
+        }
+        // One that is for the other engine is none here, and a trigger's body is no transaction.
+        let body = "CREATE TRIGGER plugin_crm_c AFTER INSERT ON plugin_crm_a BEGIN SELECT 1; END;";
+        let all = [first, file("0002_b.postgres.sql", "COMMIT"), file("0003_c.sql", body)];
+        assert_eq!(run(&db, Owner::Plugin("crm"), &all).await, Ok(2));
     }
 
     #[tokio::test]

@@ -102,6 +102,24 @@ on_both! {
         assert!(host.log().contains("plugin_good_notes: 1 rows before, 0 after"), "{}", host.log());
     }
 
+    fn d2_a_dry_run_writes_nothing_where_a_migration_ends_its_transaction(world: &World) {
+        with_a_note(world);
+        let more = "CREATE TABLE plugin_good_more (id TEXT PRIMARY KEY)";
+        let said = "migration 0002_more.sql: it controls the transaction that it runs in (`COMMIT`); leave it out: ";
+        migration(world, "0002_more.sql", &format!("{more}; COMMIT; BEGIN"));
+        let (status, report) = preflight(world, &[]);
+        assert_eq!(status, Some(1), "{report}");
+        assert!(errors(&report)[0].contains(said), "{report}");
+        // Nor does a start.
+        let host = world.host();
+        assert!(host.log().contains(said), "{}", host.log());
+        host.stop();
+        // It could not be made if it was there.
+        migration(world, "0002_more.sql", more);
+        let (status, report) = preflight(world, &[]);
+        assert_eq!((status, errors(&report)), (Some(0), vec![]), "{report}");
+    }
+
     fn d2_siblings_of_a_loss_are_seen(world: &World) {
         let note = with_a_note(world);
         let truncate = if world.url.is_some() { "TRUNCATE plugin_good_books CASCADE" } else { "DELETE FROM plugin_good_books; DELETE FROM plugin_good_notes" };
