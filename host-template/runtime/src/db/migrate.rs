@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::broken::Broken;
 use super::census::Census;
+use super::effects;
 use super::foreign::Watch;
 use super::loss::Loss;
 use super::own::{Named, Own, names_around};
@@ -282,9 +283,10 @@ async fn apply(
 ) -> Result<(), String> {
     let text = |e: Error| e.to_string();
     let tables = Named::all(tx).await.map_err(text)?;
-    // What another one counted after itself is what is there before this one.
+    let counts = may_remove(&migration.sql) || effects::may_follow(tx, &migration.sql).await.map_err(text)?;
+    // What the one before counted after itself is what is there before this one.
     let before = match census.take() {
-        _ if !may_remove(&migration.sql) => None,
+        _ if !counts => None,
         Some(known) => Some(known),
         None => Some(Census::take(tx, time, None).await.map_err(text)?),
     };
@@ -343,7 +345,8 @@ async fn transaction(tx: &mut Tx) -> Result<Option<i64>, Error> {
     tx.value("SELECT txid_current()", args![]).await.map(Some)
 }
 
-/// Whether a text could remove something at all. Without any of these words it only adds, and nothing has to be counted.
+/// Whether a text could remove something by what it says. Without any of these words it only adds; what may follow from that
+/// is another matter ([`effects`]).
 fn may_remove(sql: &str) -> bool {
     const WORDS: &[&str] = &[
         "delete", "drop", "truncate", "replace", "update", "merge", "rename", "trigger", "do", "call",
@@ -530,6 +533,50 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn d2_what_a_trigger_of_an_earlier_file_removes_is_counted() {
+        let owner = Owner::Plugin("crm");
+        let tables = "CREATE TABLE plugin_crm_a (id TEXT PRIMARY KEY ON CONFLICT REPLACE, x TEXT UNIQUE ON CONFLICT REPLACE);
+            INSERT INTO plugin_crm_a VALUES ('1', 'a'), ('2', 'b'); CREATE TABLE plugin_crm_log (id TEXT);";
+        let of = |table: &str| {
+            format!(
+                "CREATE TRIGGER plugin_crm_t AFTER INSERT ON plugin_crm_log BEGIN DELETE FROM {table}; END;"
+            )
+        };
+        let add = "INSERT INTO plugin_crm_log VALUES ('1')";
+        for (trigger, next, said) in [
+            (
+                of("plugin_crm_a"),
+                add,
+                "it removes data (plugin_crm_a: 2 rows before, 0 after) and does not say so",
+            ),
+            (
+                of("hub_records"),
+                add,
+                "it removes what is not vertical plugin `crm`'s (hub_records: 1 rows before, 0 after)",
+            ),
+            (
+                String::new(),
+                "INSERT INTO plugin_crm_a VALUES ('1', 'b')",
+                "it removes data (plugin_crm_a: 2 rows before, 1 after) and does not say so",
+            ),
+        ] {
+            let db = database().await;
+            let records = file(
+                "0001_a.sql",
+                "CREATE TABLE hub_records (id TEXT); INSERT INTO hub_records VALUES ('1')",
+            );
+            assert_eq!(run(&db, Owner::Platform, &[records]).await, Ok(1));
+            let all = [file("0001_a.sql", &format!("{tables} {trigger}")), file("0002_b.sql", next)];
+            // Whether it was made just now or is there already.
+            let at_once = run(&db, owner, &all).await.unwrap_err();
+            assert_eq!(run(&db, owner, &all[..1]).await, Ok(1));
+            let later = run(&db, owner, &all).await.unwrap_err();
+            assert_eq!(at_once, later);
+            assert!(later.starts_with(&format!("migration 0002_b.sql: {said}")), "{later}");
+        }
+    }
+
+    #[tokio::test]
     async fn d2_what_cannot_be_counted_in_time_has_to_be_named() {
         let db = database().await;
         let owner = Owner::Plugin("crm");
@@ -546,6 +593,7 @@ mod tests {
         };
         // What only adds needs no counting.
         assert_eq!(attempt("CREATE TABLE plugin_crm_b (id TEXT)").await, Ok(vec![]));
+        assert_eq!(attempt("INSERT INTO plugin_crm_a VALUES ('y')").await, Ok(vec![]));
         let why = "cannot be told whether it removes what is not vertical plugin `crm`'s (hub_plugin_migrations: its rows \
             were not counted in time): let counting take longer, HUB_MIGRATION_COUNT_SECONDS";
         let refused = attempt("UPDATE plugin_crm_a SET id = 'y'").await.unwrap_err();
