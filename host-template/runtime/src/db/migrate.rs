@@ -533,6 +533,39 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn d2_a_reference_that_was_broken_before_stops_no_migration() {
+        let db = database().await;
+        let mut tx = db.begin().await.unwrap();
+        let others = "CREATE TABLE p (x TEXT); CREATE TABLE \"a \"\"c\" (x TEXT REFERENCES p (x))";
+        tx.script(others.to_owned()).await.unwrap();
+        tx.commit().await.unwrap();
+        let platform = [file("0001_a.sql", "CREATE TABLE hub_a (id TEXT)")];
+        assert_eq!(run(&db, Owner::Platform, &platform).await, Ok(1));
+        // What is broken by a migration is seen beside it.
+        let owner = Owner::Plugin("crm");
+        let first = file(
+            "0001_a.sql",
+            "CREATE TABLE plugin_crm_a (id TEXT PRIMARY KEY); INSERT INTO plugin_crm_a VALUES ('x');
+             CREATE TABLE plugin_crm_b (a TEXT REFERENCES plugin_crm_a (id)); INSERT INTO plugin_crm_b VALUES ('x');",
+        );
+        assert_eq!(run(&db, owner, std::slice::from_ref(&first)).await, Ok(1));
+        for (sql, said) in [
+            (
+                "-- hub: removes plugin_crm_a\nDELETE FROM plugin_crm_a",
+                "it leaves 1 rows of `plugin_crm_b` that refer to nothing in `plugin_crm_a`",
+            ),
+            (
+                "CREATE TABLE plugin_crm_c (id TEXT); CREATE TABLE plugin_crm_d (c TEXT REFERENCES plugin_crm_c (id))",
+                "`plugin_crm_d` refers to columns that are not unique (foreign key mismatch - \"plugin_crm_d\" referencing \
+                 \"plugin_crm_c\"): make them the key of the table that they are in, or give them a unique index",
+            ),
+        ] {
+            let refused = run(&db, owner, &[first.clone(), file("0002_b.sql", sql)]).await.unwrap_err();
+            assert_eq!(refused, format!("migration 0002_b.sql: {said}"));
+        }
+    }
+
+    #[tokio::test]
     async fn d2_what_a_trigger_of_an_earlier_file_removes_is_counted() {
         let owner = Owner::Plugin("crm");
         let tables = "CREATE TABLE plugin_crm_a (id TEXT PRIMARY KEY ON CONFLICT REPLACE, x TEXT UNIQUE ON CONFLICT REPLACE);
