@@ -83,8 +83,9 @@ fn one_sided(plugin: &LoadedPlugin) -> Vec<Diagnostic> {
     let readable = both.filter_map(|migration| Some((&migration.name, migration.sql.as_ref().ok()?)));
     let found = readable.flat_map(|(name, sql)| {
         super::one_sided::find(sql).into_iter().map(move |one| {
+            let (what, whose) = (&one.what, one.engine.name());
             let message =
-                format!("the migration {name} says `{}`, which is {}'s alone", one.what, one.engine.name());
+                format!("the migration {name} says `{what}`{}, which is {whose}'s alone", one.remark);
             Diagnostic::warning("HUB104", message)
                 .plugin(plugin.slug())
                 .at(file(plugin, name), Span::at(sql, one.at, one.len))

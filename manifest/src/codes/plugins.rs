@@ -93,7 +93,7 @@ pub(super) const CODES: &[Code] = &[
         .cure("Mend what the message names in `host-template/runtime/migrations`, or on the machine; nothing is said of plugins' migrations until then.")
         .why("An error: a check that cannot run has found nothing out, and that must not look like having found nothing."),
     Code::warning("HUB104", "a migration speaks one database's SQL")
-        .cause("A migration for both engines has a word, a function or a sign that only SQLite or only PostgreSQL knows, or that means another thing there.")
+        .cause("A migration for both engines has a word, a function or a sign that only SQLite or only PostgreSQL knows, or that means another thing there, or a column without a type.")
         .cure("Write what the help line says, or give each engine a file of its own: `0001_name.sqlite.sql` beside `0001_name.postgres.sql`. `cargo xtask check --postgres` runs them on both.")
         .why("A warning: a platform that only ever runs on the one engine works. On the other, enabling the plugin fails."),
     Code::error("HUB109", "a group grants what is not the plugin's to give")
