@@ -11,7 +11,7 @@ use super::store::Run;
 use crate::drivers;
 use crate::process::Job;
 use crate::registry::Hub;
-use crate::settings::{self, Database, process_env};
+use crate::settings::{self, Database, Env, process_env};
 
 /// The limits and the sight of one run, for each program that it starts.
 pub(super) struct Fences {
@@ -88,18 +88,91 @@ pub(crate) fn programs(data: &Path) -> Vec<PathBuf> {
 
 /// What nobody but the host sees: the data folder, and a database that lies elsewhere.
 pub(crate) fn hidden(data: &Path) -> Vec<PathBuf> {
+    hidden_by(&process_env, data)
+}
+
+fn hidden_by(env: Env<'_>, data: &Path) -> Vec<PathBuf> {
     let mut hidden = vec![data.canonicalize().unwrap_or_else(|_| whole(data))];
-    if let Ok(Database::Sqlite(file)) = settings::database(process_env("DATABASE_URL").as_deref(), data) {
-        for path in settings::database_files(&whole(&file)) {
-            if !hidden.iter().any(|hidden| path.starts_with(hidden)) && path.exists() {
-                hidden.push(path);
-            }
+    // By where it leads to, whatever folder and file on the way are links: nobody reads through a link what is hidden behind it,
+    // and the kernel's rules are found by walking over folders and not by way of links. What is not there has nothing to hide.
+    for path in database(env, data).iter().filter_map(|path| path.canonicalize().ok()) {
+        if !hidden.iter().any(|hidden| path.starts_with(hidden)) {
+            hidden.push(path);
         }
     }
     hidden
 }
 
+/// The files of a SQLite database, by its name and by what that leads to: SQLite keeps its own beside the latter.
+fn database(env: Env<'_>, data: &Path) -> Vec<PathBuf> {
+    let Ok(Database::Sqlite(file)) = settings::database(env("DATABASE_URL").as_deref(), data) else {
+        return Vec::new();
+    };
+    let file = whole(&file);
+    let target = file.canonicalize().unwrap_or_else(|_| file.clone());
+    [file, target].iter().flat_map(|file| settings::database_files(file)).collect()
+}
+
 /// A path that means the same in another folder.
 fn whole(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    /// A folder of the test's own, with no link on the way to it.
+    fn folder(name: &str) -> PathBuf {
+        let folder =
+            std::env::temp_dir().canonicalize().unwrap().join(format!("hub-{name}-{}", std::process::id()));
+        if folder.exists() {
+            fs::remove_dir_all(&folder).unwrap();
+        }
+        fs::create_dir_all(folder.join("data")).unwrap();
+        folder
+    }
+
+    fn write(folder: &Path, names: &[&str]) {
+        for name in names {
+            fs::create_dir_all(folder.join(name).parent().unwrap()).unwrap();
+            fs::write(folder.join(name), "").unwrap();
+        }
+    }
+
+    /// What is hidden with these variables, without the folder's own path.
+    fn names(folder: &Path, pairs: &[(&str, String)]) -> Vec<String> {
+        let env = |name: &str| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone());
+        let hidden = hidden_by(&env, &folder.join("data"));
+        let inner = |path: &PathBuf| path.strip_prefix(folder).unwrap().display().to_string();
+        hidden.iter().map(inner).collect()
+    }
+
+    // S5
+    #[test]
+    fn s5_a_database_behind_a_link_is_hidden_with_all_that_lies_beside_it() {
+        let folder = folder("hidden-database");
+        let parts =
+            ["disk/hub.db", "disk/hub.db-wal", "disk/hub.db-shm", "disk/hub.db-host", "disk/hub.db-pair"];
+        write(&folder, &parts);
+        write(&folder, &["disk/other", "etc/alias.db-wal", "data/.env"]);
+        symlink("../disk/hub.db", folder.join("data/hub.db")).unwrap();
+        symlink("../disk/hub.db", folder.join("etc/alias.db")).unwrap();
+        symlink("disk", folder.join("mount")).unwrap();
+        let want = |more: &[&'static str]| [&["data"][..], &parts, more].concat();
+        assert_eq!(names(&folder, &[]), want(&[]), "the data folder's own file is a link");
+        let url = |file: &str| [("DATABASE_URL", format!("sqlite://{}/{file}", folder.display()))];
+        let alias = names(&folder, &url("etc/alias.db"));
+        for part in want(&["etc/alias.db-wal"]) {
+            assert!(alias.iter().any(|path| path == part), "{part} is not hidden: {alias:?}");
+        }
+        assert_eq!(names(&folder, &url("mount/hub.db")), want(&[]), "a folder on the way is a link");
+        // A journal is there while a change is written.
+        write(&folder, &["disk/hub.db-journal"]);
+        assert!(names(&folder, &[]).iter().any(|path| path == "disk/hub.db-journal"));
+        fs::remove_dir_all(&folder).unwrap();
+    }
 }
