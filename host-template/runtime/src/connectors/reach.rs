@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::fault::Fault;
+use crate::networks;
 use crate::settings::Env;
 
 const ALLOW: &str = "HUB_CONNECTOR_ALLOW";
@@ -42,7 +43,7 @@ pub(crate) struct Reach {
 impl Reach {
     /// What the environment says.
     pub(crate) fn of(env: Env<'_>) -> Result<Reach, Fault> {
-        Ok(Reach { allow: networks(env, ALLOW)?, deny: networks(env, DENY)? })
+        Ok(Reach { allow: networks::of_variable(env, ALLOW)?, deny: networks::of_variable(env, DENY)? })
     }
 
     /// Whether a test may go there.
@@ -60,22 +61,6 @@ impl Reach {
         let deny = NEVER.iter().map(|text| (*text).to_owned()).chain(text(&self.deny));
         (text(&self.allow), deny.collect())
     }
-}
-
-fn networks(env: Env<'_>, variable: &str) -> Result<Vec<IpNet>, Fault> {
-    let text = env(variable).unwrap_or_default();
-    let words = text.split([',', ' ']).map(str::trim).filter(|word| !word.is_empty());
-    words
-        .map(|word| {
-            let network = word.parse().or_else(|_| word.parse::<IpAddr>().map(IpNet::from));
-            network.map_err(|_| {
-                Fault::machine(
-                    format!("{variable} holds `{}`, which is no network", word.escape_debug()),
-                    "write addresses or networks with commas between them, such as 10.0.0.0/8,192.0.2.7",
-                )
-            })
-        })
-        .collect()
 }
 
 /// The address that is meant: IPv4 has several clothes in IPv6.
@@ -147,6 +132,10 @@ mod tests {
             ("127.0.0.1", false),
         ] {
             check(&some, address, want);
+        }
+        let mapped = reach(&[(DENY, "::ffff:10.0.0.0/104")]).unwrap();
+        for (address, want) in [("10.1.2.3", false), ("::ffff:10.1.2.3", false), ("11.1.2.3", true)] {
+            check(&mapped, address, want);
         }
         let all = reach(&[(ALLOW, "0.0.0.0/0")]).unwrap();
         check(&all, "169.254.169.254", false);
