@@ -38,7 +38,7 @@ pub(super) struct Place {
 
 impl Place {
     pub(super) fn of(adapter: &str, fields: &[&Entry], asked: &Asked<'_>) -> Place {
-        let differs = |name: &&str| get(fields, name).is_some_and(|node| differs(node, asked));
+        let of = |name: &str| get(fields, name).map_or(Differs::No, |node| differs(node, asked));
         let file = File::of(adapter, fields, asked);
         let local = match file {
             Some(file) => file != File::Elsewhere && file != File::Memory,
@@ -48,13 +48,15 @@ impl Place {
             }),
         };
         let apart = if matches!(file, Some(File::OfWork | File::Memory))
-            || CONNECTION.iter().any(|name| differs(&name))
+            || CONNECTION.iter().any(|name| of(name) == Differs::Yes)
         {
             Ok(Apart::Connection)
-        } else if PART.iter().any(|name| differs(&name)) {
+        } else if PART.iter().any(|name| of(name) != Differs::No) {
+            // What only dbt can tell is seen in what it makes of the project, before anything is built.
             Ok(Apart::Schema)
         } else {
-            Err(shared(adapter, fields))
+            let unknown = CONNECTION.iter().find(|name| of(name) == Differs::Unknown);
+            Err(shared(adapter, fields, unknown.copied()))
         };
         let apart = apart.and_then(|apart| match attached(fields, asked) {
             Some(path) => Err(format!(
@@ -116,12 +118,12 @@ fn attached(fields: &[&Entry], asked: &Asked<'_>) -> Option<String> {
         let read_only = get(&entries, "read_only").is_some_and(|node| node.value == Value::Bool(true));
         let relative = text(path, asked.variable)
             .is_some_and(|path| !path.starts_with(['/', '~']) && !path.contains("..") && !path.contains(':'));
-        (!read_only && !relative && !differs(path, asked)).then(|| scalar(path))
+        (!read_only && !relative && differs(path, asked) != Differs::Yes).then(|| scalar(path))
     })
 }
 
-/// The sentence that shows what to write.
-fn shared(adapter: &str, fields: &[&Entry]) -> String {
+/// The sentence that shows what to write; `unknown` is a field of which only dbt can tell what it comes to.
+fn shared(adapter: &str, fields: &[&Entry], unknown: Option<&str>) -> String {
     let (field, value) = match adapter {
         "duckdb" | "sqlite" if !get(fields, "path").map(scalar).unwrap_or_default().starts_with("md:") => {
             ("path", "{{ env_var('HUB_WAREHOUSE') }}".to_owned())
@@ -134,21 +136,39 @@ fn shared(adapter: &str, fields: &[&Entry]) -> String {
             (field, format!("{before}{{{{ env_var('HUB_SCHEMA') }}}}"))
         }
     };
-    format!("is one place for all organisations: write `{field}: \"{value}\"` there")
+    match unknown {
+        Some(unknown) => format!(
+            "may be one place for several organisations, for what its `{unknown}` makes of a variable only dbt can tell: write \
+             the variable as it is, as in `{field}: \"{value}\"`"
+        ),
+        None => format!("is one place for all organisations: write `{field}: \"{value}\"` there"),
+    }
 }
 
-/// Whether another organisation's run would see another value.
-fn differs(node: &Node, asked: &Asked<'_>) -> bool {
+/// Whether another organisation's run would see another value; in order of what a list of values takes from its items.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Differs {
+    No,
+    /// It asks for a variable that differs, and only dbt can tell what becomes of that: the beginnings of two may be the same.
+    Unknown,
+    Yes,
+}
+
+fn differs(node: &Node, asked: &Asked<'_>) -> Differs {
     match &node.value {
         Value::String(text) => match (render(text, asked.variable), render(text, asked.elsewhere)) {
             (Rendered::Unknown, _) | (_, Rendered::Unknown) => {
-                variables(text).iter().any(|name| OF_ORG.contains(&name.as_str()))
+                let asks = variables(text).iter().any(|name| OF_ORG.contains(&name.as_str()));
+                if asks { Differs::Unknown } else { Differs::No }
             }
-            (one, other) => one != other,
+            (one, other) if one == other => Differs::No,
+            _ => Differs::Yes,
         },
-        Value::List(items) => items.iter().any(|item| differs(item, asked)),
-        Value::Map(entries) => entries.iter().any(|entry| differs(&entry.value, asked)),
-        _ => false,
+        Value::List(items) => items.iter().map(|item| differs(item, asked)).max().unwrap_or(Differs::No),
+        Value::Map(entries) => {
+            entries.iter().map(|entry| differs(&entry.value, asked)).max().unwrap_or(Differs::No)
+        }
+        _ => Differs::No,
     }
 }
 

@@ -534,6 +534,28 @@ mod tests {
             true,
         );
         is("{type: sqlite, schemas_and_paths: {main: /srv/a.db}}", "mixed", true);
+        // A part of what differs may not differ.
+        for cut in ["[:8]", "[0]", ".split('-')[0]", " | truncate(8)", " | int", " | replace('_', '')"] {
+            let path = format!("path: \"/srv/{{{{ env_var('HUB_SCHEMA'){cut} }}}}.duckdb\"");
+            let (text, local) = of(&format!("{{type: duckdb, {path}}}"));
+            assert!(text.contains("may be one place for several organisations"), "{cut}: {text}");
+            assert!(
+                text.contains("its `path` makes")
+                    && text.ends_with("`path: \"{{ env_var('HUB_WAREHOUSE') }}\"`"),
+                "{text}"
+            );
+            assert!(local, "{cut}");
+            let attached = path.replacen("path", "{path", 1) + "}";
+            let (text, _) = of(&format!("{{type: duckdb, path: mine.duckdb, attach: [{attached}]}}"));
+            assert!(text.contains("one place for all organisations"), "{cut}: {text}");
+            // What dbt makes of a schema is looked at before anything is built.
+            is(
+                &format!("{{type: postgres, host: db, schema: \"{{{{ env_var('HUB_SCHEMA'){cut} }}}}\"}}"),
+                "schema",
+                false,
+            );
+        }
+        is("{type: duckdb, path: \"/srv/{{ env_var('HUB_SCHEMA', 'x') }}.duckdb\"}", "connection", true);
         let (text, _) = of("{type: postgres, host: db, schema: analytics}");
         assert!(text.ends_with("write `schema: \"analytics_{{ env_var('HUB_SCHEMA') }}\"` there"), "{text}");
     }
