@@ -90,12 +90,8 @@ pub(super) fn own(
     data: &Path,
     asked: &Asked<'_>,
 ) -> Result<Result<(Profile, String), Option<String>>, String> {
-    let file = data.join("dbt/profiles.yml");
-    let bytes = match beneath::read(&file, MAX_BYTES as u64) {
-        Ok(bytes) => bytes,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Err(None)),
-        Err(e) => return Err(format!("cannot read {}: {}", file.display(), reason(&e))),
-    };
+    let file = file_in(data);
+    let Some(bytes) = bytes_of(&file)? else { return Ok(Err(None)) };
     let (source, root) = match parsed(&file, &bytes)? {
         Some(parsed) => parsed,
         None => return Ok(Err(Some(format!("{} holds no profile", file.display())))),
@@ -118,6 +114,34 @@ pub(super) fn own(
     let chosen = chosen(&file, &source, profile, asked)?;
     let text = reduced::alone(&source, &profiles, asked.name, chosen.target.as_deref());
     Ok(Ok((chosen, text)))
+}
+
+/// The variables that the customer's other profiles ask for: of all their targets, as each may be in use somewhere.
+pub(super) fn read_by_others(data: &Path, name: &str) -> Result<BTreeSet<String>, String> {
+    let file = file_in(data);
+    let Some(bytes) = bytes_of(&file)? else { return Ok(BTreeSet::new()) };
+    let mut reads = BTreeSet::new();
+    if let Some((_, root)) = parsed(&file, &bytes)?
+        && let Value::Map(entries) = &root.value
+    {
+        for entry in merged(entries).into_iter().filter(|entry| entry.key != name && entry.key != "config") {
+            texts(&entry.value, &mut |text| reads.extend(variables(text)));
+        }
+    }
+    Ok(reads)
+}
+
+fn file_in(data: &Path) -> PathBuf {
+    data.join("dbt/profiles.yml")
+}
+
+/// What the file holds; none where there is no file.
+fn bytes_of(file: &Path) -> Result<Option<Vec<u8>>, String> {
+    match beneath::read(file, MAX_BYTES as u64) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(format!("cannot read {}: {}", file.display(), reason(&e))),
+    }
 }
 
 /// The document; none where it holds nothing.
@@ -469,6 +493,29 @@ mod tests {
         let none = |_: &str| None;
         let asked = Asked { name: "jaffle", target: None, variable: &none, elsewhere: &none };
         assert_eq!(own(&data, &asked), Ok(Err(None)));
+    }
+
+    // S5
+    #[test]
+    fn s5_what_other_profiles_read_is_theirs() {
+        let data = std::env::temp_dir().join(format!("hub-profile-others-{}", std::process::id()));
+        fs::create_dir_all(data.join("dbt")).unwrap();
+        assert_eq!(read_by_others(&data, "j"), Ok(BTreeSet::new()));
+        let asks = |name: &str| format!("\"{{{{ env_var('{name}') }}}}\"");
+        let text = format!(
+            "config: {{x: {}}}\nj: {{outputs: {{a: {{pass: {}}}}}}}\nk: {{target: {}, outputs: {{a: {{pass: {}}}, b: [{}]}}}}\n",
+            asks("DBT_CONFIG"),
+            asks("DBT_J"),
+            asks("DBT_TARGET"),
+            asks("DBT_A"),
+            asks("DBT_B")
+        );
+        fs::write(data.join("dbt/profiles.yml"), text).unwrap();
+        let of = |name: &str| read_by_others(&data, name).unwrap().into_iter().collect::<Vec<_>>();
+        assert_eq!(of("j"), ["DBT_A", "DBT_B", "DBT_TARGET"]);
+        assert_eq!(of("k"), ["DBT_J"]);
+        assert_eq!(of("none"), ["DBT_A", "DBT_B", "DBT_J", "DBT_TARGET"]);
+        fs::remove_dir_all(&data).unwrap();
     }
 
     // D7, D8
