@@ -52,6 +52,7 @@ pub mod middleware;
 mod misspelt;
 mod mount;
 mod names;
+mod networks;
 mod objects;
 mod openapi;
 mod overrides;

@@ -403,3 +403,33 @@ fn s5_what_a_run_leaves_does_not_lead_the_hosts_hand() {
         succeeded(&host, &fine);
     }
 }
+
+/// The files that the host signs in to PostgreSQL with are readable for its user, whom a run is too.
+#[test]
+fn s5_a_run_does_not_read_what_the_host_signs_in_with() {
+    for namespaces in [true, false] {
+        let world = World::new(None);
+        let logins = world.folder.path("logins");
+        fs::create_dir_all(&logins).unwrap();
+        let (pass, key) = (logins.join("pass"), logins.join("client.key"));
+        fs::write(&pass, "db:5432:*:hub:pass-secret\n").unwrap();
+        fs::write(&key, "key-secret\n").unwrap();
+        let text = |path: &Path| path.display().to_string();
+        let script = format!(
+            "for path in ({:?}, {:?}):\n    try:\n        print('read', open(path).read())\n    \
+             except OSError as error:\n        print('refused', error)\nprint('end')\n",
+            text(&pass),
+            text(&key)
+        );
+        with_scripts(&world, "mine", "", &[("reads", &script)]);
+        let variables = [("PGPASSFILE", text(&pass)), ("PGSSLKEY", text(&key))];
+        let variables: Vec<(&str, &str)> =
+            variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let Some(host) = fenced(&world, namespaces, false, &variables) else { return };
+        host.enable("mine");
+        let id = start(&host, "mine", "reads");
+        succeeded(&host, &id);
+        let said = log(&host, &id);
+        assert!(said.contains("end") && !said.contains("secret"), "{said}");
+    }
+}
