@@ -71,6 +71,7 @@ const HOST: &[Layers] = &[Layers {
             "memory",
             "misspelt",
             "names",
+            "networks",
             "objects",
             "privilege",
             "problem",

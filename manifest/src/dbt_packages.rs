@@ -5,7 +5,7 @@
 
 use crate::codes;
 use crate::diagnostic::Diagnostic;
-use crate::node::Value;
+use crate::node::{Node, Value};
 use crate::reader::{Reader, get};
 use crate::source::{Source, Spanned};
 use crate::yaml;
@@ -32,6 +32,15 @@ pub struct DbtPackage {
     pub origin: Origin,
     /// Its folder, or its name or address.
     pub name: Spanned<String>,
+    /// The name of its project, as far as the entry tells one, in the form of [`plain`].
+    pub project: Option<String>,
+    /// Whether its project has that very name, as one of dbt's registry has. A repository may be called otherwise.
+    pub sure: bool,
+}
+
+/// A project's name as names are compared: in lower case, with `_` for `-`.
+pub fn plain(name: &str) -> String {
+    name.to_lowercase().replace('-', "_")
 }
 
 /// Reads one of the [`FILES`] of the plugin `plugin`.
@@ -52,13 +61,22 @@ pub fn parse(source: &Source, plugin: &str) -> (Vec<DbtPackage>, Vec<Diagnostic>
                         "package" | "git" | "tarball" | "private" => Origin::Fetched,
                         _ => return None,
                     };
-                    match &entry.value.value {
-                        Value::String(name) => Some(DbtPackage {
-                            origin,
-                            name: Spanned::new(name.clone(), entry.value.range.clone()),
-                        }),
+                    let text = |node: &Node| match &node.value {
+                        Value::String(text) => Some(text.clone()),
                         _ => None,
-                    }
+                    };
+                    let name = text(&entry.value)?;
+                    // What stands in a part of a repository, and what an archive is called beside its address.
+                    let inner =
+                        ["subdirectory", "name"].into_iter().find_map(|key| get(entries, key).and_then(text));
+                    let registry = entry.key == "package";
+                    let project = project(inner.as_deref().filter(|_| !registry).unwrap_or(&name));
+                    Some(DbtPackage {
+                        origin,
+                        sure: registry && project.is_some(),
+                        project,
+                        name: Spanned::new(name, entry.value.range.clone()),
+                    })
                 }),
                 _ => None,
             };
@@ -78,6 +96,13 @@ pub fn parse(source: &Source, plugin: &str) -> (Vec<DbtPackage>, Vec<Diagnostic>
         diagnostic.plugin = Some(plugin.to_string());
     }
     (out, diagnostics)
+}
+
+/// The last part of a name or an address; none where only dbt can tell.
+fn project(address: &str) -> Option<String> {
+    let last = address.trim_end_matches('/').rsplit(['/', ':']).next().unwrap_or_default();
+    let last = last.strip_suffix(".git").unwrap_or(last);
+    (!last.is_empty() && !address.contains('{')).then(|| plain(last))
 }
 
 /// The folder of a local package, relative to the plugin's root; none where it lies outside of the plugin, or where only
@@ -121,6 +146,9 @@ mod tests {
             found.iter().map(|found| (found.code.id(), found.span.line)).collect::<Vec<_>>(),
             [("HUB004", 7)]
         );
+        let projects: Vec<_> =
+            packages.iter().skip(1).map(|package| (package.project.as_deref(), package.sure)).collect();
+        assert_eq!(projects, [(Some("dbt_utils"), true), (Some("y"), false)]);
         for nothing in ["# none\n", "packages:\n", "packages: []\n", "projects: []\n"] {
             let source = Source { file: "packages.yml".into(), text: nothing.to_owned() };
             assert_eq!(parse(&source, "crm"), (Vec::new(), Vec::new()), "{nothing}");
@@ -138,6 +166,31 @@ mod tests {
             ("dbt", "{{ env_var('X') }}", None),
         ] {
             assert_eq!(folder_of(project, local).as_deref(), folder, "{project} {local}");
+        }
+    }
+
+    // D5
+    #[test]
+    fn d5_the_name_of_a_package_is_read_as_far_as_its_entry_tells_it() {
+        for (entry, project, sure) in [
+            ("package: calogica/dbt-expectations", Some("dbt_expectations"), true),
+            ("package: Dbt_Utils", Some("dbt_utils"), true),
+            ("git: \"git@example.com:o/My-Macros.git\"", Some("my_macros"), false),
+            (
+                "git: \"https://example.com/o/r.git/\", subdirectory: dbt/audit-helper/",
+                Some("audit_helper"),
+                false,
+            ),
+            ("tarball: \"https://example.com/v1.tar.gz\", name: utils", Some("utils"), false),
+            ("private: o/r", Some("r"), false),
+            ("git: \"{{ env_var('WHERE') }}\"", None, false),
+            ("package: \"{{ name }}\"", None, false),
+        ] {
+            let text = format!("packages: [{{{entry}}}]\n");
+            let source = Source { file: "packages.yml".into(), text };
+            let (packages, found) = parse(&source, "crm");
+            assert!(found.is_empty(), "{entry}: {found:?}");
+            assert_eq!((packages[0].project.as_deref(), packages[0].sure), (project, sure), "{entry}");
         }
     }
 }

@@ -25,5 +25,6 @@ pub mod rules;
 #[cfg(feature = "schema")]
 pub mod schema;
 pub mod source;
+pub mod statements;
 pub mod visible;
 pub mod yaml;

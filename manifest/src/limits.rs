@@ -118,13 +118,13 @@ limits! {
     BodyRate, "HUB_BODY_RATE", BytesPerSecond, 1024, 1..=1_048_576, "rate at which the body of a request has to come";
     SendSeconds, "HUB_SEND_SECONDS", Seconds, 30, 1..=3600, "time for which a client may take an answer slower than HUB_SEND_RATE; then the connection is closed";
     SendRate, "HUB_SEND_RATE", BytesPerSecond, 1024, 1..=1_048_576, "rate at which an answer has to be taken";
-    BodiesMemory, "HUB_BODIES_MEMORY", Bytes, 64 * MIB, 1_048_576..=64 * GIB, "bodies of requests that are being read, together, without the first 16 KiB of each; beyond that a body is answered with 503";
-    AnswersMemory, "HUB_ANSWERS_MEMORY", Bytes, 32 * MIB, 1_048_576..=64 * GIB, "answers of the API of 64 KiB and more that are on their way, together, with the parts of logs and exports that streams have in hand; beyond that an answer is a 503, and a stream waits";
+    BodiesMemory, "HUB_BODIES_MEMORY", Bytes, 64 * MIB, 1_048_576..=64 * GIB, "bodies of requests that are being read, together, without the first 16 KiB of each; beyond that a body is answered with 503, and one that alone is larger with 413";
+    AnswersMemory, "HUB_ANSWERS_MEMORY", Bytes, 32 * MIB, 1_048_576..=64 * GIB, "answers of the API of 64 KiB and more that are on their way, together, with the parts of logs and exports that streams have in hand; beyond that an answer is a 503, and a stream waits; one that alone is larger takes all of it";
     BodyBytes, "HUB_BODY_BYTES", Bytes, 2 * MIB, 1024..=1_073_741_824, "body of a request, where a route does not say otherwise; a larger one is answered with 413";
     SignInBytes, "HUB_SIGN_IN_BYTES", Bytes, 4096, 512..=MIB, "body of a request that anybody may send, such as a sign-in";
     SignInSeconds, "HUB_SIGN_IN_SECONDS", Seconds, 20, 1..=300, "time for the whole body of such a request";
-    StreamsPerUser, "HUB_STREAMS_PER_USER", Count, 32, 1..=10_000, "event streams of one person, all pages and programs together; the next one is answered with 429";
-    StreamsPerOrg, "HUB_STREAMS_PER_ORG", Count, 1024, 1..=1_000_000, "event streams of one organisation, and a quarter of the connections that there can be at most; those of all organisations together are half of the connections at most, and the next one is answered with 503";
+    StreamsPerUser, "HUB_STREAMS_PER_USER", Count, 32, 1..=10_000, "event streams and WebSockets of one person, all pages and programs together; the next one is answered with 429";
+    StreamsPerOrg, "HUB_STREAMS_PER_ORG", Count, 1024, 1..=1_000_000, "event streams and WebSockets of one organisation, and a quarter of the connections that there can be at most; those of all organisations together are half of the connections at most, and the next one is answered with 503";
     PageBytes, "HUB_PAGE_BYTES", Bytes, 2 * MIB, 65_536..=64 * MIB, "a page of a list; one that would be larger ends earlier";
     Dashboards, "HUB_DASHBOARDS", Count, 200, 1..=10_000, "dashboards of one organisation that people have made; seeds of plugins are not held back";
     FieldBytes, "HUB_FIELD_BYTES", Bytes, 65_536, 1024..=16 * MIB, "what a record, or a dashboard, holds besides its title, as JSON";

@@ -11,6 +11,9 @@ pub const SQLITE_TABLES: &str =
 pub const POSTGRES_TABLES: &str = "SELECT CAST(table_name AS TEXT) AS name FROM information_schema.tables
     WHERE table_schema NOT IN ('pg_catalog', 'information_schema') ORDER BY 1";
 
+/// Largest migration that the host runs and the build takes, in bytes. Most have a few hundred.
+pub const MAX_BYTES: u64 = 4 * 1024 * 1024;
+
 /// Why the order of a plugin's migrations is not clear.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unordered {

@@ -101,6 +101,11 @@ impl Beneath {
         whole(self.file(path)?, most)
     }
 
+    /// The same through links that stay below the folder.
+    pub fn read_within(&self, path: impl AsRef<Path>, most: u64) -> io::Result<Vec<u8>> {
+        whole(self.file_within(path)?, most)
+    }
+
     /// Puts a file in place of what has its name, or leaves that as it was: written under another name, on the disk, then
     /// renamed. It belongs to the folder's owner.
     pub fn write(&self, path: impl AsRef<Path>, bytes: &[u8], mode: u32) -> io::Result<()> {
@@ -337,13 +342,13 @@ mod tests {
     use std::process::Command;
 
     use super::*;
+    use crate::scratch::Scratch;
 
-    struct Folder(PathBuf);
+    struct Folder(Scratch);
 
     impl Folder {
         fn new(name: &str) -> Folder {
-            let folder = std::env::temp_dir().join(format!("hub-beneath-{name}-{}", std::process::id()));
-            let _ = fs::remove_dir_all(&folder);
+            let folder = Scratch::new(&format!("beneath-{name}"));
             fs::create_dir_all(folder.join("in/deep")).unwrap();
             fs::write(folder.join("secret"), "secret").unwrap();
             fs::write(folder.join("in/deep/file"), "text").unwrap();
@@ -352,12 +357,6 @@ mod tests {
 
         fn beneath(&self) -> Beneath {
             Beneath::open(&self.0.join("in")).unwrap()
-        }
-    }
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
         }
     }
 

@@ -328,19 +328,11 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt, chown, symlink};
 
     use super::*;
-
-    struct Scratch(PathBuf);
-
-    impl Drop for Scratch {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
-    }
+    use crate::scratch::Scratch;
 
     /// An install folder as `setup` leaves it.
     fn install(name: &str) -> Scratch {
-        let root = std::env::temp_dir().join(format!("hub-guard-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&root);
+        let root = Scratch::new(&format!("guard-{name}"));
         for folder in ["bin", "failed", "releases/1.0.0/web", "trusted-keys", "data/plugins"] {
             fs::create_dir_all(root.join(folder)).unwrap();
         }
@@ -354,7 +346,7 @@ mod tests {
         for folder in ["bin", "failed", "releases", "releases/1.0.0", "releases/1.0.0/web", "trusted-keys"] {
             open(&root.join(folder), 0o755);
         }
-        Scratch(root)
+        root
     }
 
     fn open(path: &Path, mode: u32) {
@@ -366,15 +358,15 @@ mod tests {
     fn what_everybody_may_change_is_found_wherever_it_lies() {
         let folder = install("open");
         let loose = |root: &Path| loose(root, Runs::Owner);
-        assert_eq!(loose(&folder.0).unwrap(), []);
+        assert_eq!(loose(&folder).unwrap(), []);
         for part in ["", "bin", "bin/hub-launch", "failed", "install.json", "releases", "releases/1.0.0/web"]
         {
-            let path = if part.is_empty() { folder.0.clone() } else { folder.0.join(part) };
+            let path = if part.is_empty() { folder.to_path_buf() } else { folder.join(part) };
             let before = fs::metadata(&path).unwrap().mode() & 0o7777;
             // The sticky bit keeps others from removing what is there, and not from adding a higher release.
             for mode in [before | 0o002, before | 0o1002] {
                 open(&path, mode);
-                let found = loose(&folder.0).unwrap();
+                let found = loose(&folder).unwrap();
                 // What may be added to the folder itself is judged by its own owner and mode.
                 let excused = part.is_empty() && mode & STICKY != 0;
                 let want = Loose { path: path.clone(), who: Who::Everybody };
@@ -383,9 +375,9 @@ mod tests {
             open(&path, before);
         }
         // What is no part of it may be anybody's.
-        open(&folder.0.join("data"), 0o777);
-        assert_eq!(loose(&folder.0).unwrap(), []);
-        assert_eq!(loose(&folder.0.join("nothing")).unwrap(), []);
+        open(&folder.join("data"), 0o777);
+        assert_eq!(loose(&folder).unwrap(), []);
+        assert_eq!(loose(&folder.join("nothing")).unwrap(), []);
     }
 
     #[test]
@@ -397,28 +389,28 @@ mod tests {
             return;
         }
         for part in ["bin/hub-launch", "trusted-keys", "install.json", "releases/1.0.0/web/index.html"] {
-            let path = folder.0.join(part);
+            let path = folder.join(part);
             chown(&path, Some(4711), None).unwrap();
-            let problem = trusted_by_root(&folder.0).unwrap_err();
+            let problem = trusted_by_root(&folder).unwrap_err();
             assert!(
                 problem.what.starts_with(&format!("{} belongs to user 4711", path.display())),
                 "{problem}"
             );
-            assert_eq!(notes_trusted_by_root(&folder.0).is_err(), part == "install.json");
+            assert_eq!(notes_trusted_by_root(&folder).is_err(), part == "install.json");
             chown(&path, Some(0), Some(4711)).unwrap();
-            assert_eq!(trusted_by_root(&folder.0), Ok(()), "a group that may only read");
+            assert_eq!(trusted_by_root(&folder), Ok(()), "a group that may only read");
             open(&path, 0o775);
-            assert_eq!(loose(&folder.0).unwrap(), [Loose { path: path.clone(), who: Who::Group(4711) }]);
+            assert_eq!(loose(&folder).unwrap(), [Loose { path: path.clone(), who: Who::Group(4711) }]);
             chown(&path, Some(0), Some(0)).unwrap();
-            assert_eq!(trusted_by_root(&folder.0), Ok(()), "root's own group");
+            assert_eq!(trusted_by_root(&folder), Ok(()), "root's own group");
         }
-        chown(&folder.0, Some(4711), None).unwrap();
-        assert!(trusted_by_root(&folder.0).is_err() && notes_trusted_by_root(&folder.0).is_err());
-        let above = above(&folder.0.join("bin"), Runs::Root).unwrap();
-        assert_eq!(above, [Loose { path: folder.0.clone(), who: Who::Owner(4711) }]);
+        chown(&folder, Some(4711), None).unwrap();
+        assert!(trusted_by_root(&folder).is_err() && notes_trusted_by_root(&folder).is_err());
+        let above = above(&folder.join("bin"), Runs::Root).unwrap();
+        assert_eq!(above, [Loose { path: folder.to_path_buf(), who: Who::Owner(4711) }]);
         // Without notes nobody says where root works.
-        fs::remove_file(folder.0.join(NOTES)).unwrap();
-        assert_eq!(notes_trusted_by_root(&folder.0), Ok(()));
+        fs::remove_file(folder.join(NOTES)).unwrap();
+        assert_eq!(notes_trusted_by_root(&folder), Ok(()));
     }
 
     /// A link is followed: what it leads to is run, and whoever may exchange a folder on the way decides it too.
@@ -426,29 +418,27 @@ mod tests {
     fn links_are_judged_by_where_they_lead() {
         let (folder, elsewhere) = (install("links"), install("elsewhere"));
         let loose = |root: &Path| loose(root, Runs::Owner).unwrap();
-        fs::remove_dir_all(folder.0.join("releases")).unwrap();
-        symlink(elsewhere.0.join("releases"), folder.0.join("releases")).unwrap();
-        symlink(folder.0.join("releases"), elsewhere.0.join("releases/round")).unwrap();
-        assert_eq!(loose(&folder.0), []);
+        fs::remove_dir_all(folder.join("releases")).unwrap();
+        symlink(elsewhere.join("releases"), folder.join("releases")).unwrap();
+        symlink(folder.join("releases"), elsewhere.join("releases/round")).unwrap();
+        assert_eq!(loose(&folder), []);
         for part in ["", "releases", "releases/1.0.0/web"] {
-            let path = fs::canonicalize(elsewhere.0.join(part)).unwrap();
+            let path = fs::canonicalize(elsewhere.join(part)).unwrap();
             open(&path, 0o777);
-            assert_eq!(loose(&folder.0), [Loose { path: path.clone(), who: Who::Everybody }], "{part}");
+            assert_eq!(loose(&folder), [Loose { path: path.clone(), who: Who::Everybody }], "{part}");
             open(&path, 0o755);
         }
         // What closes it names where they lie, and of a folder on the way that folder alone.
-        open(&elsewhere.0, 0o777);
-        let help = refused(&folder.0, Runs::Owner, &loose(&folder.0)).unwrap_err().help;
-        open(&elsewhere.0, 0o755);
-        let (above, there) = (
-            fs::canonicalize(&elsewhere.0).unwrap(),
-            fs::canonicalize(elsewhere.0.join("releases")).unwrap(),
-        );
+        open(&elsewhere, 0o777);
+        let help = refused(&folder, Runs::Owner, &loose(&folder)).unwrap_err().help;
+        open(&elsewhere, 0o755);
+        let (above, there) =
+            (fs::canonicalize(&elsewhere).unwrap(), fs::canonicalize(elsewhere.join("releases")).unwrap());
         assert!(help.contains(&format!(" {} && chmod go-w {0} && chown -R", above.display())), "{help}");
         assert!(help.contains(&format!(" {} ", there.display())), "{help}");
-        fs::remove_file(folder.0.join("releases")).unwrap();
-        symlink("nowhere", folder.0.join("releases")).unwrap();
-        assert_eq!(loose(&folder.0), []);
+        fs::remove_file(folder.join("releases")).unwrap();
+        symlink("nowhere", folder.join("releases")).unwrap();
+        assert_eq!(loose(&folder), []);
     }
 
     #[test]

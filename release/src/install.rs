@@ -17,7 +17,7 @@ use crate::beneath;
 use crate::folder::{self, Looked, Unusable};
 use crate::guard;
 use crate::keys::Trusted;
-use crate::problem::Problem;
+use crate::problem::{Problem, reason};
 use crate::remove;
 
 /// Folder of the releases.
@@ -161,6 +161,7 @@ impl Install {
         let root = fs::canonicalize(&self.root);
         let of = |name: &&str| {
             let path = self.root.join(name);
+            // What is no link, or not there, leads nowhere. A folder that cannot be looked into stops whoever works in it.
             let target = fs::read_link(&path).ok()?;
             match fs::canonicalize(&path) {
                 Ok(to) if root.as_ref().is_ok_and(|root| to.starts_with(root)) => None,
@@ -175,8 +176,12 @@ impl Install {
     /// no such link.
     pub fn astray(&self) -> Option<String> {
         let path = self.root.join(CURRENT);
-        fs::symlink_metadata(&path).ok()?;
         let shown = path.display();
+        match fs::symlink_metadata(&path) {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+            Err(error) => return Some(format!("{shown} cannot be looked at ({})", reason(&error))),
+        }
         match (self.current(), fs::read_link(&path)) {
             (Some(_), _) => None,
             (None, Ok(target)) => {
@@ -198,6 +203,7 @@ impl Install {
         let entries = list(&self.releases_dir(), "list the releases in")?;
         let of_entry = |entry: &DirEntry| {
             let version = Version::parse(entry.file_name().to_str()?).ok()?;
+            // One that is gone meanwhile, or of which the disk does not tell what it is, could not be started either.
             entry.file_type().ok()?.is_dir().then(|| Found { version, path: entry.path() })
         };
         let mut found: Vec<Found> = entries.iter().filter_map(of_entry).collect();
@@ -209,6 +215,7 @@ impl Install {
     /// called there.
     pub fn current(&self) -> Option<Version> {
         let path = self.root.join(CURRENT);
+        // What is no link names none, and neither does one that cannot be read: [`Install::astray`] tells of both.
         let target = fs::read_link(&path).ok()?;
         let version = Version::parse(target.file_name()?.to_str()?).ok()?;
         let release = self.release(&version);
@@ -285,9 +292,11 @@ impl Install {
             return Ok(());
         }
         let next = self.root.join(format!(".{name}.{}", std::process::id()));
+        // Where a kill has left one that cannot be removed, making the link fails.
         let _ = fs::remove_file(&next);
         symlink(target, &next).map_err(failed)?;
         fs::rename(&next, &path).map_err(|error| {
+            // Told is why the name was not taken; what stays has a hidden name, and the next link takes its place.
             let _ = fs::remove_file(&next);
             failed(error)
         })?;
@@ -469,6 +478,7 @@ pub fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Problem> {
     let failed = |error: io::Error| Problem::io("write", path, &error);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let next = path.with_file_name(format!(".{name}.{}", std::process::id()));
+    // Where a kill has left one that cannot be removed, making the file fails.
     let _ = fs::remove_file(&next);
     let written = (|| {
         let mut file = File::options().write(true).create_new(true).mode(mode).open(&next)?;
@@ -478,6 +488,7 @@ pub fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Problem> {
         fs::rename(&next, path)
     })();
     if let Err(error) = written {
+        // As above: told is what went wrong first.
         let _ = fs::remove_file(&next);
         return Err(failed(error));
     }
@@ -496,23 +507,15 @@ mod tests {
     use std::process::Command;
 
     use super::*;
-
-    struct Scratch(PathBuf);
-
-    impl Drop for Scratch {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
-    }
+    use crate::scratch::Scratch;
 
     fn scratch(name: &str) -> (Scratch, Install) {
-        let root = std::env::temp_dir().join(format!("hub-install-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&root);
+        let root = Scratch::new(&format!("install-{name}"));
         for folder in ["opt/releases/1.0.0", "big/releases/1.0.0", "big/2.0.0"] {
             fs::create_dir_all(root.join(folder)).unwrap();
         }
         let install = Install::at(root.join("opt"));
-        (Scratch(root), install)
+        (root, install)
     }
 
     /// S9: what has the name of a release somewhere else is none of this folder's.
@@ -526,11 +529,14 @@ mod tests {
             (install.current().map(|version| version.to_string()), install.astray())
         };
         assert_eq!((install.current(), install.astray()), (None, None));
+        fs::write(at.join("file"), "").unwrap();
+        let unseen = Install::at(at.join("file")).astray();
+        assert!(unseen.is_some_and(|why| why.contains("cannot be looked at")), "it may lead anywhere");
         let one = Some("1.0.0".to_owned());
         for target in ["releases/1.0.0", "./releases/1.0.0", "../opt/releases/1.0.0"] {
             assert_eq!(leads(Path::new(target)), (one.clone(), None), "{target}");
         }
-        assert_eq!(leads(&at.0.join("opt/releases/1.0.0")), (one.clone(), None));
+        assert_eq!(leads(&at.join("opt/releases/1.0.0")), (one.clone(), None));
         // Removed since, and named all the same.
         assert_eq!(leads(Path::new("releases/0.1.0")), (Some("0.1.0".to_owned()), None));
         for target in ["../big/releases/1.0.0", "../big/2.0.0", "/nowhere/1.0.0"] {
@@ -544,7 +550,7 @@ mod tests {
         install.switch(&Version::new(1, 0, 0)).unwrap();
         assert_eq!((install.current(), install.astray()), (Some(Version::new(1, 0, 0)), None));
         // A release that is a link is started by nobody.
-        symlink(at.0.join("big/2.0.0"), install.release(&Version::new(2, 0, 0))).unwrap();
+        symlink(at.join("big/2.0.0"), install.release(&Version::new(2, 0, 0))).unwrap();
         assert_eq!(leads(Path::new("releases/2.0.0")).0, None);
         fs::remove_file(&link).unwrap();
         fs::create_dir(&link).unwrap();
@@ -558,13 +564,13 @@ mod tests {
         assert_eq!(install.led_out(), []);
         let version = Version::new(1, 0, 0);
         fs::remove_dir_all(install.releases_dir()).unwrap();
-        symlink(at.0.join("big/releases"), install.releases_dir()).unwrap();
+        symlink(at.join("big/releases"), install.releases_dir()).unwrap();
         install.switch(&version).unwrap();
         assert_eq!((install.current(), install.astray()), (Some(version.clone()), None));
-        let there = fs::canonicalize(at.0.join("big/releases")).unwrap();
+        let there = fs::canonicalize(at.join("big/releases")).unwrap();
         assert_eq!(install.led_out(), [Led { path: install.releases_dir(), to: there.clone(), there: true }]);
         assert_eq!(install.path_of(&there.join("1.0.0")), Some(install.release(&version)));
-        assert_eq!(install.path_of(&at.0.join("big/2.0.0")), None);
+        assert_eq!(install.path_of(&at.join("big/2.0.0")), None);
         for name in [KEYS, FAILED] {
             symlink("/nowhere/at/all", install.root().join(name)).unwrap();
         }
@@ -592,9 +598,9 @@ mod tests {
         told("it is not a regular file");
         fs::create_dir(&lock).unwrap();
         told("it is not a regular file");
-        symlink(at.0.join("elsewhere"), &lock).unwrap();
+        symlink(at.join("elsewhere"), &lock).unwrap();
         told("it is a link");
-        assert!(!at.0.join("elsewhere").exists());
+        assert!(!at.join("elsewhere").exists());
         drop(install.lock().unwrap());
         drop(install.lock().unwrap());
     }

@@ -150,12 +150,12 @@ fn parse(text: &[u8], version: &Version) -> Result<Signature, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scratch::Scratch;
 
     /// Whatever is named in a key's place, the disk is not to blame.
     #[test]
     fn a_file_that_is_no_key_is_told_as_that() {
-        let folder = std::env::temp_dir().join(format!("hub-keys-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
+        let folder = Scratch::new("keys");
         let said = |path: &Path| Trusted::none().add(path).unwrap_err();
         let of = |bytes: &[u8]| {
             let file = folder.join("a.pub");
@@ -186,6 +186,5 @@ mod tests {
         assert!(said(Path::new("/dev/null")).to_string().contains("is no public key"));
         let gone = said(&folder.join("gone.pub"));
         assert_eq!((gone.kind, gone.help.as_str()), (crate::Kind::Machine, "see that the path is right"));
-        fs::remove_dir_all(&folder).unwrap();
     }
 }

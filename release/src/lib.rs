@@ -18,6 +18,8 @@ pub mod manifest;
 mod members;
 mod problem;
 mod remove;
+#[cfg(test)]
+mod scratch;
 pub mod started;
 pub mod unit;
 

@@ -67,7 +67,7 @@ impl fmt::Display for Problem {
 impl std::error::Error for Problem {}
 
 /// An operating system's error without its number.
-fn reason(error: &io::Error) -> String {
+pub(crate) fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     match text.split_once(" (os error") {
         Some((words, _)) => words.to_lowercase(),

@@ -26,6 +26,7 @@ fn ways_of(named: &OsStr, search: Option<&OsStr>, program: &Path) -> Vec<PathBuf
         false => std::env::split_paths(search.unwrap_or_default()).map(|folder| folder.join(named)).collect(),
     };
     let is_it = |path: &PathBuf| fs::canonicalize(path).is_ok_and(|whole| whole == program);
+    // One that is found by a name in a folder that is gone meanwhile leads nowhere.
     let found = candidates.into_iter().find(is_it).and_then(|path| std::path::absolute(path).ok());
     std::iter::successors(found, |path| followed(path)).take(MOST).collect()
 }
@@ -57,6 +58,7 @@ pub fn install(ways: &[PathBuf], inner: &Path, real: &Path) -> Option<Install> {
         root.join("releases").is_dir() && fs::canonicalize(root.join(inner)).is_ok_and(|whole| whole == real)
     };
     let root = ways.iter().flat_map(|way| way.ancestors().skip(1)).find(holds)?;
+    // It was there a moment ago; one that is gone since is no install folder.
     fs::canonicalize(root).ok().map(Install::at)
 }
 
@@ -65,23 +67,14 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
-
-    struct Scratch(PathBuf);
-
-    impl Drop for Scratch {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
-    }
+    use crate::scratch::Scratch;
 
     /// An install folder `opt` whose programs lie on another disk, and a folder of links to them.
-    fn scratch(name: &str) -> Scratch {
-        let root = std::env::temp_dir().join(format!("hub-started-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&root);
+    fn scratch() -> Scratch {
+        let root = Scratch::new("started");
         for folder in ["opt", "big/bin", "big/releases/1.0.0/bin", "local/bin"] {
             fs::create_dir_all(root.join(folder)).unwrap();
         }
-        let root = fs::canonicalize(root).unwrap();
         for file in ["big/bin/hub-launch", "big/releases/1.0.0/bin/hub-platform"] {
             fs::write(root.join(file), "").unwrap();
         }
@@ -96,14 +89,13 @@ mod tests {
         ] {
             symlink(target, root.join(link)).unwrap();
         }
-        Scratch(root)
+        root
     }
 
     /// S9: whatever of an install folder is a link, its programs know which folder it is.
     #[test]
     fn s9_a_program_finds_the_install_folder_that_it_was_started_in() {
-        let at = scratch("links");
-        let root = &at.0;
+        let root = scratch();
         let of = |named: &str, inner: &str| {
             let real = fs::canonicalize(root.join("opt").join(inner)).unwrap();
             let program = match real.is_dir() {

@@ -108,7 +108,6 @@ fn d3_what_only_postgresql_finds_has_a_place_and_nothing_reaches_the_machine() {
     );
     tree.plugin("role", "0001_a.postgres.sql", "SET ROLE hub_check");
     tree.plugin("foreign", "0001_a.postgres.sql", "CREATE TABLE customers (id TEXT)");
-    tree.plugin("commits", "0001_a.postgres.sql", "SELECT 1;\nCOMMIT; SELECT 2");
     tree.plugin("sleeps", "0001_a.postgres.sql", "SELECT 1;\nSELECT pg_sleep(1000)");
     let never = "SET LOCAL statement_timeout = 0;\nDO $$ BEGIN LOOP BEGIN PERFORM pg_sleep(1000);\n\
                  EXCEPTION WHEN query_canceled THEN NULL; END; END LOOP; END $$";
@@ -117,6 +116,14 @@ fn d3_what_only_postgresql_finds_has_a_place_and_nothing_reaches_the_machine() {
 
     let alone = run(tree.command(&[])).expect(0);
     assert_eq!(findings(&alone), [""; 0], "SQLite finds nothing in any of them");
+
+    // This one is known without any server, and is not run on one.
+    tree.plugin("commits", "0001_a.postgres.sql", "SELECT 1;\nCOMMIT; SELECT 2");
+    let commits = "HUB101 commits 0001_a.postgres.sql:2:1: the migration 0001_a.postgres.sql controls the transaction that it \
+                   runs in (`COMMIT`) (leave it out: ";
+    let alone = findings(&run(tree.command(&[])).expect(1));
+    begins(&alone, commits);
+    assert_eq!(alone.len(), 1, "{alone:#?}");
 
     let ran = run(tree.command(&["--postgres"])).expect(1);
     assert!(!touched.exists(), "a migration did something on the machine");
@@ -149,7 +156,7 @@ fn d3_what_only_postgresql_finds_has_a_place_and_nothing_reaches_the_machine() {
         "1:14",
         "makes the table `customers`, which is not named as the plugin's (name it `plugin_foreign_customers`)",
     );
-    at("commits", "2:1", "ends the transaction that it runs in");
+    begins(&found, commits);
     at("sleeps", "2:1", "takes too long on an empty database of PostgreSQL's");
     at("never", "2:1", "takes too long on an empty database of PostgreSQL's");
     assert_eq!(found.len(), 13, "{found:#?}");

@@ -9,7 +9,7 @@ use hub_manifest::plan::{PluginCrate, RouterMount};
 use hub_manifest::source::Spanned;
 use toml_edit::Document;
 
-use super::plugin::{LoadedPlugin, in_manifest, text};
+use super::plugin::{LoadedPlugin, MAX_RUST_BYTES, in_manifest, text};
 use super::rust_source::{RouterProblem, Sources, check_router};
 use crate::scan::BACKEND;
 
@@ -33,10 +33,10 @@ pub(super) fn backend(plugin: &LoadedPlugin) -> Option<Backend> {
     let mut sources = Sources::new();
     for file in folder.files.iter().filter(|file| file.ends_with(".rs")) {
         if file.starts_with(&prefix) {
-            sources.insert(file.clone(), text(plugin, file).map_err(|(reason, _)| reason));
+            sources.insert(file.clone(), text(plugin, file, MAX_RUST_BYTES).map_err(|(reason, _)| reason));
         }
     }
-    Some(Backend { cargo_toml: text(plugin, &manifest), sources })
+    Some(Backend { cargo_toml: text(plugin, &manifest, MAX_RUST_BYTES), sources })
 }
 
 /// What a plugin's own files say of its crate.

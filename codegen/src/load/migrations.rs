@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use hub_manifest::diagnostic::Span;
-use hub_manifest::migrations::{Engine, Unordered, in_order, runs_on};
+use hub_manifest::migrations::{Engine, MAX_BYTES, Unordered, in_order, runs_on};
 use hub_manifest::rules::files::join;
 
 use super::plugin::{LoadedPlugin, text};
@@ -39,7 +39,7 @@ pub fn names(plugin: &LoadedPlugin, folder: &str) -> Vec<String> {
 pub fn of_plugin(plugin: &LoadedPlugin) -> Migrations {
     let Some(folder) = &plugin.manifest.migrations else { return Migrations::default() };
     let (order, unordered) = in_order(names(plugin, &folder.value));
-    let read = |name: String| Migration { sql: text(plugin, &join(&folder.value, &name)), name };
+    let read = |name: String| Migration { sql: text(plugin, &join(&folder.value, &name), MAX_BYTES), name };
     Migrations { files: order.into_iter().map(read).collect(), unordered }
 }
 

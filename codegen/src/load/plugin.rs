@@ -20,7 +20,7 @@ use crate::base::files::{read_bounded, reason};
 use crate::scan::PluginFolder;
 
 /// Largest Rust source or `Cargo.toml` that is looked into, in bytes.
-const MAX_RUST_BYTES: u64 = 4 * 1024 * 1024;
+pub(super) const MAX_RUST_BYTES: u64 = 4 * 1024 * 1024;
 
 /// One plugin, read.
 #[derive(Debug)]
@@ -107,12 +107,12 @@ pub(crate) fn read_source(
     None
 }
 
-/// A file's text, or why there is none and where in it the reason lies.
-pub(crate) fn text(plugin: &LoadedPlugin, file: &str) -> Result<String, (String, Span)> {
+/// The text of a file of at most so many bytes, or why there is none and where in it the reason lies.
+pub(crate) fn text(plugin: &LoadedPlugin, file: &str, most: u64) -> Result<String, (String, Span)> {
     let path = plugin.folder.root.join(file);
     let failed = |error: std::io::Error| (reason(&error), Span::START);
-    let bytes = read_bounded(&path, MAX_RUST_BYTES).map_err(failed)?.map_err(|bytes| {
-        let message = format!("it has {bytes} bytes, more than the {MAX_RUST_BYTES} that are read");
+    let bytes = read_bounded(&path, most).map_err(failed)?.map_err(|bytes| {
+        let message = format!("it has {bytes} bytes, more than the {most} that are read");
         (message, Span::START)
     })?;
     String::from_utf8(bytes).map_err(|error| {

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -235,9 +236,12 @@ impl Checker {
         let mut files: Vec<String> = sources.iter().map(|file| format!("src/{file}")).collect();
         files.extend(shell.join("package.json").exists().then(|| "package.json".to_string()));
         let mut files: Vec<String> = files.into_iter().map(|file| format!("shell/{file}")).collect();
-        let migrations = fs::read_dir(self.repo.migrations()).into_iter().flatten().flatten();
+        let migrations =
+            fs::read_dir(self.repo.migrations()).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+        let listed = listed && !matches!(&migrations, Err(e) if e.kind() != io::ErrorKind::NotFound);
+        let entries = migrations.unwrap_or_default().into_iter();
         let mut names: Vec<String> =
-            migrations.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+            entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
         names.sort();
         files.extend(names.into_iter().map(|name| format!("runtime/migrations/{name}")));
         let mut stamp = Stamp::of(&self.repo.root.join("host-template"), &files, begun);

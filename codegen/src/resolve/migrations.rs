@@ -11,6 +11,7 @@ use hub_manifest::migrations::{
     Engine, Foreign, SQLITE_TABLES, Unordered, engine, foreign, runs_on, table_prefix,
 };
 use hub_manifest::rules::files::join;
+use hub_manifest::statements::{UNFIT_HELP, unfit};
 use rusqlite::fallible_iterator::FallibleIterator;
 use rusqlite::limits::Limit;
 use rusqlite::{Batch, Connection, Error};
@@ -34,8 +35,17 @@ pub fn check(context: &mut Context<'_>, platform: &Platform) {
     }
     if plugins.iter().any(|plugin| !plugin.migrations.files.is_empty()) {
         match Database::open(platform) {
-            Ok(database) => found.extend(plugins.iter().filter_map(|plugin| failure(&database, plugin))),
-            Err((file, why)) => found.push(untried(&file, &why)),
+            Ok(database) => {
+                for plugin in &plugins {
+                    let failure = failure(&database, plugin);
+                    found.extend(unfits(plugin, failure.as_ref()));
+                    found.extend(failure);
+                }
+            }
+            Err((file, why)) => {
+                found.push(untried(&file, &why));
+                found.extend(plugins.iter().flat_map(|plugin| unfits(plugin, None)));
+            }
         }
     }
     found.extend(plugins.iter().flat_map(|plugin| one_sided(plugin)));
@@ -77,8 +87,9 @@ fn one_sided(plugin: &LoadedPlugin) -> Vec<Diagnostic> {
     let readable = both.filter_map(|migration| Some((&migration.name, migration.sql.as_ref().ok()?)));
     let found = readable.flat_map(|(name, sql)| {
         super::one_sided::find(sql).into_iter().map(move |one| {
+            let (what, whose) = (&one.what, one.engine.name());
             let message =
-                format!("the migration {name} says `{}`, which is {}'s alone", one.what, one.engine.name());
+                format!("the migration {name} says `{what}`{}, which is {whose}'s alone", one.remark);
             Diagnostic::warning(codes::ONE_DATABASE_SQL, message)
                 .plugin(plugin.slug())
                 .at(file(plugin, name), Span::at(sql, one.at, one.len))
@@ -88,7 +99,34 @@ fn one_sided(plugin: &LoadedPlugin) -> Vec<Diagnostic> {
     found.collect()
 }
 
-/// The first migration of a plugin that fails: those behind it would not run.
+/// In each migration of a plugin the first statement that the host refuses before it runs anything, for whichever engine.
+fn unfits(plugin: &LoadedPlugin, failure: Option<&Diagnostic>) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    for migration in &plugin.migrations.files {
+        // What cannot be read is told when it is tried.
+        let Ok(sql) = &migration.sql else { continue };
+        let on = [Engine::Postgres, Engine::Sqlite].into_iter().filter(|on| runs_on(&migration.name, *on));
+        let mut by_engine = on.filter_map(|on| Some((on, unfit(sql, on)?)));
+        let Some((by, unfit)) = by_engine.next() else { continue };
+        let shown = file(plugin, &migration.name);
+        // Behind the quotes of a function's body SQLite sees statements; it says itself that it has no functions.
+        let nonsense =
+            |failure: &Diagnostic| failure.file.as_ref() == Some(&shown) && failure.span.offset < unfit.at;
+        if by == Engine::Sqlite && engine(&migration.name).is_none() && failure.is_some_and(nonsense) {
+            continue;
+        }
+        found.push(
+            Diagnostic::error(codes::MIGRATION_FAILS, format!("the migration {} {unfit}", migration.name))
+                .plugin(plugin.slug())
+                .at(shown, Span::at(sql, unfit.at, unfit.len))
+                .help(UNFIT_HELP),
+        );
+    }
+    found
+}
+
+/// The first migration of a plugin that fails: those behind it would not run. One that would end the transaction is tried up
+/// to there.
 fn failure(database: &Database, plugin: &LoadedPlugin) -> Option<Diagnostic> {
     for migration in plugin.migrations.files.iter().filter(|one| runs_on(&one.name, Engine::Sqlite)) {
         let told = |what: &str| format!("the migration {} {what}", migration.name);
@@ -110,7 +148,10 @@ fn failure(database: &Database, plugin: &LoadedPlugin) -> Option<Diagnostic> {
                 );
             }
         };
-        match database.run(plugin.slug(), sql) {
+        let unfit = unfit(sql, Engine::Sqlite);
+        let tried = unfit.as_ref().map_or(sql.as_str(), |unfit| &sql[..unfit.at]);
+        match database.run(plugin.slug(), tried) {
+            Ok(()) if unfit.is_some() => return None,
             Ok(()) => {}
             Err(Failed::Sql { message, span }) => {
                 return error(

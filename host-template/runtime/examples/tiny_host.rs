@@ -15,6 +15,7 @@ mod good {
             .route("/notes/{id}", get(read))
             .route("/boom", get(boom))
             .route("/slow", get(slow))
+            .route("/socket", get(socket))
     }
 
     #[derive(serde::Deserialize, serde::Serialize, ToSchema)]
@@ -46,6 +47,19 @@ mod good {
         eprintln!("slow begins");
         std::future::pending::<()>().await;
         "never"
+    }
+
+    /// Goes on with a protocol of its own: what comes goes back.
+    async fn socket(mut request: axum::extract::Request) -> impl axum::response::IntoResponse {
+        let upgrade = hyper::upgrade::on(&mut request);
+        tokio::spawn(async move {
+            if let Ok(upgraded) = upgrade.await {
+                let (mut from, mut to) = tokio::io::split(hyper_util::rt::TokioIo::new(upgraded));
+                // It ends with its client.
+                let _ = tokio::io::copy(&mut from, &mut to).await;
+            }
+        });
+        (StatusCode::SWITCHING_PROTOCOLS, [("connection", "upgrade"), ("upgrade", "echo")])
     }
 }
 

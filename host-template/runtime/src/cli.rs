@@ -31,7 +31,7 @@ use crate::locate::{self, Absent};
 use crate::logs;
 use crate::mount::PLATFORM;
 use crate::platform::{Mount, Platform};
-use crate::privilege;
+use crate::privilege::{self, AsRoot};
 use crate::process;
 use crate::registry::{Plugin, Registry};
 use crate::runs::reader;
@@ -285,7 +285,8 @@ fn installation(
     };
     let install = install.map(locate::absolute).transpose()?.map(Install::at);
     let (data, why) = locate::data_dir(named, install.as_ref(), &process_env)?;
-    if matches!(touch, Touch::Serves | Touch::Begins) {
+    // Whatever is put into a folder makes it a data folder.
+    if matches!(touch, Touch::Serves | Touch::Begins | Touch::Adds) {
         data_folder::free(&data, &process_env)?;
     }
     if let Some(code) = privilege::carry_on(&data, why, touch == Touch::Serves)? {
@@ -308,7 +309,11 @@ fn installation(
             Variables::default()
         }
     };
-    let told = [locate::left_out(&data, &variables.odd), locate::doubtful(&data, &variables.set)];
+    let told = [
+        locate::left_out(&data, &variables.odd),
+        locate::doubtful(&data, &variables.set),
+        locate::doubtful_here(&variables.set),
+    ];
     for text in told.into_iter().flatten() {
         // A reader that is gone wants nothing.
         let _ = writeln!(io::stderr(), "warning: {text}");
@@ -329,12 +334,14 @@ fn serve(platform: &Platform, listen: Option<SocketAddr>, demo: bool, dev: bool)
     #[allow(unsafe_code)]
     let inherited = unsafe { serve::take() }?;
     logs::start(&process_env);
-    if let Some(found) = locate::found()
-        && let Some(text) = privilege::as_root(&found.data)
-    {
-        tracing::warn!("{text}");
+    match locate::found().and_then(|found| privilege::as_root(&found.data)) {
+        Some(AsRoot::AmongOthers(text)) => tracing::warn!("{text}"),
+        Some(AsRoot::Contained(text)) => tracing::info!("{text}"),
+        None => {}
     }
-    fence();
+    if let Err(error) = process::keep_to_itself() {
+        tracing::warn!(%error, "other programs of this user can read the host's memory");
+    }
     let runtime = runtime()?;
     let listen = match (listen, process_env("LISTEN")) {
         (Some(listen), _) => listen,
@@ -349,19 +356,6 @@ fn serve(platform: &Platform, listen: Option<SocketAddr>, demo: bool, dev: bool)
     let result = runtime.block_on(serve::run(platform, listen, &options, inherited));
     runtime.shutdown_timeout(Duration::from_millis(500));
     result
-}
-
-/// Keeps programs that run as the same user out of this process, and says what else cannot be kept from them here.
-fn fence() {
-    if let Err(error) = process::keep_to_itself() {
-        tracing::warn!(%error, "other programs of this user can read the host's memory");
-    }
-    match process::held() {
-        Ok(held) => held.lacks().for_each(|lack| tracing::warn!("{lack}")),
-        Err(error) => {
-            tracing::warn!(%error, "it is not known what runs and scripts can read on this machine")
-        }
-    }
 }
 
 /// Asks the host that runs on the data folder.

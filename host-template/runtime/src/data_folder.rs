@@ -83,23 +83,38 @@ const OURS: &[&str] = &[
 /// What is nobody's files: a disk or its server has put it there, or whoever made the folder, as a home, a volume or a part of a
 /// repository.
 const OF_NOBODY: &[&str] = &[
+    "$RECYCLE.BIN",
     ".DS_Store",
+    ".Spotlight-V100",
+    ".Trash",
     ".bash_history",
     ".bash_logout",
     ".bash_profile",
     ".bashrc",
     ".cache",
+    ".fseventsd",
     ".gitkeep",
     ".profile",
     ".snapshot",
     ".snapshots",
     ".zfs",
+    "System Volume Information",
     "aquota.group",
     "aquota.user",
     "lost+found",
 ];
+/// What the folders begin with into which desktops put what is removed from a disk: the number of a user follows.
+const TRASH: &str = ".Trash-";
 /// What the names of files end with that whoever starts a program writes beside its data: a shell, a supervisor, a container.
 const OF_STARTERS: &[&str] = &[".log", ".out", ".pid", ".sock"];
+/// Whether a name is nobody's.
+fn is_nobodys(name: &OsString) -> bool {
+    let number = name.to_str().and_then(|name| name.strip_prefix(TRASH));
+    let is_trash =
+        number.is_some_and(|uid| !uid.is_empty() && uid.bytes().all(|digit| digit.is_ascii_digit()));
+    is_trash || OF_NOBODY.iter().any(|of_nobody| name == of_nobody)
+}
+
 /// How many of the names in a folder are told.
 const TOLD: usize = 3;
 
@@ -121,7 +136,7 @@ fn foreign(data: &Path, url: Option<&str>) -> Vec<String> {
         let (name, path) = (name.to_string_lossy(), data.join(name));
         OF_STARTERS.iter().any(|ending| name.ends_with(ending)) && !path.is_dir()
     };
-    names.retain(|name| !OF_NOBODY.iter().any(|of_nobody| name == of_nobody) && !of_starter(name));
+    names.retain(|name| !is_nobodys(name) && !of_starter(name));
     let mut names: Vec<String> = names.iter().map(|name| name.display().to_string()).collect();
     names.sort();
     names
@@ -158,12 +173,12 @@ pub(crate) fn is_anothers(data: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scratch::Scratch;
 
     /// S3: what becomes its owner's alone is neither the machine's nor what root runs.
     #[test]
     fn s3_a_data_folder_is_a_folder_of_its_own() {
-        let folder = std::env::temp_dir().join(format!("hub-data-own-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&folder);
+        let folder = Scratch::new("data-own");
         let install = Install::at(folder.join("opt"));
         fs::create_dir_all(install.root().join("data")).unwrap();
         for machine in ["/", "/etc", "/opt/", "/usr/../var/lib", "/tmp"] {
@@ -178,24 +193,28 @@ mod tests {
             assert_eq!(own(&folder.join(name), Some(&install)), Ok(()), "{name}");
         }
         assert_eq!(own(Path::new(settings::SYSTEM_DATA), Some(&install)), Ok(()));
-        fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]
     fn s12_what_holds_others_files_alone_is_anothers() {
-        let folder = std::env::temp_dir().join(format!("hub-data-free-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&folder);
+        let scratch = Scratch::new("data-free");
+        let folder = scratch.join("data");
         let free = |url: Option<&str>| {
             free(&folder, &|name| url.filter(|_| name == "DATABASE_URL").map(str::to_owned))
         };
         assert_eq!(free(None), Ok(()), "one that is not there yet");
-        for name in OF_NOBODY {
+        for name in OF_NOBODY.iter().chain(&[".Trash-0", ".Trash-1000"]) {
             fs::create_dir_all(folder.join(name)).unwrap();
             assert_eq!(free(None), Ok(()), "a fresh disk, or the home of a user that was just made: {name}");
         }
         for ending in OF_STARTERS {
             fs::write(folder.join(format!("test{ending}")), "").unwrap();
             assert_eq!(free(None), Ok(()), "the log of the very program that asks: {ending}");
+        }
+        for name in [".Trash-", ".Trash-me"] {
+            fs::create_dir(folder.join(name)).unwrap();
+            assert!(free(None).is_err(), "{name}");
+            fs::remove_dir(folder.join(name)).unwrap();
         }
         for name in ["d", "c", "b", "a.db"] {
             fs::write(folder.join(name), "").unwrap();
@@ -211,6 +230,5 @@ mod tests {
             assert_eq!(free(None), Ok(()), "{name}");
             fs::remove_file(folder.join(name)).unwrap();
         }
-        fs::remove_dir_all(&folder).unwrap();
     }
 }

@@ -52,6 +52,7 @@ pub mod middleware;
 mod misspelt;
 mod mount;
 mod names;
+mod networks;
 mod objects;
 mod openapi;
 mod overrides;
@@ -66,6 +67,10 @@ mod purse;
 mod registry;
 mod router;
 mod runs;
+// The one of hub-release's tests: what a crate has for its own tests cannot be used by another.
+#[cfg(test)]
+#[path = "../../../release/src/scratch.rs"]
+mod scratch;
 mod serve;
 mod settings;
 mod start;

@@ -222,9 +222,20 @@ pub(crate) fn doubtful(data: &Path, set: &BTreeMap<String, String>) -> Option<St
     told_of(data, &misspelt::doubts(set))
 }
 
+/// What is told of the variables of this process's own environment that may have been meant otherwise; none where no one is.
+pub(crate) fn doubtful_here(set: &BTreeMap<String, String>) -> Option<String> {
+    // A name that is not UTF-8 is not the host's.
+    let own = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect();
+    told_at("the environment", &misspelt::doubts_of_environment(&own, set))
+}
+
 fn told_of(data: &Path, doubts: &[Doubt]) -> Option<String> {
+    told_at(&data.join(".env").display().to_string(), doubts)
+}
+
+fn told_at(place: &str, doubts: &[Doubt]) -> Option<String> {
     let lines: Vec<String> = doubts.iter().map(ToString::to_string).collect();
-    (!doubts.is_empty()).then(|| format!("{}: {}", data.join(".env").display(), lines.join("; ")))
+    (!doubts.is_empty()).then(|| format!("{place}: {}", lines.join("; ")))
 }
 
 /// That `.env` cannot be read.
@@ -244,9 +255,12 @@ pub(crate) enum Absent {
     Refused,
 }
 
-/// Whether nobody has begun this database. A file of no bytes is one that somebody made by hand.
+/// Whether nobody has begun this database. A file of no bytes is one that somebody made by hand, where no log lies beside it.
 fn is_new(database: &Database) -> bool {
     let Database::Sqlite(file) = database else { return false };
+    if fs::metadata(settings::beside(file, "-wal")).is_ok_and(|about| about.len() > 0) {
+        return false;
+    }
     match fs::metadata(file) {
         Ok(about) => about.is_file() && about.len() == 0,
         // What cannot be looked at is told by whoever opens it.
@@ -261,6 +275,11 @@ pub(crate) fn no_database(data: &Path, why: Why, what: &str) -> Fault {
         "name the data folder of the installation, --data-dir DIR or DATA_DIR=DIR; only `serve`, `setup` and `admin \
          create-user` begin a new one",
     )
+}
+
+/// The line that says which data folder and which database are meant.
+pub(crate) fn line(data: &Path, why: Why, database: &Database) -> String {
+    format!("data folder {} ({}), database {}", data.display(), why.told(), database.shown())
 }
 
 /// What was found for the command that this process is.
@@ -294,40 +313,50 @@ impl Found {
         self.variables.keys().map(String::as_str)
     }
 
-    /// Sees that no database is begun while `.env` has lines that nobody understands, or a variable that may be a slip of the pen
-    /// for `DATABASE_URL`: one of them may name the database.
+    /// Sees that no database is begun while `.env` has lines that nobody understands, a variable that may be a slip of the pen for
+    /// `DATABASE_URL`, or that one without a value: one of them may be to name the database.
     pub(crate) fn begins_nothing_by_mistake(&self, odd: &[Odd]) -> Result<(), Fault> {
+        self.begins_nothing_beside(std::env::var("DATABASE_URL").ok().as_deref(), odd)
+    }
+
+    /// The same where it is known what the environment has for `DATABASE_URL`.
+    fn begins_nothing_beside(&self, own: Option<&str>, odd: &[Odd]) -> Result<(), Fault> {
+        // The environment's goes before the file's, and what is said by its name is meant, whatever else there is.
+        if own.is_some_and(|url| !url.is_empty()) || self.variable("DATABASE_URL").is_some() {
+            return Ok(());
+        }
         let mut doubts = misspelt::doubts(&self.variables);
         doubts.retain(Doubt::is_of_database);
-        let told: Vec<String> =
-            [left_out(&self.data, odd), told_of(&self.data, &doubts)].into_iter().flatten().collect();
+        let empty = "`DATABASE_URL` has no value";
+        let of_file = self.variables.contains_key("DATABASE_URL");
+        let told: Vec<String> = [
+            left_out(&self.data, odd),
+            told_of(&self.data, &doubts),
+            of_file.then(|| format!("{}: {empty}", self.data.join(".env").display())),
+            own.map(|_| format!("the environment: {empty}")),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
         if told.is_empty() {
             return Ok(());
         }
-        // The environment's goes before it, whatever the file says.
-        if std::env::var("DATABASE_URL").is_ok_and(|url| !url.is_empty()) {
-            return Ok(());
-        }
-        let database = settings::database(self.variable("DATABASE_URL"), &self.data)?;
+        let database = settings::database(None, &self.data)?;
         if !is_new(&database) {
             return Ok(());
         }
         Err(Fault::machine(
             format!("{}; without it, {} would be a new database", told.join("; "), database.shown()),
-            "write NAME=value, a line each, and start again; a line that is not meant begins with #. Where a variable is another \
-             program's, set DATABASE_URL to the new database: sqlite:///absolute/path/hub.db",
+            "write NAME=value, a line each, and start again; a line that is not meant begins with #, and a variable without a value \
+             is to be unset. Where a variable is another program's, set DATABASE_URL to the new database: \
+             sqlite:///absolute/path/hub.db",
         ))
     }
 
     /// Which data folder and which database this process works with.
     pub(crate) fn told(&self) -> Result<String, Fault> {
         let database = settings::database(settings::process_env("DATABASE_URL").as_deref(), &self.data)?;
-        Ok(format!(
-            "data folder {} ({}), database {}",
-            self.data.display(),
-            self.why.told(),
-            database.shown()
-        ))
+        Ok(line(&self.data, self.why, &database))
     }
 
     /// Sees that a command on the database can only mean this installation, and gives the line that says which it is.
@@ -379,7 +408,7 @@ impl Found {
             ));
         }
         let new = if new { " (new)" } else { "" };
-        Ok(format!("data folder {} ({}), database {shown}{new}", self.data.display(), self.why.told()))
+        Ok(line(&self.data, self.why, &database) + new)
     }
 }
 
@@ -398,6 +427,7 @@ pub(crate) fn tighten(data: &Path, database: &Database) -> Vec<(PathBuf, u32)> {
 /// The mode that it had before, where that allowed others something.
 fn tightened(path: &Path, most: u32) -> Option<u32> {
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    // What is not there needs nothing, and what this user cannot look at is not its own.
     let about = fs::symlink_metadata(path).ok()?;
     let own = about.uid() == rustix::process::geteuid().as_raw();
     let mode = about.mode() & 0o7777;
@@ -411,27 +441,13 @@ fn tightened(path: &Path, most: u32) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    struct Scratch(PathBuf);
-
-    impl Drop for Scratch {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
-    }
-
-    fn scratch(name: &str) -> Scratch {
-        let folder = std::env::temp_dir().join(format!("hub-locate-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&folder);
-        fs::create_dir_all(&folder).unwrap();
-        Scratch(folder)
-    }
+    use crate::scratch::Scratch;
 
     /// O3: a command that is not meant to begin anything says where it looked, and what to write instead.
     #[test]
     fn o3_only_commands_that_begin_something_may_begin_a_database() {
-        let folder = scratch("meant");
-        let (data, file) = (folder.0.clone(), folder.0.join("hub.db"));
+        let folder = Scratch::new("locate-meant");
+        let (data, file) = (folder.to_path_buf(), folder.join("hub.db"));
         let found = |why| Found { data: data.clone(), why, variables: BTreeMap::new() };
         let meant = |why, absent| found(why).meant_by(None, absent).map_err(|fault| fault.to_string());
         for why in [Why::Flag, Why::Variable, Why::Settled] {
@@ -460,17 +476,53 @@ mod tests {
         }
     }
 
+    /// O3: an address that is lost on the way begins no other database; one that is there is meant, whatever lies beside it.
+    #[test]
+    fn o3_no_database_is_begun_beside_an_address_without_a_value() {
+        let folder = Scratch::new("empty-url");
+        let data = folder.to_path_buf();
+        let begins = |text: &str, own: Option<&str>| {
+            let Variables { set: variables, odd } = env_file::parse(text.as_bytes());
+            let found = Found { data: data.clone(), why: Why::Flag, variables };
+            found.begins_nothing_beside(own, &odd).map_err(|fault| fault.to_string())
+        };
+        let file = data.join(".env").display().to_string();
+        for (text, own, want) in [
+            ("DATABASE_URL=\n", None, format!("{file}: `DATABASE_URL` has no value; without it")),
+            ("DATABASE_URL=''\n", None, "`DATABASE_URL` has no value".to_owned()),
+            ("", Some(""), "the environment: `DATABASE_URL` has no value; without it".to_owned()),
+            ("set -a\n", None, "line 1 is left out".to_owned()),
+        ] {
+            let said = begins(text, own).unwrap_err();
+            assert!(said.contains(&want) && said.contains("would be a new database"), "{text}: {said}");
+        }
+        let url = "sqlite:///nowhere/at/all.db";
+        let named = format!("set -a\nDATABASE_URL={url}\n");
+        for (text, own) in [
+            ("", None),
+            (&*named, None),
+            (&*named, Some("")),
+            ("set -a\nDATABASE_URL=\n", Some(url)),
+            ("A=\n", None),
+        ] {
+            assert_eq!(begins(text, own), Ok(()), "{text}");
+        }
+        // Where there is one, there is nothing to lose.
+        fs::write(data.join("hub.db"), "a database").unwrap();
+        assert_eq!(begins("DATABASE_URL=\n", Some("")), Ok(()));
+    }
+
     /// O3: all commands find the same folder; `setup` alone begins one for the whole machine.
     #[test]
     fn o3_one_folder_for_all_commands() {
-        let folder = scratch("one");
-        let home = folder.0.display().to_string();
+        let folder = Scratch::new("locate-one");
+        let home = folder.display().to_string();
         let env = |name: &str| (name == "HOME").then(|| home.clone());
-        let install = Install::at(folder.0.join("opt"));
+        let install = Install::at(folder.join("opt"));
         fs::create_dir_all(install.root()).unwrap();
         let settled = Settled::default();
         if !Path::new(settings::SYSTEM_DATA).is_dir() {
-            let own = folder.0.join(".local/share/honeyframe");
+            let own = folder.join(".local/share/honeyframe");
             assert_eq!(data_dir(None, Some(&install), &env), Ok((own.clone(), Why::User)));
             let system = PathBuf::from(settings::SYSTEM_DATA);
             assert_eq!(data_dir_to_set_up(None, &settled, &env), Ok((system.clone(), Why::System)));
@@ -480,7 +532,7 @@ mod tests {
             fs::create_dir_all(&own).unwrap();
             assert_eq!(data_dir_to_set_up(None, &settled, &env), Ok((own, Why::User)));
         }
-        let elsewhere = folder.0.join("elsewhere");
+        let elsewhere = folder.join("elsewhere");
         Settled { data_dir: Some(elsewhere.clone()), ..settled }.write(install.root()).unwrap();
         assert_eq!(data_dir(None, Some(&install), &env), Ok((elsewhere, Why::Settled)));
         assert_eq!(

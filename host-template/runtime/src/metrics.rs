@@ -109,7 +109,11 @@ impl Metrics {
         };
         let serving = i64::from(hub.stage.now() == Life::Serving);
         gauge("hub_serving", "1 while the host takes new requests, 0 while it hands over or ends", serving);
-        gauge("hub_event_streams", "Event streams that are open", int(hub.streams.count_open()));
+        gauge(
+            "hub_event_streams",
+            "Event streams and WebSockets that are open",
+            int(hub.streams.count_open()),
+        );
         let (active, most) = hub.runs.under_way();
         gauge("hub_runs_active", "Runs of dbt and scripts under way on this host", int(active));
         gauge("hub_runs_most", "Runs that this host takes at the same time", int(most));

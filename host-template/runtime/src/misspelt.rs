@@ -1,7 +1,8 @@
 //! Variables of `.env` that are most likely meant for others: a name that is almost one of the host's, and a line that holds two
-//! assignments. Either sets something, so nobody would miss it; a `DATABASE_URL` lost so means another database.
+//! assignments. Either sets something, so nobody would miss it; a `DATABASE_URL` lost so means another database. And such names of the
+//! environment, as far as they can only be meant for the host.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use hub_manifest::grammar::edits;
@@ -10,6 +11,8 @@ use hub_manifest::rules::settings::OF_PLATFORM;
 
 /// The one that decides which database is the installation's.
 const DATABASE_URL: &str = "DATABASE_URL";
+/// What names begin with that are the host's. In an environment all others may be anybody's.
+const OURS: &str = "HUB_";
 /// A name that is shorter than this is another one after two edits.
 const SHORT: usize = 9;
 
@@ -62,6 +65,15 @@ pub(crate) fn doubts(set: &BTreeMap<String, String>) -> Vec<Doubt> {
         near.or_else(holds).map(|why| Doubt { name: name.clone(), why })
     };
     set.iter().filter_map(of).collect()
+}
+
+/// The names of this process's own environment that may have been meant otherwise, where `.env` sets this.
+pub(crate) fn doubts_of_environment(own: &BTreeSet<String>, set: &BTreeMap<String, String>) -> Vec<Doubt> {
+    let of = |name: &String| {
+        let near = near(name).filter(|known| !own.contains(*known) && !set.contains_key(*known))?;
+        Some(Doubt { name: name.clone(), why: Why::Near(near) })
+    };
+    own.iter().filter(|name| name.starts_with(OURS)).filter_map(of).collect()
 }
 
 /// The names that a value assigns to, of those that the host has, or almost has.
@@ -198,6 +210,27 @@ mod tests {
             assert_eq!(told(name), None, "{name}");
         }
         assert_eq!(told(&"X".repeat(200_000)), None);
+    }
+
+    #[test]
+    fn o3_a_name_of_the_environment_that_can_only_be_the_hosts_is_told() {
+        let told = |own: &[&str], file: &str| {
+            let own = own.iter().map(|&name| name.to_owned()).collect();
+            let set = crate::env_file::parse(file.as_bytes()).set;
+            doubts_of_environment(&own, &set).iter().map(ToString::to_string).collect::<Vec<String>>()
+        };
+        let want = "`HUB_BASEPATH` is no variable of the host, which knows `HUB_BASE_PATH`: is that meant?";
+        assert_eq!(told(&["HUB_BASEPATH", "PATH"], "A=1\n"), [want]);
+        // What is set by its right name, wherever, is in no doubt.
+        assert_eq!(told(&["HUB_BASEPATH", "HUB_BASE_PATH"], "").len(), 0);
+        assert_eq!(told(&["HUB_BASEPATH"], "HUB_BASE_PATH=/hub\n").len(), 0);
+        // Others have variables too, and so has whoever starts the host: a hand-over, or a service called `hub` of a cluster.
+        let cluster = ["HUB_PORT", "HUB_PORT_8001_TCP", "HUB_SERVICE_HOST", "HUB_SERVICE_PORT"];
+        for name in
+            ["DATABSE_URL", "LISTN", "hub_basepath"].into_iter().chain(cluster).chain(GIVEN.iter().copied())
+        {
+            assert_eq!(told(&[name], "").len(), 0, "{name}");
+        }
     }
 
     #[test]

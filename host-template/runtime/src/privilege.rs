@@ -299,13 +299,28 @@ fn is_first() -> bool {
     std::process::id() == 1
 }
 
-/// What is to be said of a host that serves from this folder, where it is root's process on a machine that others live on too.
-pub(crate) fn as_root(data: &Path) -> Option<String> {
+/// What is to be said of a host that serves as root.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum AsRoot {
+    /// On a machine that others live on too: a warning.
+    AmongOthers(String),
+    /// In a container, where nobody else may live.
+    Contained(&'static str),
+}
+
+/// What is to be said of a host that serves from this folder, where it is root's process.
+pub(crate) fn as_root(data: &Path) -> Option<AsRoot> {
     let marks = ["/.dockerenv", "/run/.containerenv"];
     let contained = is_first()
         || std::env::var_os("container").is_some()
         || marks.iter().any(|mark| Path::new(mark).exists());
-    (geteuid().is_root() && !contained).then(|| root_serves(data))
+    geteuid().is_root().then(|| match contained {
+        true => AsRoot::Contained(
+            "the host serves as root in this container: a fault in it, or in a plugin, has all that the container has; the \
+             platform's own image runs it as another user",
+        ),
+        false => AsRoot::AmongOthers(root_serves(data)),
+    })
 }
 
 fn root_serves(data: &Path) -> String {

@@ -46,6 +46,11 @@ impl Purse {
         }
     }
 
+    /// Whether so much can ever be taken.
+    pub(crate) fn has_ever(&self, bytes: usize) -> bool {
+        bytes <= self.most
+    }
+
     fn within(&self, bytes: u64) -> usize {
         usize::try_from(bytes).unwrap_or(usize::MAX).min(self.most)
     }
@@ -69,9 +74,10 @@ impl Held {
         true
     }
 
-    /// Holds exactly so much from here on; false where that is more, and there is not as much.
+    /// Holds exactly so much from here on; false where that is more, and there is not as much. What is larger than all there is holds
+    /// all there is: it would never have enough.
     pub(crate) fn settle(&mut self, bytes: usize) -> bool {
-        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        let bytes = i64::try_from(bytes.min(self.purse.most)).unwrap_or(i64::MAX);
         if bytes > self.bytes {
             return self.more(usize::try_from(bytes - self.bytes).unwrap_or(usize::MAX));
         }
@@ -129,6 +135,7 @@ mod tests {
         let mut held = purse.take(60).unwrap();
         assert!(purse.take(41).is_none());
         assert!(held.more(40) && !held.more(1));
+        assert!(purse.has_ever(100) && !purse.has_ever(101));
         drop(held);
         assert!(purse.take(100).is_some());
     }
@@ -141,11 +148,16 @@ mod tests {
         let mut held = paid(&mut response).unwrap();
         assert!(paid(&mut response).is_none());
         assert!(held.settle(40) && purse.take(61).is_none() && purse.take(60).is_some());
-        assert!(!held.settle(101) && held.settle(100) && purse.take(1).is_none());
+        let other = purse.take(10).unwrap();
+        assert!(!held.settle(91) && held.settle(90) && purse.take(1).is_none());
+        drop(other);
         drop(held);
-        // One that is larger than all waits until it has all.
-        let all = purse.ask(1_000).unwrap();
-        assert!(purse.take(1).is_none());
+        // One that is larger than all waits until it has all, and is as large when it is there.
+        let part = purse.take(1).unwrap();
+        assert!(purse.ask(1_000).is_err());
+        drop(part);
+        let mut all = purse.ask(1_000).unwrap();
+        assert!(purse.take(1).is_none() && all.settle(1_000) && purse.take(1).is_none());
         drop(all);
         assert!(purse.take(100).is_some());
     }

@@ -148,7 +148,9 @@ pub(crate) fn reason(error: &io::Error) -> String {
 
 /// The host's part of the queue of runs.
 pub(crate) fn runs(limits: &Limits, data: &Path) -> Result<Runs, Fault> {
-    let presence = Presence::new(host_id(data)?, data);
+    // Asked before one is made. What cannot be read is told by whoever reads it.
+    let known = fs::metadata(data.join("host-id")).is_ok_and(|about| about.len() > 0);
+    let presence = Presence::new(host_id(data)?, data).known(known);
     Ok(Runs::new(presence, limits.size(Limit::RunsAtOnce), limits.time(Limit::RunSeconds)))
 }
 
@@ -271,6 +273,7 @@ pub(crate) fn without_password(url: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scratch::Scratch;
 
     fn check(url: Option<&str>, want: Result<&str, &str>) {
         let got = database(url, Path::new("/data/x"));
@@ -311,7 +314,8 @@ mod tests {
 
     #[test]
     fn a_data_folder_that_is_a_file_is_named() {
-        let file = std::env::temp_dir().join(format!("hub-settings-{}", std::process::id()));
+        let folder = Scratch::new("settings");
+        let file = folder.join("file");
         fs::write(&file, "").unwrap();
         let below = file.join("data").display().to_string();
         let error = data_dir(&|name| (name == "DATA_DIR").then(|| below.clone())).unwrap_err();
@@ -323,18 +327,16 @@ mod tests {
             )
         );
         assert_eq!(error.exit(), 3);
-        fs::remove_file(&file).unwrap();
     }
 
     #[test]
     fn the_users_folder_is_taken_where_nothing_is_set() {
-        let home = std::env::temp_dir().join(format!("hub-home-{}", std::process::id()));
+        let home = Scratch::new("home");
         let shown = home.display().to_string();
         let (dir, _) = data_dir(&|name| (name == "HOME").then(|| shown.clone())).unwrap();
         if !Path::new(SYSTEM_DATA).is_dir() {
             assert_eq!(dir, home.join(".local/share/honeyframe"));
         }
-        fs::remove_dir_all(&home).unwrap();
     }
 
     #[test]

@@ -46,6 +46,7 @@ pub(crate) async fn parts(
     platform: &Platform,
     options: &Options<'_>,
     address: SocketAddr,
+    judged: Judged,
 ) -> Result<Parts, Fault> {
     let env = options.env;
     let HostPlan { version, plugins } = platform.plan()?;
@@ -66,11 +67,10 @@ pub(crate) async fn parts(
     let web = Web::open(install.join("web"), options.dev, &listing, &base)?;
     let (data, why) = settings::data_dir(env)?;
     tracing::info!("data folder: {} ({why})", data.display());
-    let named = settings::database(env("DATABASE_URL").as_deref(), &data)?;
-    tracing::info!("database: {}", named.shown());
-    let db = database(env, &data, Absent::Made).await?;
+    tracing::info!("database: {}", judged.database.shown());
+    let db = open(&judged, &limits, &data).await?;
     // Only now: a file that is no database is nobody's to change.
-    for (path, mode) in locate::tighten(&data, &named) {
+    for (path, mode) in locate::tighten(&data, &judged.database) {
         tracing::info!("{} had the mode {mode:04o}, and is the host's alone now", path.display());
     }
     first::ensure_somebody(&db, env).await?;
@@ -131,8 +131,11 @@ pub(crate) async fn parts(
 
 /// The database that the environment names, up to date. One that nobody has begun is begun only where that is wanted.
 pub(crate) async fn database(env: Env<'_>, data: &Path, absent: Absent) -> Result<Db, Fault> {
-    let database = settings::database(env("DATABASE_URL").as_deref(), data)?;
-    open(database, &settings::limits(env)?, data, absent).await
+    let named = settings::database(env("DATABASE_URL").as_deref(), data)?;
+    let limits = settings::limits(env)?;
+    Patience::set(&limits);
+    let judged = Judged::of(named, data, absent).await?;
+    open(&judged, &limits, data).await
 }
 
 /// The plugins of the build, with their settings and with what is wrong with their routers.
@@ -221,43 +224,48 @@ async fn judged(db: &Db, database: &Database, data: &Path, absent: Absent) -> Re
     }
 }
 
-/// The same of a file, before anything is made of it or beside it: what makes it the host's own changes it. One that is missing may
-/// be made, or not.
-pub(crate) async fn judged_file(
-    file: &Path,
-    database: &Database,
-    data: &Path,
+/// A database that is one to work with, or one to begin, as far as that can be seen before anything is made of it or beside it: what
+/// makes a file the host's own changes it. A server's is looked at when it is open.
+pub(crate) struct Judged {
+    pub(crate) database: Database,
     absent: Absent,
-) -> Result<(), Fault> {
-    match (is_absent(file), absent) {
-        (true, Absent::Made) => return Ok(()),
-        (true, Absent::Refused) => return Err(not_there(database, data)),
-        (false, _) => {}
-    }
-    let looked = Db::open_unchanged(file).await.map_err(|e| unusable(database, &e))?;
-    let fit = judged(&looked, database, data, absent).await;
-    looked.close().await;
-    fit
 }
 
-async fn open(database: Database, limits: &Limits, data: &Path, absent: Absent) -> Result<Db, Fault> {
-    Patience::set(limits);
-    let no_database = |e: Error| unusable(&database, &e);
-    let db = match &database {
-        Database::Sqlite(file) => {
-            judged_file(file, &database, data, absent).await?;
-            Db::open_sqlite(file).await.map_err(no_database)?
+impl Judged {
+    /// Looks at a file. One that is missing may be made, or not.
+    pub(crate) async fn of(database: Database, data: &Path, absent: Absent) -> Result<Judged, Fault> {
+        let Database::Sqlite(file) = &database else { return Ok(Judged { database, absent }) };
+        match (is_absent(file), absent) {
+            (true, Absent::Made) => {
+                Db::leaves_no_log(file).map_err(|e| unusable(&database, &e))?;
+                return Ok(Judged { database, absent });
+            }
+            (true, Absent::Refused) => return Err(not_there(&database, data)),
+            (false, _) => {}
         }
+        let looked = Db::open_unchanged(file).await.map_err(|e| unusable(&database, &e))?;
+        let fit = judged(&looked, &database, data, absent).await;
+        looked.close().await;
+        fit.map(|()| Judged { database, absent })
+    }
+}
+
+async fn open(judged: &Judged, limits: &Limits, data: &Path) -> Result<Db, Fault> {
+    let Judged { database, absent } = judged;
+    Patience::set(limits);
+    let no_database = |e: Error| unusable(database, &e);
+    let db = match database {
+        Database::Sqlite(file) => Db::open_sqlite(file).await.map_err(no_database)?,
         Database::Postgres(url) => {
             let db = Db::open_postgres(url, limits).await.map_err(no_database)?;
-            if let Err(fault) = judged(&db, &database, data, absent).await {
+            if let Err(fault) = self::judged(&db, database, data, *absent).await {
                 db.close().await;
                 return Err(fault);
             }
             db
         }
     };
-    bring_up_to_date(&db, &database).await?;
+    bring_up_to_date(&db, database).await?;
     Ok(db)
 }
 

@@ -51,6 +51,26 @@ on_both! {
         assert!((5..15).contains(&public), "{public}");
     }
 
+    // S14
+    fn s14_a_page_of_records_agrees_with_itself_while_others_write(world: &World) {
+        let host = world.host();
+        let done = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for _ in 0..150 {
+                    assert_eq!(host.post("/api/records", r#"{"title": "t"}"#).status, 201);
+                }
+                done.store(true, std::sync::atomic::Ordering::Relaxed);
+            });
+            let begun = std::time::Instant::now();
+            while !done.load(std::sync::atomic::Ordering::Relaxed) && begun.elapsed() < Duration::from_secs(60) {
+                let page = host.get("/api/records?limit=500").json();
+                assert_eq!(page["items"].as_array().unwrap().len() as u64, page["total"], "{}", page["total"]);
+            }
+        });
+        assert_eq!(host.get("/api/records").json()["total"], 150);
+    }
+
     // O6
     fn o6_what_was_switched_on_does_not_become_another_plugin(world: &World) {
         world.folder.write("data/plugins/mine/plugin.yaml", "name: mine\nversion: 1.0.0\ndisplay_name: Mine\n");

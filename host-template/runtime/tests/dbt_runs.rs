@@ -182,14 +182,15 @@ on_both! {
         let first = |run: &Value| log(&admin, run).lines().next().unwrap_or_default().to_owned();
         assert_eq!(first(&build(&admin, json!({}))), "profile `mine`, target `hub`, adapter duckdb; profiles.yml of the platform (a DuckDB file of the workspace)");
         let file = world.folder.path("data/dbt/profiles.yml");
-        world.folder.write("data/plugins/mine/dbt/models/m.sql", "select '{{ env_var('DBT_PASSWORD') }}', '{{ env_var('DBT_ENV_SECRET_OF_OTHERS') }}'");
-        world.folder.write("data/dbt/profiles.yml", "\u{feff}theirs: {outputs: {t: {type: x, pass: others-login}}}\n\"mine\": # ours\n  target: \"{{ env_var('DBT_T', 'prod') }}\"\n  outputs:\n    prod: {type: postgres, host: db, schema: \"{{ env_var('HUB_SCHEMA') }}\", pass: \"{{ env_var('DBT_ENV_SECRET_PASS') }}\"}\n    dev: {type: duckdb}\n");
+        world.folder.write("data/plugins/mine/dbt/models/m.sql", "select '{{ env_var('DBT_PASSWORD') }}', '{{ env_var('DBT_ENV_SECRET_OF_OTHERS') }}', '{{ env_var('DBT_OF_OTHERS', '') }}'");
+        world.folder.write("data/dbt/profiles.yml", "\u{feff}theirs: {outputs: {t: {type: x, pass: others-login, user: \"{{ env_var('DBT_OF_OTHERS') }}\"}}}\n\"mine\": # ours\n  target: \"{{ env_var('DBT_T', 'prod') }}\"\n  outputs:\n    prod: {type: postgres, host: db, schema: \"{{ env_var('HUB_SCHEMA') }}\", pass: \"{{ env_var('DBT_ENV_SECRET_PASS') }}\"}\n    dev: {type: duckdb}\n");
         let run = build(&admin, json!({}));
         let text = log(&admin, &run);
         assert_eq!(first(&run), format!("profile `mine`, target `prod`, adapter postgres; profiles.yml of {}", file.canonicalize().unwrap().display()), "{run}");
         let seen = &told(&text, "sees ")[0];
         assert_eq!((&seen["DBT_PASSWORD"], &seen["DBT_ENV_SECRET_PASS"], &seen["DATABASE_URL"]), (&json!("plain"), &json!("secret"), &Value::Null));
-        // S5: what it does not ask for stays with the host.
+        // S5: what it does not ask for stays with the host, and so does what it asks for and another profile reads.
+        assert!(text.contains("the project does not get DBT_OF_OTHERS: another profile"), "{text}");
         assert_eq!((&seen["DBT_OF_OTHERS"], &seen["DBT_ENV_SECRET_OF_OTHERS"], &seen["DBT_WARN_ERROR"]), (&Value::Null, &Value::Null, &json!("false")));
         let profiles = told(&text, "profiles ")[0].as_str().unwrap().to_owned();
         assert!(profiles.contains("DBT_ENV_SECRET_PASS") && !profiles.contains("others-login") && !profiles.contains("duckdb"), "{profiles}");

@@ -223,7 +223,7 @@ fn a_first_install_that_fails_leaves_nothing() {
 }
 
 #[test]
-fn dbt_has_an_environment_of_its_own() {
+fn d11_o11_dbt_has_an_environment_of_its_own_and_each_package_an_entry() {
     if !pypi() {
         return;
     }

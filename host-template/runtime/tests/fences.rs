@@ -214,6 +214,9 @@ for name in ("hub.db", "hub.db-wal", "host-id", ".env", "lock", "dbt/profiles.ym
     os.path.lexists("leads") and os.remove("leads")
     os.symlink(f"{DATA}/{name}", "leads")
     attempt(f"read {name} by a link", lambda: read("leads"))
+for path in ("/etc/shadow", "/etc/gshadow", "/etc/shadow-"):
+    if os.path.exists(path):
+        attempt(f"read {path}", lambda: read(path))
 attempt("other work folders", lambda: [name for name in os.listdir(f"{DATA}/dbt/work") if name == "another"])
 attempt("other plugins", lambda: [name for name in os.listdir(f"{DATA}/plugins") if name != "mine"])
 for path in (f"{DATA}/written", f"{DATA}/plugins/mine/written", f"{DATA}/plugins/mine/scripts/attack.py", f"{DATA}/dbt/work/written", f"{INSTALL}/written", f"{OUTSIDE}/written", "/etc/hub-written", "/usr/hub-written"):
@@ -398,5 +401,35 @@ fn s5_what_a_run_leaves_does_not_lead_the_hosts_hand() {
         assert_eq!(fs::read_dir(&folder).unwrap().count(), victims.len());
         let fine = start(&host, "mine", "ok");
         succeeded(&host, &fine);
+    }
+}
+
+/// The files that the host signs in to PostgreSQL with are readable for its user, whom a run is too.
+#[test]
+fn s5_a_run_does_not_read_what_the_host_signs_in_with() {
+    for namespaces in [true, false] {
+        let world = World::new(None);
+        let logins = world.folder.path("logins");
+        fs::create_dir_all(&logins).unwrap();
+        let (pass, key) = (logins.join("pass"), logins.join("client.key"));
+        fs::write(&pass, "db:5432:*:hub:pass-secret\n").unwrap();
+        fs::write(&key, "key-secret\n").unwrap();
+        let text = |path: &Path| path.display().to_string();
+        let script = format!(
+            "for path in ({:?}, {:?}):\n    try:\n        print('read', open(path).read())\n    \
+             except OSError as error:\n        print('refused', error)\nprint('end')\n",
+            text(&pass),
+            text(&key)
+        );
+        with_scripts(&world, "mine", "", &[("reads", &script)]);
+        let variables = [("PGPASSFILE", text(&pass)), ("PGSSLKEY", text(&key))];
+        let variables: Vec<(&str, &str)> =
+            variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let Some(host) = fenced(&world, namespaces, false, &variables) else { return };
+        host.enable("mine");
+        let id = start(&host, "mine", "reads");
+        succeeded(&host, &id);
+        let said = log(&host, &id);
+        assert!(said.contains("end") && !said.contains("secret"), "{said}");
     }
 }

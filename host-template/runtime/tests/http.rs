@@ -7,6 +7,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use program::world::World;
 use program::{Folder, Host};
 use serde_json::json;
 
@@ -211,6 +212,57 @@ fn s6_streams_leave_connections_to_others() {
 }
 
 #[test]
+fn s6_sockets_leave_connections_to_others() {
+    let folder = Folder::release();
+    // As above: a socket has one of the streams' places.
+    let host = Host::start_as_admin(&folder, |command| {
+        command.env("HUB_CONNECTIONS", "16");
+    });
+    host.enable("good");
+    let token = host.sign_in(program::ADMIN, program::PASSWORD);
+    let ask = |path: &str, protocol: &str| -> (TcpStream, String) {
+        let mut stream = host.connect();
+        let head = format!(
+            "GET {path} HTTP/1.1\r\nhost: hub\r\nauthorization: Bearer {token}\r\nconnection: upgrade\r\n\
+             upgrade: {protocol}\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        // Not a byte more: the next one is another protocol's.
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            answer.push(byte[0]);
+        }
+        (stream, String::from_utf8(answer).unwrap())
+    };
+    let mut sockets = Vec::new();
+    for _ in 0..4 {
+        let (mut socket, head) = ask("/api/good/socket", "echo");
+        assert!(head.starts_with("HTTP/1.1 101"), "{head}");
+        socket.write_all(b"ping").unwrap();
+        let mut back = [0; 4];
+        socket.read_exact(&mut back).unwrap();
+        assert_eq!(&back, b"ping");
+        sockets.push(socket);
+    }
+    let (_, refused) = ask("/api/good/socket", "echo");
+    assert!(refused.starts_with("HTTP/1.1 429"), "{refused}");
+    let stream = host.get("/api/session/events");
+    assert_eq!((stream.status, &stream.json()["code"]), (429, &json!("too-many-streams")));
+    // Who asks for HTTP/2 gets an answer without a place.
+    let (_, other) = ask("/api/good/notes/none", "h2c");
+    assert!(other.starts_with("HTTP/1.1 404"), "{other}");
+    assert!(health(&host) < Duration::from_secs(1));
+    sockets.pop();
+    let begun = Instant::now();
+    while !ask("/api/good/socket", "echo").1.starts_with("HTTP/1.1 101") {
+        assert!(begun.elapsed() < Duration::from_secs(30), "one that is closed is counted still");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
 fn s6_streams_of_one_person_have_an_end() {
     let folder = Folder::release();
     let host = Host::start_as_admin(&folder, |command| {
@@ -280,6 +332,25 @@ fn s14_large_records_and_answers_that_nobody_reads() {
     let peak = peak(host.process());
     assert!(peak <= 200, "{peak} MiB");
     drop(unread);
+}
+
+/// S14: nobody is told to wait for what there never is.
+#[test]
+fn s14_what_alone_is_larger_than_all_may_be_together_does_not_wait_for_ever() {
+    let folder = Folder::release();
+    let host = Host::start_as_admin(&folder, |command| {
+        command.env("HUB_ANSWERS_MEMORY", "1048576").env("HUB_BODIES_MEMORY", "1048576");
+    });
+    let new = |bytes: usize| json!({"title": "t", "fields": {"a": "x".repeat(bytes)}}).to_string();
+    for _ in 0..25 {
+        assert_eq!(host.post("/api/records", &new(60_000)).status, 201);
+    }
+    let page = host.get("/api/records?limit=500");
+    assert_eq!((page.status, page.text.len() > 1 << 20), (200, true), "{}", page.text.len());
+    // A few bytes more than all bodies may have, so that none of it is left unread.
+    let free = 16 << 10;
+    let large = new((1 << 20) + free - new(0).len() + 10);
+    assert_eq!(host.post("/api/records", &large).status, 413);
 }
 
 #[test]
@@ -367,32 +438,105 @@ fn s20_headers_as_a_scanner_expects_them() {
     assert!(head.contains("x-accel-buffering: no") && head.contains("no-store, no-transform"), "{head}");
 }
 
-#[test]
-fn o8_what_orchestrators_ask() {
-    let folder = Folder::release();
-    let host = Host::start(&folder, |_| {});
-    for path in ["/livez", "/readyz", "/startupz", "/healthz"] {
-        let answer = host.get(path);
-        assert_eq!((answer.status, &answer.json()["status"]), (200, &json!("ok")), "{path}");
-        assert_eq!(answer.header("cache-control"), "no-store");
-        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
-    }
-    // A browser gets the page, which says that there is no such page; all hear it from the status.
-    let html = [("accept", "text/html,*/*;q=0.8")];
-    let unknown = host.ask("GET", "/no/such/page", &html, "");
-    assert_eq!((unknown.status, unknown.header("content-type")), (404, "text/html; charset=utf-8"));
-    assert_eq!(unknown.header("cache-control"), "no-store");
-    assert_eq!(host.get("/no/such/page").header("content-type"), "application/problem+json");
-    for page in ["/records", "/dashboards/7", "/good/any", "/plugins/good/any", "/"] {
-        assert_eq!(host.ask("GET", page, &html, "").status, 200, "{page}");
-    }
-    // What is not there is not there for any method.
-    for method in ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"] {
-        for (path, status) in
-            [("/no/such/page", 404), ("/assets/gone.js", 404), ("/records", 405), ("/", 405)]
-        {
-            assert_eq!(host.ask(method, path, &[], "").status, status, "{method} {path}");
+on_both! {
+    fn o8_what_orchestrators_ask(world: &World) {
+        let host = Host::start(&world.folder, |command| world.prepare(command));
+        for path in ["/livez", "/readyz", "/startupz", "/healthz"] {
+            let answer = host.get(path);
+            assert_eq!((answer.status, &answer.json()["status"]), (200, &json!("ok")), "{path}");
+            assert_eq!(answer.header("cache-control"), "no-store");
+            assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
         }
+        // A browser gets the page, which says that there is no such page; all hear it from the status.
+        let html = [("accept", "text/html,*/*;q=0.8")];
+        let unknown = host.ask("GET", "/no/such/page", &html, "");
+        assert_eq!((unknown.status, unknown.header("content-type")), (404, "text/html; charset=utf-8"));
+        assert_eq!(unknown.header("cache-control"), "no-store");
+        assert_eq!(host.get("/no/such/page").header("content-type"), "application/problem+json");
+        for page in ["/records", "/dashboards/7", "/good/any", "/plugins/good/any", "/"] {
+            assert_eq!(host.ask("GET", page, &html, "").status, 200, "{page}");
+        }
+        // What is not there is not there for any method.
+        for method in ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"] {
+            for (path, status) in
+                [("/no/such/page", 404), ("/assets/gone.js", 404), ("/records", 405), ("/", 405)]
+            {
+                assert_eq!(host.ask(method, path, &[], "").status, status, "{method} {path}");
+            }
+        }
+    }
+
+    fn o8_metrics_are_for_this_machine_or_by_token(world: &World) {
+        let host = Host::start(&world.folder, |command| world.prepare(command));
+        host.get("/api/health");
+        let here = [("host", "127.0.0.1:8001")];
+        let metrics = host.ask("GET", "/metrics", &here, "");
+        assert_eq!(metrics.status, 200, "{}", metrics.text);
+        assert!(metrics.header("content-type").starts_with("application/openmetrics-text"));
+        assert!(metrics.text.ends_with("# EOF\n"), "{}", metrics.text);
+        for line in [
+            "hub_build_info{version=\"7.8.9\"} 1",
+            "hub_http_requests_total{class=\"2xx\"} 1",
+            "hub_serving 1",
+            "hub_plugins{state=\"invalid\"} 1",
+        ] {
+            assert!(metrics.text.contains(&format!("{line}\n")), "{line}: {}", metrics.text);
+        }
+        for name in ["process_resident_memory_bytes", "hub_database_connections{state=\"used\"}"] {
+            assert!(metrics.text.contains(&format!("\n{name} ")), "{name}: {}", metrics.text);
+        }
+        // Somebody else, behind a proxy on this machine.
+        let proxied = host.ask("GET", "/metrics", &[here[0], ("x-forwarded-for", "192.0.2.7")], "");
+        assert_eq!(proxied.status, 404);
+        for proxy in [("x-real-ip", "192.0.2.7"), ("via", "1.1 cache"), ("forwarded", "for=192.0.2.7")] {
+            assert_eq!(host.ask("GET", "/metrics", &[here[0], proxy], "").status, 404, "{proxy:?}");
+        }
+        // What nginx speaks by itself, and a proxy's target.
+        assert_eq!(status_of(&host, "GET /metrics HTTP/1.0\r\nhost: 127.0.0.1\r\n\r\n"), "404");
+        let target =
+            "GET http://127.0.0.1/metrics HTTP/1.1\r\nhost: hub.example.com\r\nconnection: close\r\n\r\n";
+        assert_eq!(status_of(&host, target), "400");
+        assert_eq!(host.ask("GET", "/metrics", &[("host", "hub.example.com")], "").status, 404);
+        host.stop();
+        let token = "a token of some length";
+        let host = Host::start(&world.folder, |command| {
+            world.prepare(command);
+            command.env("HUB_METRICS_TOKEN", token);
+        });
+        assert_eq!(host.ask("GET", "/metrics", &here, "").status, 404);
+        for (sent, status) in [(format!("Bearer {token}"), 200), (format!("Bearer {token}r"), 404)] {
+            let headers = [("authorization", sent.as_str()), ("x-forwarded-for", "192.0.2.7")];
+            assert_eq!(host.ask("GET", "/metrics", &headers, "").status, status, "{sent}");
+        }
+    }
+
+    fn o12_a_plugin_is_switched_without_a_body(world: &World) {
+        let host = world.host();
+        let bare = host.ask("POST", "/api/plugins/good/enable", &[], "");
+        assert_eq!((bare.status, &bare.json()["scope"]), (200, &json!("org")), "{}", bare.text);
+        let empty = host.post("/api/plugins/good/disable", "");
+        assert_eq!((empty.status, &empty.json()["to"]), (200, &json!("disabled")), "{}", empty.text);
+        for body in ["{}", "null", r#"{"scope": "org"}"#, r#"{"scope": null}"#] {
+            let answer = host.post("/api/plugins/good/enable", body);
+            assert_eq!((answer.status, &answer.json()["scope"]), (200, &json!("org")), "{body}: {}", answer.text);
+        }
+        let tenant = host.post("/api/tenants", r#"{"name": "Alder"}"#).json()["id"].as_str().unwrap().to_owned();
+        let named = host.post("/api/plugins/good/disable", &json!({"tenant": tenant}).to_string());
+        assert_eq!((named.status, &named.json()["scope"]), (200, &json!("tenant")), "{}", named.text);
+        let both = json!({"scope": "org", "tenant": tenant}).to_string();
+        for body in [
+            "[]",
+            "1",
+            r#"{"scope": "all"}"#,
+            r#"{"scope": "tenant"}"#,
+            r#"{"org": true}"#,
+            r#"{"tenant": null}"#,
+            &both,
+        ] {
+            assert_eq!(host.post("/api/plugins/good/enable", body).status, 422, "{body}");
+        }
+        let plugins = host.get("/api/plugins").json();
+        assert!(plugins[0].as_object().unwrap().contains_key("dbt_workspace"), "{plugins}");
     }
 }
 
@@ -416,82 +560,6 @@ fn o8_a_request_names_one_host() {
     assert_eq!(status("GET /livez HTTP/1.1\r\n"), "400");
     assert_eq!(status("GET /livez HTTP/1.1\r\nhost: a\r\nhost: b\r\n"), "400");
     assert_eq!(status("GET http://b/livez HTTP/1.1\r\nhost: a\r\n"), "400");
-}
-
-#[test]
-fn o8_metrics_are_for_this_machine_or_by_token() {
-    let folder = Folder::release();
-    let host = Host::start(&folder, |_| {});
-    host.get("/api/health");
-    let here = [("host", "127.0.0.1:8001")];
-    let metrics = host.ask("GET", "/metrics", &here, "");
-    assert_eq!(metrics.status, 200, "{}", metrics.text);
-    assert!(metrics.header("content-type").starts_with("application/openmetrics-text"));
-    assert!(metrics.text.ends_with("# EOF\n"), "{}", metrics.text);
-    for line in [
-        "hub_build_info{version=\"7.8.9\"} 1",
-        "hub_http_requests_total{class=\"2xx\"} 1",
-        "hub_serving 1",
-        "hub_plugins{state=\"invalid\"} 1",
-    ] {
-        assert!(metrics.text.contains(&format!("{line}\n")), "{line}: {}", metrics.text);
-    }
-    for name in ["process_resident_memory_bytes", "hub_database_connections{state=\"used\"}"] {
-        assert!(metrics.text.contains(&format!("\n{name} ")), "{name}: {}", metrics.text);
-    }
-    // Somebody else, behind a proxy on this machine.
-    let proxied = host.ask("GET", "/metrics", &[here[0], ("x-forwarded-for", "192.0.2.7")], "");
-    assert_eq!(proxied.status, 404);
-    for proxy in [("x-real-ip", "192.0.2.7"), ("via", "1.1 cache"), ("forwarded", "for=192.0.2.7")] {
-        assert_eq!(host.ask("GET", "/metrics", &[here[0], proxy], "").status, 404, "{proxy:?}");
-    }
-    // What nginx speaks by itself, and a proxy's target.
-    assert_eq!(status_of(&host, "GET /metrics HTTP/1.0\r\nhost: 127.0.0.1\r\n\r\n"), "404");
-    let target =
-        "GET http://127.0.0.1/metrics HTTP/1.1\r\nhost: hub.example.com\r\nconnection: close\r\n\r\n";
-    assert_eq!(status_of(&host, target), "400");
-    assert_eq!(host.ask("GET", "/metrics", &[("host", "hub.example.com")], "").status, 404);
-    host.stop();
-    let token = "a token of some length";
-    let host = Host::start(&folder, |command| {
-        command.env("HUB_METRICS_TOKEN", token);
-    });
-    assert_eq!(host.ask("GET", "/metrics", &here, "").status, 404);
-    for (sent, status) in [(format!("Bearer {token}"), 200), (format!("Bearer {token}r"), 404)] {
-        let headers = [("authorization", sent.as_str()), ("x-forwarded-for", "192.0.2.7")];
-        assert_eq!(host.ask("GET", "/metrics", &headers, "").status, status, "{sent}");
-    }
-}
-
-#[test]
-fn o12_a_plugin_is_switched_without_a_body() {
-    let folder = Folder::release();
-    let host = Host::start_as_admin(&folder, |_| {});
-    let bare = host.ask("POST", "/api/plugins/good/enable", &[], "");
-    assert_eq!((bare.status, &bare.json()["scope"]), (200, &json!("org")), "{}", bare.text);
-    let empty = host.post("/api/plugins/good/disable", "");
-    assert_eq!((empty.status, &empty.json()["to"]), (200, &json!("disabled")), "{}", empty.text);
-    for body in ["{}", "null", r#"{"scope": "org"}"#, r#"{"scope": null}"#] {
-        let answer = host.post("/api/plugins/good/enable", body);
-        assert_eq!((answer.status, &answer.json()["scope"]), (200, &json!("org")), "{body}: {}", answer.text);
-    }
-    let tenant = host.post("/api/tenants", r#"{"name": "Alder"}"#).json()["id"].as_str().unwrap().to_owned();
-    let named = host.post("/api/plugins/good/disable", &json!({"tenant": tenant}).to_string());
-    assert_eq!((named.status, &named.json()["scope"]), (200, &json!("tenant")), "{}", named.text);
-    let both = json!({"scope": "org", "tenant": tenant}).to_string();
-    for body in [
-        "[]",
-        "1",
-        r#"{"scope": "all"}"#,
-        r#"{"scope": "tenant"}"#,
-        r#"{"org": true}"#,
-        r#"{"tenant": null}"#,
-        &both,
-    ] {
-        assert_eq!(host.post("/api/plugins/good/enable", body).status, 422, "{body}");
-    }
-    let plugins = host.get("/api/plugins").json();
-    assert!(plugins[0].as_object().unwrap().contains_key("dbt_workspace"), "{plugins}");
 }
 
 /// The test's own files: two thousand connections are as many.

@@ -32,6 +32,23 @@ fn it_starts_without_any_configuration_and_ends_on_sigterm() {
     assert!(!log.contains('\u{1b}'), "colour codes in a log that no terminal shows: {log}");
 }
 
+// O3
+#[test]
+fn o3_a_start_tells_of_a_misspelt_name_in_its_environment() {
+    let folder = Folder::release();
+    let host = Host::start(&folder, |command| {
+        command.env("HUB_BASEPATH", "/not-repeated").env("HUB_SERVICE_HOST", "10.0.0.1");
+    });
+    host.logs(
+        "warning: the environment: `HUB_BASEPATH` is no variable of the host, which knows `HUB_BASE_PATH`: is that meant?\n",
+    );
+    assert!(
+        !host.log().contains("/not-repeated") && !host.log().contains("HUB_SERVICE_HOST"),
+        "{}",
+        host.log()
+    );
+}
+
 #[test]
 fn the_log_can_be_json() {
     let folder = Folder::release();

@@ -1,5 +1,7 @@
 /** dbt workspaces, their models and runs as the API gives them, and how they are put into words: pure functions. */
 
+import { countOf } from "./count.ts";
+
 /** How far a run is, or how it ended. */
 export type RunState = "queued" | "running" | "succeeded" | "failed" | "cancelled" | "timed-out" | "lost";
 
@@ -20,7 +22,7 @@ export interface Run {
   readonly error: string | null;
   /** What it was asked to do beyond a plain build. */
   readonly options?: BuildOptions | null;
-  /** What it waits for, where that is more than its turn. */
+  /** What it waits for, where that is one host. */
   readonly waiting?: string | null;
 }
 
@@ -130,7 +132,7 @@ export function verdictOfModel({ status, failed_tests, kind }: Pick<Model, "stat
       return { tone: "idle", word: "Skipped" };
   }
   if (failed_tests.length > 0) {
-    return { tone: "bad", word: failed_tests.length === 1 ? "1 test failed" : `${failed_tests.length} tests failed` };
+    return { tone: "bad", word: `${countOf(failed_tests.length, "test")} failed` };
   }
   switch (status) {
     case "success":
@@ -205,7 +207,7 @@ export function toldOfBuilds(lineage: Lineage, time: (text: string) => string): 
   if (nodes.length === 0) {
     return tried === null || tried === undefined || tried.state === "succeeded" ? "Not built yet." : failedTry(tried, time);
   }
-  const count = nodes.length === 1 ? "1 model" : `${nodes.length} models`;
+  const count = countOf(nodes.length, "model");
   if (run === null) {
     const never = `${count}, not built yet: the first build tells what each is made of.`;
     return tried === null || tried === undefined ? never : `${never} ${failedTry(tried, time)}`;

@@ -98,8 +98,3 @@ export function firstGroups(groups: readonly MemberGroup[]): readonly Named[] {
 export function asChoices(named: readonly Named[]): readonly FormOption[] {
   return named.map(({ id, name }) => ({ value: id, label: name }));
 }
-
-/** "1 member", "3 members". */
-export function countOf(count: number, word: string): string {
-  return count === 1 ? `1 ${word}` : `${count} ${word}s`;
-}

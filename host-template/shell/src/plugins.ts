@@ -1,5 +1,7 @@
 /** What the API tells of vertical plugins, and pure functions over it. */
 
+import { countOf } from "./count.ts";
+
 /** A plugin as `GET /api/plugins` lists it. */
 export interface PluginInfo {
   readonly name: string;
@@ -98,7 +100,7 @@ export function whyOfTenant(
 export function reach({ org_state, tenants }: Pick<PluginInfo, "org_state" | "tenants">): string | undefined {
   const on = tenants.filter((tenant) => tenant.enabled).length;
   if (org_state === "chosen" || (org_state === "enabled" && on < tenants.length)) {
-    return `${on} of ${tenants.length === 1 ? "1 tenant" : `${tenants.length} tenants`}`;
+    return `${on} of ${countOf(tenants.length, "tenant")}`;
   }
   return undefined;
 }
@@ -114,7 +116,7 @@ export function summaryOf(plugin: PluginInfo, keys: readonly string[]): string {
     [plugin.dataset_templates.length, "template"],
     [plugin.dashboard_seeds.length, "dashboard"],
   ];
-  const parts = counts.filter(([count]) => count > 0).map(([count, word]) => `${count} ${word}${count === 1 ? "" : "s"}`);
+  const parts = counts.filter(([count]) => count > 0).map(([count, word]) => countOf(count, word));
   return parts.join(" · ");
 }
 

@@ -18,7 +18,7 @@ codes! {
         .cure("Copy the package into the plugin, and name it by its path from the project, such as `../common`.")
         .why("An error: a release holds the plugins' own files alone, so the project would not build anywhere.");
     DBT_PACKAGE_MISSING = error("HUB108", "a dbt package is not there")
-        .cause("`packages.yml` or `dependencies.yml` names packages that `dbt deps` downloads, and the folder for them holds fewer.")
+        .cause("`packages.yml` or `dependencies.yml` names a package that `dbt deps` downloads, or a vendored package's does, and the folder for them holds no project of that name.")
         .cure("Run `dbt deps` in the project, and commit the folder that it fills (`dbt_packages`): it ships with the plugin.")
         .why("An error: nothing is downloaded when a release runs, and dbt refuses a project whose packages are missing.");
 }

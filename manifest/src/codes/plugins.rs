@@ -78,8 +78,8 @@ codes! {
         .cure("Name migrations like `0001_what_it_does.sql`, each with a number of its own. Only files in the folder itself are migrations.")
         .why("An error: the host runs each file once, in the order of their numbers, and refuses the plugin where it is not clear.");
     MIGRATION_FAILS = error("HUB101", "a migration fails")
-        .cause("Run on an empty database, after the migrations of the platform and of the plugins that come before, a migration fails, takes too long, or makes or drops a table that is not named `plugin_<slug>_*`; or the file cannot be read. SQLite is always asked, PostgreSQL with `check --postgres`; there a migration may not end its transaction either.")
-        .cure("Mend the marked statement. What is said of it are the database's own words; where they are PostgreSQL's, the message says so.")
+        .cause("Run on an empty database, after the migrations of the platform and of the plugins that come before, a migration fails, takes too long, or makes or drops a table that is not named `plugin_<slug>_*`; or the file cannot be read. SQLite is always asked, PostgreSQL with `check --postgres`. Or a migration, for whichever engine, has a statement that controls its transaction (`BEGIN`, `COMMIT`, `SAVEPOINT` and their like), or one that no transaction takes (`CREATE INDEX CONCURRENTLY`, `VACUUM`): such a file is not run at all.")
+        .cure("Mend the marked statement, or remove it where it controls the transaction. What is said of one that fails are the database's own words; where they are PostgreSQL's, the message says so.")
         .why("An error: the host runs migrations when somebody enables the plugin for the first time, and would refuse.");
     UNUSED_PERMISSION = warning("HUB102", "a permission gates nothing")
         .cause("The plugin has a backend, declares a permission, and names it in none of its Rust sources.")
@@ -90,7 +90,7 @@ codes! {
         .cure("Mend what the message names in `host-template/runtime/migrations`, or on the machine; nothing is said of plugins' migrations until then.")
         .why("An error: a check that cannot run has found nothing out, and that must not look like having found nothing.");
     ONE_DATABASE_SQL = warning("HUB104", "a migration speaks one database's SQL")
-        .cause("A migration for both engines has a word, a function or a sign that only SQLite or only PostgreSQL knows, or that means another thing there.")
+        .cause("A migration for both engines has a word, a function or a sign that only SQLite or only PostgreSQL knows, or that means another thing there, or a column without a type.")
         .cure("Write what the help line says, or give each engine a file of its own: `0001_name.sqlite.sql` beside `0001_name.postgres.sql`. `cargo xtask check --postgres` runs them on both.")
         .why("A warning: a platform that only ever runs on the one engine works. On the other, enabling the plugin fails.");
     FOREIGN_GRANT = error("HUB109", "a group grants what is not the plugin's to give")

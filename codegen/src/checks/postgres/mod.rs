@@ -18,6 +18,7 @@ use futures_core::Stream;
 use hub_manifest::codes;
 use hub_manifest::diagnostic::{self, Diagnostic, Span};
 use hub_manifest::migrations::{Engine, Foreign, POSTGRES_TABLES, engine, foreign, runs_on};
+use hub_manifest::statements::{UNFIT_HELP, unfit};
 use tokio::runtime;
 use tokio::time::{sleep, timeout};
 use tokio_postgres::error::{DbError, ErrorPosition, SqlState};
@@ -270,12 +271,13 @@ impl<'a> Trial<'a> {
     }
 }
 
-/// The files of a plugin that run on PostgreSQL, up to the first that cannot be read, and what is said of that one: where it
-/// runs on SQLite too, it is said already.
+/// The files of a plugin that run on PostgreSQL, up to the first that cannot be read or is none for a transaction, and what is
+/// said of that one: where it runs on SQLite too, or is none for a transaction, it is said already.
 fn files(plugin: &LoadedPlugin) -> (Vec<(&str, &str)>, Option<Diagnostic>) {
     let mut files = Vec::new();
     for migration in plugin.migrations.files.iter().filter(|one| runs_on(&one.name, Engine::Postgres)) {
         match &migration.sql {
+            Ok(sql) if unfit(sql, Engine::Postgres).is_some() => return (files, None),
             Ok(sql) => files.push((migration.name.as_str(), sql.as_str())),
             Err((why, span)) => {
                 let unread = Diagnostic::error(
@@ -478,12 +480,7 @@ fn of_a_plugin(plugin: &LoadedPlugin, name: &str, sql: &str, why: &Failed) -> Di
             *span,
             "make the statement smaller: the host does not serve before it ends".to_string(),
         ),
-        Failed::Ended => (
-            why.to_string(),
-            why.span(sql),
-            "leave BEGIN, COMMIT and ROLLBACK out: the host runs the plugin's migrations in one transaction"
-                .to_string(),
-        ),
+        Failed::Ended => (why.to_string(), why.span(sql), UNFIT_HELP.to_string()),
     };
     Diagnostic::error(codes::MIGRATION_FAILS, format!("the migration {name} {what}"))
         .plugin(plugin.slug())

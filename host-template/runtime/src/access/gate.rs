@@ -9,6 +9,7 @@ use axum::extract::Request;
 use axum::handler::Handler;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use hyper::upgrade::OnUpgrade;
 
 use super::{Caller, Credentials};
 use crate::access::caller::not_signed_in;
@@ -87,6 +88,32 @@ impl Guard {
     }
 
     fn answer(self, request: Request, ctx: Ctx) -> Answer {
+        // The platform's own handlers only answer.
+        if self.plugin.is_some() && request.extensions().get::<OnUpgrade>().is_some() {
+            return self.upgrade(request, ctx);
+        }
+        self.go_on(request, ctx)
+    }
+
+    /// Answers one that asks for another protocol, such as a WebSocket, where there is a place for it. Asked before the handler: what
+    /// that has been given of the connection, nobody can take from it again.
+    fn upgrade(self, request: Request, ctx: Ctx) -> Answer {
+        let (hub, caller) = (ctx.hub(), request.extensions().get::<Caller>());
+        let open = match hub.streams.upgrade(caller, &hub.limits) {
+            Ok(open) => open,
+            Err(full) => return refuse(full),
+        };
+        let answer = self.go_on(request, ctx);
+        Box::pin(async move {
+            let mut response = answer.await;
+            if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+                open.go_with(&mut response);
+            }
+            response
+        })
+    }
+
+    fn go_on(self, request: Request, ctx: Ctx) -> Answer {
         match self.target {
             Target::Endpoint(endpoint) => endpoint.answer(request, ctx),
             Target::Unavailable => refuse(ctx.hub().why_unavailable(ctx.plugin())),

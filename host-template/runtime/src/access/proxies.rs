@@ -5,14 +5,16 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use axum::extract::ConnectInfo;
 use axum::http::{Extensions, HeaderMap, HeaderName, header};
+use ipnet::IpNet;
 
 use crate::fault::Fault;
+use crate::networks;
 use crate::settings::Env;
 
 /// The proxies in front of the host: those on the same machine, and those named in `HUB_TRUSTED_PROXIES`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Proxies {
-    networks: Vec<Network>,
+    networks: Vec<IpNet>,
     speak: Speak,
 }
 
@@ -70,17 +72,7 @@ pub(crate) fn sender(address: IpAddr) -> IpAddr {
 impl Proxies {
     /// Those that the environment names.
     pub(crate) fn of(env: Env<'_>) -> Result<Proxies, Fault> {
-        let text = env(VARIABLE).unwrap_or_default();
-        let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
-        let networks = words.map(|word| {
-            Network::parse(word).ok_or_else(|| {
-                Fault::machine(
-                    format!("{VARIABLE} holds `{}`, which is no network", word.escape_debug()),
-                    "write addresses or networks with commas between them, such as 10.0.0.0/8,192.0.2.7",
-                )
-            })
-        });
-        let networks = networks.collect::<Result<_, _>>()?;
+        let networks = networks::of_variable(env, VARIABLE)?;
         let speak = match env(SPEAK).as_deref().map(str::trim) {
             None => Speak::Either,
             Some("x-forwarded") => Speak::XForwarded,
@@ -169,7 +161,8 @@ impl Proxies {
     }
 
     pub(crate) fn believes(&self, address: IpAddr) -> bool {
-        address.is_loopback() || self.networks.iter().any(|network| network.holds(address))
+        let address = address.to_canonical();
+        address.is_loopback() || self.networks.iter().any(|network| network.contains(&address))
     }
 }
 
@@ -255,41 +248,6 @@ pub(crate) fn port_of(host: &str) -> Option<u16> {
     after.rsplit_once(':').and_then(|(_, port)| port.parse().ok())
 }
 
-/// Addresses that begin with the same bits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Network {
-    address: IpAddr,
-    bits: u32,
-}
-
-impl Network {
-    fn parse(text: &str) -> Option<Network> {
-        let (address, bits) = match text.split_once('/') {
-            Some((address, bits)) => (address, Some(bits)),
-            None => (text, None),
-        };
-        let address: IpAddr = address.parse().ok()?;
-        let all = if address.is_ipv4() { 32 } else { 128 };
-        let bits = match bits {
-            Some(bits) => bits.parse().ok().filter(|bits| *bits <= all)?,
-            None => all,
-        };
-        Some(Network { address, bits })
-    }
-
-    fn holds(&self, other: IpAddr) -> bool {
-        match (self.address, other) {
-            (IpAddr::V4(own), IpAddr::V4(other)) => {
-                (own.to_bits() ^ other.to_bits()).leading_zeros() >= self.bits
-            }
-            (IpAddr::V6(own), IpAddr::V6(other)) => {
-                (own.to_bits() ^ other.to_bits()).leading_zeros() >= self.bits
-            }
-            _ => false,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use axum::http::HeaderValue;
@@ -332,6 +290,11 @@ mod tests {
         assert_eq!(caller("10.0.0.0/8", "::ffff:10.1.2.3", &["203.0.113.9"]), "203.0.113.9");
         assert_eq!(caller("fd00::/8", "fd12::1", &["2001:db8::9"]), "2001:db8::9");
         assert_eq!(caller("0.0.0.0/0", "fd12::1", &["2001:db8::9"]), "fd12::1");
+        for mapped in ["::ffff:10.0.0.0/104", "::ffff:10.1.2.3"] {
+            assert_eq!(caller(mapped, "10.1.2.3", &["203.0.113.9"]), "203.0.113.9", "{mapped}");
+            assert_eq!(caller(mapped, "::ffff:10.1.2.3", &["203.0.113.9"]), "203.0.113.9", "{mapped}");
+            assert_eq!(caller(mapped, "11.1.2.3", &["203.0.113.9"]), "11.1.2.3", "{mapped}");
+        }
     }
 
     /// What a proxy of this machine says, in the form `address tls host`.

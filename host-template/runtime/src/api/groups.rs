@@ -15,7 +15,7 @@ use crate::ctx::Ctx;
 use crate::db::{Db, Error, Tx};
 use crate::extract::{Created, Json, Path};
 use crate::identity::membership::Granter;
-use crate::identity::{near, store};
+use crate::identity::store;
 use crate::problem::{FieldError, Problem, Result};
 use crate::router::Router;
 use crate::validate::{Check, tidy};
@@ -234,11 +234,8 @@ async fn free_name(tx: &mut Tx, org: &str, group: Option<&Group>, name: &str) ->
         return Ok(group.name.clone());
     }
     let name = tidy(name);
-    let sql = "SELECT name FROM hub_groups WHERE org_id = $1 AND id <> $2";
-    let others: Vec<(String,)> = tx.all(sql, args![org, group.map_or("", |group| group.id.as_str())]).await?;
-    let others = || others.iter().map(|(other,)| other.as_str());
-    match others().find(|other| *other == name).or_else(|| near::twin(&name, others())) {
-        Some(other) => Err(Problem::name_taken("group", other)),
+    match store::group_like(tx, org, group.map(|group| group.id.as_str()), &name).await? {
+        Some(other) => Err(Problem::name_taken("group", &other)),
         None => Ok(name),
     }
 }

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use crate::access::Allowed;
 use crate::args;
 use crate::ctx::Ctx;
-use crate::db::{Db, Error};
+use crate::db::{Db, Error, Tx};
 use crate::extract::{Created, Json, Path};
 use crate::page::{Page, Paged};
 use crate::problem::{Problem, Result};
@@ -135,12 +135,21 @@ impl NewRecord {
 )]
 async fn list(ctx: Ctx, caller: Allowed<Read>, page: Page) -> Result<Json<Paged<Record>>> {
     let org = &caller.org().id;
+    // Of one moment: a record that is added meanwhile would move the others, and be measured by another one's size.
+    let mut tx = ctx.db().begin_to_read().await?;
+    let (total, part) = fitting(&mut tx, org, page, ctx.hub().limits.get(Limit::PageBytes)).await?;
+    // Last of all the rows, so that nothing is waited for with them in hand.
+    let items = rows(&mut tx, org, part).await?;
+    drop(tx);
+    Ok(Json(page.of(items, total)))
+}
+
+/// How many records there are, and how much of a page has no more than so many bytes. By their sizes: what does not fit is never
+/// in memory.
+async fn fitting(tx: &mut Tx, org: &str, page: Page, most: u64) -> std::result::Result<(u64, Page), Error> {
     let sql = "SELECT count(*) FROM hub_records WHERE (org_id IS NULL OR org_id = $1)";
-    let total = ctx.db().value(sql, args![org]).await?;
-    // Sizes first: what does not fit a page is never in memory. Last of all the rows, so that nothing is waited for with
-    // them in hand.
-    let sizes: Vec<(i64,)> = ctx
-        .db()
+    let total = tx.value(sql, args![org]).await?;
+    let sizes: Vec<(i64,)> = tx
         .all(
             "SELECT octet_length(fields) + 512 FROM hub_records
              WHERE (org_id IS NULL OR org_id = $1)
@@ -149,17 +158,17 @@ async fn list(ctx: Ctx, caller: Allowed<Read>, page: Page) -> Result<Json<Paged<
         )
         .await?;
     let sizes: Vec<u64> = sizes.into_iter().map(|(size,)| size.unsigned_abs()).collect();
-    let part = page.within(ctx.hub().limits.get(Limit::PageBytes), &sizes);
-    let items = ctx
-        .db()
-        .all(
-            "SELECT id, title, subtitle, status, source, fields, created_at FROM hub_records
-             WHERE (org_id IS NULL OR org_id = $1)
-             ORDER BY created_at DESC, id DESC LIMIT $2 OFFSET $3",
-            args![org, part.limit, part.offset],
-        )
-        .await?;
-    Ok(Json(page.of(items, total)))
+    Ok((total, page.within(most, &sizes)))
+}
+
+async fn rows(tx: &mut Tx, org: &str, part: Page) -> std::result::Result<Vec<Record>, Error> {
+    tx.all(
+        "SELECT id, title, subtitle, status, source, fields, created_at FROM hub_records
+         WHERE (org_id IS NULL OR org_id = $1)
+         ORDER BY created_at DESC, id DESC LIMIT $2 OFFSET $3",
+        args![org, part.limit, part.offset],
+    )
+    .await
 }
 
 /// One record.
@@ -218,4 +227,40 @@ async fn create(ctx: Ctx, caller: Allowed<Write>, Json(new): Json<NewRecord>) ->
         )
         .await?;
     Ok(Created { location: format!("/api/records/{}", record.id), body: record })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // S14
+    #[tokio::test]
+    async fn s14_a_page_of_records_is_of_one_moment() {
+        let folder = std::env::temp_dir().join(format!("hub-records-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let db = Db::open_sqlite(&folder.join("hub.db")).await.unwrap();
+        let table = "CREATE TABLE hub_records (id TEXT, title TEXT, subtitle TEXT, status TEXT, source TEXT, fields TEXT,
+                     created_at TEXT, org_id TEXT)";
+        db.execute(table, args![]).await.unwrap();
+        let add = async |id: &str, fields: String| {
+            let sql = "INSERT INTO hub_records (id, title, status, source, fields, created_at, org_id)
+                       VALUES ($1, 't', 'open', 'api', $2, $1, 'o')";
+            db.execute(sql, args![id, fields]).await.unwrap();
+        };
+        add("1", "{}".to_owned()).await;
+        let page = Page { limit: 50, offset: 0 };
+        let mut tx = db.begin_to_read().await.unwrap();
+        let (total, part) = fitting(&mut tx, "o", page, 10_000).await.unwrap();
+        // It would come first, and is larger than the page.
+        add("2", format!("{{\"a\":\"{}\"}}", "x".repeat(20_000))).await;
+        let items = rows(&mut tx, "o", part).await.unwrap();
+        drop(tx);
+        let ids: Vec<&str> = items.iter().map(|record| record.id.as_str()).collect();
+        assert_eq!((total, part.limit, ids), (1, 1, vec!["1"]));
+        let mut tx = db.begin_to_read().await.unwrap();
+        assert_eq!(fitting(&mut tx, "o", page, 10_000).await.unwrap().0, 2);
+        drop(tx);
+        db.close().await;
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 }

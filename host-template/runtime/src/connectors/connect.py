@@ -18,14 +18,40 @@ def guard(allow, deny, names):
     names = [ipaddress.ip_address(text) for text in names]
     allow, deny = ([ipaddress.ip_network(text) for text in texts] for texts in (allow, deny))
 
-    def plain(address):
-        if address.version == 6:
-            inner = address.ipv4_mapped or address.sixtofour
-            within = any(address in ipaddress.ip_network(text) for text in ("64:ff9b::/96", "::/96"))
-            if inner is None and within and int(address) > 1:
-                inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-            return inner or address
-        return address
+    def embedded(address):
+        """The addresses of IPv4 that one of IPv6 may stand for, as the host reads them."""
+        if address.version == 4 or int(address) < 2:
+            return []
+        packed = address.packed
+
+        def four(*places):
+            return ipaddress.IPv4Address(bytes(packed[place] for place in places))
+
+        last = four(12, 13, 14, 15)
+        # Translated, the older compatible form, and NAT64.
+        if packed[:12] in (bytes(8) + b"\xff\xff\0\0", bytes(12), b"\0\x64\xff\x9b" + bytes(8)):
+            return [last]
+        # NAT64 of a network's own: which form it has is known there alone.
+        if packed[:6] == b"\0\x64\xff\x9b\0\1":
+            forms = [four(6, 7, 9, 10), four(7, 9, 10, 11), four(9, 10, 11, 12), last]
+            return [form for form in forms if int(form) >= 1 << 24] or forms
+        # 6to4 and Teredo.
+        if packed[:2] == b"\x20\x02":
+            return [four(2, 3, 4, 5)]
+        if packed[:4] == b"\x20\x01\0\0":
+            return [four(4, 5, 6, 7), ipaddress.IPv4Address(~int(last) & 0xFFFFFFFF)]
+        return []
+
+    def allowed(address):
+        address = getattr(address, "ipv4_mapped", None) or address
+        inner = embedded(address)
+
+        def within(networks, one):
+            return any(one in network for network in networks)
+
+        if any(within(deny, one) for one in [address, *inner]):
+            return False
+        return not allow or within(allow, address) or bool(inner) and all(within(allow, one) for one in inner)
 
     def meant(host, port):
         if isinstance(host, (bytes, bytearray)):
@@ -50,8 +76,7 @@ def guard(allow, deny, names):
             # The machine's name servers are asked wherever they are.
             if port == 53 and address in names:
                 continue
-            address = plain(address)
-            if any(address in net for net in deny) or allow and not any(address in net for net in allow):
+            if not allowed(address):
                 raise PermissionError("this place is not among those that connections may be tested to")
 
     sys.addaudithook(look)

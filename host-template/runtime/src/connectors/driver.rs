@@ -141,10 +141,11 @@ mod tests {
 
     use super::*;
     use crate::connectors::{Reach, Tests};
+    use crate::scratch::Scratch;
 
     #[test]
     fn s5_s16_files_are_those_of_the_organisation() {
-        let data = std::env::temp_dir().join(format!("hub-connectors-{}", std::process::id()));
+        let data = Scratch::new("connectors");
         for file in [
             ".env",
             "vectors/a",
@@ -194,6 +195,5 @@ mod tests {
         assert!(check("chroma", "folder", "dbt/work/north/w").unwrap_err().contains("no Chroma store"));
         fs::write(data.join("dbt/work/north/w/chroma.sqlite3"), "").unwrap();
         assert!(check("chroma", "folder", "dbt/work/north/w").is_ok());
-        fs::remove_dir_all(&data).unwrap();
     }
 }

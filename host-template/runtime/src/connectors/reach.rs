@@ -9,13 +9,15 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::fault::Fault;
+use crate::networks;
 use crate::settings::Env;
 
 const ALLOW: &str = "HUB_CONNECTOR_ALLOW";
 const DENY: &str = "HUB_CONNECTOR_DENY";
 
 /// Never reached: what is no machine, the machine's own link with the metadata services of clouds on it, and those of them that
-/// have an address elsewhere (AWS and Google by IPv6, Alibaba, Oracle, Azure).
+/// have an address elsewhere (AWS, Google and Scaleway by IPv6, Alibaba, Oracle, Azure). AWS has a network for several of them: of
+/// machines, of the names of pods, of the time.
 const NEVER: &[&str] = &[
     "0.0.0.0/8",
     "169.254.0.0/16",
@@ -27,7 +29,8 @@ const NEVER: &[&str] = &[
     "::/128",
     "fe80::/10",
     "ff00::/8",
-    "fd00:ec2::254/128",
+    "fd00:ec2::/32",
+    "fd00:42::42/128",
     "fd20:ce::254/128",
 ];
 
@@ -42,16 +45,26 @@ pub(crate) struct Reach {
 impl Reach {
     /// What the environment says.
     pub(crate) fn of(env: Env<'_>) -> Result<Reach, Fault> {
-        Ok(Reach { allow: networks(env, ALLOW)?, deny: networks(env, DENY)? })
+        Ok(Reach { allow: networks::of_variable(env, ALLOW)?, deny: networks::of_variable(env, DENY)? })
     }
 
-    /// Whether a test may go there.
+    /// Whether a test may go there. What an address may stand for is denied with it, whichever of that is meant.
     pub(crate) fn allows(&self, address: IpAddr) -> bool {
-        let address = plain(address);
-        let never =
-            NEVER.iter().filter_map(|text| text.parse::<IpNet>().ok()).any(|net| net.contains(&address));
-        let within = |networks: &[IpNet]| networks.iter().any(|network| network.contains(&address));
-        !never && !within(&self.deny) && (self.allow.is_empty() || within(&self.allow))
+        let address = address.to_canonical();
+        let inner = embedded(address);
+        let within =
+            |networks: &[IpNet], address: &IpAddr| networks.iter().any(|network| network.contains(address));
+        let never = |address: &IpAddr| {
+            NEVER
+                .iter()
+                .filter_map(|text| text.parse::<IpNet>().ok())
+                .any(|network| network.contains(address))
+        };
+        let denied = |address: &IpAddr| never(address) || within(&self.deny, address);
+        let allowed = self.allow.is_empty()
+            || within(&self.allow, &address)
+            || !inner.is_empty() && inner.iter().all(|inner| within(&self.allow, inner));
+        allowed && !std::iter::once(&address).chain(&inner).any(denied)
     }
 
     /// All networks for a program that looks for itself: those allowed, and those denied.
@@ -62,41 +75,33 @@ impl Reach {
     }
 }
 
-fn networks(env: Env<'_>, variable: &str) -> Result<Vec<IpNet>, Fault> {
-    let text = env(variable).unwrap_or_default();
-    let words = text.split([',', ' ']).map(str::trim).filter(|word| !word.is_empty());
-    words
-        .map(|word| {
-            let network = word.parse().or_else(|_| word.parse::<IpAddr>().map(IpNet::from));
-            network.map_err(|_| {
-                Fault::machine(
-                    format!("{variable} holds `{}`, which is no network", word.escape_debug()),
-                    "write addresses or networks with commas between them, such as 10.0.0.0/8,192.0.2.7",
-                )
-            })
-        })
-        .collect()
-}
-
-/// The address that is meant: IPv4 has several clothes in IPv6.
-fn plain(address: IpAddr) -> IpAddr {
-    let IpAddr::V6(six) = address else { return address };
-    let parts = six.segments();
-    let four = |high: u16, low: u16| {
-        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
-        IpAddr::V4(Ipv4Addr::new(a, b, c, d))
-    };
-    match parts {
-        // Mapped, translated, and the older compatible form; `::` and `::1` are themselves.
-        [0, 0, 0, 0, 0, 0xffff, high, low] | [0, 0, 0, 0, 0xffff, 0, high, low] => four(high, low),
-        [0, 0, 0, 0, 0, 0, high, low] if six != Ipv6Addr::UNSPECIFIED && six != Ipv6Addr::LOCALHOST => {
-            four(high, low)
+/// The addresses of IPv4 that one of IPv6 may stand for. `connect.py` reads them in the same way.
+fn embedded(address: IpAddr) -> Vec<IpAddr> {
+    /// The last 32 bits.
+    const LAST: [usize; 4] = [12, 13, 14, 15];
+    let IpAddr::V6(six) = address else { return Vec::new() };
+    let bytes = six.octets();
+    let four = |places: [usize; 4]| Ipv4Addr::from(places.map(|place| bytes[place]));
+    let found = match six.segments() {
+        [0, 0, 0, 0, 0, 0, ..] if six == Ipv6Addr::UNSPECIFIED || six == Ipv6Addr::LOCALHOST => Vec::new(),
+        // Translated, the older compatible form, and NAT64. A mapped one is plain by now.
+        [0, 0, 0, 0, 0xffff, 0, ..] | [0, 0, 0, 0, 0, 0, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => {
+            vec![four(LAST)]
         }
-        // NAT64 and 6to4.
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => four(high, low),
-        [0x2002, high, low, ..] => four(high, low),
-        _ => address,
-    }
+        // NAT64 of a network's own (RFC 8215), for prefixes of 48, 56, 64 and 96 bits (RFC 6052): which of them it is, is known
+        // there alone. Where another form has its zeros there is no address.
+        [0x64, 0xff9b, 1, ..] => {
+            let forms = [[6, 7, 9, 10], [7, 9, 10, 11], [9, 10, 11, 12], LAST].map(four);
+            let some: Vec<Ipv4Addr> = forms.into_iter().filter(|form| form.octets()[0] != 0).collect();
+            if some.is_empty() { forms.to_vec() } else { some }
+        }
+        // 6to4.
+        [0x2002, ..] => vec![four([2, 3, 4, 5])],
+        // Teredo: the server, and the machine behind it with all bits turned round.
+        [0x2001, 0, ..] => vec![four([4, 5, 6, 7]), Ipv4Addr::from_bits(!four(LAST).to_bits())],
+        _ => Vec::new(),
+    };
+    found.into_iter().map(IpAddr::V4).collect()
 }
 
 #[cfg(test)]
@@ -115,7 +120,19 @@ mod tests {
             assert_eq!(reach.allows(address.parse().unwrap()), want, "{address}");
         };
         let open = reach(&[]).unwrap();
-        for address in ["10.1.2.3", "127.0.0.1", "::1", "2001:db8::1", "203.0.113.9"] {
+        for address in [
+            "10.1.2.3",
+            "127.0.0.1",
+            "::1",
+            "2001:db8::1",
+            "203.0.113.9",
+            "fd00:ec3::254",
+            "fd00:42::43",
+            "64:ff9b::a01:203",
+            "64:ff9b:1::a01:203",
+            "64:ff9b:1:a01:2:300::",
+            "2001:0:cb00:7107::fefe:fdfc",
+        ] {
             check(&open, address, true);
         }
         for address in [
@@ -129,6 +146,15 @@ mod tests {
             "2002:a9fe:a9fe::1",
             "fe80::1",
             "fd00:ec2::254",
+            "fd00:ec2::23",
+            "fd00:42::42",
+            "64:ff9b:1::a9fe:a9fe",
+            "64:ff9b:1:a9fe:a9:fe00::",
+            "64:ff9b:1:a9:fe:a9fe::",
+            "64:ff9b:1:0:a9:fea9:fe00::",
+            "64:ff9b:1::",
+            "2001:0:a9fe:a9fe::1",
+            "2001:0:cb00:7107:0:0:5601:5601",
             "100.100.100.200",
             "0.0.0.0",
             "::",
@@ -147,6 +173,38 @@ mod tests {
             ("127.0.0.1", false),
         ] {
             check(&some, address, want);
+        }
+        let mapped = reach(&[(DENY, "::ffff:10.0.0.0/104")]).unwrap();
+        for (address, want) in [("10.1.2.3", false), ("::ffff:10.1.2.3", false), ("11.1.2.3", true)] {
+            check(&mapped, address, want);
+        }
+        // What an address may stand for counts, and so does the address itself.
+        let denied = reach(&[(DENY, "10.0.0.0/8,2002:cb00::/32")]).unwrap();
+        for (address, want) in [
+            ("::10.1.2.3", false),
+            ("64:ff9b::a01:203", false),
+            ("64:ff9b:1::a01:203", false),
+            ("64:ff9b:1:a01:2:300::", false),
+            ("64:ff9b:1::b01:203", true),
+            ("2002:a01:203::1", false),
+            ("2002:cb00:7109::1", false),
+            ("2002:c000:207::1", true),
+            ("2001:0:a01:203::1", false),
+            ("2001:0:cb00:7107::f5fe:fdfc", false),
+        ] {
+            check(&denied, address, want);
+        }
+        let allowed = reach(&[(ALLOW, "10.0.0.0/8,2001:0:cb00::/48")]).unwrap();
+        for (address, want) in [
+            ("64:ff9b::a01:203", true),
+            ("64:ff9b:1::a01:203", true),
+            ("64:ff9b:1::b01:203", false),
+            ("2001:0:a01:203::f5fe:fdfc", true),
+            ("2001:0:a01:203::f4fe:fdfc", false),
+            ("2001:0:cb00:7107::f4fe:fdfc", true),
+            ("::1", false),
+        ] {
+            check(&allowed, address, want);
         }
         let all = reach(&[(ALLOW, "0.0.0.0/0")]).unwrap();
         check(&all, "169.254.169.254", false);

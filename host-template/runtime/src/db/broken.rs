@@ -1,5 +1,5 @@
-//! Rows that refer to nothing, and tables that refer to a table which is not there: SQLite looks at neither while references
-//! are not enforced.
+//! Rows that refer to nothing, tables that refer to a table which is not there, and references that cannot be looked at: SQLite
+//! looks at none of them while references are not enforced.
 
 use std::collections::BTreeMap;
 
@@ -12,6 +12,8 @@ use super::{Error, Tx};
 pub(crate) struct Broken {
     rows: BTreeMap<(String, String), i64>,
     tables: Vec<(String, String)>,
+    /// Tables with a reference to what is not unique, and what SQLite says of it. Of their rows it says nothing.
+    mismatched: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]
@@ -20,6 +22,14 @@ struct BrokenRow {
     parent: String,
     n: i64,
 }
+
+#[derive(Deserialize)]
+struct Child {
+    name: String,
+}
+
+/// What SQLite says where the columns that a reference names are not unique in the other table.
+const MISMATCH: &str = "foreign key mismatch";
 
 impl Broken {
     /// Those of the whole database.
@@ -30,13 +40,39 @@ impl Broken {
                    WHERE m.type = 'table' AND NOT EXISTS
                      (SELECT 1 FROM sqlite_master p WHERE p.type = 'table' AND lower(p.name) = lower(f.\"table\"))";
         let tables: Vec<BrokenRow> = tx.all(sql, Vec::new()).await?;
+        let tables = tables.into_iter().map(|row| (row.child, row.parent)).collect();
+        let mut broken = Broken { tables, ..Broken::default() };
         let sql =
             "SELECT \"table\" AS child, parent, count(*) AS n FROM pragma_foreign_key_check GROUP BY 1, 2";
-        let rows: Vec<BrokenRow> = tx.all(sql, Vec::new()).await?;
-        Ok(Broken {
-            rows: rows.into_iter().map(|row| ((row.child, row.parent), row.n)).collect(),
-            tables: tables.into_iter().map(|row| (row.child, row.parent)).collect(),
-        })
+        match tx.all(sql, Vec::new()).await {
+            Ok(rows) => broken.add(rows),
+            // It ends there, and has not looked at the tables behind it.
+            Err(error) if error.to_string().contains(MISMATCH) => broken.look_at_each(tx).await?,
+            Err(error) => return Err(error),
+        }
+        Ok(broken)
+    }
+
+    /// Asks for each table by itself.
+    async fn look_at_each(&mut self, tx: &mut Tx) -> Result<(), Error> {
+        let sql = "SELECT DISTINCT m.name AS name FROM sqlite_master m JOIN pragma_foreign_key_list(m.name) f
+                   WHERE m.type = 'table'";
+        let children: Vec<Child> = tx.all(sql, Vec::new()).await?;
+        for Child { name } in children {
+            let sql = "SELECT \"table\" AS child, parent, count(*) AS n FROM pragma_foreign_key_check($1) GROUP BY 1, 2";
+            match tx.all(sql, crate::args![&name]).await {
+                Ok(rows) => self.add(rows),
+                Err(error) if error.to_string().contains(MISMATCH) => {
+                    self.mismatched.insert(name, error.to_string());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, rows: Vec<BrokenRow>) {
+        self.rows.extend(rows.into_iter().map(|row| ((row.child, row.parent), row.n)));
     }
 
     /// What was not so before, in a sentence. A table that is new may refer to one that is still to come.
@@ -49,7 +85,18 @@ impl Broken {
                  copy the rows, drop the old one, and rename the new one"
             ));
         }
+        let mut new = self.mismatched.iter().filter(|(child, _)| !before.mismatched.contains_key(*child));
+        if let Some((child, why)) = new.next() {
+            return Some(format!(
+                "`{child}` refers to columns that are not unique ({why}): make them the key of the table that they are in, or \
+                 give them a unique index"
+            ));
+        }
         self.rows.iter().find_map(|((child, parent), n)| {
+            // What could not be looked at before is no work of the migration's.
+            if before.mismatched.contains_key(child) {
+                return None;
+            }
             let known = before.rows.get(&(child.clone(), parent.clone())).copied().unwrap_or(0);
             (*n > known).then(|| {
                 format!("it leaves {} rows of `{child}` that refer to nothing in `{parent}`", n - known)

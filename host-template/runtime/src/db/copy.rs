@@ -1,5 +1,6 @@
-//! A copy of a SQLite file with its log, for whoever reads where nothing can be made beside the file itself: SQLite reads a log only
-//! with the help of one more file. Without the log it would read what is older, or half of a change.
+//! A folder for a copy of a SQLite file, which nobody else enters. And a copy with its log, for whoever reads where nothing can be
+//! made beside the file itself: SQLite reads a log only with the help of one more file. Without the log it would read what is older,
+//! or half of a change.
 
 use std::fs::{self, DirBuilder, DirEntry, File, Metadata, OpenOptions};
 use std::io;
@@ -11,7 +12,7 @@ use rustix::fs::statvfs;
 use rustix::process::geteuid;
 
 use super::Error;
-use super::sqlite::PARTS;
+use super::parts::{PARTS, about};
 use crate::settings::{beside, reason};
 
 /// What the folders of copies are called, with an identifier behind it.
@@ -20,7 +21,7 @@ const NAMED: &str = ".hub-read-";
 const LEFT: Duration = Duration::from_secs(60 * 60);
 
 /// In a folder of its own, which goes with the value; one that a kill has left goes with the next copy.
-pub(super) struct Copy(PathBuf);
+pub(crate) struct Copy(PathBuf);
 
 impl Drop for Copy {
     fn drop(&mut self) {
@@ -30,6 +31,19 @@ impl Drop for Copy {
 }
 
 impl Copy {
+    /// Makes an empty folder there, for nobody else to read: passwords will be in it, as hashes. Nobody can guess its name, and
+    /// nothing that has it is taken or followed.
+    pub(crate) fn begin(place: &Path) -> io::Result<Copy> {
+        let folder = place.join(format!("{NAMED}{}", crate::new_id()));
+        DirBuilder::new().mode(0o700).create(&folder)?;
+        Ok(Copy(folder))
+    }
+
+    /// Removes the copies that were left there, before room is looked for.
+    pub(crate) fn sweep(place: &Path) {
+        sweep(place, LEFT);
+    }
+
     /// Copies to where temporary files go, for nobody else to read: passwords are in it, as hashes. It is all of one state: an error
     /// where somebody wrote meanwhile.
     pub(super) fn of(file: &Path) -> Result<Copy, Error> {
@@ -43,9 +57,15 @@ impl Copy {
             ))
         };
         let parts: Vec<&str> = std::iter::once("").chain(PARTS).collect();
-        let seen = || parts.iter().map(|part| mark(&beside(file, part))).collect::<Vec<_>>();
-        let before = seen();
-        sweep(place, LEFT);
+        let seen = || {
+            let marks = parts.iter().map(|part| {
+                let path = beside(file, part);
+                mark(&path).map_err(|e| cannot(format!("{}: {}", path.display(), reason(&e))))
+            });
+            marks.collect::<Result<Vec<_>, Error>>()
+        };
+        let before = seen()?;
+        Copy::sweep(place);
         // The log is copied, and put into the file after that.
         let bytes: u64 = before.iter().flatten().map(|(bytes, ..)| bytes).sum::<u64>() * 2;
         let free = statvfs(place).map_or(u64::MAX, |about| about.f_bavail.saturating_mul(about.f_frsize));
@@ -57,8 +77,7 @@ impl Copy {
                 free / 1_000_000
             )));
         }
-        let copy = Copy(place.join(format!("{NAMED}{}", crate::new_id())));
-        DirBuilder::new().mode(0o700).create(&copy.0).map_err(|e| {
+        let copy = Copy::begin(place).map_err(|e| {
             let place = place.display();
             cannot(format!("{place} takes no folder ({}); name another one in TMPDIR", reason(&e)))
         })?;
@@ -66,14 +85,14 @@ impl Copy {
             let (from, to) = (beside(file, part), beside(&copy.file(), part));
             copied(&from, &to).map_err(|e| cannot(format!("{}: {}", from.display(), reason(&e))))?;
         }
-        if seen() != before {
+        if seen()? != before {
             return Err(cannot("somebody writes to it meanwhile; try again".to_owned()));
         }
         Ok(copy)
     }
 
-    /// The file; what belongs to it lies beside it.
-    pub(super) fn file(&self) -> PathBuf {
+    /// Where the file is, or is to be; what belongs to it lies beside it.
+    pub(crate) fn file(&self) -> PathBuf {
         self.0.join("copy.db")
     }
 }
@@ -113,9 +132,9 @@ fn copied(from: &Path, to: &Path) -> io::Result<u64> {
 }
 
 /// Length, number, and when it was written to; none where it is not there.
-fn mark(file: &Path) -> Option<(u64, u64, i64, i64)> {
+fn mark(file: &Path) -> io::Result<Option<(u64, u64, i64, i64)>> {
     let of = |about: Metadata| (about.len(), about.ino(), about.mtime(), about.mtime_nsec());
-    fs::metadata(file).ok().map(of)
+    Ok(about(file)?.map(of))
 }
 
 #[cfg(test)]
@@ -124,12 +143,12 @@ mod tests {
     use std::time::SystemTime;
 
     use super::*;
+    use crate::scratch::Scratch;
 
     /// A command that is killed removes nothing itself.
     #[test]
     fn what_a_kill_has_left_goes_with_the_next_copy() {
-        let folder = std::env::temp_dir().join(format!("hub-copy-left-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&folder);
+        let folder = Scratch::new("copy-left");
         let (place, aside) = (folder.join("place"), folder.join("aside"));
         let make = |path: &Path| {
             DirBuilder::new().recursive(true).mode(0o700).create(path).unwrap();
@@ -167,12 +186,11 @@ mod tests {
         for path in kept {
             assert!(path.symlink_metadata().is_ok(), "{}", path.display());
         }
-        fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]
     fn a_copy_has_the_log_is_nobody_elses_to_read_and_goes() {
-        let folder = std::env::temp_dir().join(format!("hub-copy-{}", std::process::id()));
+        let folder = Scratch::new("copy");
         fs::create_dir_all(folder.join("place")).unwrap();
         let file = folder.join("hub.db");
         fs::write(&file, "file").unwrap();
@@ -187,6 +205,17 @@ mod tests {
         assert_eq!(fs::read_dir(folder.join("place")).unwrap().count(), 0);
         let error = Copy::into(&file, &folder.join("nowhere")).err().unwrap().to_string();
         assert!(error.contains("nowhere takes no folder") && error.contains("TMPDIR"), "{error}");
-        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    /// Without its log it would be what the file was before.
+    #[test]
+    fn a_file_whose_log_cannot_be_looked_at_is_not_copied() {
+        let folder = Scratch::new("copy-closed");
+        let file = folder.join("hub.db");
+        fs::write(&file, "file").unwrap();
+        symlink("hub.db-wal", beside(&file, "-wal")).unwrap();
+        let error = Copy::into(&file, &folder).err().unwrap().to_string();
+        assert!(error.contains("hub.db-wal: "), "{error}");
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 2, "nothing is left of a copy");
     }
 }

@@ -124,16 +124,27 @@ impl Error {
         matches!(e.code().as_deref(), Some("42P01" | "42703" | "3F000"))
     }
 
+    /// Whether a pooler lends its connections for one statement at a time, so that there are no transactions. These are PgBouncer's
+    /// words; their code, 08P01, is that of all it refuses.
+    fn is_without_transactions(&self) -> bool {
+        matches!(self, Error::Sql(sqlx::Error::Database(e)) if e.message().contains("statement pooling mode"))
+    }
+
     /// The help of a command that could not do something: what mends the way to the server, where that is what is broken.
     pub(crate) fn help(&self, otherwise: &'static str) -> &'static str {
         match self {
             Error::Away(_) => self.cure(true),
+            _ if self.is_without_transactions() => self.cure(true),
             _ => otherwise,
         }
     }
 
     /// What an operator can do about a database that cannot be opened.
     pub(crate) fn cure(&self, postgres: bool) -> &'static str {
+        if self.is_without_transactions() {
+            return "set `pool_mode = transaction` (or `session`) for this database in PgBouncer's settings, and reload it: in \
+                    statement mode there are no transactions";
+        }
         match (self.kind(), postgres) {
             (Kind::Unreachable, true) => {
                 "see that PostgreSQL runs at that address and port, and that this machine may reach it"
@@ -153,17 +164,19 @@ impl Error {
                  away, and start again"
             }
             (Kind::ForeignLog, _) => {
-                "if nobody has exchanged the file or written over it, `touch` the log; else keep the log, for those changes are nowhere \
-                 else: put the file that was there back under this name, or, to go on with this one, move the log and the -shm \
-                 beside it away; then try again"
+                "if nobody has exchanged the file, emptied it or written over it, `touch` the log; else keep the log, for those \
+                 changes are nowhere else: put the file that was there back under this name, or, to go on with this one, move the log \
+                 and the -shm beside it away; then try again"
             }
             (Kind::Full, _) => "make room on its disk",
             (Kind::Login, _) => "mend the user and the password in DATABASE_URL (.env in the data folder)",
             (Kind::Missing, true) => "mend the database's name in DATABASE_URL, or make it: createdb NAME",
             (Kind::Missing, false) => "see that its folder is there, and that the host may write to it",
-            (Kind::Denied, _) => {
-                "let the user of DATABASE_URL make tables: GRANT CREATE, USAGE ON SCHEMA public TO …"
-            }
+            (Kind::Denied, true) => match self {
+                Error::Sql(sqlx::Error::Database(e)) => denied(e.message()),
+                _ => denied(""),
+            },
+            (Kind::Denied, false) => "make the file and its folder writable for the user that runs the host",
             (Kind::Damaged, _) => {
                 "where the file was put back from a copy, look for the log of the one before it beside it (its name with -wal at its \
                  end), which belongs to that one alone: move it and the one with -shm away, keep them, and try again; else put a \
@@ -304,9 +317,51 @@ impl From<Error> for Problem {
     }
 }
 
+/// The right that a server's user lacks, by what the server says. One that speaks another language may mean any of them.
+fn denied(message: &str) -> &'static str {
+    let is_of = |words: &[&str]| words.iter().any(|word| message.contains(word));
+    match () {
+        () if is_of(&["for schema"]) => {
+            "let the user of DATABASE_URL make tables: GRANT CREATE, USAGE ON SCHEMA public TO …"
+        }
+        () if is_of(&["for database"]) => {
+            "let the user of DATABASE_URL use the database: GRANT CONNECT, TEMPORARY ON DATABASE … TO …"
+        }
+        () if is_of(&["must be owner"]) => {
+            "let the user of DATABASE_URL own the platform's tables: ALTER TABLE … OWNER TO …"
+        }
+        () if is_of(&["for table", "for relation", "for view", "for column", "for sequence"]) => {
+            "let the user of DATABASE_URL own the tables, or: GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA … TO …"
+        }
+        () => {
+            "let the user of DATABASE_URL own the platform's tables, or GRANT it the right that the server names (on a schema \
+             CREATE and USAGE, on tables SELECT, INSERT, UPDATE and DELETE)"
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scratch::Scratch;
+
+    /// Rights on a schema help nobody who lacks one on a table.
+    #[test]
+    fn the_right_that_lacks_is_the_one_that_is_named() {
+        for (message, want) in [
+            ("permission denied for schema public", "GRANT CREATE, USAGE ON SCHEMA"),
+            (
+                "permission denied for table hub_plugin_migrations",
+                "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES",
+            ),
+            ("permission denied for database hub", "GRANT CONNECT"),
+            ("must be owner of table hub_users", "OWNER TO"),
+            ("keine Berechtigung für Tabelle hub_users", "the right that the server names"),
+        ] {
+            assert!(denied(message).contains(want), "{message}");
+            assert_eq!(denied(message).contains("GRANT CREATE"), message.contains("schema"), "{message}");
+        }
+    }
 
     /// A pool without a free connection is not a server that is away, and says so.
     #[test]
@@ -324,8 +379,7 @@ mod tests {
     #[tokio::test]
     async fn a_file_that_does_not_fit_together_is_told_with_its_log() {
         use crate::db::Db;
-        let folder = std::env::temp_dir().join(format!("hub-malformed-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
+        let folder = Scratch::new("malformed");
         let file = folder.join("hub.db");
         let db = Db::open_sqlite(&file).await.unwrap();
         db.execute("CREATE TABLE t (id INTEGER)", Vec::new()).await.unwrap();
@@ -338,7 +392,6 @@ mod tests {
         db.close().await;
         assert_eq!((error.kind(), &*error.to_string()), (Kind::Damaged, "database disk image is malformed"));
         assert!(error.cure(false).contains("-wal") && error.cure(false).contains("integrity_check"));
-        std::fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]

@@ -179,10 +179,11 @@ pub(super) fn only_reads(sql: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scratch::Scratch;
 
     #[test]
     fn a_name_that_leads_elsewhere_is_noticed() {
-        let folder = std::env::temp_dir().join(format!("hub-open-file-{}", std::process::id()));
+        let folder = Scratch::new("open-file");
         fs::create_dir_all(folder.join("data")).unwrap();
         let (path, aside) = (folder.join("data/hub.db"), folder.join("aside.db"));
         fs::write(&path, "one").unwrap();
@@ -202,7 +203,6 @@ mod tests {
         fs::remove_file(folder.join("data")).unwrap();
         fs::write(folder.join("data"), "").unwrap();
         assert_eq!(open.strayed(), Some(Strayed::Gone));
-        fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]

@@ -2,8 +2,9 @@
 //! one that a killed host has left for a file that somebody has put aside or written over since, and ruins the new one with it.
 //!
 //! So whoever opens a file to write notes which file and which log belong together, in a file beside them ([`PAIR`]), by what a
-//! copy never has in common with its original: number and time of birth. A log that is none of the noted one's, as in a folder
-//! that was restored as a whole, is nobody's concern here.
+//! copy never has in common with its original: number and time of birth. Of a file that was written over in
+//! place its count of changes tells, and its time. A log that is none of the noted one's, as in a folder that was restored as a whole,
+//! is nobody's concern here.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -53,12 +54,26 @@ pub(super) fn has_log(file: &Path) -> bool {
 
 /// Refuses a file beside which the log of another one lies. To be asked before SQLite opens it; `file` may be a link.
 pub(super) fn check(file: &Path) -> Result<(), Error> {
-    // A file that is not there has no log, and where its folder cannot be looked into SQLite says so.
-    let Ok(file) = file.canonicalize() else { return Ok(()) };
+    // Where its folder cannot be looked into SQLite says so.
+    let found = file.canonicalize().ok();
+    let file = found.clone().unwrap_or_else(|| file.to_path_buf());
     if !has_log(&file) {
         return Ok(());
     }
     let log = log_of(&file);
+    // SQLite removes a log beside a file of no bytes, also beside one that it has just made.
+    let empty = match &found {
+        Some(file) => fs::metadata(file).is_ok_and(|about| about.is_file() && about.len() == 0),
+        None => true,
+    };
+    if empty {
+        let how = if found.is_some() { "empty" } else { "not there" };
+        let (file, log) = (file.display(), log.display());
+        return Err(Error::ForeignLog(format!(
+            "{log} holds changes of the database that was {file}, which is {how} now: SQLite would remove them, and \
+             nothing was changed"
+        )));
+    }
     let (Some(noted), Some(is)) = (read(&file), pair(&file).map_err(sqlx::Error::Io)?) else { return Ok(()) };
     let refused = |how: &str| {
         let (file, log) = (file.display(), log.display());
@@ -77,9 +92,14 @@ pub(super) fn check(file: &Path) -> Result<(), Error> {
     if is.boot.is_empty() || noted.boot != is.boot {
         return Ok(());
     }
-    match is_overwritten(&file, &log).map_err(sqlx::Error::Io)? {
-        true => refused("another one was written over it"),
-        false => Ok(()),
+    match overwritten(&file, &log).map_err(sqlx::Error::Io)? {
+        Some(Overwritten::Count { is, first, last }) => refused(&format!(
+            "another one was written over it (which counts {is} changes, where the log goes on from {first} to {last})"
+        )),
+        Some(Overwritten::Time) => refused(
+            "another one was written over it, or something else than SQLite made it younger than its log (`touch`)",
+        ),
+        None => Ok(()),
     }
 }
 
@@ -160,58 +180,186 @@ fn pair(file: &Path) -> io::Result<Option<Pair>> {
     Ok(Some(Pair { file, log, boot }))
 }
 
-/// Whether somebody has written over a file since its log was written. SQLite itself changes the file only by moving pages of the
-/// log into it, each as the last transaction has left it; so a file that is younger than its log has at least one of those.
-///
-/// To be asked only where this process has the file not open: closing it takes SQLite's locks away.
-fn is_overwritten(file: &Path, log: &Path) -> io::Result<bool> {
-    let times = || io::Result::Ok((fs::metadata(file)?.modified()?, fs::metadata(log)?.modified()?));
-    let before = times()?;
-    // A clock that was set back says nothing either.
-    if before.0 <= before.1 || before.0 > SystemTime::now() {
-        return Ok(false);
-    }
-    let is_still = || io::Result::Ok(times()? == before);
-    let (file, log) = (beneath::open(file)?, beneath::open(log)?);
-    let Some((size, pages)) = last_pages(&log)? else { return Ok(false) };
-    let (mut moved, mut is) = (vec![0; size], vec![0; size]);
-    for (page, at) in &pages {
-        log.read_exact_at(&mut moved, *at)?;
-        let place = u64::from(page.saturating_sub(1)) * size as u64;
-        // One that lies behind the file's end is none of its pages.
-        if filled(&file, &mut is, place)? && is == moved {
-            return Ok(false);
-        }
-    }
-    // Whoever writes meanwhile has the two open together.
-    Ok(!pages.is_empty() && is_still()?)
+/// By what a file is known to have been written over since its log was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Overwritten {
+    /// It counts this many changes, where the log has the count go on from the first of these to the last.
+    Count { is: u32, first: u32, last: u32 },
+    /// It is younger than the log, and nothing of that is in it.
+    Time,
 }
 
-/// The size of a page in bytes, and for each page of a log where in it the last one that was committed begins; none where it is no
-/// log that SQLite would apply. The format: <https://www.sqlite.org/fileformat2.html#the_write_ahead_log>.
-fn last_pages(log: &File) -> io::Result<Option<(usize, BTreeMap<u32, u64>)>> {
-    const HEADER: usize = 32;
-    const FRAME: usize = 24;
-    let mut header = [0; HEADER];
-    if !filled(log, &mut header, 0)? {
+/// Whether somebody has written over a file since its log was written, by what SQLite alone would have left:
+///
+/// - It changes the file only by moving pages of the log into it, each as the last transaction has left it; so a file that is
+///   younger than its log has at least one of those.
+/// - Its first page counts changes. Whoever writes that page to the log gives it one more than it had when it was read, and the log
+///   begins anew only once all of it is in the file. So the file counts one less than the first such page of the log, as many as the
+///   last, or something between. That holds whatever times a copy has; a log without that page says nothing.
+///
+/// To be asked only where this process has the file not open: closing it takes SQLite's locks away.
+fn overwritten(file: &Path, log: &Path) -> io::Result<Option<Overwritten>> {
+    let times = || io::Result::Ok((fs::metadata(file)?.modified()?, fs::metadata(log)?.modified()?));
+    let before = times()?;
+    let file = beneath::open(file)?;
+    // Before the log is opened: what the file counts is then held against the log of that moment, or of a later one.
+    let is = count(&file)?;
+    let log = beneath::open(log)?;
+    let Some(applied) = Applied::read(&log)? else { return Ok(None) };
+    if let (Some(is), Some((first, last))) = (is, applied.counts)
+        && !follows(is, first, last)
+        // Whoever writes meanwhile has the two open together.
+        && count(&file)? == Some(is)
+        && applied.is_still(&log)?
+    {
+        return Ok(Some(Overwritten::Count { is, first, last }));
+    }
+    // A clock that was set back says nothing either.
+    if before.0 <= before.1 || before.0 > SystemTime::now() {
         return Ok(None);
     }
-    let size = number(&header, 8) as usize;
-    if !(512..=65536).contains(&size) || !size.is_power_of_two() {
-        return Ok(None);
-    }
-    let (mut frame, mut at) = ([0; FRAME], HEADER as u64);
-    let (mut pages, mut open) = (BTreeMap::new(), Vec::new());
-    // What an earlier round of the log has left behind the last frame bears other salts.
-    while filled(log, &mut frame, at)? && frame[8..16] == header[16..24] {
-        open.push((number(&frame, 0), at + FRAME as u64));
-        // The last frame of a transaction says how long the file is then.
-        if number(&frame, 4) != 0 {
-            pages.extend(open.drain(..));
+    let Applied { size, pages, .. } = &applied;
+    let (mut moved, mut has) = (vec![0; *size], vec![0; *size]);
+    for (page, at) in pages {
+        log.read_exact_at(&mut moved, *at)?;
+        let place = u64::from(page.saturating_sub(1)) * *size as u64;
+        // One that lies behind the file's end is none of its pages.
+        if filled(&file, &mut has, place)? && has == moved {
+            return Ok(None);
         }
-        at += (FRAME + size) as u64;
     }
-    Ok(Some((size, pages)))
+    // The same of whoever writes meanwhile.
+    Ok((!pages.is_empty() && times()? == before).then_some(Overwritten::Time))
+}
+
+/// Whether a log whose first pages count from the one number to the other can be that of a file which counts so many. The count
+/// begins again at nought.
+fn follows(is: u32, first: u32, last: u32) -> bool {
+    let before = first.wrapping_sub(1);
+    is.wrapping_sub(before) <= last.wrapping_sub(before)
+}
+
+/// How many changes the first page of a file counts; none of a file that has no whole header.
+fn count(file: &File) -> io::Result<Option<u32>> {
+    let mut header = [0; 100];
+    Ok(filled(file, &mut header, 0)?.then(|| number(&header, COUNT)))
+}
+
+/// Where the first page has its count of changes.
+const COUNT: usize = 24;
+/// The length of a log's header.
+const HEADER: usize = 32;
+/// The length of what stands before each page of a log.
+const FRAME: usize = 24;
+
+/// What SQLite would apply of a log: the transactions that are whole, up to the first thing that is not. The format:
+/// <https://www.sqlite.org/fileformat2.html#the_write_ahead_log>.
+struct Applied {
+    header: [u8; HEADER],
+    /// Of a page, in bytes.
+    size: usize,
+    /// For each page, where in the log the last one that was committed begins.
+    pages: BTreeMap<u32, u64>,
+    /// How many changes the first page counts: where it stands first in the log, and where it stands last.
+    counts: Option<(u32, u32)>,
+}
+
+impl Applied {
+    /// None where it is no log that SQLite would apply.
+    fn read(log: &File) -> io::Result<Option<Applied>> {
+        let mut header = [0; HEADER];
+        if !filled(log, &mut header, 0)? {
+            return Ok(None);
+        }
+        let Some(order) = Order::of(number(&header, 0)) else { return Ok(None) };
+        let mut sum = Sum { order, sum: [0; 2] };
+        sum.add(&header[..24]);
+        let size = number(&header, 8) as usize;
+        if !sum.is(&header[24..]) || !(512..=65536).contains(&size) || !size.is_power_of_two() {
+            return Ok(None);
+        }
+        let (mut frame, mut page, mut at) = ([0; FRAME], vec![0; size], HEADER as u64);
+        let (mut pages, mut open) = (BTreeMap::new(), Vec::new());
+        // Of what is committed, and of what was read.
+        let (mut counts, mut counted): (Option<(u32, u32)>, Option<(u32, u32)>) = (None, None);
+        // What an earlier round of the log has left behind the last frame bears other salts, and a frame that a kill has cut off
+        // another sum.
+        while filled(log, &mut frame, at)? && frame[8..16] == header[16..24] {
+            let begins = at + FRAME as u64;
+            if !filled(log, &mut page, begins)? {
+                break;
+            }
+            sum.add(&frame[..8]);
+            sum.add(&page);
+            if !sum.is(&frame[16..]) {
+                break;
+            }
+            let name = number(&frame, 0);
+            open.push((name, begins));
+            if name == 1 {
+                let count = number(&page, COUNT);
+                counted = Some(counted.map_or((count, count), |(first, _)| (first, count)));
+            }
+            // The last frame of a transaction says how long the file is then.
+            if number(&frame, 4) != 0 {
+                pages.extend(open.drain(..));
+                counts = counted;
+            }
+            at += (FRAME + size) as u64;
+        }
+        Ok(Some(Applied { header, size, pages, counts }))
+    }
+
+    /// Whether the log has not begun anew since.
+    fn is_still(&self, log: &File) -> io::Result<bool> {
+        let mut header = [0; HEADER];
+        Ok(filled(log, &mut header, 0)? && header == self.header)
+    }
+}
+
+/// In which order the bytes of a number stand for a log's sums.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    LowestFirst,
+    HighestFirst,
+}
+
+impl Order {
+    /// As the log's first number has it.
+    fn of(first: u32) -> Option<Order> {
+        match first {
+            0x377f_0682 => Some(Order::LowestFirst),
+            0x377f_0683 => Some(Order::HighestFirst),
+            _ => None,
+        }
+    }
+}
+
+/// The sum over all of a log up to some place, by which SQLite knows what was written as a whole.
+struct Sum {
+    order: Order,
+    sum: [u32; 2],
+}
+
+impl Sum {
+    /// Goes on with these bytes, eight at a time.
+    fn add(&mut self, bytes: &[u8]) {
+        let word = |at: usize, pair: &[u8]| {
+            let word = number(pair, at);
+            if self.order == Order::HighestFirst { word } else { word.swap_bytes() }
+        };
+        let [mut one, mut two] = self.sum;
+        for pair in bytes.chunks_exact(8) {
+            one = one.wrapping_add(word(0, pair)).wrapping_add(two);
+            two = two.wrapping_add(word(4, pair)).wrapping_add(one);
+        }
+        self.sum = [one, two];
+    }
+
+    /// Whether these eight bytes say the same.
+    fn is(&self, said: &[u8]) -> bool {
+        self.sum == [number(said, 0), number(said, 4)]
+    }
 }
 
 /// Fills a buffer from this place on; false where the file ends before.
@@ -232,10 +380,11 @@ fn number(bytes: &[u8], at: usize) -> u32 {
 mod tests {
     use super::*;
     use crate::db::Db;
+    use crate::scratch::Scratch;
 
     /// A folder as a killed host leaves it: a file, its log with changes that are nowhere else, and which belongs to which.
     struct Left {
-        folder: PathBuf,
+        folder: Scratch,
         file: PathBuf,
         backup: PathBuf,
         db: Db,
@@ -243,9 +392,7 @@ mod tests {
 
     impl Left {
         async fn new(name: &str) -> Left {
-            let folder = std::env::temp_dir().join(format!("hub-pair-{name}-{}", std::process::id()));
-            let _ = fs::remove_dir_all(&folder);
-            fs::create_dir_all(&folder).unwrap();
+            let folder = Scratch::new(&format!("pair-{name}"));
             let (file, backup) = (folder.join("hub.db"), folder.join("backup.db"));
             let db = Db::open_sqlite(&file).await.unwrap();
             db.execute("CREATE TABLE t (text TEXT)", Vec::new()).await.unwrap();
@@ -300,7 +447,6 @@ mod tests {
         fs::rename(&aside, &left.file).unwrap();
         assert_eq!(left.refused().await, None);
         drop(left.db);
-        fs::remove_dir_all(&left.folder).unwrap();
     }
 
     #[tokio::test]
@@ -318,6 +464,133 @@ mod tests {
         let modified = |path: &Path| fs::metadata(path).unwrap().modified().unwrap();
         assert!(modified(&left.file) > modified(&log_of(&left.file)));
         assert_eq!(left.refused().await, None);
+        drop(left.db);
+    }
+
+    /// `cp -p`, `rsync --inplace`: the copy is as old as it was, and has the number of the file that was there.
+    #[tokio::test]
+    async fn a_file_that_was_written_over_with_its_old_times_is_not_its_logs() {
+        let left = Left::new("times").await;
+        let (whole, log) = (fs::read(&left.file).unwrap(), log_of(&left.file));
+        let is = count(&File::open(&left.file).unwrap()).unwrap().unwrap();
+        let (first, last) = Applied::read(&File::open(&log).unwrap()).unwrap().unwrap().counts.unwrap();
+        assert!(follows(is, first, last), "{is} {first} {last}");
+        let old = SystemTime::now() - std::time::Duration::from_secs(9 * 60 * 60);
+        let put = |count: u32| {
+            let mut copy = fs::read(&left.backup).unwrap();
+            copy[COUNT..COUNT + 4].copy_from_slice(&count.to_be_bytes());
+            fs::write(&left.file, copy).unwrap();
+            File::open(&left.file).unwrap().set_modified(old).unwrap();
+        };
+        for other in [first.wrapping_sub(2), first.wrapping_sub(9), last + 1, last + 999] {
+            put(other);
+            let why = left.refused().await.unwrap();
+            assert!(
+                why.contains("another one was written over it") && why.contains(&format!("counts {other} ")),
+                "{why}"
+            );
+        }
+        // The file itself is never refused, whatever its times are.
+        fs::write(&left.file, whole).unwrap();
+        File::open(&left.file).unwrap().set_modified(old).unwrap();
+        assert_eq!(left.refused().await, None);
+        drop(left.db);
+        fs::remove_dir_all(&left.folder).unwrap();
+    }
+
+    /// However a database lives: the log is one that its file may have, at every moment.
+    #[tokio::test]
+    async fn what_a_file_counts_fits_its_log_all_its_life() {
+        let left = Left::new("life").await;
+        let mut seen = 0;
+        let mut fits = async || {
+            let is = count(&File::open(&left.file).unwrap()).unwrap().unwrap();
+            let log = Applied::read(&File::open(log_of(&left.file)).unwrap()).unwrap();
+            if let Some((first, last)) = log.and_then(|log| log.counts) {
+                assert!(follows(is, first, last), "{is} {first} {last}");
+                seen += 1;
+            }
+        };
+        for round in 0..12 {
+            for sql in [
+                "CREATE TABLE IF NOT EXISTS u (text TEXT)",
+                "INSERT INTO u SELECT text FROM t LIMIT 50",
+                "PRAGMA wal_checkpoint(PASSIVE)",
+                "PRAGMA user_version = 7",
+                "DELETE FROM u",
+                "VACUUM",
+                "DROP TABLE u",
+                if round % 2 == 0 {
+                    "PRAGMA wal_checkpoint(RESTART)"
+                } else {
+                    "PRAGMA wal_checkpoint(TRUNCATE)"
+                },
+                "INSERT INTO t VALUES (hex(randomblob(5000)))",
+            ] {
+                left.db.execute(sql, Vec::new()).await.unwrap();
+                fits().await;
+            }
+            let mut tx = left.db.begin().await.unwrap();
+            tx.execute("CREATE TABLE v (text TEXT)", Vec::new()).await.unwrap();
+            fits().await;
+            drop(tx);
+            fits().await;
+        }
+        assert!(seen > 50, "{seen}");
+        drop(left.db);
+        fs::remove_dir_all(&left.folder).unwrap();
+    }
+
+    #[test]
+    fn a_count_may_be_anything_between_a_logs_first_and_last() {
+        for (is, first, last, fits) in [
+            (4, 5, 5, true),
+            (5, 5, 5, true),
+            (3, 5, 5, false),
+            (6, 5, 5, false),
+            (7, 5, 9, true),
+            (u32::MAX, 0, 1, true),
+            (1, u32::MAX, 1, true),
+            (2, u32::MAX, 1, false),
+        ] {
+            assert_eq!(follows(is, first, last), fits, "{is} {first} {last}");
+        }
+    }
+
+    /// What a kill has cut off in the middle of a page is none of the log, as for SQLite.
+    #[tokio::test]
+    async fn what_is_not_whole_in_a_log_says_nothing() {
+        let left = Left::new("cut").await;
+        let log = log_of(&left.file);
+        let read = || Applied::read(&File::open(&log).unwrap()).unwrap();
+        let whole = read().unwrap();
+        let bytes = fs::read(&log).unwrap();
+        assert!(bytes.len() > HEADER + 9 * (FRAME + whole.size) && !whole.pages.is_empty());
+        let most = whole.pages.values().max().unwrap();
+        let mut torn = bytes.clone();
+        torn[*most as usize + whole.size - 1] ^= 1;
+        fs::write(&log, torn).unwrap();
+        assert!(read().unwrap().pages.values().max().unwrap() < most);
+        let mut torn = bytes;
+        torn[HEADER - 1] ^= 1;
+        fs::write(&log, torn).unwrap();
+        assert!(read().is_none());
+        drop(left.db);
+        fs::remove_dir_all(&left.folder).unwrap();
+    }
+
+    /// SQLite would remove the log.
+    #[tokio::test]
+    async fn a_log_is_refused_beside_an_empty_file_and_beside_none() {
+        let left = Left::new("empty").await;
+        fs::remove_file(beside(&left.file, PAIR)).unwrap();
+        fs::rename(&left.file, left.folder.join("aside.db")).unwrap();
+        let refused = || check(&left.file).unwrap_err().to_string();
+        assert!(refused().contains("which is not there now"), "{}", refused());
+        assert!(Db::open_sqlite(&left.file).await.is_err() && !left.file.exists());
+        fs::write(&left.file, "").unwrap();
+        let why = left.refused().await.unwrap();
+        assert!(why.contains("which is empty now"), "{why}");
         drop(left.db);
         fs::remove_dir_all(&left.folder).unwrap();
     }
@@ -338,7 +611,6 @@ mod tests {
         assert_eq!(db.value::<i64>("SELECT count(*) FROM t", Vec::new()).await.unwrap(), 200);
         db.close().await;
         drop(left.db);
-        fs::remove_dir_all(&left.folder).unwrap();
     }
 
     #[test]

@@ -3,15 +3,21 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use hub_manifest::migrations::{Engine, Foreign, Unordered, foreign, in_order, runs_on, table_prefix};
+use hub_manifest::migrations::{
+    Engine, Foreign, MAX_BYTES, Unordered, foreign, in_order, runs_on, table_prefix,
+};
+use hub_manifest::statements::{UNFIT_HELP, unfit};
+use hub_release::beneath::Beneath;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::broken::Broken;
 use super::census::Census;
+use super::effects;
 use super::foreign::Watch;
 use super::loss::Loss;
 use super::own::{Named, Own, names_around};
@@ -46,7 +52,8 @@ impl Owner<'_> {
     }
 }
 
-/// The migrations of a folder, in order.
+/// The migrations of a folder, in order. A link that leads out of the folder, a pipe or a device is none, nor is a file of more than
+/// [`MAX_BYTES`].
 pub fn read_folder(folder: &Path) -> Result<Vec<Migration>, String> {
     let shown = folder.display();
     let entries = fs::read_dir(folder).map_err(|e| format!("cannot read the migrations in {shown}: {e}"))?;
@@ -67,7 +74,12 @@ pub fn read_folder(folder: &Path) -> Result<Vec<Migration>, String> {
         }
         None => {}
     }
-    let read = |name: String| match fs::read_to_string(folder.join(&name)) {
+    let below = Beneath::open(folder).map_err(|e| format!("cannot read the migrations in {shown}: {e}"))?;
+    let text = |name: &str| -> io::Result<String> {
+        let bytes = below.read_within(name, MAX_BYTES)?;
+        String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))
+    };
+    let read = |name: String| match text(&name) {
         Ok(sql) => Ok(Migration { name, sql }),
         Err(e) => Err(format!("cannot read the migration {}: {e}", folder.join(&name).display())),
     };
@@ -196,6 +208,12 @@ async fn run_within(
     }
     tx.one_migrator().await.map_err(|e| format!("cannot wait for other hosts' migrations: {e}"))?;
     let pending = pending(tx, owner, migrations).await?;
+    // Before any runs: in a dry run what ends the transaction would make all of it last.
+    for migration in &pending {
+        if let Some(unfit) = unfit(&migration.sql, engine(tx.is_postgres())) {
+            return Err(format!("migration {}: it {unfit}; {UNFIT_HELP}", migration.name));
+        }
+    }
     let text = |e: Error| format!("cannot look at the references between tables: {e}");
     let (broken, tables) = (Broken::find(tx).await.map_err(text)?, tx.tables().await.map_err(text)?);
     let mut census = None;
@@ -220,8 +238,11 @@ pub(crate) async fn has_run(db: &Db, slug: &str) -> Result<bool, Error> {
 
 /// Those that are for the engine at hand.
 pub(crate) fn of_engine(postgres: bool, migrations: &[Migration]) -> impl Iterator<Item = &Migration> {
-    let engine = if postgres { Engine::Postgres } else { Engine::Sqlite };
-    migrations.iter().filter(move |migration| runs_on(&migration.name, engine))
+    migrations.iter().filter(move |migration| runs_on(&migration.name, engine(postgres)))
+}
+
+fn engine(postgres: bool) -> Engine {
+    if postgres { Engine::Postgres } else { Engine::Sqlite }
 }
 
 const APPLIED: &str = "SELECT name, checksum FROM hub_plugin_migrations WHERE plugin = $1";
@@ -272,9 +293,10 @@ async fn apply(
 ) -> Result<(), String> {
     let text = |e: Error| e.to_string();
     let tables = Named::all(tx).await.map_err(text)?;
-    // What another one counted after itself is what is there before this one.
+    let counts = may_remove(&migration.sql) || effects::may_follow(tx, &migration.sql).await.map_err(text)?;
+    // What the one before counted after itself is what is there before this one.
     let before = match census.take() {
-        _ if !may_remove(&migration.sql) => None,
+        _ if !counts => None,
         Some(known) => Some(known),
         None => Some(Census::take(tx, time, None).await.map_err(text)?),
     };
@@ -282,7 +304,13 @@ async fn apply(
         (Owner::Plugin(slug), Some(_)) => Watch::begin(tx, &table_prefix(slug)).await.map_err(text)?,
         _ => Watch::default(),
     };
+    let number = transaction(tx).await.map_err(text)?;
     tx.script(migration.sql.clone()).await.map_err(text)?;
+    if number != transaction(tx).await.map_err(text)? {
+        return Err(format!(
+            "it has ended the transaction that it runs in, and what it did lasts; {UNFIT_HELP}"
+        ));
+    }
     let seen = watch.end(tx).await.map_err(text)?;
     if let Owner::Plugin(slug) = owner {
         let after = Named::all(tx).await.map_err(text)?;
@@ -319,7 +347,16 @@ async fn apply(
     Ok(())
 }
 
-/// Whether a text could remove something at all. Without any of these words it only adds, and nothing has to be counted.
+/// The number of the transaction on PostgreSQL: another one once it was ended, by what no reading of the text has found.
+async fn transaction(tx: &mut Tx) -> Result<Option<i64>, Error> {
+    if !tx.is_postgres() {
+        return Ok(None);
+    }
+    tx.value("SELECT txid_current()", args![]).await.map(Some)
+}
+
+/// Whether a text could remove something by what it says. Without any of these words it only adds; what may follow from that
+/// is another matter ([`effects`]).
 fn may_remove(sql: &str) -> bool {
     const WORDS: &[&str] = &[
         "delete", "drop", "truncate", "replace", "update", "merge", "rename", "trigger", "do", "call",
@@ -397,6 +434,7 @@ fn checksum(sql: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scratch::Scratch;
 
     fn file(name: &str, sql: &str) -> Migration {
         Migration { name: name.to_owned(), sql: sql.to_owned() }
@@ -453,6 +491,32 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn d2_a_file_that_ends_its_transaction_is_refused_before_any_runs() {
+        let db = database().await;
+        let first = file("0001_a.sql", "CREATE TABLE plugin_crm_a (id TEXT)");
+        for (owner, sql, word) in [
+            (Owner::Plugin("crm"), "COMMIT; CREATE INDEX plugin_crm_b ON plugin_crm_a (id); BEGIN", "COMMIT"),
+            (
+                Owner::Platform,
+                "/* ; */\nbegin; CREATE INDEX plugin_crm_b ON plugin_crm_a (id); COMMIT",
+                "BEGIN",
+            ),
+        ] {
+            let refused = run(&db, owner, &[first.clone(), file("0002_b.sql", sql)]).await.unwrap_err();
+            let why = format!(
+                "migration 0002_b.sql: it controls the transaction that it runs in (`{word}`); leave it out: "
+            );
+            assert!(refused.starts_with(&why), "{refused}");
+            let mut tx = db.begin().await.unwrap();
+            assert_eq!(tx.tables().await.unwrap(), ["hub_plugin_migrations"]);
+        }
+        // One that is for the other engine is none here, and a trigger's body is no transaction.
+        let body = "CREATE TRIGGER plugin_crm_c AFTER INSERT ON plugin_crm_a BEGIN SELECT 1; END;";
+        let all = [first, file("0002_b.postgres.sql", "COMMIT"), file("0003_c.sql", body)];
+        assert_eq!(run(&db, Owner::Plugin("crm"), &all).await, Ok(2));
+    }
+
+    #[tokio::test]
     async fn d2_a_table_that_is_rebuilt_the_wrong_way_round_is_refused() {
         let db = database().await;
         let before = "CREATE TABLE plugin_crm_a (id TEXT PRIMARY KEY); INSERT INTO plugin_crm_a VALUES ('x');
@@ -480,6 +544,83 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn d2_a_reference_that_was_broken_before_stops_no_migration() {
+        let db = database().await;
+        let mut tx = db.begin().await.unwrap();
+        let others = "CREATE TABLE p (x TEXT); CREATE TABLE \"a \"\"c\" (x TEXT REFERENCES p (x))";
+        tx.script(others.to_owned()).await.unwrap();
+        tx.commit().await.unwrap();
+        let platform = [file("0001_a.sql", "CREATE TABLE hub_a (id TEXT)")];
+        assert_eq!(run(&db, Owner::Platform, &platform).await, Ok(1));
+        // What is broken by a migration is seen beside it.
+        let owner = Owner::Plugin("crm");
+        let first = file(
+            "0001_a.sql",
+            "CREATE TABLE plugin_crm_a (id TEXT PRIMARY KEY); INSERT INTO plugin_crm_a VALUES ('x');
+             CREATE TABLE plugin_crm_b (a TEXT REFERENCES plugin_crm_a (id)); INSERT INTO plugin_crm_b VALUES ('x');",
+        );
+        assert_eq!(run(&db, owner, std::slice::from_ref(&first)).await, Ok(1));
+        for (sql, said) in [
+            (
+                "-- hub: removes plugin_crm_a\nDELETE FROM plugin_crm_a",
+                "it leaves 1 rows of `plugin_crm_b` that refer to nothing in `plugin_crm_a`",
+            ),
+            (
+                "CREATE TABLE plugin_crm_c (id TEXT); CREATE TABLE plugin_crm_d (c TEXT REFERENCES plugin_crm_c (id))",
+                "`plugin_crm_d` refers to columns that are not unique (foreign key mismatch - \"plugin_crm_d\" referencing \
+                 \"plugin_crm_c\"): make them the key of the table that they are in, or give them a unique index",
+            ),
+        ] {
+            let refused = run(&db, owner, &[first.clone(), file("0002_b.sql", sql)]).await.unwrap_err();
+            assert_eq!(refused, format!("migration 0002_b.sql: {said}"));
+        }
+    }
+
+    #[tokio::test]
+    async fn d2_what_a_trigger_of_an_earlier_file_removes_is_counted() {
+        let owner = Owner::Plugin("crm");
+        let tables = "CREATE TABLE plugin_crm_a (id TEXT PRIMARY KEY ON CONFLICT REPLACE, x TEXT UNIQUE ON CONFLICT REPLACE);
+            INSERT INTO plugin_crm_a VALUES ('1', 'a'), ('2', 'b'); CREATE TABLE plugin_crm_log (id TEXT);";
+        let of = |table: &str| {
+            format!(
+                "CREATE TRIGGER plugin_crm_t AFTER INSERT ON plugin_crm_log BEGIN DELETE FROM {table}; END;"
+            )
+        };
+        let add = "INSERT INTO plugin_crm_log VALUES ('1')";
+        for (trigger, next, said) in [
+            (
+                of("plugin_crm_a"),
+                add,
+                "it removes data (plugin_crm_a: 2 rows before, 0 after) and does not say so",
+            ),
+            (
+                of("hub_records"),
+                add,
+                "it removes what is not vertical plugin `crm`'s (hub_records: 1 rows before, 0 after)",
+            ),
+            (
+                String::new(),
+                "INSERT INTO plugin_crm_a VALUES ('1', 'b')",
+                "it removes data (plugin_crm_a: 2 rows before, 1 after) and does not say so",
+            ),
+        ] {
+            let db = database().await;
+            let records = file(
+                "0001_a.sql",
+                "CREATE TABLE hub_records (id TEXT); INSERT INTO hub_records VALUES ('1')",
+            );
+            assert_eq!(run(&db, Owner::Platform, &[records]).await, Ok(1));
+            let all = [file("0001_a.sql", &format!("{tables} {trigger}")), file("0002_b.sql", next)];
+            // Whether it was made just now or is there already.
+            let at_once = run(&db, owner, &all).await.unwrap_err();
+            assert_eq!(run(&db, owner, &all[..1]).await, Ok(1));
+            let later = run(&db, owner, &all).await.unwrap_err();
+            assert_eq!(at_once, later);
+            assert!(later.starts_with(&format!("migration 0002_b.sql: {said}")), "{later}");
+        }
+    }
+
+    #[tokio::test]
     async fn d2_what_cannot_be_counted_in_time_has_to_be_named() {
         let db = database().await;
         let owner = Owner::Plugin("crm");
@@ -496,6 +637,7 @@ mod tests {
         };
         // What only adds needs no counting.
         assert_eq!(attempt("CREATE TABLE plugin_crm_b (id TEXT)").await, Ok(vec![]));
+        assert_eq!(attempt("INSERT INTO plugin_crm_a VALUES ('y')").await, Ok(vec![]));
         let why = "cannot be told whether it removes what is not vertical plugin `crm`'s (hub_plugin_migrations: its rows \
             were not counted in time): let counting take longer, HUB_MIGRATION_COUNT_SECONDS";
         let refused = attempt("UPDATE plugin_crm_a SET id = 'y'").await.unwrap_err();
@@ -519,10 +661,38 @@ mod tests {
         );
     }
 
+    // S7, S12: what lies there is not read whatever it is.
+    #[test]
+    fn s7_a_migration_is_a_file_of_its_folder_and_has_an_end() {
+        let folder = std::env::temp_dir().join(format!("hub-migrations-of-{}", std::process::id()));
+        let migrations = folder.join("migrations");
+        fs::create_dir_all(migrations.join("..data")).unwrap();
+        fs::write(folder.join("secret"), "secret").unwrap();
+        // As Kubernetes puts a ConfigMap there.
+        fs::write(migrations.join("..data/0001_a.sql"), "SELECT 1").unwrap();
+        std::os::unix::fs::symlink("..data/0001_a.sql", migrations.join("0001_a.sql")).unwrap();
+        assert_eq!(read_folder(&migrations).unwrap()[0].sql, "SELECT 1");
+        let file = migrations.join("0002_b.sql");
+        let told = |wrong: &str| {
+            let error = read_folder(&migrations).unwrap_err();
+            let told = format!("cannot read the migration {}: ", file.display());
+            assert!(error.starts_with(&told) && error.contains(wrong), "{error}");
+            fs::remove_file(&file).unwrap();
+        };
+        std::os::unix::fs::symlink("../secret", &file).unwrap();
+        told("link");
+        fs::File::create(&file).unwrap().set_len(MAX_BYTES + 1).unwrap();
+        told("it has more than 4194304 bytes");
+        fs::write(&file, [0xff_u8]).unwrap();
+        told("it is not UTF-8");
+        assert!(std::process::Command::new("mkfifo").arg(&file).status().unwrap().success());
+        told("it is not a regular file");
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
     #[test]
     fn files_are_read_in_the_order_of_their_numbers() {
-        let folder = std::env::temp_dir().join(format!("hub-migrations-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
+        let folder = Scratch::new("migrations");
         for name in ["0010_c.sql", "0002_b.sql", "README.md"] {
             fs::write(folder.join(name), name).unwrap();
         }
@@ -533,6 +703,5 @@ mod tests {
             read_folder(&folder).unwrap_err(),
             "migrations 0002_b.sql and 2_d.sql have the same number"
         );
-        fs::remove_dir_all(&folder).unwrap();
     }
 }

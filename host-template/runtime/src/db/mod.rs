@@ -6,16 +6,19 @@
 
 mod broken;
 mod census;
-mod copy;
+pub(crate) mod copy;
+mod effects;
 mod engine;
 mod error;
 mod file;
 mod foreign;
 mod listen;
 mod log;
+mod look;
 pub(crate) mod loss;
 pub mod migrate;
 mod own;
+mod parts;
 mod patience;
 mod postgres;
 pub(crate) mod rights;
@@ -52,9 +55,9 @@ pub enum Db {
 /// A transaction; what was done is undone unless [`Tx::commit`] is reached.
 #[non_exhaustive]
 pub enum Tx {
-    /// On SQLite, begun as a writer.
+    /// On SQLite, begun as a writer, unless it only reads.
     Sqlite(sqlite::Transaction),
-    /// On PostgreSQL, at the server's usual isolation: read committed.
+    /// On PostgreSQL, at the server's usual isolation, read committed, unless it only reads.
     Postgres(sqlx::Transaction<'static, sqlx::Postgres>),
     /// The same on a connection that a pooler lends: no statement is kept for the next one.
     Pooled(sqlx::Transaction<'static, sqlx::Postgres>),
@@ -219,10 +222,14 @@ impl Patience {
     }
 }
 
+/// How a transaction begins on PostgreSQL, and how one does that only reads: all of it sees what the first statement saw.
+const BEGIN: &str = "BEGIN";
+const BEGIN_TO_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
 /// How a transaction begins on a connection that a pooler lends: its limits go with it.
-fn begin_lent() -> String {
+fn begin_lent(begin: &str) -> String {
     let Patience { statement, lock, .. } = Patience::get();
-    format!("BEGIN; SET LOCAL statement_timeout = {statement}; SET LOCAL lock_timeout = {lock}")
+    format!("{begin}; SET LOCAL statement_timeout = {statement}; SET LOCAL lock_timeout = {lock}")
 }
 
 /// A database as migrations need it: on SQLite nothing follows from a reference there. Otherwise dropping a table, which is
@@ -263,7 +270,7 @@ macro_rules! alone {
                 patience::tell($sql.as_str(), done)
             }
             Db::Pooled(pool) => {
-                let mut tx = postgres::lent(pool).await?;
+                let mut tx = postgres::lent(pool, BEGIN).await?;
                 patience::ask($sql.as_str())?;
                 let done = postgres::$does(&mut *tx, $sql.clone(), $args, false).await;
                 let done = patience::tell($sql.as_str(), done)?;
@@ -307,7 +314,7 @@ impl Db {
             Db::Postgres(pool) => {
                 Ok(Tx::Postgres(postgres::told(&pool.connect_options(), pool.begin().await).await?))
             }
-            Db::Pooled(pool) => Ok(Tx::Pooled(postgres::lent(pool).await?)),
+            Db::Pooled(pool) => Ok(Tx::Pooled(postgres::lent(pool, BEGIN).await?)),
         }
     }
 
@@ -315,7 +322,11 @@ impl Db {
     pub(crate) async fn begin_to_read(&self) -> Result<Tx, Error> {
         match self {
             Db::Sqlite(open) => Ok(Tx::Sqlite(open.begin_to_read().await?)),
-            Db::Postgres(_) | Db::Pooled(_) => self.begin().await,
+            Db::Postgres(pool) => {
+                let begun = pool.begin_with(BEGIN_TO_READ).await;
+                Ok(Tx::Postgres(postgres::told(&pool.connect_options(), begun).await?))
+            }
+            Db::Pooled(pool) => Ok(Tx::Pooled(postgres::lent(pool, BEGIN_TO_READ).await?)),
         }
     }
 

@@ -243,13 +243,17 @@ pub(super) fn now_read_only() {
 
 /// Whether a connection of this age was opened before that.
 fn outdated(age: Duration) -> bool {
-    let since = READ_ONLY.load(Ordering::Relaxed);
-    since != 0 && clock().saturating_sub(u64::try_from(age.as_millis()).unwrap_or(u64::MAX)) <= since
+    was_open(READ_ONLY.load(Ordering::Relaxed), clock(), age)
 }
 
-/// A pool's connections for statements, each in a transaction of its own.
-pub(super) async fn lent(pool: &PgPool) -> Result<sqlx::Transaction<'static, Postgres>, Error> {
-    told(&pool.connect_options(), pool.begin_with(AssertSqlSafe(super::begin_lent())).await).await
+fn was_open(read_only: u64, now: u64, age: Duration) -> bool {
+    let opened = now.saturating_sub(u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
+    read_only != 0 && opened <= read_only
+}
+
+/// A pool's connections for statements, each in a transaction of its own, which begins so.
+pub(super) async fn lent(pool: &PgPool, begin: &str) -> Result<sqlx::Transaction<'static, Postgres>, Error> {
+    told(&pool.connect_options(), pool.begin_with(AssertSqlSafe(super::begin_lent(begin))).await).await
 }
 
 /// A NULL of whatever type the server finds fitting.
@@ -325,12 +329,9 @@ mod tests {
 
     #[test]
     fn s19_connections_from_before_a_failover_are_outdated() {
-        assert!(!outdated(Duration::from_secs(1)));
-        std::thread::sleep(Duration::from_millis(5));
-        now_read_only();
-        assert!(outdated(Duration::from_secs(1)));
-        std::thread::sleep(Duration::from_millis(5));
-        assert!(!outdated(Duration::ZERO));
-        READ_ONLY.store(0, Ordering::Relaxed);
+        let second = Duration::from_secs(1);
+        assert!(!was_open(0, 10_000, second), "no server was found to be only read");
+        assert!(was_open(9_500, 10_000, second) && was_open(9_000, 10_000, second));
+        assert!(!was_open(8_999, 10_000, second) && !was_open(9_999, 10_000, Duration::ZERO));
     }
 }

@@ -13,13 +13,11 @@ use sqlx::sqlite::{
 };
 use sqlx::{Connection, Sqlite, SqlitePool};
 
-use super::copy::Copy;
 use super::engine::engine;
-use super::error::Kind;
 use super::file::{OpenFile, Strayed, only_reads};
 use super::log::{self, log_of};
 use super::{Db, Error, Row};
-use crate::settings::{beside, reason};
+use crate::settings::reason;
 
 /// How long a statement that only reads waits for a connection where no other one may be opened.
 const FREE: Duration = Duration::from_secs(2);
@@ -89,15 +87,9 @@ impl Db {
         Ok(Db::Sqlite(Open { pool, file: Some(file) }))
     }
 
-    /// Opens a file that is there already to look at it: neither it nor a log beside it is changed. It may lie where nothing can be
-    /// written.
-    pub(crate) async fn open_unchanged(file: &Path) -> Result<Db, Error> {
-        look(file, options()).await
-    }
-
-    /// The same to read from it: nothing is written through it either.
-    pub(crate) async fn open_to_read(file: &Path) -> Result<Db, Error> {
-        look(file, options().pragma("query_only", "ON")).await
+    /// Sees that no log lies where a file is to be made: SQLite would remove it.
+    pub(crate) fn leaves_no_log(file: &Path) -> Result<(), Error> {
+        log::check(file)
     }
 
     /// Opens a copy that is thrown away: nothing of it has to outlast a crash.
@@ -119,47 +111,8 @@ impl Db {
     }
 }
 
-/// What of a file's content may lie beside it: its log, or the journal of another application, by which SQLite would undo half a
-/// change.
-pub(super) const PARTS: [&str; 2] = ["-wal", "-journal"];
-
-/// Opens a file to look at it, whatever is beside it and whoever may write there.
-async fn look(file: &Path, options: SqliteConnectOptions) -> Result<Db, Error> {
-    log::check(file)?;
-    // Where a link leads, as SQLite sees it: what it keeps beside the file lies there. One that leads nowhere is told by SQLite.
-    let file = &*file.canonicalize().unwrap_or_else(|_| file.to_path_buf());
-    let lengths = PARTS.map(|part| std::fs::metadata(beside(file, part)).ok().map(|about| about.len()));
-    let options = options.filename(file);
-    let writable = unwritable(file).is_none();
-    if writable && lengths.iter().all(|length| length.is_none_or(|bytes| bytes == 0)) {
-        // What SQLite keeps beside the file while it is open is removed again by one that may write.
-        return one(options).await;
-    }
-    if !writable && lengths.iter().all(Option::is_none) {
-        // Nobody works with the file; SQLite would make a log beside it even to read.
-        return one(options.read_only(true).immutable(true)).await;
-    }
-    // The last one to close a file that it may write moves the log into it and removes the log, also one that a killed host has left
-    // and that belongs to another file.
-    let db = one(options.clone().read_only(true)).await?;
-    match db.value::<i64>("SELECT count(*) FROM sqlite_schema", Vec::new()).await {
-        Ok(_) => Ok(db),
-        // It cannot be read as it lies without something being made beside it, or done to it.
-        Err(error) if matches!(error.kind(), Kind::Missing | Kind::ReadOnly) => {
-            db.close().await;
-            let copy = Copy::of(file)?;
-            // All of the log goes into the file of the copy, which has no name any more once it is open, and goes with the process.
-            one(options.filename(copy.file()).journal_mode(SqliteJournalMode::Memory)).await
-        }
-        Err(error) => {
-            db.close().await;
-            Err(error)
-        }
-    }
-}
-
 /// A pool of one connection, which is opened once.
-async fn one(options: SqliteConnectOptions) -> Result<Db, Error> {
+pub(super) async fn one(options: SqliteConnectOptions) -> Result<Db, Error> {
     let pool = SqlitePoolOptions::new()
         .max_connections(1)
         .idle_timeout(None)
@@ -218,7 +171,15 @@ impl Open {
 
     /// Begins as a reader, who waits for no writer and lets none wait.
     pub(super) async fn begin_to_read(&self) -> Result<Transaction, Error> {
-        Ok(Transaction { tx: self.pool.begin().await?, open: self.clone() })
+        let tx = match self.pool.try_begin().await? {
+            Some(tx) => tx,
+            // Another connection is opened by the file's name.
+            None => {
+                self.has_its_name()?;
+                self.pool.begin().await?
+            }
+        };
+        Ok(Transaction { tx, open: self.clone() })
     }
 
     /// One more connection to the same file, on which references are not looked at.
@@ -333,7 +294,7 @@ impl Transaction {
 const GONE: &str = "the database's file is gone";
 
 /// Why a file takes no changes, where that can be seen from outside: connections that are open read on for a while.
-fn unwritable(file: &Path) -> Option<&'static str> {
+pub(super) fn unwritable(file: &Path) -> Option<&'static str> {
     if file == Path::new(MEMORY) {
         return None;
     }
@@ -355,7 +316,7 @@ fn unwritable(file: &Path) -> Option<&'static str> {
 /// What the driver calls a database without a file.
 const MEMORY: &str = ":memory:";
 
-fn options() -> SqliteConnectOptions {
+pub(super) fn options() -> SqliteConnectOptions {
     // With recursive triggers, `INSERT OR REPLACE` fires the triggers of what it deletes: the audit log's are not passed by.
     SqliteConnectOptions::new()
         .foreign_keys(true)
@@ -368,12 +329,12 @@ engine!(Sqlite, SqliteArguments, None::<i64>, Row::Sqlite);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scratch::Scratch;
 
     #[test]
     fn a_file_that_is_gone_takes_no_changes() {
         assert_eq!(unwritable(options().in_memory(true).get_filename()), None);
-        let folder = std::env::temp_dir().join(format!("hub-unwritable-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
+        let folder = Scratch::new("unwritable");
         let file = folder.join("hub.db");
         let told = || unwritable(&file);
         assert_eq!(told(), Some("the database's file is gone"));
@@ -391,8 +352,7 @@ mod tests {
     /// A statement and a transaction, before and after the file is moved; what is read is read on.
     #[tokio::test]
     async fn nothing_is_written_into_a_file_that_has_lost_its_name() {
-        let folder = std::env::temp_dir().join(format!("hub-strayed-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
+        let folder = Scratch::new("strayed");
         let (file, aside) = (folder.join("hub.db"), folder.join("aside.db"));
         let db = Db::open_sqlite(&file).await.unwrap();
         db.execute("CREATE TABLE t (id INTEGER)", Vec::new()).await.unwrap();
@@ -423,26 +383,22 @@ mod tests {
         db.execute("INSERT INTO t VALUES (4)", Vec::new()).await.unwrap();
         assert_eq!((count().await.unwrap(), open.unwritable()), (1, None));
         db.close().await;
-        std::fs::remove_dir_all(&folder).unwrap();
     }
 
     #[tokio::test]
     async fn the_log_that_was_noted_is_there_as_long_as_the_host() {
-        let folder = std::env::temp_dir().join(format!("hub-ages-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
+        let folder = Scratch::new("ages");
         let db = Db::open_sqlite(&folder.join("hub.db")).await.unwrap();
         let Db::Sqlite(open) = &db else { unreachable!() };
         let options = open.pool.options();
         assert_eq!((options.get_idle_timeout(), options.get_max_lifetime()), (None, None));
         db.close().await;
-        std::fs::remove_dir_all(&folder).unwrap();
     }
 
     /// However many have been at work.
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
     async fn a_file_that_is_closed_has_no_log() {
-        let folder = std::env::temp_dir().join(format!("hub-closed-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
+        let folder = Scratch::new("closed");
         let file = folder.join("hub.db");
         for _ in 0..20 {
             let db = Db::open_sqlite(&file).await.unwrap();
@@ -459,7 +415,6 @@ mod tests {
             db.close().await;
             assert!(!log_of(&file).exists());
         }
-        std::fs::remove_dir_all(&folder).unwrap();
     }
 
     async fn rows(file: &Path) -> i64 {
@@ -472,7 +427,7 @@ mod tests {
     /// Otherwise the log, which keeps its name, would be applied to the next file of that name.
     #[tokio::test]
     async fn what_was_written_before_is_in_the_file_that_has_lost_its_name() {
-        let folder = std::env::temp_dir().join(format!("hub-settled-{}", std::process::id()));
+        let folder = Scratch::new("settled");
         let (file, aside, other) = (folder.join("hub.db"), folder.join("aside.db"), folder.join("other.db"));
         let log = folder.join("hub.db-wal");
         let length = || std::fs::metadata(&log).map_or(0, |about| about.len());
@@ -509,7 +464,7 @@ mod tests {
     /// What counts is the folder that the file lies in, for SQLite makes its log there.
     #[tokio::test]
     async fn a_link_is_judged_by_what_it_leads_to() {
-        let folder = std::env::temp_dir().join(format!("hub-linked-{}", std::process::id()));
+        let folder = Scratch::new("linked");
         let (real, links) = (folder.join("real"), folder.join("links"));
         for folder in [&real, &links] {
             std::fs::create_dir_all(folder).unwrap();
@@ -536,14 +491,12 @@ mod tests {
             db.close().await;
             mode(&real, 0o755);
         }
-        std::fs::remove_dir_all(&folder).unwrap();
     }
 
     /// Nobody has to wait for a database to be closed; whoever copies the file has to know of its log then.
     #[tokio::test]
     async fn a_database_that_was_not_closed_names_its_log() {
-        let folder = std::env::temp_dir().join(format!("hub-unclosed-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
+        let folder = Scratch::new("unclosed");
         let file = folder.join("hub.db");
         let db = Db::open_sqlite(&file).await.unwrap();
         db.execute("CREATE TABLE t (id INTEGER)", Vec::new()).await.unwrap();
@@ -551,75 +504,5 @@ mod tests {
         assert!(told.contains(&log_of(&file.canonicalize().unwrap()).display().to_string()), "{told}");
         db.close().await;
         assert_eq!(db.unclosed(), None);
-        std::fs::remove_dir_all(&folder).unwrap();
-    }
-
-    /// Where SQLite can neither read the log as it is nor make the other file that it needs to: in a copy, of which nothing is left.
-    #[tokio::test]
-    async fn another_applications_half_change_is_undone_in_a_copy_alone() {
-        let folder = std::env::temp_dir().join(format!("hub-hot-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        let (file, left) = (folder.join("theirs.db"), folder.join("left.db"));
-        let theirs =
-            one(options().filename(&file).create_if_missing(true).pragma("cache_size", "1")).await.unwrap();
-        theirs.execute("CREATE TABLE t (id INTEGER, text BLOB)", Vec::new()).await.unwrap();
-        theirs.execute("INSERT INTO t VALUES (1, zeroblob(100000))", Vec::new()).await.unwrap();
-        let mut tx = theirs.begin().await.unwrap();
-        tx.execute("UPDATE t SET id = 2, text = randomblob(300000)", Vec::new()).await.unwrap();
-        // As a kill leaves them.
-        std::fs::copy(&file, &left).unwrap();
-        std::fs::copy(beside(&file, "-journal"), beside(&left, "-journal")).unwrap();
-        tx.rollback().await.unwrap();
-        theirs.close().await;
-        let bytes = || (std::fs::read(&left).unwrap(), std::fs::read(beside(&left, "-journal")).unwrap());
-        let before = bytes();
-        let looked = Db::open_unchanged(&left).await.unwrap();
-        assert_eq!(looked.value::<i64>("SELECT id FROM t", Vec::new()).await.unwrap(), 1);
-        let copy = folder.join("copy.db").display().to_string();
-        looked.execute("VACUUM INTO $1", crate::args![copy]).await.unwrap();
-        looked.close().await;
-        let read = Db::open_to_read(&left).await.unwrap();
-        assert_eq!(read.value::<i64>("SELECT id FROM t", Vec::new()).await.unwrap(), 1);
-        assert!(read.execute("DELETE FROM t", Vec::new()).await.is_err());
-        read.close().await;
-        assert!(bytes() == before);
-        std::fs::remove_dir_all(&folder).unwrap();
-    }
-
-    /// A host that was killed leaves a log. Whoever only looks leaves it as it is: it may belong to another file.
-    #[tokio::test]
-    async fn looking_leaves_the_log_of_a_killed_host() {
-        let folder = std::env::temp_dir().join(format!("hub-left-log-{}", std::process::id()));
-        std::fs::create_dir_all(folder.join("left")).unwrap();
-        let (file, left) = (folder.join("hub.db"), folder.join("left/hub.db"));
-        let db = Db::open_sqlite(&file).await.unwrap();
-        db.execute("CREATE TABLE t (id INTEGER)", Vec::new()).await.unwrap();
-        db.execute("INSERT INTO t VALUES (1), (2)", Vec::new()).await.unwrap();
-        // As a kill leaves them.
-        std::fs::copy(&file, &left).unwrap();
-        std::fs::copy(log_of(&file), log_of(&left)).unwrap();
-        db.close().await;
-        let bytes = || (std::fs::read(&left).unwrap(), std::fs::read(log_of(&left)).unwrap());
-        let before = bytes();
-        assert!(!before.1.is_empty());
-        for reader in [true, false] {
-            let looked = match reader {
-                true => Db::open_to_read(&left).await.unwrap(),
-                false => Db::open_unchanged(&left).await.unwrap(),
-            };
-            assert_eq!(looked.value::<i64>("SELECT count(*) FROM t", Vec::new()).await.unwrap(), 2);
-            if !reader {
-                let copy = folder.join("copy.db").display().to_string();
-                looked.execute("VACUUM INTO $1", crate::args![copy]).await.unwrap();
-            }
-            looked.close().await;
-            assert!(bytes() == before, "by a reader: {reader}");
-        }
-        // Without a log nothing is left behind.
-        let looked = Db::open_unchanged(&file).await.unwrap();
-        assert_eq!(looked.value::<i64>("SELECT count(*) FROM t", Vec::new()).await.unwrap(), 2);
-        looked.close().await;
-        assert!(!log_of(&file).exists());
-        std::fs::remove_dir_all(&folder).unwrap();
     }
 }

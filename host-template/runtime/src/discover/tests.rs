@@ -1,20 +1,19 @@
 //! Tests of finding customers' plugins: folders of all kinds, and the rules that they are held to.
 
-use std::path::PathBuf;
-
 use hub_manifest::codes::customers::HELD_BY_BOTH;
 use hub_manifest::plan::{ConfigField, ConfigKind, DbtWorkspace, HostPlugin, NavItem};
 use hub_manifest::source::MAX_BYTES;
 
 use super::*;
 use crate::ctx::Config;
+use crate::scratch::Scratch;
 
 /// A data folder.
-struct Data(PathBuf);
+struct Data(Scratch);
 
 impl Data {
     fn new(name: &str, files: &[(&str, &[u8])]) -> Data {
-        let root = std::env::temp_dir().join(format!("hub-discover-{name}-{}", std::process::id()));
+        let root = Scratch::new(&format!("discover-{name}"));
         for (path, bytes) in files {
             let file = root.join("plugins").join(path);
             fs::create_dir_all(file.parent().unwrap()).unwrap();
@@ -43,12 +42,6 @@ impl Data {
             env: &|name| (name == "CRM_KEY" || name == "EXTRA_KEY").then(|| format!("value of {name}")),
         };
         customer_plugins(&self.0, &release)
-    }
-}
-
-impl Drop for Data {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
@@ -167,10 +160,7 @@ fn told(more: &str) -> (Vec<String>, Vec<String>) {
         ("mine/dbt/dbt_project.yml", b"name: mine\n"),
         ("mine/ok.py", b""),
     ];
-    let data = Data::new(
-        &format!("told-{:x}", more.len() * 31 + more.bytes().map(usize::from).sum::<usize>()),
-        files,
-    );
+    let data = Data::new("told", files);
     let plugin = data.plugins(&[crm()]).remove(0);
     (plugin.errors, plugin.warnings)
 }

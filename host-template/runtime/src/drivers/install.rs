@@ -105,9 +105,9 @@ fn lock(data: &Path) -> Result<File, Fault> {
 fn install_dbt(data: &Path, lock: &File, beside: &[String]) -> Result<(), Fault> {
     let slot = Slot::dbt(data);
     let python = PathBuf::from("python3");
-    let before = slot.current().map(|folder| packages_of(&folder)).unwrap_or_default();
-    let kept =
-        before.into_iter().filter(|package| !beside.iter().any(|other| plain(other) == plain(package)));
+    let kept = before(&slot)?
+        .into_iter()
+        .filter(|package| !beside.iter().any(|other| plain(other) == plain(package)));
     let kept: Vec<(String, Option<String>)> =
         kept.map(|package| (package.clone(), version_beside(data, &package))).collect();
     let fresh = fresh(&slot)?;
@@ -141,12 +141,10 @@ fn install_drivers(data: &Path, lock: &File, wanted: &[&Alias]) -> Result<(), Fa
     see_pip(&python)?;
     let slot = Slot::drivers(data);
     let asked: Vec<String> = wanted.iter().map(|alias| alias.package.clone()).collect();
-    let before = slot.current().map(|folder| (packages_of(&folder), folder));
+    let before = before(&slot)?.into_iter();
     let kept: Vec<(String, String)> = before
-        .iter()
-        .flat_map(|(packages, folder)| packages.iter().map(move |package| (package, folder)))
-        .filter(|(package, _)| !asked.iter().any(|other| plain(other) == plain(package)))
-        .filter_map(|(package, folder)| Some((package.clone(), version_in(folder, package)?)))
+        .filter(|package| !asked.iter().any(|other| plain(other) == plain(package)))
+        .filter_map(|package| version(data, &package).map(|version| (package, version)))
         .collect();
     let fresh = fresh(&slot)?;
     let mut all: Vec<&String> = kept.iter().map(|(package, _)| package).chain(&asked).collect();
@@ -217,10 +215,30 @@ fn run(mut command: Command, program: &Path, lock: &File, what: &str, how: &str)
     if status.success() { Ok(()) } else { Err(Fault::machine(format!("{what} ({status})"), how)) }
 }
 
-/// The packages that were asked for in a set.
-pub(super) fn packages_of(folder: &Path) -> Vec<String> {
-    let text = fs::read(folder.join(PACKAGES)).unwrap_or_default();
-    serde_json::from_slice(&text).unwrap_or_default()
+/// The packages that were asked for in a set; none where it has no list. An error is not taken for none: the next install would
+/// leave out what was installed before.
+pub(super) fn packages_of(folder: &Path) -> io::Result<Vec<String>> {
+    let list = folder.join(PACKAGES);
+    match fs::read(&list) {
+        Ok(text) => serde_json::from_slice(&text)
+            .map_err(|e| io::Error::other(format!("{} cannot be understood: {e}", list.display()))),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(e) => Err(io::Error::new(e.kind(), format!("{} cannot be read: {}", list.display(), reason(&e)))),
+    }
+}
+
+/// The same of the set that counts; none where there is no such set.
+fn before(slot: &Slot) -> Result<Vec<String>, Fault> {
+    let Some(folder) = slot.current() else { return Ok(Vec::new()) };
+    packages_of(&folder).map_err(|e| {
+        Fault::machine(
+            format!("cannot tell what is installed already: {e}"),
+            format!(
+                "make the file readable for this user; where its content is lost, remove {} and install everything again",
+                folder.display()
+            ),
+        )
+    })
 }
 
 /// The version of a driver that is installed.
@@ -235,7 +253,8 @@ pub(crate) fn dbt_version(data: &Path) -> Option<String> {
 
 /// The packages that were asked for beside dbt, with the versions that are installed.
 pub(crate) fn beside_dbt(data: &Path) -> Vec<(String, Option<String>)> {
-    let listed = Slot::dbt(data).current().map(|folder| packages_of(&folder)).unwrap_or_default();
+    // Where the list cannot be read, the next install says so.
+    let listed = Slot::dbt(data).current().and_then(|folder| packages_of(&folder).ok()).unwrap_or_default();
     listed.into_iter().map(|package| (package.clone(), version_beside(data, &package))).collect()
 }
 

@@ -45,14 +45,14 @@ const OURS: [&str; 2] = ["../drivers/current/", "../dbt/venv/"];
 pub(super) fn show(data: &Path) -> io::Result<Vec<String>> {
     let mut wanted: BTreeMap<String, PathBuf> = BTreeMap::new();
     if let Some(set) = Slot::drivers(data).current() {
-        for package in packages_of(&set) {
+        for package in packages_of(&set)? {
             if let Some(noted) = noted(&set, &package) {
                 wanted.insert(plain(&package), Path::new(OURS[0]).join(noted));
             }
         }
     }
     if let Some(venv) = Slot::dbt(data).current() {
-        for package in packages_of(&venv) {
+        for package in packages_of(&venv)? {
             for libraries in beside(&venv) {
                 if let (Ok(inner), Some(noted)) = (libraries.strip_prefix(&venv), noted(&libraries, &package))
                 {
@@ -106,6 +106,7 @@ mod tests {
     use super::*;
     use crate::overrides::Chains;
     use crate::registry::Registry;
+    use crate::scratch::Scratch;
     use crate::web::Pages;
 
     // O11
@@ -113,8 +114,7 @@ mod tests {
     fn o11_each_package_has_an_entry_and_others_stay() {
         use std::fs;
 
-        let data = std::env::temp_dir().join(format!("hub-entries-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&data);
+        let data = Scratch::new("entries");
         let set = data.join("drivers/.set-1");
         let notes = |name: &str, extra: &str| {
             fs::create_dir_all(set.join(name)).unwrap();
@@ -148,7 +148,10 @@ mod tests {
         assert!(show(&data).unwrap().is_empty() && show(&data).unwrap().is_empty());
         assert_eq!(entries(), ["linked", "mine", "pymysql"], "what is gone has no entry");
         assert!(data.join("plugins/pymysql/METADATA").is_file(), "of another version");
-        fs::remove_dir_all(&data).unwrap();
+        fs::write(set.join("hub-drivers.json"), r#"["pymysql""#).unwrap();
+        let error = show(&data).unwrap_err().to_string();
+        assert!(error.contains("hub-drivers.json cannot be understood"), "{error}");
+        assert_eq!(entries(), ["linked", "mine", "pymysql"], "a list that was cut off takes no entry away");
     }
 
     // D11

@@ -77,10 +77,12 @@ impl Fresh<'_> {
         let before = self.slot.current();
         fs::write(self.path.join(COMPLETE), "")?;
         let next = self.slot.folder.join(format!(".{}-next", self.slot.link));
+        // Where an old one cannot be removed, making the link fails.
         let _ = fs::remove_file(&next);
         // A name without folders: the data folder may be moved.
         symlink(self.path.file_name().unwrap_or_default(), &next)?;
         fs::rename(&next, self.slot.folder.join(self.slot.link)).inspect_err(|_| {
+            // The next install removes it; told is why this one does not count.
             let _ = fs::remove_file(&next);
         })?;
         self.counts = true;
@@ -97,6 +99,7 @@ impl Fresh<'_> {
 impl Drop for Fresh<'_> {
     fn drop(&mut self) {
         if !self.counts {
+            // What stays is removed by the next install.
             let _ = fs::remove_dir_all(&self.path);
             if self.made {
                 let _ = fs::remove_dir(&self.slot.folder);
@@ -108,15 +111,13 @@ impl Drop for Fresh<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scratch::Scratch;
 
-    struct Data(PathBuf);
+    struct Data(Scratch);
 
     impl Data {
         fn new(name: &str) -> Data {
-            let folder = std::env::temp_dir().join(format!("hub-slot-{name}-{}", std::process::id()));
-            let _ = fs::remove_dir_all(&folder);
-            fs::create_dir_all(&folder).unwrap();
-            Data(folder.canonicalize().unwrap())
+            Data(Scratch::new(&format!("slot-{name}")))
         }
 
         fn names(&self) -> Vec<String> {
@@ -125,12 +126,6 @@ mod tests {
                 entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
             names.sort();
             names
-        }
-    }
-
-    impl Drop for Data {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
         }
     }
 

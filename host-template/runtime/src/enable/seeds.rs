@@ -5,7 +5,9 @@ use serde_json::json;
 
 use crate::args;
 use crate::db::{Error, Tx};
+use crate::identity::store;
 use crate::registry::Plugin;
+use crate::validate::tidy;
 
 /// Makes what has not been made before. What somebody has changed or deleted since stays as they left it.
 pub(super) async fn plant(tx: &mut Tx, org: &str, plugin: &Plugin) -> Result<(), Error> {
@@ -34,19 +36,25 @@ async fn first_time(tx: &mut Tx, org: &str, plugin: &str, kind: &str, slug: &str
     Ok(made > 0)
 }
 
-/// A group of that name that is there already is the organisation's own, and is left alone.
+/// A group that is there already under that name, or under one that people take for it, is the organisation's own, and is
+/// left alone. Whoever plants holds the organisation, as every other does that gives a group a name.
 async fn add_group(tx: &mut Tx, org: &str, plugin: &str, group: &SeedGroup) -> Result<(), Error> {
-    let id = crate::new_id();
-    let made = tx
-        .execute(
-            "INSERT INTO hub_groups (id, org_id, name, plugin, created_at) VALUES ($1, $2, $3, $4, $5)
-             ON CONFLICT (org_id, name) DO NOTHING",
-            args![&id, org, &group.name, plugin, crate::now()],
-        )
-        .await?;
-    if made == 0 {
+    let name = tidy(&group.name);
+    if let Some(there) = store::group_like(tx, org, None, &name).await? {
+        tracing::info!(
+            plugin,
+            group = name,
+            there,
+            "a group is not created: the organisation has one of that name"
+        );
         return Ok(());
     }
+    let id = crate::new_id();
+    tx.execute(
+        "INSERT INTO hub_groups (id, org_id, name, plugin, created_at) VALUES ($1, $2, $3, $4, $5)",
+        args![&id, org, name, plugin, crate::now()],
+    )
+    .await?;
     for permission in &group.permissions {
         let sql =
             "INSERT INTO hub_group_permissions (group_id, permission) VALUES ($1, $2) ON CONFLICT DO NOTHING";

@@ -202,6 +202,7 @@ mod tests {
     use super::*;
     use crate::api;
     use crate::db::migrate::{self, Owner};
+    use crate::scratch::Scratch;
 
     async fn prepare(db: &Db) {
         migrate::prepare(db).await.unwrap();
@@ -251,14 +252,13 @@ mod tests {
     // O4
     #[tokio::test]
     async fn o4_an_account_is_looked_for_while_somebody_else_writes() {
-        let file = std::env::temp_dir().join(format!("hub-accounts-{}.db", crate::new_id()));
-        let db = Db::open_sqlite(&file).await.unwrap();
+        let folder = Scratch::new("accounts");
+        let db = Db::open_sqlite(&folder.join("hub.db")).await.unwrap();
         prepare(&db).await;
         let writer = db.begin().await.unwrap();
         let error = known(&db, &Address::of("nobody@example.com")).await.unwrap_err().to_string();
         assert!(error.contains("there is no account `nobody@example.com`"), "{error}");
         drop(writer);
         db.close().await;
-        std::fs::remove_file(&file).unwrap();
     }
 }

@@ -369,11 +369,12 @@ async fn make_members(tx: &mut Tx, org: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// Puts somebody into that group, where it is still there.
+/// Puts somebody into that group, where it is still there; never into one that a plugin has brought.
 pub(crate) async fn join_members(tx: &mut Tx, org: &str, user: &str) -> Result<(), Error> {
     tx.execute(
         "INSERT INTO hub_group_members (group_id, user_id)
-         SELECT id, $2 FROM hub_groups WHERE org_id = $1 AND name = $3 ON CONFLICT DO NOTHING",
+         SELECT id, $2 FROM hub_groups WHERE org_id = $1 AND name = $3 AND plugin IS NULL
+         ON CONFLICT DO NOTHING",
         crate::args![org, user, MEMBERS],
     )
     .await

@@ -164,9 +164,10 @@ pub(super) async fn has_an_admin(tx: &mut Tx, org: &str) -> Result<bool, Error> 
     Ok(admins > 0)
 }
 
-/// The group that every member begins in, unless somebody says otherwise; none where it was removed.
+/// The group that every member begins in, unless somebody says otherwise; none where it was removed. One that a plugin has
+/// brought under that name is not meant: it gives what the plugin's author likes.
 pub(crate) async fn first_groups(tx: &mut Tx, org: &str) -> Result<Vec<String>, Error> {
-    let sql = "SELECT id FROM hub_groups WHERE org_id = $1 AND name = $2";
+    let sql = "SELECT id FROM hub_groups WHERE org_id = $1 AND name = $2 AND plugin IS NULL";
     let rows: Vec<(String,)> = tx.all(sql, args![org, first::MEMBERS]).await?;
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-use super::{Address, Org, Role, Tenant, User};
+use super::{Address, Org, Role, Tenant, User, near};
 use crate::access::{Holding, Reach};
 use crate::args;
 use crate::db::{Db, Error, Tx};
@@ -223,6 +223,20 @@ pub(crate) async fn given_by(tx: &mut Tx, org: &str, group: &str) -> Result<Opti
     let sql = "SELECT permission FROM hub_group_permissions WHERE group_id = $1";
     let rows: Vec<(String,)> = tx.all(sql, args![group]).await?;
     Ok(Some(rows.into_iter().map(|(name,)| name).collect()))
+}
+
+/// The name of the organisation's group that has this name, or one that people take for it; `but` is left out.
+pub(crate) async fn group_like(
+    tx: &mut Tx,
+    org: &str,
+    but: Option<&str>,
+    name: &str,
+) -> Result<Option<String>, Error> {
+    let sql = "SELECT name FROM hub_groups WHERE org_id = $1 AND id <> $2";
+    let others: Vec<(String,)> = tx.all(sql, args![org, but.unwrap_or_default()]).await?;
+    let others = || others.iter().map(|(other,)| other.as_str());
+    let found = others().find(|other| *other == name).or_else(|| near::twin(name, others()));
+    Ok(found.map(str::to_owned))
 }
 
 /// The organisation of this name, made where it is missing.

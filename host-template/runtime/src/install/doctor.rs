@@ -68,6 +68,9 @@ pub(crate) fn doctor(
 
 /// What holds runs and scripts on this machine. The service may have less: its unit forbids namespaces.
 fn fences() {
+    if let Some(text) = process::blind() {
+        say::warn(&text);
+    }
     match process::held() {
         Ok(held) => {
             held.lacks().for_each(say::warn);

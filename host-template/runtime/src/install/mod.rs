@@ -9,11 +9,13 @@ mod conf;
 mod doctor;
 mod health;
 mod place;
+mod reach;
 mod rollback;
 mod say;
 mod service;
 mod setup;
 mod upgrade;
+mod user;
 mod verify;
 
 use hub_release::{Kind, Problem};

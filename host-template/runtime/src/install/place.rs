@@ -84,11 +84,9 @@ impl Place {
         // A reader that has seen enough is no error.
         let _ = writeln!(
             io::stderr(),
-            "install folder {}, data folder {} ({}), database {}",
+            "install folder {}, {}",
             self.install.root().display(),
-            self.data.display(),
-            self.why.told(),
-            database.shown()
+            locate::line(&self.data, self.why, &database)
         );
         for text in [locate::left_out(&self.data, &self.odd), locate::doubtful(&self.data, &self.env)] {
             text.iter().for_each(|text| say::warn(text));

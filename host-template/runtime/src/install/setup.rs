@@ -6,7 +6,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use hub_release::Trusted;
@@ -22,7 +21,9 @@ use serde::Deserialize;
 use super::activate::{Activation, signed};
 use super::conf::Conf;
 use super::place::Place;
+use super::reach::Reader;
 use super::service::{self, Service, UNIT};
+use super::user::{USER, asked_id, own_user, see_owner, see_self, see_user};
 use super::{say, upgrade};
 use crate::cli::drivers as wanted;
 use crate::data_folder;
@@ -35,9 +36,6 @@ use crate::settings::{process_env, reason};
 
 /// How long pip may take for all drivers.
 const INSTALLING: Duration = Duration::from_secs(3600);
-
-/// The user that the service runs as where nobody names another. Setup makes this one where it is missing, and no other.
-const USER: &str = "honeyframe";
 
 /// Folder of the units that an administrator adds.
 const UNITS: &str = "/etc/systemd/system";
@@ -94,6 +92,9 @@ pub(crate) fn setup(options: &Setup) -> Result<(), Fault> {
         // A unit may be written for somebody else to put in its place.
         (false, Some(named)) if !system => see_self(named)?,
         (false, _) => {}
+    }
+    if gives && let Some((what, how)) = Reader::of(user).lacks(&place.install, Some(&place.data))? {
+        return Err(Fault::machine(what, format!("{how}; nothing was changed")));
     }
 
     let lock = place.install.lock()?;
@@ -390,129 +391,6 @@ fn env_line(name: &str, value: &str) -> String {
     }
     let value = value.replace('\\', "\\\\").replace('"', "\\\"");
     format!("{name}=\"{value}\"\n")
-}
-
-/// Sees that the user that is named is there: a unit with another would start nothing, and a name that nobody made is most
-/// likely a slip.
-fn see_user(user: &str) -> Result<(), Fault> {
-    if user == USER || is_user(user)? {
-        return Ok(());
-    }
-    Err(Fault::usage(
-        format!("--user names `{}`, and there is no such user on this machine", user.escape_debug()),
-        format!(
-            "make it first, as with useradd --system, or leave --user out: setup makes the user {USER} where it is missing; \
-             nothing was changed"
-        ),
-    ))
-}
-
-/// Whether the machine has a user of this name. A machine's own file tells without a program; accounts of a directory
-/// service are known to the system's tool alone.
-fn is_user(user: &str) -> Result<bool, Fault> {
-    if user.is_empty() {
-        return Ok(false);
-    }
-    // A machine without the file has none there.
-    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
-    if users.lines().any(|line| line.split(':').next() == Some(user)) {
-        return Ok(true);
-    }
-    let asked =
-        Command::new("id").args(["-u", "--", user]).stdout(Stdio::null()).stderr(Stdio::null()).status();
-    let asked = asked.map_err(|e| {
-        Fault::machine(
-            format!(
-                "cannot tell whether there is a user `{}`: id cannot be run: {}",
-                user.escape_debug(),
-                reason(&e)
-            ),
-            "put the system's tool `id` onto PATH, or name a user of /etc/passwd: --user NAME",
-        )
-    })?;
-    Ok(asked.success())
-}
-
-/// Sees that whoever sets up is the user that is named: only root can give folders to another one.
-fn see_self(user: &str) -> Result<(), Fault> {
-    if id(user, "-u") == Some(rustix::process::geteuid().as_raw()) {
-        return Ok(());
-    }
-    Err(Fault::usage(
-        format!(
-            "--user names `{}`, and only root can give the data folder to another user",
-            user.escape_debug()
-        ),
-        "run setup as root, or as that user without --user; nothing was changed",
-    ))
-}
-
-/// Sees that a data folder that is there can be this user's, before anything is written to it.
-fn see_owner(user: &str, data: &Path) -> Result<(), Fault> {
-    match fs::metadata(data) {
-        Ok(about) if about.uid() != 0 && id(user, "-u") != Some(about.uid()) => {
-            Err(anothers(data, about.uid(), user))
-        }
-        // One that cannot be looked at is told by whoever opens it.
-        _ => Ok(()),
-    }
-}
-
-/// That the data folder belongs to somebody else than the service's user.
-fn anothers(data: &Path, owner: u32, user: &str) -> Fault {
-    // Root passes on what is its own, also to a user that is made only then.
-    Fault::machine(
-        format!("the data folder {} belongs to user {owner}, and the service runs as {user}", data.display()),
-        format!(
-            "name that user: --user NAME, or give the folder to root, whose setup gives it to {user}: chown -hR root {}",
-            data.display()
-        ),
-    )
-}
-
-/// Makes the service's user where there is none, and gives it the data folder where that is new.
-fn own_user(user: &str, data: &Path) -> Result<(), Fault> {
-    if id(user, "-u").is_none() {
-        let home = data.display().to_string();
-        let line = [
-            "useradd",
-            "--system",
-            "--user-group",
-            "--no-create-home",
-            "--home-dir",
-            &home,
-            "--shell",
-            "/usr/sbin/nologin",
-            user,
-        ];
-        service::run(&line.map(str::to_owned))?;
-        say::done("made", &format!("the system user {user}"));
-    }
-    let (Some(uid), Some(gid)) = (id(user, "-u"), id(user, "-g")) else {
-        return Err(Fault::machine(
-            format!("there is no user {user}"),
-            "make it, or name another: --user NAME",
-        ));
-    };
-    let failed = |e: io::Error| Fault::from(hub_release::Problem::io("change the owner of", data, &e));
-    let folder = Beneath::open(data).map_err(failed)?;
-    match folder.metadata().map_err(failed)?.uid() {
-        0 => folder.give_all(uid, gid).map_err(failed),
-        owner if owner == uid => Ok(()),
-        owner => Err(anothers(data, owner, user)),
-    }
-}
-
-/// The number of a user or its group, as the system's own tool knows it: accounts may come from a directory service.
-fn id(user: &str, flag: &str) -> Option<u32> {
-    asked_id(user, flag)?.parse().ok()
-}
-
-fn asked_id(user: &str, flag: &str) -> Option<String> {
-    // Where it cannot be asked the user counts as not there: setup refuses, and changes nothing.
-    let output = Command::new("id").args([flag, "--", user]).stderr(Stdio::null()).output().ok()?;
-    let text = String::from_utf8(output.stdout).ok()?.trim().to_owned();
-    (output.status.success() && !text.is_empty()).then_some(text)
 }
 
 /// Writes the unit for these folders.

@@ -10,6 +10,7 @@ use hub_release::{Install, archive};
 
 use super::activate::signed;
 use super::place::releases;
+use super::reach::Reader;
 use super::{say, upgrade};
 use crate::fault::Fault;
 use crate::locate::Settled;
@@ -125,6 +126,13 @@ pub(super) fn installed(install: &Install) -> Result<(), Fault> {
     }
     for folder in guard::above(install.root(), runs)? {
         say::warn(&format!("{folder}, and may put another install folder into the place of {root}"));
+    }
+    // Notes that cannot be read are told where they are needed.
+    if let Ok(Settled { user: Some(user), data_dir, .. }) = Settled::read(install.root())
+        && let Some((closed, help)) = Reader::of(&user).lacks(install, data_dir.as_deref())?
+    {
+        what.push(closed);
+        how.push(help);
     }
     if let Some(astray) = install.astray() {
         what.push(astray);

@@ -395,6 +395,7 @@ async fn installed_drivers(install: &Path, data: &Path, old: Option<&Release<'_>
         }
     }
     let rows = match old {
+        // A release that does not answer names no driver: only warnings come of this.
         Some(old) => old.ask::<Vec<Row>>(&["drivers", "list", "--json"]).await.unwrap_or_default(),
         None => Vec::new(),
     };

@@ -15,6 +15,7 @@ use super::switched::{self, On};
 use super::{Asked, Finding, Purpose};
 use crate::api;
 use crate::args;
+use crate::db::copy::Copy;
 use crate::db::loss::Loss;
 use crate::db::migrate::{self, Counted, Migration, Owner};
 use crate::db::rights::Lacking;
@@ -199,22 +200,10 @@ async fn on_copy(
     };
     source.close().await;
     let copy = copied?;
-    let db = Db::open_copy(&copy.0).await.map_err(no_database)?;
+    let db = Db::open_copy(&copy.file()).await.map_err(no_database)?;
     let done = on(&db, plugins, tried).await.map_err(no_database);
     db.close().await;
     done
-}
-
-/// A copy that goes with the value.
-struct Copy(PathBuf);
-
-impl Drop for Copy {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
-        let mut journal = self.0.clone().into_os_string();
-        journal.push("-journal");
-        let _ = fs::remove_file(journal);
-    }
 }
 
 /// Copies what is committed, while a host works on it: into the data folder, else where temporary files go.
@@ -232,6 +221,9 @@ async fn copy(source: &Db, data: &Path, tried: &mut Tried) -> Result<Copy, Findi
     // Of a data folder that is only read, doctor has something to tell too.
     let own = settings::may_write(data).then(|| data.to_path_buf());
     let places: Vec<PathBuf> = own.into_iter().chain([std::env::temp_dir()]).collect();
+    for place in &places {
+        Copy::sweep(place);
+    }
     let free = |place: &PathBuf| statvfs(place).map_or(0, |fs| fs.f_bavail.saturating_mul(fs.f_frsize));
     let Some(place) = places.iter().find(|place| free(place) >= needed) else {
         let free: Vec<String> =
@@ -245,11 +237,12 @@ async fn copy(source: &Db, data: &Path, tried: &mut Tried) -> Result<Copy, Findi
             "make room there, or name another folder in TMPDIR",
         ));
     };
-    let copy = Copy(place.join(format!(".preflight-{}.db", std::process::id())));
-    // Made first, for nobody else to read: passwords are in it, as hashes.
-    let made = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&copy.0);
-    made.map_err(|e: io::Error| cannot(&reason(&e)))?;
-    let to = copy.0.to_string_lossy().into_owned();
+    let copy = Copy::begin(place).map_err(|e| cannot(&reason(&e)))?;
+    let file = copy.file();
+    // Made first, with no rights for others.
+    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file);
+    made.map_err(|e| cannot(&reason(&e)))?;
+    let to = file.to_string_lossy().into_owned();
     source.execute("VACUUM INTO $1", args![to]).await.map_err(|e| cannot(&e))?;
     tried.copied = Some(size);
     Ok(copy)
@@ -369,4 +362,55 @@ fn of_plugin(slug: &str, error: &str) -> Finding {
         format!("vertical plugin `{slug}` would be invalid: {error}"),
         "take a build of the platform whose migrations fit this database",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    async fn begun(source: &Db, place: &Path) -> Copy {
+        let mut tried = Tried::default();
+        let begun = copy(source, place, &mut tried).await.unwrap_or_else(|finding| panic!("{finding:?}"));
+        assert!(tried.copied.is_some_and(|bytes| bytes > 0));
+        begun
+    }
+
+    // S3, S12
+    #[tokio::test]
+    async fn s12_a_copy_follows_nothing_that_is_planted_and_leaves_nothing() {
+        let folder = std::env::temp_dir().join(format!("hub-trial-{}", std::process::id()));
+        let data = folder.join("data");
+        fs::create_dir_all(&data).unwrap();
+        let source = Db::open_sqlite(&folder.join("hub.db")).await.unwrap();
+        source.execute("CREATE TABLE t (id INTEGER)", args![]).await.unwrap();
+        let victim = folder.join("victim");
+        fs::write(&victim, "kept").unwrap();
+        let planted = format!(".preflight-{}.db", std::process::id());
+        symlink(&victim, data.join(&planted)).unwrap();
+        let names = |place: &Path| -> Vec<String> {
+            let entries = fs::read_dir(place).unwrap().map(|entry| entry.unwrap().file_name());
+            entries.map(|name| name.into_string().unwrap()).collect()
+        };
+        let mode = |path: &Path| fs::symlink_metadata(path).unwrap().permissions().mode() & 0o777;
+
+        let (beside, another) = (begun(&source, &data).await, begun(&source, &data).await);
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "kept");
+        let (file, private) = (beside.file(), beside.file().parent().unwrap().to_path_buf());
+        assert_eq!((private.parent(), mode(&private), mode(&file)), (Some(&*data), 0o700, 0o600));
+        assert_eq!(names(&private).len(), 1, "{:?}", names(&private));
+        assert_ne!(file, another.file(), "the name can be guessed");
+        drop((beside, another));
+        assert_eq!(names(&data), [planted]);
+
+        // Of a data folder that is only read, or is not there, the copy is where temporary files go.
+        let elsewhere = begun(&source, &folder.join("none")).await;
+        let private = elsewhere.file().parent().unwrap().to_path_buf();
+        assert_eq!((private.parent(), mode(&private)), (Some(&*std::env::temp_dir()), 0o700));
+        drop(elsewhere);
+        assert!(!private.exists());
+        source.close().await;
+        fs::remove_dir_all(&folder).unwrap();
+    }
 }

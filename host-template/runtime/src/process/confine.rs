@@ -228,6 +228,7 @@ pub(super) fn mounts(job: &Job) -> io::Result<()> {
     let devices: Vec<(PathBuf, OwnedFd)> = devices()
         .into_iter()
         .filter_map(|device| {
+            // The program is without one that cannot be taken along: nothing is open for that.
             Some((device.clone(), open_tree(CWD, &device, OpenTreeFlags::OPEN_TREE_CLONE).ok()?))
         })
         .collect();
@@ -446,6 +447,7 @@ fn landlock(job: &Job, mounted: bool) -> Result<(), RulesetError> {
         let device = AccessFs::WriteFile | AccessFs::ReadFile | AccessFs::IoctlDev;
         let hide: Vec<PathBuf> = job.hide.iter().cloned().chain([PathBuf::from("/dev")]).collect();
         let not_hidden = except(Path::new("/"), &hide);
+        // What cannot be opened gets no rule, and so stays closed.
         let rule = |path: &PathBuf, access| PathFd::new(path).ok().map(|open| PathBeneath::new(open, access));
         let reading = not_hidden.iter().chain(&job.read).map(|path| (path.clone(), read));
         let shared =
@@ -489,10 +491,11 @@ fn except(folder: &Path, hide: &[PathBuf]) -> Vec<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scratch::Scratch;
 
     #[test]
     fn everything_but_what_is_hidden() {
-        let root = std::env::temp_dir().join(format!("hub-confine-{}", std::process::id()));
+        let root = Scratch::new("confine");
         for folder in ["a/b/c", "a/d", "e"] {
             fs::create_dir_all(root.join(folder)).unwrap();
         }
@@ -509,7 +512,6 @@ mod tests {
         // A link to a folder above what is hidden would open it.
         std::os::unix::fs::symlink(root.join("a"), root.join("link")).unwrap();
         check(&["a/b"], &["a/d", "e"]);
-        fs::remove_dir_all(&root).unwrap();
     }
 
     #[test]
@@ -536,8 +538,7 @@ mod tests {
 
     #[test]
     fn a_path_through_a_link_leads_nowhere() {
-        let root =
-            std::env::temp_dir().canonicalize().unwrap().join(format!("hub-unlinked-{}", std::process::id()));
+        let root = Scratch::new("unlinked");
         fs::create_dir_all(root.join("a")).unwrap();
         fs::write(root.join("a/file"), "").unwrap();
         std::os::unix::fs::symlink("a", root.join("link")).unwrap();
@@ -547,7 +548,6 @@ mod tests {
         {
             assert_eq!(through_no_link(&root.join(path)).is_ok(), there, "{path}");
         }
-        fs::remove_dir_all(&root).unwrap();
     }
 
     #[test]

@@ -7,18 +7,18 @@
 //! the host is gone, and when the host has not spoken for too long.
 
 mod confine;
+mod members;
 pub(crate) mod network;
 mod output;
 pub(crate) mod supervisor;
 mod tree;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, Read, Write};
+use std::collections::BTreeMap;
+use std::io::{self, Write};
 use std::net::IpAddr;
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -27,7 +27,11 @@ use tokio::net::UnixStream;
 use tokio::process::Child;
 use tokio::sync::mpsc;
 
+use crate::settings::reason;
+
 pub(crate) use confine::{Kernel, held};
+use members::Registered;
+pub(crate) use members::{is_elsewhere, is_of_a_job};
 pub(crate) use tree::Excess;
 
 /// The hidden command under which the host's binary is a supervisor.
@@ -127,8 +131,28 @@ enum Ended {
     Silent,
     /// All processes together took more than they may.
     Excess(Excess),
+    /// Its processes could not be looked at; why, and whether some of them may live on.
+    Unseen(String, bool),
     /// It could not be started; why, with the system's number where there is one.
     NotStarted(String, Option<i32>),
+}
+
+/// What whoever asked for a program hears of processes that could not be looked at; an operator hears it too.
+fn unseen(why: &str, live_on: bool) -> io::Error {
+    let rest = if live_on { "some of them may live on" } else { "all of them were ended" };
+    let text = format!("its processes cannot be looked at ({why}); {rest}");
+    tracing::error!("a program was ended: {text}");
+    io::Error::other(text)
+}
+
+/// Why programs that are run here cannot be looked at, and what follows from it; none where they can.
+pub(crate) fn blind() -> Option<String> {
+    let error = tree::seen().err()?;
+    Some(format!(
+        "the processes of this machine cannot be looked at ({}): a run ends after a few seconds, and what it started may live on; see \
+         that /proc is mounted, and that the host's user may list it",
+        reason(&error)
+    ))
 }
 
 impl Job {
@@ -211,9 +235,12 @@ impl Job {
             // It had ended before anybody asked for it.
             Ended::Silent => Ok(End::Silent),
             Ended::Excess(excess) => Ok(End::Excess(excess)),
+            // Whoever stopped it must not take it for ended.
+            Ended::Unseen(why, true) => Err(unseen(&why, true)),
             _ if stopped => Ok(End::Stopped),
             Ended::Exit(code) => Ok(End::Exit(Some(code))),
             Ended::Signal(_) => Ok(End::Exit(None)),
+            Ended::Unseen(why, false) => Err(unseen(&why, false)),
             Ended::NotStarted(_, Some(number)) => Err(io::Error::from_raw_os_error(number)),
             Ended::NotStarted(why, None) => Err(io::Error::other(why)),
         }
@@ -250,6 +277,7 @@ impl Job {
             Err(_) => Ok(heard(true)),
             Ok(Ok(Ended::NotStarted(_, Some(number)))) => Err(io::Error::from_raw_os_error(number)),
             Ok(Ok(Ended::NotStarted(why, None))) => Err(io::Error::other(why)),
+            Ok(Ok(Ended::Unseen(why, live_on))) => Err(unseen(&why, live_on)),
             // The last that is heard of it, as what it said itself is.
             Ok(Ok(Ended::Excess(excess))) => {
                 let mut heard = heard(false);
@@ -320,74 +348,6 @@ impl Started {
     }
 }
 
-/// The supervisors that are at work, for [`is_of_a_job`].
-static SUPERVISORS: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
-
-struct Registered(Option<u32>);
-
-impl Registered {
-    fn new(process: Option<u32>) -> Registered {
-        SUPERVISORS.lock().unwrap_or_else(PoisonError::into_inner).extend(process);
-        Registered(process)
-    }
-}
-
-impl Drop for Registered {
-    fn drop(&mut self) {
-        if let Some(process) = &self.0 {
-            SUPERVISORS.lock().unwrap_or_else(PoisonError::into_inner).remove(process);
-        }
-    }
-}
-
-/// Whether a process is a supervisor of this host or has come from one: whatever it asks for is a job's wish. What a job
-/// starts stays below its supervisor, however often it forks.
-pub(crate) fn is_of_a_job(process: u32) -> io::Result<bool> {
-    let known = SUPERVISORS.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let mut at = process;
-    // As deep as processes are nested anywhere.
-    for _ in 0..4096 {
-        if known.contains(&at) || is_supervisor(at)? {
-            return Ok(true);
-        }
-        match tree::Process::read(at)?.map(|process| process.parent) {
-            Some(above) if above > 1 => at = above,
-            _ => return Ok(false),
-        }
-    }
-    Ok(true)
-}
-
-/// Whether a process is certainly in another control group than this one: jobs never leave their host's. Asked of the group and
-/// not of the process, which a service with users of its own does not see.
-pub(crate) fn is_elsewhere(process: u32) -> bool {
-    let own = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    let members = own.lines().flat_map(members_files).filter_map(|file| std::fs::read_to_string(file).ok());
-    let is_in = |members: &str, process: u32| members.lines().any(|line| line.parse() == Ok(process));
-    // A list without this process itself is that of another group, or tells nothing.
-    members.into_iter().any(|members| is_in(&members, std::process::id()) && !is_in(&members, process))
-}
-
-/// Where the members of a group may stand, of which `/proc/self/cgroup` has this line: the kernel's one hierarchy, and systemd's
-/// where there are several.
-fn members_files(line: &str) -> Vec<PathBuf> {
-    let mut fields = line.splitn(3, ':').skip(1);
-    let (Some(kind), Some(path)) = (fields.next(), fields.next()) else { return Vec::new() };
-    let places: &[&str] = match kind {
-        "" => &["/sys/fs/cgroup", "/sys/fs/cgroup/unified"],
-        "name=systemd" => &["/sys/fs/cgroup/systemd"],
-        _ => &[],
-    };
-    places.iter().map(|place| PathBuf::from(format!("{place}{path}/cgroup.procs"))).collect()
-}
-
-/// Whether a process has the command line of a supervisor: those of a host that has handed over are not known here.
-fn is_supervisor(process: u32) -> io::Result<bool> {
-    let mut line = Vec::new();
-    std::fs::File::open(format!("/proc/{process}/cmdline"))?.take(4096).read_to_end(&mut line)?;
-    Ok(line.split(|byte| *byte == 0).nth(1) == Some(COMMAND.as_bytes()))
-}
-
 /// The host's own binary, also after an upgrade has removed its file.
 pub(crate) fn own_program() -> PathBuf {
     // The program of unit tests has no such command; the example beside it does.
@@ -415,6 +375,8 @@ fn last_word(mut control: &StdUnixStream, ended: &Ended) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use rustix::process::{Pid, Resource, Rlimit, prlimit};
+
     use super::*;
 
     fn shell(script: &str) -> Job {
@@ -432,23 +394,6 @@ mod tests {
         };
         let (end, lines) = tokio::join!(shell(script).run(sender, stop), collect);
         (end.unwrap(), lines)
-    }
-
-    #[test]
-    fn where_the_members_of_a_group_stand() {
-        assert_eq!(
-            members_files("0::/system.slice/hub-platform.service"),
-            [
-                Path::new("/sys/fs/cgroup/system.slice/hub-platform.service/cgroup.procs"),
-                Path::new("/sys/fs/cgroup/unified/system.slice/hub-platform.service/cgroup.procs")
-            ]
-        );
-        assert_eq!(
-            members_files("1:name=systemd:/a:b"),
-            [Path::new("/sys/fs/cgroup/systemd/a:b/cgroup.procs")]
-        );
-        assert!(members_files("4:memory:/x").is_empty() && members_files("").is_empty());
-        assert!(!is_elsewhere(std::process::id()));
     }
 
     #[tokio::test]
@@ -481,6 +426,41 @@ mod tests {
             !heard.late && heard.err.ends_with("its processes took more memory than they may"),
             "{heard:?}"
         );
+    }
+
+    #[tokio::test]
+    async fn s7_a_program_whose_processes_cannot_be_looked_at_is_ended_and_told() {
+        let mut started = shell("sleep 40").start().await.unwrap();
+        let supervisor = started.child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)).unwrap();
+        // It has begun once it looks, and looks every half second; from then on it can open nothing.
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let none = Rlimit { current: Some(3), maximum: Some(3) };
+        prlimit(Some(supervisor), Resource::Nofile, none).unwrap();
+        let heard = async {
+            loop {
+                tokio::select! {
+                    ended = started.ended() => return ended,
+                    () = tokio::time::sleep(BEAT) => started.beat().await,
+                }
+            }
+        };
+        let ended =
+            tokio::time::timeout(4 * GRACE, heard).await.expect("it is not looked at any more").unwrap();
+        match ended {
+            // In a namespace of its own the kernel ends all of it.
+            Ended::Unseen(why, _) => {
+                assert_eq!(why, reason(&io::Error::from_raw_os_error(libc::EMFILE)));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_looked_at_is_told() {
+        assert_eq!(blind(), None);
+        let told = |live_on| unseen("too many open files", live_on).to_string();
+        assert!(told(true).ends_with("(too many open files); some of them may live on"), "{}", told(true));
+        assert!(told(false).ends_with("all of them were ended"), "{}", told(false));
     }
 
     #[tokio::test]

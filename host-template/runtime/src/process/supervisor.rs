@@ -27,6 +27,7 @@ use rustix::process::{Pid, PidfdFlags, Resource, Rlimit, Signal, kill_process, p
 
 use super::tree::{self, Excess};
 use super::{Ended, GRACE, Job, confine, last_word, network};
+use crate::settings::reason;
 
 /// The host lives.
 pub(super) const ALIVE: u8 = b'.';
@@ -184,9 +185,12 @@ fn begun() -> io::Result<Begun> {
 
 fn waited(control: &UnixStream, first: Pid, namespace: bool, status: File, job: &Job) -> io::Result<Ended> {
     let over = watch(control, first, namespace, job);
-    // Whatever went wrong, nothing is left behind.
-    end_all(first, namespace);
+    // Whatever went wrong, nothing is left behind; and where that cannot be seen, it is said, whatever else there is to say.
+    if let Err(error) = end_all(first, namespace) {
+        return Ok(Ended::Unseen(reason(&error), true));
+    }
     match over? {
+        Over::Unseen(error) => return Ok(Ended::Unseen(reason(&error), false)),
         Over::Silence => return Ok(Ended::Silent),
         Over::Excess(excess) => return Ok(Ended::Excess(excess)),
         Over::End => {}
@@ -198,7 +202,6 @@ fn waited(control: &UnixStream, first: Pid, namespace: bool, status: File, job: 
 }
 
 /// Why nothing is waited for any more.
-#[derive(PartialEq, Eq)]
 enum Over {
     /// The program has ended, or was asked to and did not; or there is no host any more.
     End,
@@ -206,6 +209,8 @@ enum Over {
     Silence,
     /// All processes together took more than they may.
     Excess(Excess),
+    /// Nobody could look what they take for a while.
+    Unseen(io::Error),
 }
 
 /// Until the first process has ended, or has to.
@@ -214,6 +219,7 @@ fn watch(control: &UnixStream, first: Pid, namespace: bool, job: &Job) -> io::Re
     let lease = Duration::from_secs(job.lease);
     let mut heard = Instant::now();
     let mut look = heard + LOOK;
+    let mut looked = heard;
     let mut asked: Option<Instant> = None;
     let mut buffer = [0; 256];
     loop {
@@ -227,8 +233,12 @@ fn watch(control: &UnixStream, first: Pid, namespace: bool, job: &Job) -> io::Re
         let reaped = tree::reap_left(first);
         let before_look = look.saturating_duration_since(Instant::now());
         if before_look.is_zero() {
-            if let Some(excess) = tree::excess(job, namespace) {
-                return Ok(Over::Excess(excess));
+            match tree::excess(job, namespace) {
+                Ok(Some(excess)) => return Ok(Over::Excess(excess)),
+                Ok(None) => looked = Instant::now(),
+                // A system that is short of something for a moment ends no run.
+                Err(error) if looked.elapsed() > GRACE => return Ok(Over::Unseen(error)),
+                Err(_) => {}
             }
             // After the look, however long it took: the host is heard in between.
             look = Instant::now() + LOOK;
@@ -264,15 +274,15 @@ fn watch(control: &UnixStream, first: Pid, namespace: bool, job: &Job) -> io::Re
     }
 }
 
-/// Ends what is left of the program, and returns when it is gone.
-fn end_all(first: Pid, namespace: bool) {
+/// Ends what is left of the program, and returns when it is gone; an error where nobody can see whether it is.
+fn end_all(first: Pid, namespace: bool) -> io::Result<()> {
     let _ = kill_process(first, Signal::KILL);
     if namespace {
         // It is reaped only after everything in its namespace.
         tree::reap(Some(first));
-        return;
+        return Ok(());
     }
-    tree::end();
+    tree::end()
 }
 
 /// How willingly the system ends a process where it has no memory left.
@@ -307,6 +317,7 @@ fn first(job: &Job, namespace: bool, mut tell: File) -> ! {
     let bound = bound.and_then(|()| rustix::process::setsid()).map_err(io::Error::from);
     let ended = bound.and_then(|_| started(job, namespace)).unwrap_or_else(|error| not_started(&error));
     let text = serde_json::to_vec(&ended).unwrap_or_default();
+    // Whoever reads it is gone where this fails, and takes a word that is not there for a kill.
     let _ = tell.write_all(&text);
     drop(tell);
     std::process::exit(0)

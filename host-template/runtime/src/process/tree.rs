@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Read};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::process::{
@@ -13,7 +14,7 @@ use rustix::process::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::Job;
+use super::{GRACE, Job};
 
 /// How long processes are stopped one after the other before they are killed whatever follows.
 const FREEZE: Duration = Duration::from_secs(5);
@@ -89,12 +90,45 @@ fn pid(id: u32) -> Option<Pid> {
     Pid::from_raw(i32::try_from(id).ok()?)
 }
 
-/// All processes that can be seen.
-fn all() -> Vec<Process> {
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    // One that is gone meanwhile is none.
-    numbers.filter_map(|id| Process::read(id).ok().flatten()).collect()
+/// Where the kernel lists the processes.
+const PROC: &str = "/proc";
+
+/// All processes that can be seen, this one among them, or the first of a namespace in whose `/proc` this one is not: a list without
+/// it tells nothing of the others either.
+fn all(known: u32) -> io::Result<Vec<Process>> {
+    let mut found = Vec::new();
+    for id in listed(Path::new(PROC))? {
+        match Process::read(id) {
+            Ok(process) => found.extend(process),
+            Err(error) if is_anothers(&error) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    if !found.iter().any(|process| process.id == known) {
+        return Err(io::Error::other(format!("process {known} is there, and not in {PROC}")));
+    }
+    Ok(found)
+}
+
+/// The numbers of the processes that are listed there.
+fn listed(proc: &Path) -> io::Result<Vec<u32>> {
+    let mut numbers = Vec::new();
+    for entry in fs::read_dir(proc)? {
+        numbers.extend(entry?.file_name().to_str().and_then(|name| name.parse::<u32>().ok()));
+    }
+    Ok(numbers)
+}
+
+/// Whether a process cannot be read because it is gone meanwhile, or because the system keeps it from others: then it is not seen.
+/// Whatever else stands in the way stands in the way of all of them.
+fn is_anothers(error: &io::Error) -> bool {
+    let gone = error.raw_os_error() == Some(libc::ESRCH);
+    gone || matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied)
+}
+
+/// Sees that the processes of this machine can be looked at, which is how those of a run are counted and ended.
+pub(super) fn seen() -> io::Result<()> {
+    all(std::process::id()).map(drop)
 }
 
 /// Those that have come from this process.
@@ -112,45 +146,55 @@ fn below(own: u32, all: Vec<Process>) -> Vec<Process> {
     found
 }
 
-fn below_this() -> Vec<Process> {
-    below(std::process::id(), all())
+fn below_this() -> io::Result<Vec<Process>> {
+    let own = std::process::id();
+    Ok(below(own, all(own)?))
 }
 
 /// What the processes of a program take together that is more than they may; the supervisor asks.
-pub(super) fn excess(job: &Job, namespace: bool) -> Option<Excess> {
+pub(super) fn excess(job: &Job, namespace: bool) -> io::Result<Option<Excess>> {
     // In the `/proc` of its own namespace the program is alone, and the supervisor not there.
     let alone = namespace && fs::symlink_metadata("/proc/1").is_ok() && fs::read_link("/proc/self").is_err();
-    let processes = if alone { all() } else { below_this() };
+    let processes = if alone { all(1)? } else { below_this()? };
     // In a namespace the kernel counts them itself, and refuses the next one; but root's it lets be.
     let threads: u64 = processes.iter().map(|process| process.threads).sum();
     if threads > job.processes {
-        return Some(Excess::Processes);
+        return Ok(Some(Excess::Processes));
     }
     let most = job.together.unwrap_or(job.memory);
     let page = rustix::param::page_size() as u64;
     let resident = |process: &Process| process.pages.saturating_mul(page);
     // Mapped files are in this number, so that more has to be read only where there is something to find out.
     if processes.iter().map(resident).sum::<u64>() <= most {
-        return None;
+        return Ok(None);
     }
     let taken: u64 =
         processes.iter().map(|process| process.memory().unwrap_or_else(|| resident(process))).sum();
-    (taken > most).then_some(Excess::Memory)
+    Ok((taken > most).then_some(Excess::Memory))
 }
 
-/// Ends everything below this process, and returns when it is gone.
-pub(super) fn end() {
+/// Ends everything below this process, and returns when it is gone. An error where something is left that nobody can name: neither
+/// list of processes can be read, and has not been for a while.
+pub(super) fn end() -> io::Result<()> {
     freeze();
+    let mut looked = Instant::now();
     loop {
-        for child in children() {
-            let _ = kill_process(child, Signal::KILL);
+        let (own, all) = (children(), below_this());
+        for child in own.iter().flatten() {
+            let _ = kill_process(*child, Signal::KILL);
         }
-        for process in below_this() {
+        for process in all.iter().flatten() {
             process.signal(Signal::KILL);
         }
         // What a process has started while it was being killed is there in the next round.
         if !reap(None) {
-            return;
+            return Ok(());
+        }
+        match (own, all) {
+            // Either will do: whatever loses its parent becomes a child of this process.
+            (Ok(_), _) | (_, Ok(_)) => looked = Instant::now(),
+            (Err(_), Err(error)) if looked.elapsed() > GRACE => return Err(error),
+            (Err(_), Err(_)) => {}
         }
     }
 }
@@ -167,14 +211,15 @@ fn freeze() {
             stopped.remove(&ended.as_raw_nonzero());
         }
         let new: Vec<Pid> =
-            children().into_iter().filter(|child| stopped.insert(child.as_raw_nonzero())).collect();
+            children().into_iter().flatten().filter(|child| stopped.insert(child.as_raw_nonzero())).collect();
         if !new.is_empty() {
             for child in new {
                 let _ = kill_process(child, Signal::STOP);
             }
             continue;
         }
-        let mut new = below_this();
+        // Whether they can be looked at is told by whoever kills them.
+        let mut new = below_this().unwrap_or_default();
         new.retain(|process| deeper.insert((process.id, process.begun)));
         if new.is_empty() {
             return;
@@ -187,9 +232,9 @@ fn freeze() {
 
 /// The children of this process, as the kernel keeps them: where `/proc` shows nobody who does not let itself be looked into, they
 /// are here all the same. (A kernel may be without this list.) Only this process reaps them, so their numbers are theirs.
-fn children() -> Vec<Pid> {
-    let list = fs::read_to_string("/proc/thread-self/children").unwrap_or_default();
-    list.split_whitespace().filter_map(|id| pid(id.parse().ok()?)).collect()
+fn children() -> io::Result<Vec<Pid>> {
+    let list = fs::read_to_string("/proc/thread-self/children")?;
+    Ok(list.split_whitespace().filter_map(|id| pid(id.parse().ok()?)).collect())
 }
 
 /// Reaps those that have ended and were left to this process, but for the first: how that one ended is looked at elsewhere. Whether
@@ -270,6 +315,30 @@ mod tests {
         assert!(below(8, all.clone()).is_empty());
         // Read one after the other, two may each be the other's parent.
         assert_eq!(below(9, all).len(), 1);
+    }
+
+    #[test]
+    fn s13_a_list_that_cannot_be_read_is_not_an_empty_one() {
+        let own = std::process::id();
+        assert!(listed(Path::new(PROC)).unwrap().contains(&own));
+        assert!(all(own).unwrap().iter().any(|process| process.id == own));
+        seen().unwrap();
+        let folder = std::env::temp_dir().join(format!("hub-tree-{own}"));
+        assert_eq!(listed(&folder).unwrap_err().kind(), io::ErrorKind::NotFound);
+        // No process has this number: what should be there and is not was not looked at.
+        let said = all(u32::MAX).unwrap_err().to_string();
+        assert!(said.contains(&u32::MAX.to_string()), "{said}");
+        // Gone meanwhile, and kept from others; a host without free descriptors sees nobody.
+        for (number, anothers) in [
+            (libc::ENOENT, true),
+            (libc::ESRCH, true),
+            (libc::EACCES, true),
+            (libc::EPERM, true),
+            (libc::EMFILE, false),
+            (libc::EIO, false),
+        ] {
+            assert_eq!(is_anothers(&io::Error::from_raw_os_error(number)), anothers, "{number}");
+        }
     }
 
     #[test]

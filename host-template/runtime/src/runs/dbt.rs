@@ -15,7 +15,7 @@ use super::packages;
 use super::profile::{self, Apart, Asked, Profile};
 use super::reader::Question;
 use super::recipe::Recipe;
-use super::variables;
+use super::variables::{self, Readers};
 use crate::drivers;
 use crate::settings::reason;
 
@@ -233,9 +233,15 @@ fn dbt(asking: &Asking<'_>, place: &Place) -> Result<Planned, String> {
     }
     let (of_project, missed) =
         variables::asked(&recipe.root, &packages::folders(&recipe.root, &recipe.path)?);
-    let given = variables::for_run(&profile.reads, &of_project);
+    let readers = Readers {
+        profile: profile.reads.clone(),
+        others: profile::read_by_others(data, &recipe.target)?,
+        project: of_project,
+    };
+    let given = readers.given();
     let mut notes = profile.told();
     notes.extend(missed);
+    notes.extend(readers.withheld());
     notes.push(format!("HUB_ORG={} HUB_TENANT={} HUB_SCHEMA={}", place.org, place.tenant, place.schema));
     let step = |name: &str, arguments: Vec<String>| {
         let mut command = Command::new(&program);

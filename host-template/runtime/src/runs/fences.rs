@@ -11,7 +11,7 @@ use super::store::Run;
 use crate::drivers;
 use crate::process::Job;
 use crate::registry::Hub;
-use crate::settings::{self, Database, process_env};
+use crate::settings::{self, Database, Env, process_env};
 
 /// The limits and the sight of one run, for each program that it starts.
 pub(super) struct Fences {
@@ -86,20 +86,229 @@ pub(crate) fn programs(data: &Path) -> Vec<PathBuf> {
     whole_dbt.into_iter().chain(dbt.exists().then_some(dbt)).chain(drivers).collect()
 }
 
-/// What nobody but the host sees: the data folder, and a database that lies elsewhere.
+/// What a machine keeps for root alone, and a program of a host that is root would read like anything else of root's: it has given
+/// up what root may besides, and still owns them. Below the root folder.
+const OF_ROOT: &[&str] = &[
+    "etc/gshadow",
+    "etc/gshadow-",
+    "etc/security/opasswd",
+    "etc/shadow",
+    "etc/shadow-",
+    "etc/ssl/private",
+    "root/.ssh",
+];
+/// Where a machine has the keys that others know it by, beside what every program that goes elsewhere by SSH reads.
+const SSH: &str = "etc/ssh";
+
+/// Those that are there.
+fn of_root(root: &Path) -> Vec<PathBuf> {
+    let is_key = |name: &str| name.starts_with("ssh_host_") && !name.ends_with(".pub");
+    // A machine without that folder has no keys in it.
+    let ssh = std::fs::read_dir(root.join(SSH)).into_iter().flatten().flatten();
+    let keys = ssh.filter(|entry| entry.file_name().to_str().is_some_and(is_key)).map(|entry| entry.path());
+    let mut all: Vec<PathBuf> = OF_ROOT.iter().map(|path| root.join(path)).chain(keys).collect();
+    all.retain(|path| path.exists());
+    all.sort();
+    all
+}
+
+/// What nobody but the host sees: the data folder, a database that lies elsewhere, and files that open the host's own one on a
+/// server; where the host is root, what is root's alone.
 pub(crate) fn hidden(data: &Path) -> Vec<PathBuf> {
+    let mut hidden = hidden_by(&process_env, data);
+    if rustix::process::geteuid().is_root() {
+        hidden.extend(of_root(Path::new("/")));
+    }
+    hidden
+}
+
+fn hidden_by(env: Env<'_>, data: &Path) -> Vec<PathBuf> {
     let mut hidden = vec![data.canonicalize().unwrap_or_else(|_| whole(data))];
-    if let Ok(Database::Sqlite(file)) = settings::database(process_env("DATABASE_URL").as_deref(), data) {
-        for path in settings::database_files(&whole(&file)) {
-            if !hidden.iter().any(|hidden| path.starts_with(hidden)) && path.exists() {
-                hidden.push(path);
-            }
+    // By where it leads to, whatever folder and file on the way are links: nobody reads through a link what is hidden behind it,
+    // and the kernel's rules are found by walking over folders and not by way of links. What is not there has nothing to hide.
+    let files = [database(env, data), login(env)].concat();
+    for path in files.iter().filter_map(|path| path.canonicalize().ok()) {
+        if !hidden.iter().any(|hidden| path.starts_with(hidden)) {
+            hidden.push(path);
         }
     }
     hidden
 }
 
+/// The files of a SQLite database, by its name and by what that leads to: SQLite keeps its own beside the latter.
+fn database(env: Env<'_>, data: &Path) -> Vec<PathBuf> {
+    let Ok(Database::Sqlite(file)) = settings::database(env("DATABASE_URL").as_deref(), data) else {
+        return Vec::new();
+    };
+    let file = whole(&file);
+    let target = file.canonicalize().unwrap_or_else(|_| file.clone());
+    [file, target].iter().flat_map(|file| settings::database_files(file)).collect()
+}
+
+/// The files of passwords and keys that the host itself signs in to PostgreSQL with, whatever it works with now: those that the
+/// PostgreSQL driver looks for. One that is written out in a variable is no file.
+fn login(env: Env<'_>) -> Vec<PathBuf> {
+    let of_home = home(env).map(|home| home.join(".pgpass"));
+    let named = ["PGPASSFILE", "PGSSLKEY"].into_iter().filter_map(env).map(PathBuf::from);
+    // An address that cannot be read is the start's to tell.
+    let url = env("DATABASE_URL").and_then(|url| url::Url::parse(&url).ok());
+    let keys = url
+        .iter()
+        .flat_map(|url| url.query_pairs())
+        .filter(|(name, _)| matches!(&**name, "sslkey" | "ssl-key"));
+    let keys = keys.map(|(_, value)| PathBuf::from(&*value));
+    of_home.into_iter().chain(named).chain(keys).collect()
+}
+
+/// The home of the host's user. The machine's lists of users are read as a file and never asked: in a static program that ends it.
+fn home(env: Env<'_>) -> Option<PathBuf> {
+    env("HOME").map(PathBuf::from).or_else(|| {
+        let uid = rustix::process::getuid().as_raw();
+        // A machine without the file has no homes.
+        let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+        home_of(&users, uid)
+    })
+}
+
+fn home_of(users: &str, uid: u32) -> Option<PathBuf> {
+    users.lines().find_map(|line| {
+        let fields: Vec<&str> = line.split(':').collect();
+        let is_user = fields.get(2).is_some_and(|id| id.parse() == Ok(uid));
+        fields.get(5).filter(|home| is_user && !home.is_empty()).map(PathBuf::from)
+    })
+}
+
 /// A path that means the same in another folder.
 fn whole(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    /// A folder of the test's own, with no link on the way to it.
+    fn folder(name: &str) -> PathBuf {
+        let folder =
+            std::env::temp_dir().canonicalize().unwrap().join(format!("hub-{name}-{}", std::process::id()));
+        if folder.exists() {
+            fs::remove_dir_all(&folder).unwrap();
+        }
+        fs::create_dir_all(folder.join("data")).unwrap();
+        folder
+    }
+
+    fn write(folder: &Path, names: &[&str]) {
+        for name in names {
+            fs::create_dir_all(folder.join(name).parent().unwrap()).unwrap();
+            fs::write(folder.join(name), "").unwrap();
+        }
+    }
+
+    /// What is hidden with these variables, without the folder's own path.
+    fn names(folder: &Path, pairs: &[(&str, String)]) -> Vec<String> {
+        let set = |name: &str| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone());
+        let home = || folder.join("home").display().to_string();
+        let env = |name: &str| set(name).or_else(|| (name == "HOME").then(home));
+        let hidden = hidden_by(&env, &folder.join("data"));
+        let inner = |path: &PathBuf| path.strip_prefix(folder).unwrap().display().to_string();
+        hidden.iter().map(inner).collect()
+    }
+
+    #[test]
+    fn s5_what_is_roots_alone_is_found() {
+        let root = std::env::temp_dir().join(format!("hub-of-root-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&root);
+        assert_eq!(of_root(&root), Vec::<PathBuf>::new());
+        for folder in ["etc/ssh", "etc/ssl/private", "etc/ssl/certs"] {
+            fs::create_dir_all(root.join(folder)).unwrap();
+        }
+        for file in [
+            "passwd",
+            "shadow",
+            "shadow-",
+            "ssh/ssh_config",
+            "ssh/ssh_host_rsa_key",
+            "ssh/ssh_host_rsa_key.pub",
+        ] {
+            fs::write(root.join("etc").join(file), "").unwrap();
+        }
+        let want = ["etc/shadow", "etc/shadow-", "etc/ssh/ssh_host_rsa_key", "etc/ssl/private"];
+        assert_eq!(of_root(&root), want.map(|path| root.join(path)));
+        let is_hidden = hidden(&root).contains(&PathBuf::from("/etc/shadow"));
+        assert_eq!(is_hidden, rustix::process::geteuid().is_root() && Path::new("/etc/shadow").exists());
+        fs::remove_dir_all(&root).unwrap();
+    }
+
+    // S5
+    #[test]
+    fn s5_a_database_behind_a_link_is_hidden_with_all_that_lies_beside_it() {
+        let folder = folder("hidden-database");
+        let parts =
+            ["disk/hub.db", "disk/hub.db-wal", "disk/hub.db-shm", "disk/hub.db-host", "disk/hub.db-pair"];
+        write(&folder, &parts);
+        write(&folder, &["disk/other", "etc/alias.db-wal", "data/.env"]);
+        symlink("../disk/hub.db", folder.join("data/hub.db")).unwrap();
+        symlink("../disk/hub.db", folder.join("etc/alias.db")).unwrap();
+        symlink("disk", folder.join("mount")).unwrap();
+        let want = |more: &[&'static str]| [&["data"][..], &parts, more].concat();
+        assert_eq!(names(&folder, &[]), want(&[]), "the data folder's own file is a link");
+        let url = |file: &str| [("DATABASE_URL", format!("sqlite://{}/{file}", folder.display()))];
+        let alias = names(&folder, &url("etc/alias.db"));
+        for part in want(&["etc/alias.db-wal"]) {
+            assert!(alias.iter().any(|path| path == part), "{part} is not hidden: {alias:?}");
+        }
+        assert_eq!(names(&folder, &url("mount/hub.db")), want(&[]), "a folder on the way is a link");
+        // A journal is there while a change is written.
+        write(&folder, &["disk/hub.db-journal"]);
+        assert!(names(&folder, &[]).iter().any(|path| path == "disk/hub.db-journal"));
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    // S5
+    #[test]
+    fn s5_what_the_host_signs_in_to_postgresql_with_is_hidden() {
+        let folder = folder("hidden-login");
+        write(
+            &folder,
+            &["home/.pgpass", "home/notes", "etc/pass", "etc/client.key", "etc/other.key", "etc/ca.pem"],
+        );
+        symlink("../etc/other.key", folder.join("home/key")).unwrap();
+        let path = |name: &str| folder.join(name).display().to_string();
+        let url = |query: &str| ("DATABASE_URL", format!("postgres://hub@db/hub?{query}"));
+        let encoded = path("etc/client.key").replace('/', "%2F");
+        for (variables, want) in [
+            (vec![], &["data", "home/.pgpass"][..]),
+            (vec![("PGPASSFILE", path("etc/pass"))], &["data", "home/.pgpass", "etc/pass"]),
+            (vec![("PGPASSFILE", path("etc/none"))], &["data", "home/.pgpass"]),
+            (vec![("PGSSLKEY", path("home/key"))], &["data", "home/.pgpass", "etc/other.key"]),
+            (
+                vec![("PGSSLKEY", "-----BEGIN KEY-----\nx\n-----END KEY-----".to_owned())],
+                &["data", "home/.pgpass"],
+            ),
+            (
+                vec![url(&format!("sslmode=require&sslkey={encoded}"))],
+                &["data", "home/.pgpass", "etc/client.key"],
+            ),
+            (
+                vec![url(&format!("ssl-key={}", path("etc/client.key")))],
+                &["data", "home/.pgpass", "etc/client.key"],
+            ),
+            // What everybody may know: runs check the same servers by it.
+            (vec![url(&format!("sslrootcert={}", path("etc/ca.pem")))], &["data", "home/.pgpass"]),
+        ] {
+            assert_eq!(names(&folder, &variables), want, "{variables:?}");
+        }
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn s5_a_user_has_the_home_that_the_machines_list_says() {
+        let users = "root:x:0:0:root:/root:/bin/sh\nhub:x:998:998::/srv/hub:/usr/sbin/nologin\nnobody:x:65534:65534:\n";
+        assert_eq!(home_of(users, 998), Some(PathBuf::from("/srv/hub")));
+        assert_eq!((home_of(users, 65534), home_of(users, 7)), (None, None));
+    }
 }

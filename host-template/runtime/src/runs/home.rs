@@ -106,18 +106,35 @@ pub(super) async fn settle(
     Ok(Ok(()))
 }
 
-/// For each workspace of an organisation whose runs wait for an absent host, the sentence that says so.
-pub(crate) async fn absent(db: &Db, org: &str) -> Result<BTreeMap<String, String>, Error> {
+/// For each workspace of an organisation whose runs wait for one host, an absent one or one of several, the sentence that says so.
+pub(crate) async fn awaited(db: &Db, org: &str) -> Result<BTreeMap<String, String>, Error> {
+    let of = format!("{SELECT} WHERE w.org_id = $1 AND w.host IS NOT NULL");
+    let lately = db.moment(SILENCE);
+    let sql = format!("{of} AND (h.seen_at IS NULL OR h.seen_at < {lately})");
+    let absent: Vec<Home> = db.all(AssertSqlSafe(sql), args![org]).await?;
+    // Of a host that is alone nobody has to be told.
     let sql = format!(
-        "{SELECT} WHERE w.org_id = $1 AND w.host IS NOT NULL AND (h.seen_at IS NULL OR h.seen_at < {})",
-        db.moment(SILENCE)
+        "{of} AND h.seen_at >= {lately}
+         AND EXISTS (SELECT 1 FROM hub_hosts e WHERE e.id <> w.host AND e.seen_at >= {lately})"
     );
-    let waits: Vec<Home> = db.all(AssertSqlSafe(sql), args![org]).await?;
-    Ok(waits.into_iter().map(|home| (home.workspace.clone(), sentence(&home))).collect())
+    let there: Vec<Home> = db.all(AssertSqlSafe(sql), args![org]).await?;
+    let absent = absent.iter().map(|home| (home.workspace.clone(), sentence(home)));
+    let there = there.iter().map(|home| (home.workspace.clone(), turn(home)));
+    Ok(absent.chain(there).collect())
+}
+
+/// What the host of a home is called.
+fn called(home: &Home) -> &str {
+    home.name.as_deref().or(home.host.as_deref()).unwrap_or_default()
+}
+
+fn turn(home: &Home) -> String {
+    let host = called(home);
+    format!("waits for its turn on the host `{host}`, on whose disk the data of this workspace lies")
 }
 
 fn sentence(home: &Home) -> String {
-    let host = home.name.as_deref().or(home.host.as_deref()).unwrap_or_default();
+    let host = called(home);
     let seen = match &home.seen_at {
         Some(seen) => format!("was last seen at {seen}"),
         None => "has not been seen".to_owned(),

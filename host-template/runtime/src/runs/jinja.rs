@@ -127,6 +127,8 @@ fn evaluate(expression: &str, variable: &dyn Fn(&str) -> Option<String>) -> Rend
             let after = after.trim_start();
             let end = after.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(after.len());
             value = match &after[..end] {
+                // Of what is no number it makes 0.
+                "int" if value.trim().parse::<i64>().is_err() => return Rendered::Unknown,
                 "as_number" | "as_native" | "as_text" | "as_bool" | "int" | "string" => value,
                 "trim" => value.trim().to_owned(),
                 "lower" => value.to_lowercase(),
@@ -194,6 +196,8 @@ mod tests {
             ("{{- env_var('HUB_SCHEMA') | upper -}}", text("HUB_1")),
             ("{{ env_var('PORT', '5432') | as_number }}", text("5432")),
             ("{{ env_var('PORT', default='5432') | int() }}", text("5432")),
+            ("{{ env_var('HUB_SCHEMA') | int }}", Rendered::Unknown),
+            ("{{ env_var('HUB_SCHEMA')[:8] }}", Rendered::Unknown),
             ("{{ 'a_' ~ env_var('HUB_SCHEMA') | upper ~ '}}' }}", text("a_HUB_1}}")),
             ("{# env_var('NO') #}x", text("x")),
             ("{{ env_var('NO') }}", Rendered::Missing("NO".to_owned())),

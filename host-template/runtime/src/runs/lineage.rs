@@ -366,6 +366,7 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::scratch::Scratch;
 
     fn manifest(value: serde_json::Value) -> Manifest {
         serde_json::from_value(value).unwrap()
@@ -522,7 +523,7 @@ mod tests {
     // D9, S7
     #[test]
     fn s7_a_pipe_or_a_large_file_in_the_place_of_dbts_own_is_an_error() {
-        let work = std::env::temp_dir().join(format!("hub-lineage-{}", std::process::id()));
+        let work = Scratch::new("lineage");
         let folder = work.join(TARGET);
         fs::create_dir_all(&folder).unwrap();
         let read = || super::read(&work, 1 << 20);
@@ -544,6 +545,5 @@ mod tests {
         fs::rename(&folder, work.join("elsewhere")).unwrap();
         std::os::unix::fs::symlink("elsewhere", &folder).unwrap();
         assert!(read().is_err(), "a link is not followed");
-        fs::remove_dir_all(&work).unwrap();
     }
 }

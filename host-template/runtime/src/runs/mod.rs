@@ -15,6 +15,7 @@ pub(crate) mod reader;
 pub(crate) mod recipe;
 mod reduced;
 pub(crate) mod store;
+mod values;
 mod variables;
 mod worker;
 

@@ -3,6 +3,7 @@
 //! All of it ends up on dbt's command line, so it is checked when it is asked for, and each value is written behind the
 //! `=` of its option: nothing that somebody types can become an option of its own.
 
+use hub_manifest::visible::hidden_character;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -69,7 +70,9 @@ impl Options {
                 !text.split([' ', ',']).any(|word| word.starts_with('-')),
                 "is a selection of nodes, such as `stg_orders+ tag:daily`: no part of it begins with `-`",
             );
-            check = check.that(field, !text.chars().any(hidden), "must hold no control characters");
+            if let Some(hidden) = hidden_character(text) {
+                check = check.that(field, false, invisible(hidden));
+            }
         }
         if let Some(target) = &done.target {
             check = check.that(
@@ -86,15 +89,13 @@ impl Options {
             .that("vars", vars.len() <= VARS, format!("must have at most {VARS} bytes as JSON"))
             .that("vars", deep(&done.vars) <= DEPTH, format!("must be nested at most {DEPTH} deep"));
         for name in done.vars.keys() {
-            let sound = (1..=100).contains(&name.chars().count()) && !name.chars().any(hidden);
-            check = check.that(
-                "vars",
-                sound,
-                "each name must have 1 to 100 characters, none of them a control character",
-            );
-            if !sound {
-                break;
-            }
+            let message = match hidden_character(name) {
+                Some(hidden) => invisible(hidden),
+                None if (1..=100).contains(&name.chars().count()) => continue,
+                None => "each name must have 1 to 100 characters".to_owned(),
+            };
+            check = check.that("vars", false, message);
+            break;
         }
         check.done()?;
         Ok(done)
@@ -139,9 +140,9 @@ impl Options {
     }
 }
 
-fn hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+/// The same words as for names: of people, plugins and records.
+fn invisible(hidden: char) -> String {
+    format!("must not hold the invisible character U+{:04X}", u32::from(hidden))
 }
 
 fn deep(vars: &Map<String, Value>) -> usize {
@@ -224,5 +225,34 @@ mod tests {
         ] {
             assert!(serde_json::from_value::<Options>(unknown.clone()).is_err(), "{unknown}");
         }
+    }
+
+    // S20
+    #[test]
+    fn s20_what_is_not_seen_is_in_no_selection_and_in_no_name() {
+        for hidden in [
+            '\u{7f}',
+            '\u{ad}',
+            '\u{61c}',
+            '\u{200b}',
+            '\u{202e}',
+            '\u{2060}',
+            '\u{206a}',
+            '\u{3164}',
+            '\u{e0041}',
+            '\u{feff}',
+        ] {
+            let text = format!("a{hidden}b");
+            assert_eq!(wrong(json!({ "select": text })), ["select"], "U+{:04X}", u32::from(hidden));
+            assert_eq!(wrong(json!({ "exclude": text })), ["exclude"], "U+{:04X}", u32::from(hidden));
+            let vars = Map::from_iter([(text, json!(1))]);
+            let problem = options(json!({ "vars": vars })).checked().unwrap_err();
+            let errors = &problem.body().errors;
+            let want = format!("must not hold the invisible character U+{:04X}", u32::from(hidden));
+            assert_eq!((errors[0].field.as_str(), errors[0].message.as_str()), ("vars", want.as_str()));
+        }
+        // What is seen may be of any script, and a value is whatever the project makes of it.
+        let seen = json!({"select": "tag:\u{dc}bersicht", "vars": {"\u{645}\u{6cc}\u{200c}\u{62e}\u{648}": "a\u{ad}b"}});
+        assert!(options(seen).checked().is_ok());
     }
 }

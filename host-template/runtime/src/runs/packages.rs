@@ -160,12 +160,12 @@ fn sentence(file: &str, found: &Diagnostic) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scratch::Scratch;
 
     // D5
     #[test]
     fn d5_a_project_with_local_packages_is_laid_out_beside_the_plugin() {
-        let folder = std::env::temp_dir().join(format!("hub-packages-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&folder);
+        let folder = Scratch::new("packages");
         let (root, work) = (folder.join("plugin"), folder.join("work"));
         let write = |path: &str, text: &str| {
             fs::create_dir_all(root.join(path).parent().unwrap()).unwrap();
@@ -222,6 +222,5 @@ mod tests {
         fs::remove_dir_all(root.join("common")).unwrap();
         symlink("/etc", root.join("common")).unwrap();
         assert!(staged(&work, &root, &path).is_err(), "no link leads out");
-        fs::remove_dir_all(&folder).unwrap();
     }
 }

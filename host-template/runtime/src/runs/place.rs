@@ -1,12 +1,14 @@
 //! Where a target of a profile puts its data: on this host or on a server, and in a place of the organisation's own or not.
 //! A target is looked at twice, with the variables of two organisations: what comes out the same is shared by both.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
 use hub_manifest::node::{Entry, Node, Value};
 
 use super::jinja::{Rendered, render, variables};
-use super::profile::{Apart, Asked, get, merged, scalar};
+use super::profile::{Apart, Asked};
+use super::values::{get, merged, scalar};
 
 /// Fields that name a server or a file: another one there is another database altogether.
 const CONNECTION: &[&str] = &[
@@ -37,7 +39,7 @@ pub(super) struct Place {
 
 impl Place {
     pub(super) fn of(adapter: &str, fields: &[&Entry], asked: &Asked<'_>) -> Place {
-        let differs = |name: &&str| get(fields, name).is_some_and(|node| differs(node, asked));
+        let of = |name: &str| get(fields, name).map_or(Differs::No, |node| differs(node, asked));
         let file = File::of(adapter, fields, asked);
         let local = match file {
             Some(file) => file != File::Elsewhere && file != File::Memory,
@@ -47,13 +49,15 @@ impl Place {
             }),
         };
         let apart = if matches!(file, Some(File::OfWork | File::Memory))
-            || CONNECTION.iter().any(|name| differs(&name))
+            || CONNECTION.iter().any(|name| of(name) == Differs::Yes)
         {
             Ok(Apart::Connection)
-        } else if PART.iter().any(|name| differs(&name)) {
+        } else if PART.iter().any(|name| of(name) != Differs::No) {
+            // What only dbt can tell is seen in what it makes of the project, before anything is built.
             Ok(Apart::Schema)
         } else {
-            Err(shared(adapter, fields))
+            let unknown = CONNECTION.iter().find(|name| of(name) == Differs::Unknown);
+            Err(shared(adapter, fields, unknown.copied()))
         };
         let apart = apart.and_then(|apart| match attached(fields, asked) {
             Some(path) => Err(format!(
@@ -115,12 +119,12 @@ fn attached(fields: &[&Entry], asked: &Asked<'_>) -> Option<String> {
         let read_only = get(&entries, "read_only").is_some_and(|node| node.value == Value::Bool(true));
         let relative = text(path, asked.variable)
             .is_some_and(|path| !path.starts_with(['/', '~']) && !path.contains("..") && !path.contains(':'));
-        (!read_only && !relative && !differs(path, asked)).then(|| scalar(path))
+        (!read_only && !relative && differs(path, asked) != Differs::Yes).then(|| scalar(path))
     })
 }
 
-/// The sentence that shows what to write.
-fn shared(adapter: &str, fields: &[&Entry]) -> String {
+/// The sentence that shows what to write; `unknown` is a field of which only dbt can tell what it comes to.
+fn shared(adapter: &str, fields: &[&Entry], unknown: Option<&str>) -> String {
     let (field, value) = match adapter {
         "duckdb" | "sqlite" if !get(fields, "path").map(scalar).unwrap_or_default().starts_with("md:") => {
             ("path", "{{ env_var('HUB_WAREHOUSE') }}".to_owned())
@@ -133,21 +137,39 @@ fn shared(adapter: &str, fields: &[&Entry]) -> String {
             (field, format!("{before}{{{{ env_var('HUB_SCHEMA') }}}}"))
         }
     };
-    format!("is one place for all organisations: write `{field}: \"{value}\"` there")
+    match unknown {
+        Some(unknown) => format!(
+            "may be one place for several organisations, for what its `{unknown}` makes of a variable only dbt can tell: write \
+             the variable as it is, as in `{field}: \"{value}\"`"
+        ),
+        None => format!("is one place for all organisations: write `{field}: \"{value}\"` there"),
+    }
 }
 
-/// Whether another organisation's run would see another value.
-fn differs(node: &Node, asked: &Asked<'_>) -> bool {
+/// Whether another organisation's run would see another value; in order of what a list of values takes from its items.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Differs {
+    No,
+    /// It asks for a variable that differs, and only dbt can tell what becomes of that: the beginnings of two may be the same.
+    Unknown,
+    Yes,
+}
+
+fn differs(node: &Node, asked: &Asked<'_>) -> Differs {
     match &node.value {
         Value::String(text) => match (render(text, asked.variable), render(text, asked.elsewhere)) {
             (Rendered::Unknown, _) | (_, Rendered::Unknown) => {
-                variables(text).iter().any(|name| OF_ORG.contains(&name.as_str()))
+                let asks = variables(text).iter().any(|name| OF_ORG.contains(&name.as_str()));
+                if asks { Differs::Unknown } else { Differs::No }
             }
-            (one, other) => one != other,
+            (one, other) if one == other => Differs::No,
+            _ => Differs::Yes,
         },
-        Value::List(items) => items.iter().any(|item| differs(item, asked)),
-        Value::Map(entries) => entries.iter().any(|entry| differs(&entry.value, asked)),
-        _ => false,
+        Value::List(items) => items.iter().map(|item| differs(item, asked)).max().unwrap_or(Differs::No),
+        Value::Map(entries) => {
+            entries.iter().map(|entry| differs(&entry.value, asked)).max().unwrap_or(Differs::No)
+        }
+        _ => Differs::No,
     }
 }
 
@@ -161,7 +183,92 @@ fn text(node: &Node, variable: &dyn Fn(&str) -> Option<String>) -> Option<String
 /// Whether a server's name means this machine, or a socket on it.
 fn loopback(host: &str) -> bool {
     let host = host.trim().trim_start_matches('[').trim_end_matches(']');
-    host == "localhost"
-        || host.starts_with('/')
-        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    let name = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+    if host.starts_with('/') || name == "localhost" || name.ends_with(".localhost") {
+        return true;
+    }
+    let bare = host.split_once('%').map_or(host, |(host, _)| host);
+    let address = bare.parse::<IpAddr>().ok().or_else(|| written_otherwise(&name).map(IpAddr::V4));
+    // Whoever connects to no machine in particular comes to this one.
+    address
+        .map(|address| address.to_canonical())
+        .is_some_and(|address| address.is_loopback() || address.is_unspecified())
+}
+
+/// An address of IPv4 as the system's own functions read it too: of one to four numbers, the last of which fills what is left, in
+/// base 10, 16 or 8.
+fn written_otherwise(text: &str) -> Option<Ipv4Addr> {
+    let numbers = text.split('.').map(|part| {
+        let (digits, base) = match part.strip_prefix("0x") {
+            Some(digits) => (digits, 16),
+            None if part.len() > 1 && part.starts_with('0') => (part, 8),
+            None => (part, 10),
+        };
+        // A number with a sign is none.
+        let sound = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+        u32::from_str_radix(digits, base).ok().filter(|_| sound)
+    });
+    let numbers: Vec<u32> = numbers.collect::<Option<_>>()?;
+    let (last, first) = numbers.split_last()?;
+    let room = 32_u32.checked_sub(8 * u32::try_from(first.len()).ok()?).filter(|room| *room > 0)?;
+    if first.iter().any(|number| *number > 255) || u64::from(*last) >= 1_u64 << room {
+        return None;
+    }
+    let places = first.iter().zip([24_u32, 16, 8]);
+    let first = places.fold(0_u32, |address, (number, shift)| address | (number << shift));
+    Some(Ipv4Addr::from_bits(first | last))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // D8
+    #[test]
+    fn d8_this_machine_is_known_by_all_its_names() {
+        for here in [
+            "localhost",
+            "LOCALHOST",
+            "Localhost.",
+            "db.localhost",
+            "db.localhost.",
+            "127.0.0.1",
+            "127.8.9.10",
+            "127.1",
+            "0x7f.1",
+            "0177.0.0.1",
+            "2130706433",
+            "0.0.0.0",
+            "0",
+            "::1",
+            "[::1]",
+            "::",
+            "[::]",
+            "::ffff:127.0.0.1",
+            "::ffff:0.0.0.0",
+            "::1%lo",
+            " localhost ",
+            "/run/postgresql",
+        ] {
+            assert!(loopback(here), "{here}");
+        }
+        for elsewhere in [
+            "",
+            ".",
+            "db",
+            "localhost.example",
+            "notlocalhost",
+            "127.0.0.1.example",
+            "128.1",
+            "10.0.0.1",
+            "127.0.0.0.1",
+            "127.256.1",
+            "4294967296",
+            "+127.1",
+            "::ffff:10.0.0.1",
+            "2001:db8::1",
+        ] {
+            assert!(!loopback(elsewhere), "{elsewhere}");
+        }
+    }
 }

@@ -29,6 +29,8 @@ const LOOK: Duration = Duration::from_millis(500);
 pub(crate) struct Presence {
     /// Identifier of the host in the database: the same after a restart on the same data folder.
     pub(crate) host: String,
+    /// Whether the data folder had that identifier before this start.
+    known: bool,
     /// No other life has it.
     life: String,
     /// The kernel and the folder; none where the system does not tell.
@@ -87,7 +89,40 @@ impl Presence {
             name => name.to_owned(),
         };
         let about = format!("process {}, data folder {}", std::process::id(), data.display());
-        Presence { host, life: crate::new_id(), place: place(data), name, about }
+        Presence { host, known: false, life: crate::new_id(), place: place(data), name, about }
+    }
+
+    /// The same of an identifier that the data folder had before this start, or had not.
+    pub(crate) fn known(self, known: bool) -> Presence {
+        Presence { known, ..self }
+    }
+
+    /// What is to be said of a file that hosts have worked with, and never the one of this data folder, which is older than this
+    /// start: somebody may have put another installation's file here. A folder that is new, or is to get another identifier, may
+    /// begin with any file; and on PostgreSQL there are many hosts, and new ones.
+    pub(crate) async fn newcomer(&self, db: &Db) -> Result<Option<String>, Error> {
+        #[derive(Deserialize)]
+        struct Last {
+            id: String,
+            name: String,
+            about: Option<String>,
+            seen_at: String,
+        }
+        if !self.known || db.is_postgres() {
+            return Ok(None);
+        }
+        let sql = "SELECT id, name, about, seen_at FROM hub_hosts
+            ORDER BY CASE WHEN id = $1 THEN 0 ELSE 1 END, seen_at DESC LIMIT 1";
+        let last: Option<Last> = db.one(sql, args![&self.host]).await?;
+        Ok(last.filter(|last| last.id != self.host).map(|Last { name, about, seen_at, .. }| {
+            let about = about.map(|about| format!(" ({about})")).unwrap_or_default();
+            format!(
+                "the host of this data folder, {}, has never worked with this database; the last one that did was another on \
+                 `{name}`{about}, {seen_at}. If the file of another installation was put here by mistake, stop the host and put \
+                 this one's own back",
+                self.host
+            )
+        }))
     }
 
     /// Takes the identifier for this life; the inner error says who has it.
@@ -226,8 +261,7 @@ mod tests {
         assert_eq!(judged(Some(row(Some("there"), 0)), Some("here")), Judged::Over(Before::Unheard));
     }
 
-    #[tokio::test]
-    async fn o5_an_identifier_is_one_lifes_at_a_time() {
+    async fn database() -> Db {
         let db = Db::open_memory().await.unwrap();
         for sql in [
             "CREATE TABLE hub_hosts (id TEXT PRIMARY KEY, name TEXT NOT NULL, seen_at TEXT NOT NULL)",
@@ -237,6 +271,31 @@ mod tests {
             tx.script(sql.to_owned()).await.unwrap();
             tx.commit().await.unwrap();
         }
+        db
+    }
+
+    #[tokio::test]
+    async fn o5_a_database_that_this_folders_host_never_had_is_told() {
+        let db = database().await;
+        let host = |id: &str, known| Presence::new(id.to_owned(), &std::env::temp_dir()).known(known);
+        let told = async |id: &str, known| host(id, known).newcomer(&db).await.unwrap();
+        assert_eq!(told("own", true).await, None, "nobody has worked with it");
+        assert_eq!(host("other", false).arrive(&db).await.unwrap(), Ok(Before::Own));
+        let text = told("own", true).await.unwrap();
+        assert!(
+            text.contains("own, has never worked with this database") && text.contains("data folder"),
+            "{text}"
+        );
+        assert_eq!(told("own", false).await, None, "a folder that is new");
+        assert_eq!(told("other", true).await, None);
+        // From then on it has.
+        assert_eq!(host("own", true).arrive(&db).await.unwrap(), Ok(Before::Own));
+        assert_eq!(told("own", true).await, None);
+    }
+
+    #[tokio::test]
+    async fn o5_an_identifier_is_one_lifes_at_a_time() {
+        let db = database().await;
         let folder = std::env::temp_dir();
         let [first, second] = [(); 2].map(|()| Presence::new("h".to_owned(), &folder));
         assert_eq!(first.arrive(&db).await.unwrap(), Ok(Before::Own));

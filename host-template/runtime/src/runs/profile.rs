@@ -20,6 +20,7 @@ use hub_release::beneath;
 use super::jinja::{Rendered, render, variables};
 use super::place::Place;
 use super::reduced;
+use super::values::{get, merged, scalar, texts};
 use crate::settings::reason;
 
 /// Where a profile puts the data of an organisation.
@@ -91,12 +92,8 @@ pub(super) fn own(
     data: &Path,
     asked: &Asked<'_>,
 ) -> Result<Result<(Profile, String), Option<String>>, String> {
-    let file = data.join("dbt/profiles.yml");
-    let bytes = match beneath::read(&file, MAX_BYTES as u64) {
-        Ok(bytes) => bytes,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Err(None)),
-        Err(e) => return Err(format!("cannot read {}: {}", file.display(), reason(&e))),
-    };
+    let file = file_in(data);
+    let Some(bytes) = bytes_of(&file)? else { return Ok(Err(None)) };
     let (source, root) = match parsed(&file, &bytes)? {
         Some(parsed) => parsed,
         None => return Ok(Err(Some(format!("{} holds no profile", file.display())))),
@@ -119,6 +116,34 @@ pub(super) fn own(
     let chosen = chosen(&file, &source, profile, asked)?;
     let text = reduced::alone(&source, &profiles, asked.name, chosen.target.as_deref());
     Ok(Ok((chosen, text)))
+}
+
+/// The variables that the customer's other profiles ask for: of all their targets, as each may be in use somewhere.
+pub(super) fn read_by_others(data: &Path, name: &str) -> Result<BTreeSet<String>, String> {
+    let file = file_in(data);
+    let Some(bytes) = bytes_of(&file)? else { return Ok(BTreeSet::new()) };
+    let mut reads = BTreeSet::new();
+    if let Some((_, root)) = parsed(&file, &bytes)?
+        && let Value::Map(entries) = &root.value
+    {
+        for entry in merged(entries).into_iter().filter(|entry| entry.key != name && entry.key != "config") {
+            texts(&entry.value, &mut |text| reads.extend(variables(text)));
+        }
+    }
+    Ok(reads)
+}
+
+fn file_in(data: &Path) -> PathBuf {
+    data.join("dbt/profiles.yml")
+}
+
+/// What the file holds; none where there is no file.
+fn bytes_of(file: &Path) -> Result<Option<Vec<u8>>, String> {
+    match beneath::read(file, MAX_BYTES as u64) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(format!("cannot read {}: {}", file.display(), reason(&e))),
+    }
 }
 
 /// The document; none where it holds nothing.
@@ -287,68 +312,12 @@ fn alternatives_of(names: &[&str]) -> String {
     names.join(", ")
 }
 
-/// The entries with those that merge keys bring: `<<: *base`. What stands in the mapping itself wins, then what is merged
-/// first.
-pub(super) fn merged(entries: &[Entry]) -> Vec<&Entry> {
-    fn add<'n>(entries: &'n [Entry], out: &mut Vec<&'n Entry>) {
-        let plain = entries.iter().filter(|entry| entry.key != "<<");
-        for entry in plain {
-            if !out.iter().any(|known| known.key == entry.key) {
-                out.push(entry);
-            }
-        }
-        for entry in entries.iter().filter(|entry| entry.key == "<<") {
-            match &entry.value.value {
-                Value::Map(inner) => add(inner, out),
-                Value::List(items) => items.iter().for_each(|item| {
-                    if let Value::Map(inner) = &item.value {
-                        add(inner, out);
-                    }
-                }),
-                _ => {}
-            }
-        }
-    }
-    let mut out = Vec::new();
-    add(entries, &mut out);
-    out
-}
-
-/// The value of a key; none where it is empty.
-pub(super) fn get<'n>(entries: &[&'n Entry], key: &str) -> Option<&'n Node> {
-    entries
-        .iter()
-        .find(|entry| entry.key == key)
-        .map(|entry| &entry.value)
-        .filter(|node| node.value != Value::Null)
-}
-
-/// A scalar as dbt would see its text.
-pub(super) fn scalar(node: &Node) -> String {
-    match &node.value {
-        Value::String(text) => text.clone(),
-        Value::Integer(number) => number.to_string(),
-        Value::Number(number) => number.to_string(),
-        Value::Bool(value) => value.to_string(),
-        _ => String::new(),
-    }
-}
-
-/// Calls for each text in a value.
-pub(super) fn texts(node: &Node, f: &mut dyn FnMut(&str)) {
-    match &node.value {
-        Value::String(text) => f(text),
-        Value::List(items) => items.iter().for_each(|item| texts(item, f)),
-        Value::Map(entries) => entries.iter().for_each(|entry| texts(&entry.value, f)),
-        _ => {}
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
 
     use super::*;
+    use crate::scratch::Scratch;
 
     fn variables_of(schema: &'static str) -> impl Fn(&str) -> Option<String> {
         move |name| match name {
@@ -365,13 +334,12 @@ mod tests {
         profile: &str,
         target: Option<&str>,
     ) -> Result<Result<Profile, Option<String>>, String> {
-        let data = std::env::temp_dir().join(format!("hub-profile-{name}-{}", std::process::id()));
+        let data = Scratch::new(&format!("profile-{name}"));
         fs::create_dir_all(data.join("dbt")).unwrap();
         fs::write(data.join("dbt/profiles.yml"), text).unwrap();
         let (variable, elsewhere) = (variables_of("hub_1"), variables_of("hub_2"));
         let asked = Asked { name: profile, target, variable: &variable, elsewhere: &elsewhere };
         let found = own(&data, &asked).map(|found| found.map(|(profile, _)| profile));
-        fs::remove_dir_all(&data).unwrap();
         let folder = format!("{}/dbt/", data.display());
         found
             .map(|found| found.map_err(|note| note.map(|note| note.replace(&folder, ""))))
@@ -466,10 +434,33 @@ mod tests {
         assert_eq!(note("# nothing yet\n").as_deref(), Some("profiles.yml holds no profile"));
         assert_eq!(note("").as_deref(), Some("profiles.yml holds no profile"));
         assert_eq!(note("---\n").as_deref(), Some("profiles.yml holds no profile"));
-        let data = std::env::temp_dir().join(format!("hub-profile-absent-{}", std::process::id()));
+        let data = Scratch::new("profile-absent");
         let none = |_: &str| None;
         let asked = Asked { name: "jaffle", target: None, variable: &none, elsewhere: &none };
         assert_eq!(own(&data, &asked), Ok(Err(None)));
+    }
+
+    // S5
+    #[test]
+    fn s5_what_other_profiles_read_is_theirs() {
+        let data = std::env::temp_dir().join(format!("hub-profile-others-{}", std::process::id()));
+        fs::create_dir_all(data.join("dbt")).unwrap();
+        assert_eq!(read_by_others(&data, "j"), Ok(BTreeSet::new()));
+        let asks = |name: &str| format!("\"{{{{ env_var('{name}') }}}}\"");
+        let text = format!(
+            "config: {{x: {}}}\nj: {{outputs: {{a: {{pass: {}}}}}}}\nk: {{target: {}, outputs: {{a: {{pass: {}}}, b: [{}]}}}}\n",
+            asks("DBT_CONFIG"),
+            asks("DBT_J"),
+            asks("DBT_TARGET"),
+            asks("DBT_A"),
+            asks("DBT_B")
+        );
+        fs::write(data.join("dbt/profiles.yml"), text).unwrap();
+        let of = |name: &str| read_by_others(&data, name).unwrap().into_iter().collect::<Vec<_>>();
+        assert_eq!(of("j"), ["DBT_A", "DBT_B", "DBT_TARGET"]);
+        assert_eq!(of("k"), ["DBT_J"]);
+        assert_eq!(of("none"), ["DBT_A", "DBT_B", "DBT_J", "DBT_TARGET"]);
+        fs::remove_dir_all(&data).unwrap();
     }
 
     // D7, D8
@@ -535,6 +526,28 @@ mod tests {
             true,
         );
         is("{type: sqlite, schemas_and_paths: {main: /srv/a.db}}", "mixed", true);
+        // A part of what differs may not differ.
+        for cut in ["[:8]", "[0]", ".split('-')[0]", " | truncate(8)", " | int", " | replace('_', '')"] {
+            let path = format!("path: \"/srv/{{{{ env_var('HUB_SCHEMA'){cut} }}}}.duckdb\"");
+            let (text, local) = of(&format!("{{type: duckdb, {path}}}"));
+            assert!(text.contains("may be one place for several organisations"), "{cut}: {text}");
+            assert!(
+                text.contains("its `path` makes")
+                    && text.ends_with("`path: \"{{ env_var('HUB_WAREHOUSE') }}\"`"),
+                "{text}"
+            );
+            assert!(local, "{cut}");
+            let attached = path.replacen("path", "{path", 1) + "}";
+            let (text, _) = of(&format!("{{type: duckdb, path: mine.duckdb, attach: [{attached}]}}"));
+            assert!(text.contains("one place for all organisations"), "{cut}: {text}");
+            // What dbt makes of a schema is looked at before anything is built.
+            is(
+                &format!("{{type: postgres, host: db, schema: \"{{{{ env_var('HUB_SCHEMA'){cut} }}}}\"}}"),
+                "schema",
+                false,
+            );
+        }
+        is("{type: duckdb, path: \"/srv/{{ env_var('HUB_SCHEMA', 'x') }}.duckdb\"}", "connection", true);
         let (text, _) = of("{type: postgres, host: db, schema: analytics}");
         assert!(text.ends_with("write `schema: \"analytics_{{ env_var('HUB_SCHEMA') }}\"` there"), "{text}");
     }

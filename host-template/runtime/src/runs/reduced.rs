@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use hub_manifest::node::{Entry, Node, Value};
 use hub_manifest::source::Source;
 
-use super::profile::{merged, scalar};
+use super::values::{merged, scalar};
 
 /// A `profiles.yml` with one profile and, where it is known, its one target: the logins of others stay with the host. Values are
 /// written as the author wrote them, for dbt reads an older YAML than the host does (`yes` is a truth value there).
@@ -107,23 +107,18 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::super::profile;
+    use crate::scratch::Scratch;
 
     /// What dbt is to find.
     fn reduced(text: &str, target: Option<&str>) -> String {
-        // Tests run side by side in one process.
-        static CALLS: AtomicUsize = AtomicUsize::new(0);
-        let call = CALLS.fetch_add(1, Ordering::Relaxed);
-        let data = std::env::temp_dir().join(format!("hub-reduced-{}-{call}", std::process::id()));
+        let data = Scratch::new("reduced");
         fs::create_dir_all(data.join("dbt")).unwrap();
         fs::write(data.join("dbt/profiles.yml"), text).unwrap();
         let variable = |name: &str| (name == "DBT_TARGET").then(|| "prod".to_owned());
         let asked = profile::Asked { name: "mine", target, variable: &variable, elsewhere: &variable };
-        let (_, text) = profile::own(&data, &asked).unwrap().unwrap();
-        fs::remove_dir_all(&data).unwrap();
-        text
+        profile::own(&data, &asked).unwrap().unwrap().1
     }
 
     // S5

@@ -39,7 +39,7 @@ pub(crate) struct Run {
     #[serde(default, deserialize_with = "kept_options")]
     #[schema(value_type = Option<Options>)]
     pub(crate) options: Option<Box<RawValue>>,
-    /// What it waits for, where that is more than its turn.
+    /// What it waits for, where that is one host.
     #[serde(default)]
     pub(crate) waiting: Option<String>,
     /// The tenant that it was asked for in.

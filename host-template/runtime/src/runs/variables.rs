@@ -1,5 +1,7 @@
 //! Which of the host's `DBT_…` variables a dbt run gets: those that its profile or its project names in `env_var`, and those by
 //! which dbt itself is set. The others belong to other projects of the same host, or to nobody that runs.
+//!
+//! The profile is the operator's, the project may be anybody's: by naming what another profile reads it does not get that.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -83,19 +85,53 @@ pub(super) fn of_host(name: &str) -> Option<String> {
     name.starts_with(PREFIX).then(|| settings::process_env(name)).flatten()
 }
 
-/// What a run gets of them: `profile` is what the customer's profile in use asks for, `project` what the project does.
-pub(super) fn for_run(profile: &BTreeSet<String>, project: &BTreeSet<String>) -> BTreeMap<String, String> {
-    let names = settings::process_env_names().filter(|name| gets(name, profile, project));
-    names.filter_map(|name| of_host(&name).map(|value| (name, value))).collect()
+/// Who asks for which variables.
+#[derive(Debug, Default)]
+pub(super) struct Readers {
+    /// The customer's profile in use.
+    pub(super) profile: BTreeSet<String>,
+    /// The customer's other profiles.
+    pub(super) others: BTreeSet<String>,
+    /// The project.
+    pub(super) project: BTreeSet<String>,
 }
 
-/// Whether a run gets a variable.
-fn gets(name: &str, profile: &BTreeSet<String>, project: &BTreeSet<String>) -> bool {
-    if name.starts_with(SECRET) {
-        return profile.contains(name);
+impl Readers {
+    /// What a run gets of the host's variables.
+    pub(super) fn given(&self) -> BTreeMap<String, String> {
+        let names = settings::process_env_names().filter(|name| self.gets(name));
+        names.filter_map(|name| of_host(&name).map(|value| (name, value))).collect()
     }
-    let Some(own) = name.strip_prefix(PREFIX) else { return false };
-    OPTIONS.contains(&own) || name.starts_with(ENGINE) || profile.contains(name) || project.contains(name)
+
+    /// What the log says of those that the project does not get although it asks for them.
+    pub(super) fn withheld(&self) -> Option<String> {
+        let names: Vec<String> = settings::process_env_names().filter(|name| self.withholds(name)).collect();
+        (!names.is_empty()).then(|| {
+            format!(
+                "the project does not get {}: another profile of profiles.yml reads it, and the one in use does not; set a variable \
+                 of another name for the project, or let its profile read this one",
+                names.join(", ")
+            )
+        })
+    }
+
+    /// Whether a run gets a variable.
+    fn gets(&self, name: &str) -> bool {
+        if self.profile.contains(name) {
+            return name.starts_with(PREFIX);
+        }
+        if name.starts_with(SECRET) {
+            return false;
+        }
+        let Some(own) = name.strip_prefix(PREFIX) else { return false };
+        let of_dbt = OPTIONS.contains(&own) || name.starts_with(ENGINE);
+        of_dbt || self.project.contains(name) && !self.others.contains(name)
+    }
+
+    fn withholds(&self, name: &str) -> bool {
+        let asked_for = name.starts_with(PREFIX) && self.project.contains(name);
+        asked_for && self.others.contains(name) && !self.gets(name) && !name.starts_with(SECRET)
+    }
 }
 
 /// The names that a project asks `env_var` for in its folders, all of them below `root`. The second value says where not all of it
@@ -189,6 +225,7 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
+    use crate::scratch::Scratch;
 
     fn set(names: &[&str]) -> BTreeSet<String> {
         names.iter().map(|name| (*name).to_owned()).collect()
@@ -196,10 +233,22 @@ mod tests {
 
     #[test]
     fn s5_a_run_gets_the_variables_that_it_asks_for_and_those_of_dbt_itself() {
-        let (profile, project) =
-            (set(&["DBT_USER", "DBT_ENV_SECRET_PASS"]), set(&["DBT_REGION", "DBT_ENV_SECRET_B"]));
+        let readers = Readers {
+            profile: set(&["DBT_USER", "DBT_ENV_SECRET_PASS", "DBT_SHARED", "DATABASE_URL"]),
+            others: set(&["DBT_SHARED", "DBT_THEIR_PASSWORD", "DBT_THREADS", "DBT_ENV_SECRET_B"]),
+            project: set(&[
+                "DBT_REGION",
+                "DBT_ENV_SECRET_B",
+                "DBT_SHARED",
+                "DBT_THEIR_PASSWORD",
+                "DBT_THREADS",
+            ]),
+        };
         for (name, want) in [
             ("DBT_USER", true),
+            ("DBT_SHARED", true),
+            // The operator has let another profile read it, and not this one.
+            ("DBT_THEIR_PASSWORD", false),
             ("DBT_REGION", true),
             ("DBT_ENV_SECRET_PASS", true),
             // dbt does not give a secret to a project either.
@@ -214,14 +263,14 @@ mod tests {
             ("DBT_PROJECT_DIR", false),
             ("DATABASE_URL", false),
         ] {
-            assert_eq!(gets(name, &profile, &project), want, "{name}");
+            assert_eq!(readers.gets(name), want, "{name}");
+            assert_eq!(readers.withholds(name), name == "DBT_THEIR_PASSWORD", "{name}");
         }
     }
 
     #[test]
     fn what_a_project_asks_for_is_found_wherever_it_stands() {
-        let folder = std::env::temp_dir().join(format!("hub-asked-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&folder);
+        let folder = Scratch::new("asked");
         let root = folder.join("plugin");
         for (path, text) in [
             (
@@ -258,6 +307,5 @@ mod tests {
         // What stands behind it is found all the same.
         assert_eq!(found, set(&["DBT_A", "DBT_B", "DBT_C", "DBT_D", "DBT_E", "DBT_F", "DBT_G"]));
         assert!(why.unwrap().contains("a.sql"));
-        fs::remove_dir_all(&folder).unwrap();
     }
 }

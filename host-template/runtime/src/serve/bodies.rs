@@ -32,6 +32,7 @@ pub(super) struct Upload {
 
 const LATE: u8 = 1;
 const FULL: u8 = 2;
+const LARGE: u8 = 3;
 
 impl Upload {
     pub(super) fn new() -> Arc<Upload> {
@@ -47,6 +48,10 @@ impl Upload {
                     .detail("the body of the request came too slowly, or stopped coming"),
             ),
             FULL => Some(busy("the host holds as many bodies of requests as it may")),
+            LARGE => Some(
+                Problem::new(StatusCode::PAYLOAD_TOO_LARGE)
+                    .detail("the body is larger than all bodies together may be (HUB_BODIES_MEMORY)"),
+            ),
             _ => None,
         }
     }
@@ -113,6 +118,11 @@ impl Received {
         self.seen = self.seen.saturating_add(bytes.max(FRAME));
         self.seen <= FREE || self.upload.pay(&self.purse, self.seen - before.max(FREE))
     }
+
+    /// Why it could not pay for what it has seen: one that waits for more than there is would wait for ever.
+    fn short(&self) -> u8 {
+        if self.purse.has_ever(self.seen.saturating_sub(FREE)) { FULL } else { LARGE }
+    }
 }
 
 impl Drop for Received {
@@ -147,7 +157,7 @@ impl HttpBody for Received {
                         }
                         if together.is_empty() && data.len() >= TOGETHER / 4 {
                             if !this.pay(data.len()) {
-                                return this.fail(FULL);
+                                return this.fail(this.short());
                             }
                             return Poll::Ready(Some(Ok(Frame::data(data))));
                         }
@@ -175,7 +185,7 @@ impl HttpBody for Received {
             }
         }
         if !this.pay(together.len()) {
-            return this.fail(FULL);
+            return this.fail(this.short());
         }
         Poll::Ready(Some(Ok(Frame::data(Bytes::from(together)))))
     }

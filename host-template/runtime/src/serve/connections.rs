@@ -17,19 +17,21 @@ use hub_manifest::limits::{Limit, Limits};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tower::ServiceExt;
 
 use super::bodies::{Answered, Received, Upload};
-use super::door::{Door, Full, Phase, Place, asked_to_leave, places};
+use super::door::{Conn, Counted, Door, Full, Phase, Place, asked_to_leave, places};
 use super::line::Line;
 use super::pace::Patience;
 use crate::access::Proxies;
 use crate::life::Watch;
 use crate::problem::Problem;
 use crate::purse::{Purse, busy, no_room, paid};
+use crate::streams;
 use crate::web::{Base, headers};
 
 /// How long a connection of a host that has handed over may be silent. A client that has just been answered may send its
@@ -163,11 +165,12 @@ async fn answer(
         .max_header_size(terms.head_bytes)
         .max_buf_size(terms.head_bytes.max(8192) + 8192);
     let line = Line::new(stream, place, terms.idle, terms.head, terms.send);
-    let (of_service, on) = (terms.clone(), conn.clone());
+    // What all connections share is counted by all processors: a request counts this connection's part alone.
+    let here = Arc::new(Here { app, last, terms: terms.clone(), conn: conn.clone(), peer, proxy });
     let service = service_fn(move |request: hyper::Request<Incoming>| {
-        let (app, last, terms, conn) = (app.clone(), last.clone(), of_service.clone(), on.clone());
+        let here = here.clone();
         async move {
-            let mut response = respond(request, peer, proxy, app, last, terms, conn).await?;
+            let mut response = respond(request, &here).await?;
             headers::of_all(response.headers_mut());
             Ok::<_, Infallible>(response)
         }
@@ -190,28 +193,32 @@ async fn answer(
     }
 }
 
-/// Answers one request.
-async fn respond(
-    request: hyper::Request<Incoming>,
-    peer: SocketAddr,
-    proxy: bool,
+/// What a connection's requests are answered with.
+struct Here {
     app: axum::Router,
     last: Arc<AtomicBool>,
     terms: Arc<Terms>,
-    conn: Arc<super::door::Conn>,
-) -> Result<Response<Answered>, Infallible> {
+    conn: Arc<Conn>,
+    peer: SocketAddr,
+    /// Whether the peer is a proxy that is believed.
+    proxy: bool,
+}
+
+/// Answers one request.
+async fn respond(request: hyper::Request<Incoming>, here: &Here) -> Result<Response<Answered>, Infallible> {
+    let Here { app, last, terms, conn, peer, proxy } = here;
     conn.enter(Phase::Working);
     // What nobody says of a request is not looked for again.
-    let proxied = proxy && Proxies::speak(request.headers());
+    let proxied = *proxy && Proxies::speak(request.headers());
     let tls = proxied && terms.proxies.tls(peer.ip(), request.headers());
-    let counted = if proxied { caller(&terms, peer.ip(), &request) } else { Ok(None) };
+    let counted = if proxied { caller(terms, peer.ip(), &request) } else { Ok(None) };
     let counted = match counted {
         Ok(counted) => counted,
         Err(full) => {
             let who = terms.proxies.seen(peer.ip(), request.headers()).address;
             terms.door.tell(full, who);
             let response = busy("too many requests of this address are under way").into_response();
-            return Ok(response.map(|body| Answered::new(body, conn, None, None, false)));
+            return Ok(response.map(|body| Answered::new(body, conn.clone(), None, None, false)));
         }
     };
     let (mut parts, body) = request.into_parts();
@@ -219,7 +226,11 @@ async fn respond(
     if let std::borrow::Cow::Owned(uri) = terms.base.strip(&parts.uri) {
         parts.uri = uri;
     }
-    parts.extensions.insert(ConnectInfo(peer));
+    parts.extensions.insert(ConnectInfo(*peer));
+    // A client that would rather speak HTTP/2 is answered as any other; nobody is to count it as a WebSocket.
+    if parts.headers.get(header::UPGRADE).is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"h2c")) {
+        parts.extensions.remove::<OnUpgrade>();
+    }
     let api = parts.uri.path().starts_with("/api/");
     let (body, upload) = if body.is_end_stream() {
         (Body::empty(), None)
@@ -230,7 +241,7 @@ async fn respond(
     };
     let mut response: Response = match ambiguous {
         Some(why) => Problem::bad_request(why).into_response(),
-        None => app.oneshot(Request::from_parts(parts, body)).await?,
+        None => app.clone().oneshot(Request::from_parts(parts, body)).await?,
     };
     if let Some(problem) = upload.and_then(|upload| upload.failure()) {
         response = in_place_of(&response, problem.into_response());
@@ -243,7 +254,8 @@ async fn respond(
             Some(held) => held.settle(size),
             None if size == 0 => true,
             None => {
-                held = terms.answers.take(size);
+                // Why there is none is said below.
+                held = terms.answers.ask(size as u64).ok();
                 held.is_some()
             }
         };
@@ -260,11 +272,14 @@ async fn respond(
     }
     // One that becomes another protocol is no longer a connection for requests.
     let upgraded = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+    if upgraded && let Some(open) = streams::brought(&mut response) {
+        conn.hold(open);
+    }
     if last.load(Ordering::Acquire) && !upgraded {
         // The next request is to come on a connection of its own, which somebody else accepts.
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    Ok(response.map(|body| Answered::new(body, conn, held, counted, upgraded)))
+    Ok(response.map(|body| Answered::new(body, conn.clone(), held, counted, upgraded)))
 }
 
 /// Why nobody can tell which host a request is for: HTTP/1.1 names exactly one (RFC 9112, section 3.2), and of two a proxy in
@@ -288,6 +303,14 @@ fn ambiguous(parts: &Parts) -> Option<&'static str> {
 
 /// A name or an address, with or without a port; nothing at all is allowed too, for what has no name.
 fn is_host(host: &HeaderValue) -> bool {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
+    let bytes = host.as_bytes();
+    // Most are nothing else, and need no parser.
+    match bytes.iter().position(|byte| !plain(byte)).map(|end| bytes.split_at(end)) {
+        None => return true,
+        Some(([_, ..], [b':', port @ ..])) if port.iter().all(u8::is_ascii_digit) => return true,
+        Some(_) => {}
+    }
     let Ok(text) = host.to_str() else { return false };
     let Ok(authority) = text.parse::<Authority>() else { return text.is_empty() };
     let port = text.get(authority.host().len()..).unwrap_or_default();
@@ -296,11 +319,7 @@ fn is_host(host: &HeaderValue) -> bool {
 }
 
 /// Counts the request for whom a proxy passes it on.
-fn caller(
-    terms: &Terms,
-    peer: IpAddr,
-    request: &hyper::Request<Incoming>,
-) -> Result<Option<super::door::Counted>, Full> {
+fn caller(terms: &Terms, peer: IpAddr, request: &hyper::Request<Incoming>) -> Result<Option<Counted>, Full> {
     match terms.proxies.behind(peer, request.headers()) {
         Some(address) => terms.door.request(address).map(Some),
         None => Ok(None),

@@ -150,6 +150,7 @@ impl Control {
     pub(super) fn bind(data: &Path, about: Serving) -> io::Result<Control> {
         let own = format!(".{NAME}.{}", std::process::id());
         let file = data.join(&own);
+        // Where a kill has left one that cannot be removed, listening fails.
         let _ = fs::remove_file(&file);
         let listener = short(data, &own, |path| StdUnixListener::bind(path))?;
         let finished = (|| {
@@ -162,6 +163,7 @@ impl Control {
             Ok(Control { data: data.to_path_buf(), about, listener, inode })
         })();
         if finished.is_err() {
+            // Nobody asks by this name; told is what went wrong.
             let _ = fs::remove_file(&file);
         }
         finished
@@ -237,12 +239,11 @@ fn short<T>(folder: &Path, name: &str, call: impl Fn(&Path) -> io::Result<T>) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scratch::Scratch;
 
     #[tokio::test]
     async fn it_is_asked_and_answers_and_leaves_no_file() {
-        let folder =
-            std::env::temp_dir().join(format!("hub-control-{}-{}", std::process::id(), "x".repeat(90)));
-        fs::create_dir_all(&folder).unwrap();
+        let folder = Scratch::new(&format!("control-{}", "x".repeat(90)));
         let asking = |folder: &Path| {
             let folder = folder.to_path_buf();
             tokio::task::spawn_blocking(move || {
@@ -263,7 +264,7 @@ mod tests {
                 Err("the host serves on, for the one that was to take its place cannot: no".to_owned()),
             ),
         ] {
-            let place = folder.clone();
+            let place = folder.to_path_buf();
             let told = tokio::task::spawn_blocking(move || who(&place));
             let asked = asking(&folder);
             let (wish, asker) = control.next().await;
@@ -278,6 +279,5 @@ mod tests {
         }
         drop(control);
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
-        fs::remove_dir_all(&folder).unwrap();
     }
 }

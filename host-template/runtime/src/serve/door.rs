@@ -12,6 +12,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::sync::Notify;
 
 use crate::access::sender;
+use crate::streams::Open;
 
 /// Places that may be taken twice for a moment: by one that gives way, and by the one that comes instead.
 const LEAVING: usize = 32;
@@ -74,6 +75,8 @@ pub(super) struct Conn {
     begun: Instant,
     /// A proxied request that became another protocol: its sender has it for as long as the connection is open.
     kept: OnceLock<Counted>,
+    /// Its place among event streams, where it became another protocol: from then on it never gives way.
+    stream: OnceLock<Arc<Open>>,
 }
 
 impl Conn {
@@ -108,6 +111,12 @@ impl Conn {
     pub(super) fn keep(&self, counted: Counted) {
         // A connection becomes another protocol once.
         drop(self.kept.set(counted));
+    }
+
+    /// Has this place for as long as it is open.
+    pub(super) fn hold(&self, open: Arc<Open>) {
+        // As above.
+        drop(self.stream.set(open));
     }
 
     pub(super) fn block(&self, blocked: bool) {
@@ -216,6 +225,7 @@ impl Door {
             leave: Notify::new(),
             begun: self.begun,
             kept: OnceLock::new(),
+            stream: OnceLock::new(),
         });
         let number = table.next;
         table.next += 1;

@@ -288,11 +288,11 @@ fn taken(file: &mut File, data: &Path) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scratch::Scratch;
 
     #[test]
     fn o5_one_process_has_it_until_it_ends_and_a_link_is_no_lock() {
-        let folder = std::env::temp_dir().join(format!("hub-lock-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
+        let folder = Scratch::new("lock");
         let first = DataLock::take(&folder, None).unwrap();
         let refused = DataLock::take(&folder, None).unwrap_err();
         assert_eq!(refused.exit(), 3);
@@ -309,12 +309,11 @@ mod tests {
         std::os::unix::fs::symlink("elsewhere", folder.join(NAME)).unwrap();
         assert!(DataLock::take(&folder, None).is_err());
         assert!(!folder.join("elsewhere").exists());
-        std::fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]
     fn o5_a_database_has_one_host_by_whatever_name() {
-        let folder = std::env::temp_dir().join(format!("hub-lock-db-{}", std::process::id()));
+        let folder = Scratch::new("lock-db");
         for name in ["one", "two"] {
             std::fs::create_dir_all(folder.join(name)).unwrap();
         }
@@ -356,13 +355,11 @@ mod tests {
         refused(file.clone());
         drop(third);
         assert!(DatabaseLock::take(&folder.join("nowhere/hub.db"), &one, None).unwrap().is_none());
-        std::fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]
     fn s13_a_host_that_has_handed_over_still_has_its_runs() {
-        let folder = std::env::temp_dir().join(format!("hub-lock-runs-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
+        let folder = Scratch::new("lock-runs");
         let (first, alone) = RunsLock::take(&folder, false).unwrap();
         assert!(alone);
         let (second, alone) = RunsLock::take(&folder, true).unwrap();
@@ -371,6 +368,5 @@ mod tests {
         assert!(!RunsLock::take(&folder, false).unwrap().1);
         drop(first);
         assert!(RunsLock::take(&folder, false).unwrap().1);
-        std::fs::remove_dir_all(&folder).unwrap();
     }
 }

@@ -34,10 +34,11 @@ use crate::life::Life;
 use crate::live;
 use crate::locate::Absent;
 use crate::platform::Platform;
+use crate::process;
 use crate::registry::Hub;
 use crate::runs::{self, Before, Comes};
 use crate::settings::{self, Database, reason};
-use crate::start::{self, Options};
+use crate::start::{self, Judged, Options};
 
 /// How long requests under way may take once the host is asked to end.
 const GRACE: Duration = Duration::from_secs(10);
@@ -123,15 +124,13 @@ async fn start(
     let listener = TcpListener::from_std(listener).map_err(broken)?;
     let signals = Signals::new()?;
     let named = settings::database((options.env)("DATABASE_URL").as_deref(), &data)?;
-    let database = match &named {
-        Database::Sqlite(file) => {
-            // What is another application's gets no note of this host's beside it.
-            start::judged_file(file, &named, &data, Absent::Made).await?;
-            DatabaseLock::take(file, &data, from.database.as_deref())?
-        }
+    // First, so that what is another application's gets no note of this host's beside it.
+    let judged = Judged::of(named, &data, Absent::Made).await?;
+    let database = match &judged.database {
+        Database::Sqlite(file) => DatabaseLock::take(file, &data, from.database.as_deref())?,
         Database::Postgres(_) => None,
     };
-    let parts = start::parts(platform, options, address).await?;
+    let parts = start::parts(platform, options, address, judged).await?;
     let (hub, app) = app::assemble(parts).await.map_err(|e| {
         Fault::machine(
             format!("cannot read the state of the plugins: {e}"),
@@ -143,7 +142,26 @@ async fn start(
     }
     let comes = comes(&hub, alone, from.handed_over).await?;
     tracing::info!("listening on http://{address}");
+    tell_lacks();
     Ok(Started { listener, address, socket, signals, hub, app, lock, database, runs, comes })
+}
+
+/// Says what cannot be kept from runs and scripts here. Trying it takes two processes of this program, for which no start waits.
+fn tell_lacks() {
+    let tell = || {
+        if let Some(text) = process::blind() {
+            tracing::warn!("{text}");
+        }
+        match process::held() {
+            Ok(held) => held.lacks().for_each(|lack| tracing::warn!("{lack}")),
+            Err(error) => {
+                tracing::warn!(%error, "it is not known what runs and scripts can read on this machine")
+            }
+        }
+    };
+    if let Err(error) = std::thread::Builder::new().name("fences".to_owned()).spawn(tell) {
+        tracing::warn!(%error, "it is not known what runs and scripts can read on this machine");
+    }
 }
 
 /// How the host comes to the queue, once the database knows it. A host that is handed over to has its identifier from the one
@@ -152,12 +170,17 @@ async fn comes(hub: &Hub, alone: bool, handed_over: bool) -> Result<Comes, Fault
     if handed_over {
         return Ok(Comes::After);
     }
-    let arrived = hub.runs.presence.arrive(&hub.db).await.map_err(|e| {
+    let unsaid = |e: crate::db::Error| {
         Fault::machine(
             format!("cannot say in the database that this host is there: {e}"),
             "see that the database answers, and start again",
         )
-    })?;
+    };
+    // Only until it has arrived.
+    if let Some(told) = hub.runs.presence.newcomer(&hub.db).await.map_err(unsaid)? {
+        tracing::warn!("{told}");
+    }
+    let arrived = hub.runs.presence.arrive(&hub.db).await.map_err(unsaid)?;
     match arrived {
         Ok(Before::Own) if alone => Ok(Comes::Alone),
         Ok(_) => Ok(Comes::Beside),

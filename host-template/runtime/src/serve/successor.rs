@@ -78,12 +78,14 @@ pub(super) async fn start(program: &Path, held: &Held<'_>, limit: Duration) -> R
     drop(talk);
     if let Some(why) = why {
         drop(unready);
+        // Only reaped: why it does not take over is known.
         let _ = child.wait().await;
         return Err(why);
     }
     // One that closes its end without a word mostly ends by itself.
     let ended = tokio::time::timeout(Duration::from_secs(2), child.wait()).await;
     drop(unready);
+    // As above.
     let _ = child.wait().await;
     Err(match ended {
         Ok(Ok(status)) => format!("{} before it was ready; the log says why", told(status)),

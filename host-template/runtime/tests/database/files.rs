@@ -187,6 +187,23 @@ fn the_log_of_a_killed_host_goes_into_no_other_file() {
     assert_eq!((copy, own), (2, 3));
 }
 
+/// Another installation's file in this one's data folder is told by the first start with it.
+#[test]
+fn a_file_that_this_folders_host_never_had_is_told() {
+    let (own, other) = (World::new(None), World::new(None));
+    for world in [&own, &other] {
+        let (_, log) = world.host().stop();
+        assert!(!log.contains("has never worked with this database"), "{log}");
+    }
+    fs::copy(other.folder.path("data/hub.db"), own.folder.path("data/hub.db")).unwrap();
+    let told = || own.host().stop().1.contains("has never worked with this database");
+    assert!(told());
+    assert!(!told(), "it has by now");
+    // A folder that is new may begin with any file.
+    fs::remove_file(own.folder.path("data/host-id")).unwrap();
+    assert!(!told());
+}
+
 /// Nobody has to ask: the host looks by itself.
 #[test]
 fn a_file_that_was_moved_is_told_without_a_request() {

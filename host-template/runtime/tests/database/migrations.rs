@@ -102,6 +102,59 @@ on_both! {
         assert!(host.log().contains("plugin_good_notes: 1 rows before, 0 after"), "{}", host.log());
     }
 
+    fn d2_a_dry_run_writes_nothing_where_a_migration_ends_its_transaction(world: &World) {
+        with_a_note(world);
+        let more = "CREATE TABLE plugin_good_more (id TEXT PRIMARY KEY)";
+        let said = "migration 0002_more.sql: it controls the transaction that it runs in (`COMMIT`); leave it out: ";
+        migration(world, "0002_more.sql", &format!("{more}; COMMIT; BEGIN"));
+        let (status, report) = preflight(world, &[]);
+        assert_eq!(status, Some(1), "{report}");
+        assert!(errors(&report)[0].contains(said), "{report}");
+        // Nor does a start.
+        let host = world.host();
+        assert!(host.log().contains(said), "{}", host.log());
+        host.stop();
+        // It could not be made if it was there.
+        migration(world, "0002_more.sql", more);
+        let (status, report) = preflight(world, &[]);
+        assert_eq!((status, errors(&report)), (Some(0), vec![]), "{report}");
+    }
+
+    fn d2_what_an_earlier_migration_left_removes_nothing_unseen(world: &World) {
+        with_a_note(world);
+        let more = "INSERT INTO plugin_good_books VALUES ('d', 'One more')";
+        let said = "migration 0003_more.sql: it removes data (plugin_good_notes: 1 rows before, 0 after) and does not say so";
+        let trigger = if world.url.is_some() {
+            "CREATE FUNCTION plugin_good_f() RETURNS trigger LANGUAGE plpgsql AS $$
+             BEGIN DELETE FROM plugin_good_notes; RETURN NULL; END $$;
+             CREATE TRIGGER plugin_good_t AFTER INSERT ON plugin_good_books FOR EACH ROW EXECUTE FUNCTION plugin_good_f()"
+        } else {
+            "CREATE TRIGGER plugin_good_t AFTER INSERT ON plugin_good_books BEGIN DELETE FROM plugin_good_notes; END"
+        };
+        let of_postgres = [
+            ("CREATE RULE plugin_good_r AS ON INSERT TO plugin_good_books DO ALSO DELETE FROM plugin_good_notes", more),
+            (
+                "CREATE FUNCTION plugin_good_g() RETURNS text LANGUAGE sql AS 'DELETE FROM plugin_good_notes; SELECT ''d'''",
+                "INSERT INTO plugin_good_books VALUES (plugin_good_g(), 'One more')",
+            ),
+        ];
+        let others = if world.url.is_some() { &of_postgres[..] } else { &[] };
+        for (left, next) in others.iter().copied().chain([(trigger, more)]) {
+            migration(world, "0002_left.sql", left);
+            migration(world, "0003_more.sql", next);
+            let (_, report) = preflight(world, &[]);
+            assert!(errors(&report).iter().any(|error| error.contains(said)), "{left}: {report}");
+        }
+        // As well where it has run before.
+        fs::remove_file(world.folder.path("release/plugins/good/migrations/0003_more.sql")).unwrap();
+        let host = world.host();
+        assert!(host.log().contains("ran migrations"), "{}", host.log());
+        host.stop();
+        migration(world, "0003_more.sql", more);
+        let (_, report) = preflight(world, &[]);
+        assert!(errors(&report).iter().any(|error| error.contains(said)), "{report}");
+    }
+
     fn d2_siblings_of_a_loss_are_seen(world: &World) {
         let note = with_a_note(world);
         let truncate = if world.url.is_some() { "TRUNCATE plugin_good_books CASCADE" } else { "DELETE FROM plugin_good_books; DELETE FROM plugin_good_notes" };
@@ -153,6 +206,22 @@ on_both! {
         fs::remove_file(world.folder.path("release/plugins/good/migrations/0002_less.sql")).unwrap();
         let host = world.host();
         assert_eq!(host.get(&note).json(), json!({"text": "kept"}));
+    }
+}
+
+#[test]
+fn d4_a_pooler_without_transactions_is_told_with_its_setting() {
+    let Some(server) = server() else { return };
+    // The later of two lines counts.
+    let Some(bouncer) = PgBouncer::before(server, "pool_mode = statement") else { return };
+    let world = World::new(Some(with_port(&server.database(), bouncer.port)));
+    let mut command = command(&world.folder);
+    world.prepare(&mut command);
+    command.args(["serve", "--listen", "127.0.0.1:0"]);
+    let (status, _, stderr) = run(command);
+    assert_eq!(status, Some(3), "{stderr}");
+    for part in ["transaction blocks not allowed in statement pooling mode", "pool_mode = transaction"] {
+        assert!(stderr.contains(part), "{stderr}");
     }
 }
 

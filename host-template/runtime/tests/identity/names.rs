@@ -190,6 +190,63 @@ seed_groups:
         assert_eq!(names, ["Members", "Miners"], "nothing is made of the groups that it had");
     }
 
+    // S20, S2
+    fn s20_a_plugins_group_is_no_twin_of_one_that_is_there(world: &World) {
+        world.folder.write("data/plugins/mine/plugin.yaml", "name: mine\nversion: 1.0.0\ndisplay_name: Mine
+permissions: [mine.read]
+seed_groups:
+  - {name: MEMBERS, permissions: [mine.read, records.write]}
+  - {name: \u{ff2d}embers, permissions: [mine.read, records.write]}
+  - {name: Old  Miners, permissions: [mine.read]}
+  - {name: OLD MINERS, permissions: [records.write]}
+  - {name: Readers, permissions: [mine.read]}
+");
+        let host = world.host();
+        let admin = Person::new(&host, ADMIN, PASSWORD);
+        group(&admin, "Readers", &["records.read"]);
+        host.enable("mine");
+        let groups = host.get("/api/groups").json();
+        let mut groups: Vec<(&str, &serde_json::Value, &serde_json::Value)> = groups.as_array().unwrap().iter()
+            .map(|one| (one["name"].as_str().unwrap(), &one["plugin"], &one["permissions"])).collect();
+        groups.sort_by_key(|group| group.0);
+        let may = json!(["connectors.read", "dashboards.read", "datasets.read", "dbt.read", "records.read"]);
+        let (nobodys, mine) = (json!(null), json!("mine"));
+        assert_eq!(groups, [
+            ("Members", &nobodys, &may),
+            ("Old Miners", &mine, &json!(["mine.read"])),
+            ("Readers", &nobodys, &json!(["records.read"])),
+        ]);
+    }
+
+    // S2
+    fn s2_nobody_begins_in_a_group_that_a_plugin_has_named_members(world: &World) {
+        world.folder.write("data/plugins/mine/plugin.yaml", "name: mine\nversion: 1.0.0\ndisplay_name: Mine
+permissions: [mine.read]
+seed_groups: [{name: Members, permissions: [mine.read, records.write]}]
+");
+        let host = world.host();
+        let admin = Person::new(&host, ADMIN, PASSWORD);
+        let named = |name: &str| -> serde_json::Value {
+            let groups = admin.get("/api/groups").json();
+            groups.as_array().unwrap().iter().find(|one| one["name"] == name).unwrap().clone()
+        };
+        let path = format!("/api/groups/{}", named("Members")["id"].as_str().unwrap());
+        let renamed = admin.ask("PUT", &path, Some(json!({"name": "Watchers", "permissions": ["records.read"]})));
+        assert_eq!(renamed.status, 200, "{}", renamed.text);
+        host.enable("mine");
+        assert_eq!(named("Members")["plugin"], "mine");
+        let groups_of = |email: &str, path: &str| -> serde_json::Value {
+            let all = admin.get(path).json();
+            let is_it = |one: &&serde_json::Value| one["email"] == email || one["user"]["email"] == email;
+            all.as_array().unwrap().iter().find(is_it).unwrap()["groups"].clone()
+        };
+        let invited = admin.post("/api/invitations", json!({"email": "ann@example.com"}));
+        assert_eq!(invited.status, 201, "{}", invited.text);
+        assert_eq!(groups_of("ann@example.com", "/api/invitations"), json!([]));
+        world.create_user(&["--email", "bo@example.com", "--org", "Default"], "a long password");
+        assert_eq!(groups_of("bo@example.com", "/api/members"), json!([]));
+    }
+
     // S20
     fn s20_looking_for_plugins_300_times_is_limited(world: &World) {
         let host = world.host();

@@ -196,6 +196,53 @@ fn setup_gives_the_data_folder_to_the_user_that_is_named() {
     assert_eq!(settled["user"], "nobody");
 }
 
+/// O6: a strict umask closes nothing that the service's user has to read; what is closed already is told, and changes nothing.
+#[test]
+fn o6_what_the_services_user_reads_is_open_whatever_the_umask() {
+    let at = At::new(&[]);
+    let own = at.release_of_program("7.8.9");
+    let data = at.0.path("deep/new-data");
+    let setup = || {
+        let mut setup = Command::new("sh");
+        setup.args(["-c", "umask 077 && exec \"$0\" \"$@\""]).arg(&own);
+        setup.args(["setup", "--no-service", "--data-dir"]).arg(&data);
+        if is_root() {
+            setup.args(["--user", "nobody"]);
+        }
+        run(setup)
+    };
+    let mode = |path: &std::path::Path| fs::metadata(path).unwrap().mode() & 0o777;
+    let (status, out, said) = setup();
+    assert_eq!(status, Some(0), "{out}{said}");
+    assert_eq!(mode(data.parent().unwrap()), 0o755);
+    assert_eq!((mode(&data), mode(&data.join(".env"))), (0o700, 0o600));
+    let verify = || {
+        let mut verify = Command::new(&own);
+        verify.arg("verify");
+        run(verify)
+    };
+    let (status, out, said) = verify();
+    assert_eq!(status, Some(0), "{out}{said}");
+    if !is_root() {
+        return;
+    }
+    let releases = at.root().join("releases");
+    fs::set_permissions(&releases, fs::Permissions::from_mode(0o700)).unwrap();
+    let shown = releases.display();
+    let (closed, opened) = (format!("{shown} (mode 0700)"), format!("chmod a+rx {shown}"));
+    let noted = fs::read(at.root().join("install.json")).unwrap();
+    for ((status, out, said), want) in [(setup(), Some(3)), (verify(), Some(1))] {
+        assert_eq!(status, want, "{out}{said}");
+        for part in ["user nobody, whom the service runs as, cannot read", &closed, &opened] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+    }
+    assert!(fs::read(at.root().join("install.json")).unwrap() == noted);
+    fs::set_permissions(&releases, fs::Permissions::from_mode(0o755)).unwrap();
+    let (status, out, said) = setup();
+    assert_eq!(status, Some(0), "{out}{said}");
+}
+
 /// S12: a `.env` that was there and was open is closed, and said; one that is not the folder's owner's is told.
 #[test]
 fn s12_setup_closes_a_settings_file_that_others_may_read() {

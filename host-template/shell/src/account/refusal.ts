@@ -2,6 +2,7 @@
 
 import type { ApiError } from "@platform/plugin-host";
 import { sentence } from "@platform/plugin-host/ui";
+import { countOf } from "../count.ts";
 
 /** What the form shows after an attempt that did not work. */
 export interface Refusal {
@@ -53,7 +54,7 @@ export function refusalOf(error: ApiError): Refusal {
 /** "42 seconds", "2 minutes". */
 export function inWords(seconds: number): string {
   if (seconds < 90) {
-    return seconds === 1 ? "1 second" : `${seconds} seconds`;
+    return countOf(seconds, "second");
   }
   return `${Math.ceil(seconds / 60)} minutes`;
 }

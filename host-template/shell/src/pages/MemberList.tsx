@@ -14,8 +14,9 @@ import {
 } from "@platform/plugin-host/ui";
 import UserPlus from "lucide-react/icons/user-plus";
 import { type ReactNode, useState } from "react";
+import { countOf } from "../count.ts";
 import type { Invited } from "../invitations.ts";
-import { asChoices, countOf, firstGroups, type Member, type MemberGroup, mayChange, rolesFor, searched } from "../members.ts";
+import { asChoices, firstGroups, type Member, type MemberGroup, mayChange, rolesFor, searched } from "../members.ts";
 import { may, type Named, type Session, useSession } from "../session.ts";
 import { RowMenu } from "./RowMenu.tsx";
 

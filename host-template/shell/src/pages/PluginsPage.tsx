@@ -7,6 +7,7 @@ import { type Column, DataTable, EmptyState, Page, ResourceView, SearchField, se
 import FolderSearch from "lucide-react/icons/folder-search";
 import RotateCw from "lucide-react/icons/rotate-cw";
 import { type ReactNode, useState } from "react";
+import { countOf } from "../count.ts";
 import { keysByPlugin, matching, newsOf, type PluginInfo, type PluginState, reach, summaryOf } from "../plugins.ts";
 import { useReloadOnNews, useSession } from "../session.ts";
 import { PluginDetail } from "./PluginDetail.tsx";
@@ -141,7 +142,7 @@ function StateCell({ plugin }: { readonly plugin: PluginInfo }): ReactNode {
       </Badge>
       {plugin.warnings.length > 0 && (
         <Badge variant="light" color="yellow">
-          {plugin.warnings.length === 1 ? "1 warning" : `${plugin.warnings.length} warnings`}
+          {countOf(plugin.warnings.length, "warning")}
         </Badge>
       )}
     </Group>

@@ -1,0 +1,450 @@
+//! Statements that a migration must not have, because the host runs migrations in a transaction of its own: found by the
+//! first words of each statement, as the engine at hand reads the text.
+
+use std::fmt;
+
+use crate::migrations::Engine;
+
+/// What to do about an [`Unfit`] statement.
+pub const UNFIT_HELP: &str = "leave it out: the host runs migrations in a transaction of its own, and either all of it lasts or nothing";
+
+/// A statement that does not go with the transaction in which the host runs a migration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unfit {
+    /// Its first words, in capitals.
+    pub words: String,
+    /// Where they begin, in bytes.
+    pub at: usize,
+    /// How long they are, with what stands between them.
+    pub len: usize,
+    /// What is wrong with it.
+    pub why: Why,
+}
+
+/// Why a statement does not go with a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// It begins or ends one, or goes back in it. What ran before would last, whatever comes after it.
+    Controls,
+    /// The database refuses it there.
+    Outside,
+}
+
+impl fmt::Display for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.why {
+            Why::Controls => write!(f, "controls the transaction that it runs in (`{}`)", self.words),
+            Why::Outside => write!(f, "says `{}`, which no transaction takes", self.words),
+        }
+    }
+}
+
+/// The first such statement of a text, as this engine reads it. What stands in texts, names and comments is none, nor what
+/// the body of a trigger or a function is made of.
+pub fn unfit(sql: &str, engine: Engine) -> Option<Unfit> {
+    let mut head: Vec<Token<'_>> = Vec::new();
+    let mut before: Option<Token<'_>> = None;
+    // Statements of a body end in `;` too, and its END is what the next statement would begin with.
+    let mut body = false;
+    let mut depth = 0_usize;
+    for token in (Tokens { sql, at: 0, engine }) {
+        match token.text {
+            ";" => {
+                let found = judge(&head, engine);
+                if found.is_some() {
+                    return found;
+                }
+                head.clear();
+                depth = 0;
+            }
+            _ if body && head.is_empty() && token.is("end") => {
+                body = false;
+                head.push(Token { text: "", ..token });
+            }
+            _ if !body && begins_body(&head, before, token, depth, engine) => {
+                body = true;
+                head.clear();
+            }
+            text => {
+                match text {
+                    "(" => depth += 1,
+                    ")" => depth = depth.saturating_sub(1),
+                    _ => {}
+                }
+                if head.len() < HEAD {
+                    head.push(token);
+                }
+            }
+        }
+        before = Some(token);
+    }
+    judge(&head, engine)
+}
+
+/// So many tokens of a statement are looked at.
+const HEAD: usize = 12;
+
+/// Whether a body of statements begins behind this token: a trigger's on SQLite, a function's without quotes on PostgreSQL,
+/// where BEGIN alone may be a name.
+fn begins_body(
+    head: &[Token<'_>],
+    before: Option<Token<'_>>,
+    token: Token<'_>,
+    depth: usize,
+    engine: Engine,
+) -> bool {
+    let is =
+        |at: usize, words: &[&str]| head.get(at).is_some_and(|token| words.iter().any(|word| token.is(word)));
+    if !is(0, &["create"]) {
+        return false;
+    }
+    match engine {
+        Engine::Sqlite => {
+            token.is("begin") && (is(1, &["trigger"]) || is(1, &["temp", "temporary"]) && is(2, &["trigger"]))
+        }
+        Engine::Postgres => {
+            let routine = ["function", "procedure"];
+            let made = is(1, &routine) || is(1, &["or"]) && is(2, &["replace"]) && is(3, &routine);
+            made && depth == 0 && token.is("atomic") && before.is_some_and(|before| before.is("begin"))
+        }
+    }
+}
+
+/// Whether a statement is one, by the tokens with which it begins.
+fn judge(head: &[Token<'_>], engine: Engine) -> Option<Unfit> {
+    use Why::{Controls, Outside};
+    let words: Vec<String> = head.iter().map(|token| token.text.to_ascii_uppercase()).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let postgres = engine == Engine::Postgres;
+    let (why, length) = match words.as_slice() {
+        ["COMMIT" | "ROLLBACK", "PREPARED", ..] | ["START" | "PREPARE", "TRANSACTION", ..] => (Controls, 2),
+        ["BEGIN" | "COMMIT" | "END" | "ROLLBACK" | "ABORT" | "SAVEPOINT" | "RELEASE", ..] => (Controls, 1),
+        ["VACUUM", ..] => (Outside, 1),
+        ["CREATE" | "DROP", "DATABASE" | "TABLESPACE", ..] | ["ALTER", "SYSTEM", ..] if postgres => {
+            (Outside, 2)
+        }
+        ["CREATE" | "DROP", "INDEX", "CONCURRENTLY", ..] if postgres => (Outside, 3),
+        ["CREATE", "UNIQUE", "INDEX", "CONCURRENTLY", ..] if postgres => (Outside, 4),
+        ["REINDEX", rest @ ..] if postgres => {
+            (Outside, rest.iter().position(|word| *word == "CONCURRENTLY")? + 2)
+        }
+        _ => return None,
+    };
+    let ([first, .., last] | [first @ last]) = head.get(..length)? else { return None };
+    let named = words.get(..length)?.iter().filter(|word| word.starts_with(char::is_alphabetic));
+    let words = named.copied().collect::<Vec<_>>().join(" ");
+    Some(Unfit { words, at: first.at, len: last.end - first.at, why })
+}
+
+/// A word or a sign, and where it lies.
+#[derive(Debug, Clone, Copy)]
+struct Token<'a> {
+    /// Empty for what is in quotes.
+    text: &'a str,
+    at: usize,
+    end: usize,
+}
+
+impl Token<'_> {
+    fn is(&self, word: &str) -> bool {
+        self.text.eq_ignore_ascii_case(word)
+    }
+}
+
+/// A text's tokens. Where the engines read differently, each its own way: what is a comment or a text to the one may be a
+/// statement to the other.
+struct Tokens<'a> {
+    sql: &'a str,
+    at: usize,
+    engine: Engine,
+}
+
+impl<'a> Iterator for Tokens<'a> {
+    type Item = Token<'a>;
+
+    fn next(&mut self) -> Option<Token<'a>> {
+        let postgres = self.engine == Engine::Postgres;
+        loop {
+            let rest = self.sql.get(self.at..)?;
+            let first = rest.chars().next()?;
+            let skipped = blank(rest, first, postgres);
+            if skipped > 0 {
+                self.at += skipped;
+                continue;
+            }
+            let (quotes, length) = match first {
+                '\'' | '"' => (true, quoted(rest, first)),
+                '`' if !postgres => (true, quoted(rest, first)),
+                '[' if !postgres => (true, rest.find(']').map_or(rest.len(), |end| end + 1)),
+                'e' | 'E' if postgres && rest[1..].starts_with('\'') => (true, escaped(rest)),
+                '$' if postgres => (true, dollars(rest)),
+                '$' | '@' | '#' | ':' if !postgres => (true, variable(rest)),
+                // A word may begin right behind a number.
+                '0'..='9' => (true, rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len())),
+                _ if in_word(first) => (false, rest.find(|c| !in_word(c)).unwrap_or(rest.len())),
+                _ => (false, first.len_utf8()),
+            };
+            let at = self.at;
+            self.at += length;
+            let text = if quotes { "" } else { &rest[..length] };
+            return Some(Token { text, at, end: self.at });
+        }
+    }
+}
+
+/// Whether a character is part of a word: to both engines all are that are not ASCII.
+fn in_word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_' || c == '$' || !c.is_ascii()
+}
+
+/// The length of the white space or comment with which a text begins; 0 where it begins with neither.
+fn blank(text: &str, first: char, postgres: bool) -> usize {
+    if text.starts_with("--") {
+        return text.find(|c| c == '\n' || postgres && c == '\r').unwrap_or(text.len());
+    }
+    if text.starts_with("/*") {
+        return match postgres {
+            true => nested(text),
+            false => text[2..].find("*/").map_or(text.len(), |end| end + 4),
+        };
+    }
+    // SQLite takes a byte order mark for white space, wherever it is.
+    let white = first.is_ascii_whitespace() || first == '\x0b' || !postgres && first == '\u{feff}';
+    if white { first.len_utf8() } else { 0 }
+}
+
+/// The length of a comment of PostgreSQL's, with those in it.
+fn nested(text: &str) -> usize {
+    let mut depth = 0_usize;
+    let mut at = 0;
+    while let Some(first) = text[at..].chars().next() {
+        if text[at..].starts_with("/*") {
+            depth += 1;
+            at += 2;
+        } else if text[at..].starts_with("*/") {
+            depth -= 1;
+            at += 2;
+            if depth == 0 {
+                return at;
+            }
+        } else {
+            at += first.len_utf8();
+        }
+    }
+    text.len()
+}
+
+/// The length of what is in quotes, with them; a doubled quote stands for one.
+fn quoted(text: &str, quote: char) -> usize {
+    let mut at = 1;
+    while let Some(found) = text[at..].find(quote) {
+        at += found + 1;
+        if !text[at..].starts_with(quote) {
+            return at;
+        }
+        at += 1;
+    }
+    text.len()
+}
+
+/// The length of `E'…'`, where a quote behind `\` does not end it, with the pieces that go on behind a line break.
+fn escaped(text: &str) -> usize {
+    let mut at = 2;
+    while let Some(found) = text[at..].find(['\\', '\'']) {
+        at += found + 1;
+        if text[..at].ends_with('\\') || text[at..].starts_with('\'') {
+            at += text[at..].chars().next().map_or(0, char::len_utf8);
+        } else if let Some(more) = continued(&text[at..]) {
+            at += more;
+        } else {
+            return at;
+        }
+    }
+    text.len()
+}
+
+/// The length of white space with a line break in it, comments included, and of the quote behind it.
+fn continued(text: &str) -> Option<usize> {
+    let mut at = 0;
+    let mut broken = false;
+    loop {
+        let rest = &text[at..];
+        match rest.chars().next()? {
+            '\'' => return broken.then_some(at + 1),
+            '-' if rest.starts_with("--") => at += rest.find(['\n', '\r'])?,
+            c if c.is_ascii_whitespace() || c == '\x0b' => {
+                broken |= matches!(c, '\n' | '\r');
+                at += 1;
+            }
+            _ => return None,
+        }
+    }
+}
+
+/// The length of `$tag$ … $tag$`; of the sign alone where no such text begins.
+fn dollars(text: &str) -> usize {
+    let tag = text[1..].split_once('$').map_or("0", |(tag, _)| tag);
+    if tag.starts_with(|c: char| c.is_ascii_digit()) || !tag.chars().all(in_word) {
+        return 1;
+    }
+    let whole = &text[..tag.len() + 2];
+    text[whole.len()..].find(whole).map_or(text.len(), |end| end + 2 * whole.len())
+}
+
+/// The length of a variable of SQLite's, which may go on in parentheses with whatever is no white space.
+fn variable(text: &str) -> usize {
+    let mut at = 1;
+    let mut named = false;
+    while let Some(c) = text[at..].chars().next() {
+        if in_word(c) {
+            named = true;
+            at += c.len_utf8();
+        } else if c == '(' && named {
+            let end = text[at..].find(|c: char| c == ')' || c == '\x0b' || c.is_ascii_whitespace());
+            return end.map_or(text.len(), |end| at + end + 1);
+        } else if text[at..].starts_with("::") {
+            at += 2;
+        } else {
+            break;
+        }
+    }
+    at
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Engine::{Postgres, Sqlite};
+
+    const BOTH: &[Engine] = &[Sqlite, Postgres];
+
+    #[track_caller]
+    fn check(sql: &str, engines: &[Engine], want: Option<&str>) {
+        for engine in engines {
+            let found = unfit(sql, *engine);
+            let found = found.map(|found| {
+                let marked = &sql[found.at..found.at + found.len];
+                assert_eq!(marked.trim(), marked, "{sql}");
+                format!("{} {}", found.at, found.words)
+            });
+            assert_eq!(found.as_deref(), want, "{engine:?}: {sql}");
+        }
+    }
+
+    #[test]
+    fn what_begins_or_ends_a_transaction_is_found() {
+        check("BEGIN; CREATE INDEX a ON t (x); COMMIT;", BOTH, Some("0 BEGIN"));
+        check("CREATE INDEX a ON t (x);\n -- now\n /* all */ commit", BOTH, Some("44 COMMIT"));
+        check("SELECT 1;;End Transaction", BOTH, Some("10 END"));
+        check("rollback to x", BOTH, Some("0 ROLLBACK"));
+        check("SAVEPOINT x", BOTH, Some("0 SAVEPOINT"));
+        check("RELEASE x", BOTH, Some("0 RELEASE"));
+        check("ABORT", BOTH, Some("0 ABORT"));
+        check("START /* ; */ TRANSACTION", BOTH, Some("0 START TRANSACTION"));
+        check("PREPARE TRANSACTION 'x'", BOTH, Some("0 PREPARE TRANSACTION"));
+        check("COMMIT PREPARED 'x'", BOTH, Some("0 COMMIT PREPARED"));
+        check("\u{feff}COMMIT", &[Sqlite], Some("3 COMMIT"));
+        // Behind texts and names that hold whatever signs.
+        check("SELECT ';''' ; COMMIT", BOTH, Some("15 COMMIT"));
+        check("SELECT 1 AS \";\"\"\"; COMMIT", BOTH, Some("19 COMMIT"));
+    }
+
+    #[test]
+    fn words_that_are_no_statement_are_left_alone() {
+        for sql in [
+            "",
+            "-- BEGIN;\n/* ; COMMIT; */",
+            "INSERT INTO t VALUES ('; COMMIT;'), ('it''s; END')",
+            "CREATE TABLE t (\"; commit\" TEXT, release TEXT, x TEXT CHECK (CASE WHEN x = '' THEN 0 ELSE 1 END = 1))",
+            "INSERT INTO t (begin) SELECT end FROM savepoint; PREPARE transactions AS SELECT 1",
+            "CREATE INDEX vacuum ON t (concurrently)",
+        ] {
+            check(sql, BOTH, None);
+        }
+        check("SELECT `; COMMIT; ` FROM [; COMMIT;]", &[Sqlite], None);
+        check("REFRESH MATERIALIZED VIEW CONCURRENTLY x", &[Postgres], None);
+    }
+
+    #[test]
+    fn a_trigger_of_sqlites_has_a_body() {
+        let trigger = "CREATE TRIGGER x AFTER INSERT ON t WHEN new.a = CASE WHEN 1 THEN 2 END
+            BEGIN SELECT 1; UPDATE t SET a = CASE a WHEN 1 THEN 2 END; END;";
+        check(trigger, &[Sqlite], None);
+        check(&trigger.replace("TRIGGER", "temp trigger IF NOT EXISTS"), &[Sqlite], None);
+        check(trigger.trim_end_matches(';'), &[Sqlite], None);
+        let at = trigger.len() + 1;
+        check(&format!("{trigger} END"), &[Sqlite], Some(&format!("{at} END")));
+        check(&format!("{trigger} {trigger} COMMIT"), &[Sqlite], Some(&format!("{} COMMIT", 2 * at)));
+        // To PostgreSQL BEGIN is a name like others.
+        let named = "CREATE TRIGGER x AFTER INSERT ON begin EXECUTE FUNCTION f(); END";
+        check(named, &[Postgres], Some("61 END"));
+    }
+
+    #[test]
+    fn a_function_of_postgresqls_has_a_body() {
+        for sql in [
+            "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END; $$",
+            "DO $x$ BEGIN; COMMIT; $$ ; END $x$",
+            "CREATE OR REPLACE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1 AS case; SELECT 2; END",
+            "CREATE PROCEDURE p() BEGIN ATOMIC END",
+            "CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql AS 'BEGIN; COMMIT; END'",
+        ] {
+            check(sql, &[Postgres], None);
+            let at = sql.len() + 1;
+            check(&format!("{sql};END"), &[Postgres], Some(&format!("{at} END")));
+        }
+        let parameter = "CREATE FUNCTION f(begin atomic) RETURNS int LANGUAGE sql AS 'SELECT 1'; END";
+        check(parameter, &[Postgres], Some("72 END"));
+    }
+
+    /// What is a comment or a text to one engine is a statement to the other.
+    #[test]
+    fn each_engine_reads_its_own_way() {
+        for (sql, sqlite, postgres) in [
+            ("/* /* */ COMMIT; */ SELECT 1", Some("9 COMMIT"), None),
+            ("-- x\rCOMMIT", None, Some("5 COMMIT")),
+            ("SELECT E'\\'; COMMIT; --'", Some("13 COMMIT"), None),
+            ("SELECT E'\\'' ; COMMIT; --'", None, Some("15 COMMIT")),
+            ("SELECT E'a' -- x\n '\\'' ; COMMIT; --'", None, Some("25 COMMIT")),
+            ("SELECT 1e'\\'' ; COMMIT; --'", None, Some("16 COMMIT")),
+            ("SELECT a$$; COMMIT; $$", Some("12 COMMIT"), Some("12 COMMIT")),
+            ("SELECT $$; COMMIT; $$", Some("11 COMMIT"), None),
+            ("SELECT $a('); COMMIT; --'", Some("14 COMMIT"), None),
+            ("SELECT [']; COMMIT; --'", Some("12 COMMIT"), None),
+            ("SELECT `'`; COMMIT; --'", Some("12 COMMIT"), None),
+        ] {
+            check(sql, &[Sqlite], sqlite);
+            check(sql, &[Postgres], postgres);
+        }
+    }
+
+    #[test]
+    fn what_no_transaction_takes_is_found() {
+        check("SELECT 1; VACUUM", BOTH, Some("10 VACUUM"));
+        for (sql, want) in [
+            ("CREATE INDEX CONCURRENTLY a ON t (x)", "0 CREATE INDEX CONCURRENTLY"),
+            ("create unique index concurrently a ON t (x)", "0 CREATE UNIQUE INDEX CONCURRENTLY"),
+            ("DROP INDEX CONCURRENTLY a", "0 DROP INDEX CONCURRENTLY"),
+            ("REINDEX TABLE CONCURRENTLY t", "0 REINDEX TABLE CONCURRENTLY"),
+            ("REINDEX (CONCURRENTLY) TABLE t", "0 REINDEX CONCURRENTLY"),
+            ("CREATE DATABASE x", "0 CREATE DATABASE"),
+            ("ALTER SYSTEM SET x = 1", "0 ALTER SYSTEM"),
+        ] {
+            check(sql, &[Postgres], Some(want));
+            check(sql, &[Sqlite], None);
+        }
+        let text = |sql| unfit(sql, Postgres).map(|found| found.to_string());
+        assert_eq!(text("commit").as_deref(), Some("controls the transaction that it runs in (`COMMIT`)"));
+        assert_eq!(text("VACUUM").as_deref(), Some("says `VACUUM`, which no transaction takes"));
+    }
+
+    #[test]
+    fn a_text_that_ends_anywhere_is_read_to_its_end() {
+        let sql = "CREATE FUNCTION f() BEGIN ATOMIC; SELECT E'ä\\'' 'x' \"n\" $t$ ä $t$ $a(x) [b] `c` /* /* */ */ 1e5; END";
+        for end in (0..=sql.len()).filter(|end| sql.is_char_boundary(*end)) {
+            for engine in BOTH {
+                assert!(unfit(&sql[..end], *engine).is_none_or(|found| found.at + found.len <= end));
+            }
+        }
+    }
+}
