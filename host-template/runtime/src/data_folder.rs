@@ -137,12 +137,17 @@ const OF_NOBODY: &[&str] = &[
 const TRASH: &str = ".Trash-";
 /// What the names of files end with that whoever starts a program writes beside its data: a shell, a supervisor, a container.
 const OF_STARTERS: &[&str] = &[".log", ".out", ".pid", ".sock"];
-/// Whether a name is nobody's.
+/// Whether a name is nobody's, or one that is there for a moment only: another command may be at work in the folder for the first time.
 fn is_nobodys(name: &OsString) -> bool {
-    let number = name.to_str().and_then(|name| name.strip_prefix(TRASH));
-    let is_trash =
-        number.is_some_and(|uid| !uid.is_empty() && uid.bytes().all(|digit| digit.is_ascii_digit()));
-    is_trash || OF_NOBODY.iter().any(|of_nobody| name == of_nobody)
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit());
+    let passes = name.to_str().is_some_and(|name| {
+        let numbered = [TRASH, settings::PROBE].iter().filter_map(|before| name.strip_prefix(before));
+        // What is written before it gets its name.
+        let in_the_making = name.strip_prefix('.').and_then(|name| name.rsplit_once('.'));
+        numbered.into_iter().any(is_number)
+            || in_the_making.is_some_and(|(name, process)| OURS.contains(&name) && is_number(process))
+    });
+    passes || OF_NOBODY.iter().any(|of_nobody| name == of_nobody)
 }
 
 /// How many of the names in a folder are told.
@@ -272,6 +277,10 @@ mod tests {
         for name in OF_NOBODY.iter().chain(&[".Trash-0", ".Trash-1000"]) {
             fs::create_dir_all(folder.join(name)).unwrap();
             assert_eq!(free(None), Ok(()), "a fresh disk, or the home of a user that was just made: {name}");
+        }
+        for passing in [".hub-write-test-17", "..env.17", ".host.sock.17"] {
+            fs::write(folder.join(passing), "").unwrap();
+            assert_eq!(free(None), Ok(()), "another command is at work there for the first time: {passing}");
         }
         for ending in OF_STARTERS {
             fs::write(folder.join(format!("test{ending}")), "").unwrap();

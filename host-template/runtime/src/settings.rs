@@ -115,13 +115,17 @@ pub(crate) fn usable(dir: &Path) -> Result<(), Fault> {
     })
 }
 
+/// What the name of a file begins with that is made for a moment to see whether a folder can be written to: the number of the process
+/// follows.
+pub(crate) const PROBE: &str = ".hub-write-test-";
+
 /// Whether this process may make files in a folder, as far as the system says without one being made.
 pub(crate) fn may_write(dir: &Path) -> bool {
     rustix::fs::access(dir, Access::WRITE_OK | Access::EXEC_OK).is_ok()
 }
 
 fn can_write(dir: &Path) -> io::Result<()> {
-    let probe = dir.join(format!(".hub-write-test-{}", std::process::id()));
+    let probe = dir.join(format!("{PROBE}{}", std::process::id()));
     OpenOptions::new().write(true).create_new(true).open(&probe)?;
     fs::remove_file(&probe)
 }
