@@ -300,6 +300,9 @@ fn installation(
         }
         // systemd reads it as root, and the service has the variables all the same.
         Err(e) => {
+            if touch == Touch::Serves {
+                locate::begins_nothing_unread(&data, std::env::var("DATABASE_URL").ok().as_deref(), &e)?;
+            }
             let _ = writeln!(
                 io::stderr(),
                 "warning: {} is not read: {}",

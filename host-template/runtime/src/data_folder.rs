@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use hub_release::Install;
 
@@ -40,10 +40,11 @@ const OF_MACHINE: &[&str] = &[
     "/var/tmp",
 ];
 
+/// What an install folder has of its own: the programs that root runs, and what says which of them are trusted.
+const OF_INSTALL: &[&str] = &["bin", "current", "failed", "releases", "trusted-keys"];
+
 /// Sees that a folder can be a data folder: others' files are not to become its owner's, nor the programs that root runs.
 pub(crate) fn own(data: &Path, install: Option<&Install>) -> Result<(), Fault> {
-    // One that is not there yet is what it is called.
-    let whole = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
     let (data, shown) = (whole(data), data.display());
     let refused = |what: String| {
         Fault::usage(
@@ -57,13 +58,42 @@ pub(crate) fn own(data: &Path, install: Option<&Install>) -> Result<(), Fault> {
     if OF_MACHINE.iter().any(|folder| data == Path::new(folder)) {
         return Err(refused(format!("{shown} cannot be the data folder: it is one of the machine's own")));
     }
-    match install {
-        Some(install) if whole(install.root()).starts_with(&data) => Err(refused(format!(
+    let Some(install) = install else { return Ok(()) };
+    let root = whole(install.root());
+    if root.starts_with(&data) {
+        return Err(refused(format!(
             "{shown} cannot be the data folder: the install folder {} lies in it, which is root's alone",
             install.root().display()
-        ))),
-        _ => Ok(()),
+        )));
     }
+    // One that is a link to elsewhere is meant by its name too.
+    let holds = |part: &str| data.starts_with(root.join(part)) || data.starts_with(whole(&root.join(part)));
+    match OF_INSTALL.iter().find(|part| holds(part)) {
+        Some(part) => Err(refused(format!(
+            "{shown} cannot be the data folder: it lies in {} of the install folder, which is root's alone",
+            install.root().join(part).display()
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// The path without links and `..`, as far as it is there; what is not there yet is what it is called.
+fn whole(path: &Path) -> PathBuf {
+    let mut found = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                // Above the root is the root.
+                found.pop();
+            }
+            part => found.push(part),
+        }
+        if let Ok(real) = found.canonicalize() {
+            found = real;
+        }
+    }
+    found
 }
 
 /// What a data folder has of the platform's own, each enough to know it by.
@@ -172,6 +202,8 @@ pub(crate) fn is_anothers(data: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+
     use super::*;
     use crate::scratch::Scratch;
 
@@ -193,6 +225,40 @@ mod tests {
             assert_eq!(own(&folder.join(name), Some(&install)), Ok(()), "{name}");
         }
         assert_eq!(own(Path::new(settings::SYSTEM_DATA), Some(&install)), Ok(()));
+    }
+
+    /// S3: what an install folder has of its own never becomes the service user's, there or not, by its own name or another.
+    #[test]
+    fn s3_no_data_folder_lies_among_the_programs_that_root_runs() {
+        let folder = Scratch::new("data-among");
+        let install = Install::at(folder.join("opt"));
+        let release = install.root().join("releases/0.1.0");
+        fs::create_dir_all(&release).unwrap();
+        symlink("releases/0.1.0", install.root().join("current")).unwrap();
+        fs::create_dir_all(folder.join("disk/bin")).unwrap();
+        symlink(folder.join("disk/bin"), install.root().join("bin")).unwrap();
+        symlink(install.root(), folder.join("link")).unwrap();
+        for name in [
+            "opt/releases",
+            "opt/releases/0.1.0",
+            "opt/releases/9.9.9/data",
+            "opt/current",
+            "opt/current/web",
+            "opt/bin",
+            "disk/bin/data",
+            "opt/failed",
+            "opt/trusted-keys",
+            "opt/trusted-keys/data",
+            "opt/data/../failed",
+            "link/trusted-keys",
+        ] {
+            let said = own(&folder.join(name), Some(&install)).unwrap_err();
+            assert_eq!(said.exit(), 2);
+            assert!(said.what().contains("of the install folder, which is root's alone"), "{name}: {said}");
+        }
+        for name in ["opt/data", "opt/binaries", "link/data", "opt/failed/../data", "disk/data"] {
+            assert_eq!(own(&folder.join(name), Some(&install)), Ok(()), "{name}");
+        }
     }
 
     #[test]

@@ -246,6 +246,31 @@ pub(crate) fn unreadable(data: &Path, error: &io::Error) -> Fault {
     )
 }
 
+/// Sees that no database is begun while `.env` cannot be read, which may name one. `own` is what the environment has for
+/// `DATABASE_URL`: where systemd has read the file, it is there.
+pub(crate) fn begins_nothing_unread(data: &Path, own: Option<&str>, error: &io::Error) -> Result<(), Fault> {
+    if own.is_some_and(|url| !url.is_empty()) {
+        return Ok(());
+    }
+    let database = settings::database(None, data)?;
+    if !is_new(&database) {
+        return Ok(());
+    }
+    let file = data.join(".env");
+    let file = file.display();
+    Err(Fault::machine(
+        format!(
+            "cannot read {file}: {}; without it, {} would be a new database",
+            reason(error),
+            database.shown()
+        ),
+        format!(
+            "make it an ordinary file that the user of the host may read (chown USER {file}, chmod 600 {file}), or set DATABASE_URL \
+             in the environment; for a new database that is sqlite:///absolute/path/hub.db"
+        ),
+    ))
+}
+
 /// What a command does where there is no database yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Absent {
@@ -510,6 +535,27 @@ mod tests {
         // Where there is one, there is nothing to lose.
         fs::write(data.join("hub.db"), "a database").unwrap();
         assert_eq!(begins("DATABASE_URL=\n", Some("")), Ok(()));
+    }
+
+    /// O3: a file that may name the database, and cannot be read, begins no other one.
+    #[test]
+    fn o3_no_database_is_begun_beside_variables_that_cannot_be_read() {
+        let folder = Scratch::new("unread-env");
+        fs::create_dir(folder.join(".env")).unwrap();
+        let error = variables(&folder).unwrap_err();
+        let begins = |own: Option<&str>| begins_nothing_unread(&folder, own, &error);
+        for own in [None, Some("")] {
+            let fault = begins(own).unwrap_err();
+            assert_eq!(fault.exit(), 3);
+            let said = fault.to_string();
+            let file = folder.join(".env").display().to_string();
+            for part in [&*file, &*reason(&error), "chown", "chmod", "DATABASE_URL"] {
+                assert!(said.contains(part), "{part}: {said}");
+            }
+        }
+        assert_eq!(begins(Some("postgres://h/d")), Ok(()));
+        fs::write(folder.join("hub.db"), "a database").unwrap();
+        assert_eq!(begins(None), Ok(()));
     }
 
     /// O3: all commands find the same folder; `setup` alone begins one for the whole machine.

@@ -246,28 +246,53 @@ pub(crate) fn database(url: Option<&str>, data_dir: &Path) -> Result<Database, F
     Err(Fault::machine(format!("DATABASE_URL {shown} is of no kind that the host knows"), how))
 }
 
-/// The address as it may be shown.
+/// Kinds of databases. An address that begins with another word may begin with a user's name.
+const SCHEMES: &[&str] = &["mariadb", "mssql", "mysql", "oracle", "postgres", "postgresql", "sqlite"];
+
+/// The address as it may be shown. Of one that is not understood that is its kind alone: its password may stand anywhere.
 pub(crate) fn without_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.to_owned();
+    let known = |scheme: &str| SCHEMES.iter().any(|known| scheme.eq_ignore_ascii_case(known));
+    let Some((scheme, rest)) = url.split_once(':').filter(|(scheme, _)| known(scheme)) else {
+        return "…".to_owned();
     };
     // What stands behind `?` may name a password as well.
     let (rest, query) = rest.split_once('?').map_or((rest, None), |(rest, query)| (rest, Some(query)));
+    let understood = match scheme {
+        "sqlite" => true,
+        // An `@` behind `?` may end a login whose password holds a `?`.
+        "postgres" | "postgresql" => {
+            let holds_login = query.is_some_and(|query| query.contains('@'));
+            rest.starts_with("//") && !holds_login && url::Url::parse(url).is_ok()
+        }
+        _ => false,
+    };
+    if !understood {
+        return format!("{scheme}:…");
+    }
     let shown = match rest.rsplit_once('@') {
-        Some((login, place)) => match login.split_once(':') {
-            Some((user, _)) => format!("{user}:…@{place}"),
-            None => rest.to_owned(),
-        },
+        Some((login, place)) => {
+            let (slashes, login) = login.strip_prefix("//").map_or(("", login), |login| ("//", login));
+            match login.split_once(':') {
+                Some((user, _)) => format!("{slashes}{user}:…@{place}"),
+                None => rest.to_owned(),
+            }
+        }
         None => rest.to_owned(),
     };
     let query = query.map(|query| {
         let pairs = query.split('&').map(|pair| match pair.split_once('=') {
-            Some((name, _)) if name.to_ascii_lowercase().contains("pass") => format!("{name}=…"),
+            Some((name, _)) if is_secret(name) => format!("{name}=…"),
             _ => pair.to_owned(),
         });
         format!("?{}", pairs.collect::<Vec<_>>().join("&"))
     });
-    format!("{scheme}://{shown}{}", query.unwrap_or_default())
+    format!("{scheme}:{shown}{}", query.unwrap_or_default())
+}
+
+/// Whether a parameter of an address may hold a secret, by its name. One that is written in `%` may be called anything.
+fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["pass", "key", "%"].iter().any(|part| name.contains(part))
 }
 
 #[cfg(test)]
@@ -294,9 +319,34 @@ mod tests {
             ),
             ("postgres://hub:s3@r:3t@db/hub?sslpassword=x", "postgres://hub:…@db/hub?sslpassword=…"),
             ("postgres:///hub", "postgres:///hub"),
-            ("hub.db", "hub.db"),
+            ("postgres://hub@db/hub?sslkey=/k&Api_Key=x", "postgres://hub@db/hub?sslkey=…&Api_Key=…"),
+            ("postgres://hub@db/hub?p%61ssword=x", "postgres://hub@db/hub?p%61ssword=…"),
+            ("sqlite:///srv/hub.db?key=x", "sqlite:///srv/hub.db?key=…"),
         ] {
             assert_eq!(without_password(url), want);
+        }
+    }
+
+    #[test]
+    fn of_an_address_that_is_not_understood_its_kind_alone_is_shown() {
+        for (url, want) in [
+            ("postgres:/hub:SECRETPW@h/hub", "postgres:…"),
+            ("postgres:hub:SECRETPW@h/hub", "postgres:…"),
+            ("POSTGRES://hub:SECRETPW@h/hub", "POSTGRES:…"),
+            ("postgres://hub:SECRETPW?x@h/hub", "postgres:…"),
+            ("postgres://hub:SECRETPW#x@h/hub", "postgres:…"),
+            ("postgres://hub:12?SECRETPW@h/hub", "postgres:…"),
+            ("mysql://h/d?pwd=SECRETPW", "mysql:…"),
+            ("host=h dbname=hub password=SECRETPW", "…"),
+            ("hub:SECRETPW@h/hub", "…"),
+            ("SECRETPW://h/hub", "…"),
+            ("hub.db", "…"),
+        ] {
+            assert_eq!(without_password(url), want);
+            if !url.starts_with("postgres://") {
+                let said = database(Some(url), Path::new("/data/x")).unwrap_err().to_string();
+                assert!(said.contains(want) && !said.contains("SECRETPW"), "{said}");
+            }
         }
     }
 
@@ -307,7 +357,7 @@ mod tests {
         check(Some("sqlite:///srv/hub.db?mode=rwc"), Ok("/srv/hub.db"));
         check(Some("sqlite://hub.db"), Ok("hub.db"));
         check(Some("sqlite::memory:"), Err("error: DATABASE_URL sqlite::memory: names no file\n"));
-        check(Some("mysql://a:b@c/d"), Err("error: DATABASE_URL mysql://a:…@c/d is of no kind that"));
+        check(Some("mysql://a:b@c/d"), Err("error: DATABASE_URL mysql:… is of no kind that"));
         check(Some("postgres://hub:s3cret@db/hub"), Ok("postgres://hub:s3cret@db/hub"));
         assert_eq!(without_password("postgres://hub:s3cret@db/hub"), "postgres://hub:…@db/hub");
     }

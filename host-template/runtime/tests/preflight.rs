@@ -210,7 +210,7 @@ fn what_the_machine_lacks_is_found_beforehand() {
         "HUB_RUNS_AT_ONCE is `many`, which is not a number",
         "HUB_TRUSTED_PROXIES holds `mine`, which is no network",
         "LISTEN is `nowhere`, which is no address to listen on",
-        "DATABASE_URL mysql://a:…@c/d is of no kind that the host knows",
+        "DATABASE_URL mysql:… is of no kind that the host knows",
     ];
     assert_eq!(told.len(), starts.len(), "all at once: {told:?}");
     assert!(told.iter().zip(starts).all(|(told, start)| told.starts_with(start)), "{told:?}");

@@ -218,6 +218,52 @@ fn s3_root_goes_on_as_the_owner_of_the_data_folder() {
     }
 }
 
+/// O3: a host that may not read `.env` does not know its database, and begins none; one that is told it goes on.
+#[test]
+fn o3_a_host_that_cannot_read_its_variables_begins_no_database() {
+    for kind in ["fifo", "folder", "root's"] {
+        if kind == "root's" && !is_root() {
+            crate::program::skip("only root can put a file of its own into somebody else's folder");
+            continue;
+        }
+        let folder = Folder::release();
+        let data = folder.path("data");
+        let file = data.join(".env");
+        fs::create_dir(data.join("plugins")).unwrap();
+        match kind {
+            "folder" => fs::create_dir(&file).unwrap(),
+            "fifo" => {
+                let mut fifo = Command::new("mkfifo");
+                fifo.arg(&file);
+                assert_eq!(run(fifo).0, Some(0));
+            }
+            _ => {
+                fs::write(&file, "DATABASE_URL=postgres://h/d\n").unwrap();
+                fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+                chown(&data, Some(STRANGER), Some(STRANGER)).unwrap();
+                chown(data.join("plugins"), Some(STRANGER), Some(STRANGER)).unwrap();
+            }
+        }
+        let serve = |url: Option<&str>| {
+            let mut serve = command(&folder);
+            serve.args(["serve", "--listen", "127.0.0.1:0"]).envs(url.map(|url| ("DATABASE_URL", url)));
+            if kind == "root's" {
+                serve.uid(STRANGER).gid(STRANGER);
+            }
+            run(serve)
+        };
+        let (status, _, said) = serve(None);
+        assert_eq!(status, Some(3), "{kind}: {said}");
+        let want = format!("error: cannot read {}: ", file.display());
+        assert!(said.contains(&want) && said.contains("would be a new database"), "{kind}: {said}");
+        assert!(!data.join("hub.db").exists(), "{kind}");
+        let (status, _, said) = serve(Some("postgres://hub@127.0.0.1:1/hub"));
+        let want = format!("warning: {} is not read: ", file.display());
+        assert!(status == Some(3) && said.contains(&want), "{kind}: {said}");
+        assert!(said.contains("cannot use the database postgres://hub@127.0.0.1:1/hub"), "{kind}: {said}");
+    }
+}
+
 /// S3: a folder that is root's by half is refused: others may write to what root would run.
 #[test]
 fn s3_a_data_folder_that_is_roots_only_by_half_is_refused() {
