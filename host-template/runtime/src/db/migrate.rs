@@ -21,6 +21,7 @@ use super::effects;
 use super::foreign::Watch;
 use super::loss::Loss;
 use super::own::{Named, Own, names_around};
+use super::shape::Shape;
 use super::{Db, Error, Patience, Tx};
 use crate::args;
 
@@ -304,6 +305,10 @@ async fn apply(
         (Owner::Plugin(slug), Some(_)) => Watch::begin(tx, &table_prefix(slug)).await.map_err(text)?,
         _ => Watch::default(),
     };
+    let shape = match owner {
+        Owner::Plugin(slug) => Some((slug, Shape::read(tx, &table_prefix(slug)).await.map_err(text)?)),
+        Owner::Platform => None,
+    };
     let number = transaction(tx).await.map_err(text)?;
     tx.script(migration.sql.clone()).await.map_err(text)?;
     if number != transaction(tx).await.map_err(text)? {
@@ -337,6 +342,13 @@ async fn apply(
             }
         }
         *census = Some(after);
+    }
+    if let Some((slug, before)) = shape {
+        let after = before.again(tx).await.map_err(text)?;
+        let own = Own::read(tx).await.map_err(text)?;
+        if let Some(what) = before.changed(&after, &own) {
+            return Err(format!("it changes what is not vertical plugin `{slug}`'s ({what})"));
+        }
     }
     tx.execute(
         "INSERT INTO hub_plugin_migrations (plugin, name, checksum, applied_at) VALUES ($1, $2, $3, $4)",

@@ -24,6 +24,7 @@ mod postgres;
 pub(crate) mod rights;
 mod row;
 pub(crate) mod schema;
+mod shape;
 mod sqlite;
 pub(crate) mod standing;
 

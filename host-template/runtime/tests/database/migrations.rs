@@ -207,6 +207,47 @@ on_both! {
         let host = world.host();
         assert_eq!(host.get(&note).json(), json!({"text": "kept"}));
     }
+
+    fn d2_the_schema_of_what_is_not_its_own_is_left_as_it_is(world: &World) {
+        let note = with_a_note(world);
+        let trigger = if world.url.is_some() {
+            "CREATE FUNCTION plugin_good_f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+             CREATE TRIGGER plugin_good_t AFTER INSERT ON hub_sessions FOR EACH ROW EXECUTE FUNCTION plugin_good_f()"
+        } else {
+            "CREATE TRIGGER plugin_good_t AFTER INSERT ON hub_sessions BEGIN SELECT 1; END"
+        };
+        let of_postgres = [
+            (
+                "REVOKE INSERT ON hub_sessions FROM CURRENT_USER",
+                "hub_sessions: who may do what with it is not what it was",
+            ),
+            (
+                "ALTER TABLE hub_audit_events DISABLE TRIGGER ALL",
+                "hub_audit_events: trigger hub_audit_events_no_change is not what it was",
+            ),
+            ("CREATE RULE r AS ON INSERT TO hub_audit_events DO INSTEAD NOTHING", "hub_audit_events: rule r is new"),
+        ];
+        let others = if world.url.is_some() { &of_postgres[..] } else { &[] };
+        let of_both = [
+            ("ALTER TABLE hub_users RENAME COLUMN name TO nome", "hub_users: column name is gone"),
+            ("ALTER TABLE hub_users ADD COLUMN more TEXT", "hub_users: column more is new"),
+            (trigger, "hub_sessions: trigger plugin_good_t is new"),
+        ];
+        for (sql, what) in of_both.iter().chain(others) {
+            migration(world, "0002_others.sql", sql);
+            let (_, report) = preflight(world, &[]);
+            let said = format!("migration 0002_others.sql: it changes what is not vertical plugin `good`'s ({what})");
+            assert!(errors(&report).iter().any(|error| error.contains(&said)), "{sql}: {report}");
+        }
+        // What it does with its own, and with a reference to others' rows, is its own business.
+        let own = "CREATE INDEX plugin_good_i ON plugin_good_books (title);
+            CREATE TABLE plugin_good_readers (id TEXT PRIMARY KEY REFERENCES hub_users (id))";
+        migration(world, "0002_others.sql", own);
+        let (status, report) = preflight(world, &[]);
+        assert_eq!((status, errors(&report)), (Some(0), vec![]), "{report}");
+        let host = world.host();
+        assert_eq!(host.get(&note).json(), json!({"text": "kept"}));
+    }
 }
 
 #[test]
