@@ -141,10 +141,10 @@ const OF_STARTERS: &[&str] = &[".log", ".out", ".pid", ".sock"];
 fn is_nobodys(name: &OsString) -> bool {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit());
     let passes = name.to_str().is_some_and(|name| {
-        let numbered = [TRASH, settings::PROBE].iter().filter_map(|before| name.strip_prefix(before));
+        let mut numbered = [TRASH, settings::PROBE].iter().filter_map(|before| name.strip_prefix(before));
         // What is written before it gets its name.
         let in_the_making = name.strip_prefix('.').and_then(|name| name.rsplit_once('.'));
-        numbered.into_iter().any(is_number)
+        numbered.any(is_number)
             || in_the_making.is_some_and(|(name, process)| OURS.contains(&name) && is_number(process))
     });
     passes || OF_NOBODY.iter().any(|of_nobody| name == of_nobody)
