@@ -102,15 +102,18 @@ on_both! {
         world.folder.write(
             next,
             "ALTER TABLE plugin_good_notes ADD COLUMN stars INTEGER NOT NULL DEFAULT 0;
-             CREATE TABLE plugin_good_stars (id TEXT PRIMARY KEY);
-             ALTER TABLE hub_records ADD COLUMN colour TEXT;
-             ALTER TABLE hub_runs ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
-             INSERT INTO hub_plugin_migrations VALUES ('(platform)', '0999_next.sql', 'x', '2030-01-01T00:00:00.000Z');",
+             CREATE TABLE plugin_good_stars (id TEXT PRIMARY KEY);",
         );
         let host = world.host();
         assert!(host.log().contains("ran migrations"), "{}", host.log());
         let newer = host.post("/api/good/notes", r#"{"text": "new"}"#).header("location").to_owned();
         host.stop();
+        let of_platform = "ALTER TABLE hub_records ADD COLUMN colour TEXT;
+             ALTER TABLE hub_runs ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
+             INSERT INTO hub_plugin_migrations VALUES ('(platform)', '0999_next.sql', 'x', '2030-01-01T00:00:00.000Z');";
+        if !world.sql(of_platform) {
+            return;
+        }
         // The release before.
         fs::remove_file(world.folder.path("release").join(next)).unwrap();
         let host = world.host();
