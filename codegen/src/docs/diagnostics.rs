@@ -30,6 +30,7 @@ pub(super) fn page(root: &Path) -> io::Result<String> {
         let _ = write!(page, "\n## {area}\n\n| code | level | what is wrong |\n|---|---|---|\n");
         for code in *codes {
             let Entry { level, title, .. } = code.entry();
+            // Writing into a text cannot fail.
             let _ = writeln!(page, "| {} | {} | {} |", link(*code), word(*level), cell(title));
         }
     }

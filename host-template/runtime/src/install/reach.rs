@@ -190,6 +190,7 @@ mod tests {
     #[test]
     fn o6_what_the_services_user_cannot_read_is_told() {
         let folder = std::env::temp_dir().join(format!("hub-reach-{}", std::process::id()));
+        // An earlier process of this number may have been killed.
         let _ = fs::remove_dir_all(&folder);
         let (root, data) = (folder.join("opt"), folder.join("srv/data"));
         for below in ["bin", "releases/1.2.3/web", "trusted-keys"] {

@@ -181,6 +181,7 @@ pub(super) fn end() -> io::Result<()> {
     loop {
         let (own, all) = (children(), below_this());
         for child in own.iter().flatten() {
+            // One that has ended meanwhile is reaped below, and whatever lives on is there in the next round.
             let _ = kill_process(*child, Signal::KILL);
         }
         for process in all.iter().flatten() {

@@ -221,6 +221,7 @@ mod tests {
     #[test]
     fn s5_what_is_roots_alone_is_found() {
         let root = std::env::temp_dir().join(format!("hub-of-root-{}", std::process::id()));
+        // An earlier process of this number may have been killed.
         let _ = fs::remove_dir_all(&root);
         assert_eq!(of_root(&root), Vec::<PathBuf>::new());
         for folder in ["etc/ssh", "etc/ssl/private", "etc/ssl/certs"] {
