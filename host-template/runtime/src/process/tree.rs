@@ -6,9 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Read};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
 use rustix::process::{
     Pid, PidfdFlags, Signal, WaitOptions, kill_process, pidfd_open, pidfd_send_signal, waitpid,
 };
@@ -67,13 +69,32 @@ impl Process {
         memory(&fs::read_to_string(format!("/proc/{}/status", self.id)).ok()?)
     }
 
-    /// Sends a signal to this process, and to no later one of its number. One that is gone needs none.
-    fn signal(&self, signal: Signal) {
-        let Some(handle) = pid(self.id).and_then(|id| pidfd_open(id, PidfdFlags::empty()).ok()) else {
-            return;
+    /// Sends a signal to this process, and to no later one of its number. One that is gone needs none; an error where it may be
+    /// there and was not reached.
+    fn signal(&self, signal: Signal) -> io::Result<()> {
+        self.signal_by(signal, |id| pidfd_open(id, PidfdFlags::empty()))
+    }
+
+    fn signal_by(
+        &self,
+        signal: Signal,
+        open: impl FnOnce(Pid) -> rustix::io::Result<OwnedFd>,
+    ) -> io::Result<()> {
+        let Some(id) = pid(self.id) else { return Ok(()) };
+        let handle = match open(id) {
+            Ok(handle) => handle,
+            Err(Errno::SRCH) => return Ok(()),
+            Err(error) => return Err(error.into()),
         };
-        if Process::read(self.id).is_ok_and(|now| now.is_some_and(|now| now.begun == self.begun)) {
-            let _ = pidfd_send_signal(&handle, signal);
+        match Process::read(self.id) {
+            Ok(Some(now)) if now.begun == self.begun => match pidfd_send_signal(&handle, signal) {
+                Ok(()) | Err(Errno::SRCH) => Ok(()),
+                Err(error) => Err(error.into()),
+            },
+            // Its number is another's by now.
+            Ok(_) => Ok(()),
+            Err(error) if is_anothers(&error) => Ok(()),
+            Err(error) => Err(error),
         }
     }
 }
@@ -184,9 +205,11 @@ pub(super) fn end() -> io::Result<()> {
             // One that has ended meanwhile is reaped below, and whatever lives on is there in the next round.
             let _ = kill_process(*child, Signal::KILL);
         }
-        for process in all.iter().flatten() {
-            process.signal(Signal::KILL);
-        }
+        // All of them, whichever cannot be reached.
+        let all = all.and_then(|all| {
+            let sent = all.iter().map(|process| process.signal(Signal::KILL));
+            sent.fold(Ok(()), |before: io::Result<()>, this| before.and(this))
+        });
         // What a process has started while it was being killed is there in the next round.
         if !reap(None) {
             return Ok(());
@@ -226,7 +249,10 @@ fn freeze() {
             return;
         }
         for process in new {
-            process.signal(Signal::STOP);
+            // One that was not reached is new in the next round too; that it cannot be is told by whoever kills it.
+            if process.signal(Signal::STOP).is_err() {
+                deeper.remove(&(process.id, process.begun));
+            }
         }
     }
 }
@@ -340,6 +366,20 @@ mod tests {
         ] {
             assert_eq!(is_anothers(&io::Error::from_raw_os_error(number)), anothers, "{number}");
         }
+    }
+
+    #[test]
+    fn s13_a_process_that_cannot_be_reached_is_not_gone() {
+        let own = Process::read(std::process::id()).unwrap().unwrap();
+        let sent = |error| own.signal_by(Signal::CONT, |_| Err(error));
+        for short in [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::PERM] {
+            assert_eq!(sent(short).unwrap_err().raw_os_error(), Some(short.raw_os_error()));
+        }
+        sent(Errno::SRCH).unwrap();
+        // Another process has its number.
+        let earlier = Process { begun: own.begun + 1, ..own.clone() };
+        earlier.signal(Signal::KILL).unwrap();
+        own.signal(Signal::CONT).unwrap();
     }
 
     #[test]
