@@ -37,6 +37,7 @@ use serde::de::DeserializeOwned;
 pub use sqlx::{AssertSqlSafe, SqlSafeStr};
 
 pub(crate) use listen::Listener;
+pub(crate) use postgres::unguarded;
 use row::Row;
 use sqlx::SqlStr;
 

@@ -211,6 +211,70 @@ fn names_user(url: &str) -> bool {
         || query.split('&').any(|pair| pair.starts_with("user="))
 }
 
+/// That the server asks nothing of whoever reaches it as the host does, with what mends it; none where it asks for something that
+/// runs do not have. They have the network, and the host's user. Tried as a stranger would, with an empty password.
+pub(crate) async fn unguarded(url: &str) -> Option<(String, String)> {
+    let help = "let it ask for one (scram-sha-256 in pg_hba.conf, for connections over TCP too), and give it to the host in \
+                DATABASE_URL or a password file";
+    // An address that cannot be read has no server; the start says so.
+    for stranger in strangers(url).unwrap_or_default() {
+        let (place, user) = (place(&stranger), stranger.get_username());
+        let told = match tokio::time::timeout(PROBE, PgConnection::connect_with(&stranger)).await {
+            Ok(Ok(connection)) => {
+                // It was let in, however it leaves.
+                let _ = tokio::time::timeout(PROBE, connection.close()).await;
+                format!(
+                    "the database's server at {place} lets `{user}` in without a password, and so runs and scripts, which have the \
+                     network"
+                )
+            }
+            Ok(Err(sqlx::Error::Database(_) | sqlx::Error::Io(_))) => continue,
+            Ok(Err(error)) => unknown(&place, user, &error.to_string()),
+            Err(_) => unknown(&place, user, &format!("no answer within {} s", PROBE.as_secs())),
+        };
+        return Some((told, help.to_owned()));
+    }
+    None
+}
+
+fn unknown(place: &str, user: &str, why: &str) -> String {
+    format!(
+        "it is not known whether the database's server at {place} lets `{user}` in without a password ({why})"
+    )
+}
+
+/// How somebody who has only the host's user would come: to the same server, or, where the host comes by a socket, which runs do not
+/// see, to one of this machine. Not at all where the host has a key, for that is what lets it in.
+fn strangers(url: &str) -> Result<Vec<PgConnectOptions>, Error> {
+    let options = connect_options(url)?;
+    if env::var_os("PGSSLKEY").is_some() || names_key(url) {
+        return Ok(Vec::new());
+    }
+    if options.get_socket().is_none() && !options.get_host().starts_with('/') {
+        return Ok(vec![options.password("")]);
+    }
+    // What came by a socket has no other place.
+    let of_network = |host: &str| {
+        let stranger = PgConnectOptions::new_without_pgpass()
+            .host(host)
+            .port(options.get_port())
+            .username(options.get_username())
+            .password("")
+            .application_name("hub-platform")
+            .disable_statement_logging();
+        match options.get_database() {
+            Some(name) => stranger.database(name),
+            None => stranger,
+        }
+    };
+    Ok(["127.0.0.1", "::1"].map(of_network).into())
+}
+
+fn names_key(url: &str) -> bool {
+    let query = url.split_once('?').map_or("", |(_, query)| query);
+    query.split('&').any(|pair| pair.starts_with("sslkey=") || pair.starts_with("ssl-key="))
+}
+
 /// The name of the user that this process runs as, by the machine's own file.
 fn this_user() -> Option<String> {
     let uid = rustix::process::getuid().as_raw();
@@ -293,6 +357,23 @@ mod tests {
             ("postgres://db/hub?options=-c%20a=b@c", false),
         ] {
             assert_eq!(names_user(url), named, "{url}");
+        }
+    }
+
+    #[test]
+    fn s5_a_stranger_comes_over_the_network_and_without_a_password() {
+        for (url, want) in [
+            ("postgres://hub:s3cret@db.internal:6543/hub", &["db.internal:6543"][..]),
+            ("postgres:///hub?host=/run/postgresql&user=hub", &["127.0.0.1:5432", "[::1]:5432"]),
+            ("postgres://hub@%2Frun%2Fpostgresql:6543/hub", &["127.0.0.1:6543", "[::1]:6543"]),
+            ("postgres://hub@db/hub?sslmode=require&sslkey=/etc/client.key", &[]),
+        ] {
+            let strangers = strangers(url).unwrap();
+            assert_eq!(strangers.iter().map(place).collect::<Vec<_>>(), want, "{url}");
+            for stranger in &strangers {
+                assert_eq!((stranger.get_username(), stranger.get_database()), ("hub", Some("hub")));
+                assert!(!format!("{stranger:?}").contains("s3cret"), "{url}");
+            }
         }
     }
 

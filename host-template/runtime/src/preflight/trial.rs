@@ -21,7 +21,7 @@ use crate::db::migrate::{self, Counted, Migration, Owner};
 use crate::db::rights::Lacking;
 use crate::db::schema::Schema;
 use crate::db::standing::{Standing, WHICH};
-use crate::db::{AssertSqlSafe, Db, Error, Patience, Tx};
+use crate::db::{AssertSqlSafe, Db, Error, Patience, Tx, unguarded};
 use crate::settings::{self, Database, reason};
 
 /// What a copy needs besides the size of the file: what the migrations write, at the least.
@@ -67,6 +67,11 @@ pub(super) async fn run(
         Database::Postgres(url) => on_server(url, plugins, limits, *purpose, &mut tried).await,
     };
     tried.errors.extend(done.err());
+    if let (Database::Postgres(url), Purpose::Doctor) = (database, purpose)
+        && let Some((what, help)) = unguarded(url).await
+    {
+        tried.warnings.push(Finding::machine(what, help));
+    }
     for loss in &tried.losses {
         let (name, whose) = (loss.name(), loss.whose());
         let removes = if loss.loss.is_unknown() { "may remove" } else { "removes" };
