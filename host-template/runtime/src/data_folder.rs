@@ -40,6 +40,11 @@ const OF_MACHINE: &[&str] = &[
     "/var/tmp",
 ];
 
+/// Whether a folder is one of the machine's own, in which others' things lie beside whatever is meant.
+pub(crate) fn is_of_machine(folder: &Path) -> bool {
+    OF_MACHINE.iter().any(|of_machine| folder == Path::new(of_machine))
+}
+
 /// What an install folder has of its own: the programs that root runs, and what says which of them are trusted.
 const OF_INSTALL: &[&str] = &["bin", "current", "failed", "releases", "trusted-keys"];
 
@@ -55,7 +60,7 @@ pub(crate) fn own(data: &Path, install: Option<&Install>) -> Result<(), Fault> {
             ),
         )
     };
-    if OF_MACHINE.iter().any(|folder| data == Path::new(folder)) {
+    if is_of_machine(&data) {
         return Err(refused(format!("{shown} cannot be the data folder: it is one of the machine's own")));
     }
     let Some(install) = install else { return Ok(()) };

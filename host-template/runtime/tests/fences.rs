@@ -4,10 +4,13 @@
 mod program;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::net::TcpListener;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
 
 use program::fenced::{fenced, fenced_at_a_terminal, with_dbt, with_project};
+use program::postgres::Server;
 use program::runs::{build, ended, log, start, succeeded, with_scripts};
 use program::world::World;
 use serde_json::{Value, json};
@@ -432,4 +435,141 @@ fn s5_a_run_does_not_read_what_the_host_signs_in_with() {
         let said = log(&host, &id);
         assert!(said.contains("end") && !said.contains("secret"), "{said}");
     }
+}
+
+/// A folder that a run would see, other than one of temporary files: it goes with the value.
+struct Visible(PathBuf);
+
+impl Visible {
+    fn new(name: &str) -> Visible {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
+        // What a killed test left whose process had the same number.
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
+        Visible(folder.canonicalize().unwrap())
+    }
+}
+
+impl Drop for Visible {
+    fn drop(&mut self) {
+        // What the test has said stands, whatever is left of its folder.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A script that connects to a socket of this machine, to a port of it, and to itself, and says what came of each.
+fn connects(socket: &Path, port: u16) -> String {
+    format!(
+        "import socket\n\
+         def tried(name, connect):\n    \
+             try:\n        connect()\n        print(name, 'reached')\n    \
+             except OSError as error:\n        print(name, 'refused', error)\n\
+         tried('socket', lambda: socket.socket(socket.AF_UNIX).connect({:?}))\n\
+         tried('network', lambda: socket.create_connection(('127.0.0.1', {port}), 5))\n\
+         tried('pair', lambda: (lambda one, other: one.send(b'x'))(*socket.socketpair()))\n",
+        socket.display().to_string()
+    )
+}
+
+/// Whoever reaches an engine of containers is root, and a run has the host's user and groups.
+#[test]
+fn s5_a_run_reaches_no_engine_of_containers() {
+    for namespaces in [true, false] {
+        let world = World::new(None);
+        let folder = Visible::new("engine");
+        let socket = folder.0.join("s");
+        let engine = UnixListener::bind(&socket).unwrap();
+        let network = TcpListener::bind("127.0.0.1:0").unwrap();
+        let script = connects(&socket, network.local_addr().unwrap().port());
+        with_scripts(&world, "mine", "", &[("connects", &script)]);
+        let name = format!("unix://{}", socket.display());
+        let Some(host) = fenced(&world, namespaces, false, &[("DOCKER_HOST", &name)]) else { return };
+        host.enable("mine");
+        let id = start(&host, "mine", "connects");
+        succeeded(&host, &id);
+        let said = log(&host, &id);
+        for part in ["socket refused", "network reached", "pair reached"] {
+            assert!(said.contains(part), "{part}, namespaces: {namespaces}: {said}");
+        }
+        drop(engine);
+    }
+}
+
+/// A server takes the host's user for enough, who comes by its socket; a run is that user.
+#[test]
+fn s5_a_run_does_not_reach_the_hosts_database_by_its_socket() {
+    let Some(server) = Server::shared() else { return };
+    for namespaces in [true, false] {
+        let (address, socket) = server.by_socket(&server.database());
+        let world = World::new(Some(address));
+        with_scripts(&world, "mine", "", &[("connects", &connects(&socket, server.port))]);
+        let Some(host) = fenced(&world, namespaces, false, &[]) else { return };
+        // The tests' own server asks nobody for anything, by no way.
+        host.logs(&format!(
+            "the database's server at 127.0.0.1:{} lets `hub` in without a password",
+            server.port
+        ));
+        host.enable("mine");
+        let id = start(&host, "mine", "connects");
+        succeeded(&host, &id);
+        let said = log(&host, &id);
+        for part in ["socket refused", "network reached", "pair reached"] {
+            assert!(said.contains(part), "{part}, namespaces: {namespaces}: {said}");
+        }
+    }
+}
+
+/// A data folder that is spread over several disks is one all the same; and its own part of it a run goes on to have.
+#[test]
+fn s5_a_run_does_not_see_what_links_of_the_data_folder_lead_to() {
+    for namespaces in [true, false] {
+        let world = World::new(None);
+        let disk = Visible::new("disk");
+        let secrets = ["work/another/space/secret", "connectors/another/ca.pem", "profiles.yml", "notes"];
+        for name in secrets {
+            let file = disk.0.join(name);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, "theirs: {outputs: {}} # secret").unwrap();
+        }
+        fs::create_dir_all(world.folder.path("data/dbt")).unwrap();
+        for (target, name) in [
+            ("work", "dbt/work"),
+            ("connectors", "connectors"),
+            ("profiles.yml", "dbt/profiles.yml"),
+            ("notes", "notes"),
+        ] {
+            symlink(disk.0.join(target), world.folder.path("data").join(name)).unwrap();
+        }
+        let paths = secrets.map(|name| disk.0.join(name).display().to_string());
+        let script = format!(
+            "import os\n\
+             open('own', 'a').write('mine ')\n\
+             print('own', open('own').read())\n\
+             for path in {paths:?}:\n    \
+                 try:\n        print('read', open(path).read())\n    \
+                 except OSError as error:\n        print('refused', error)\n\
+             print('end')\n"
+        );
+        with_scripts(&world, "mine", "", &[("reads", &script)]);
+        let Some(host) = fenced(&world, namespaces, false, &[]) else { return };
+        host.enable("mine");
+        for own in ["own mine", "own mine mine"] {
+            let id = start(&host, "mine", "reads");
+            succeeded(&host, &id);
+            let said = log(&host, &id);
+            assert!(said.contains(own) && said.contains("end"), "namespaces: {namespaces}: {said}");
+            assert!(!said.contains("secret"), "namespaces: {namespaces}: {said}");
+        }
+    }
+}
+
+/// Nobody can find another name of a file: then it is told that there is one.
+#[test]
+fn s5_a_database_with_another_name_is_told() {
+    let world = World::new(None);
+    let (status, log) = world.host().stop();
+    assert_eq!(status, Some(0), "{log}");
+    assert!(!log.contains("has more than one name"), "{log}");
+    fs::hard_link(world.folder.path("data/hub.db"), world.folder.path("other.db")).unwrap();
+    world.host().logs("hub.db has more than one name");
 }

@@ -210,6 +210,7 @@ pub(super) fn job(place: &Place<'_>, program: impl Into<PathBuf>, pinned: Option
     Job {
         read: fences::programs(place.data),
         hide: fences::hidden(place.data),
+        sockets: fences::sockets(place.data),
         host: pinned,
         memory: place.limits.get(Limit::ConnectorMemory),
         file: 16 << 20,

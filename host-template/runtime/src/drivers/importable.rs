@@ -155,6 +155,7 @@ fn tried(data: &Path, input: String) -> Job {
     let job = Job {
         read: fences::programs(data),
         hide: fences::hidden(data),
+        sockets: fences::sockets(data),
         memory: 8 << 30,
         ..Job::new(python_program(data))
     };

@@ -15,6 +15,7 @@ use crate::fault::Fault;
 use crate::platform::Platform;
 use crate::preflight::{self, Asked, Purpose};
 use crate::process;
+use crate::runs::fences::bare;
 use crate::settings::{self, process_env};
 
 /// Runs `doctor`. Nothing is changed.
@@ -48,7 +49,7 @@ pub(crate) fn doctor(
     }
     report.errors.iter().for_each(|error| note(Err(Fault::refused(&error.what, &error.help))));
     note(limits(&place));
-    fences();
+    fences(&place);
     let address = place.address()?;
     match runtime.block_on(health::now(address)) {
         Some(host) => say::done("serves", &format!("version {} at http://{address}", host.version)),
@@ -67,10 +68,14 @@ pub(crate) fn doctor(
 }
 
 /// What holds runs and scripts on this machine. The service may have less: its unit forbids namespaces.
-fn fences() {
+fn fences(place: &Place) {
     if let Some(text) = process::blind() {
         say::warn(&text);
     }
+    // The service has these, whatever the shell has that this runs in.
+    let of_service = |name: &str| place.env.get(name).cloned().filter(|value| !value.is_empty());
+    let env = |name: &str| of_service(name).or_else(|| process_env(name));
+    bare(&env, &place.data).iter().for_each(|text| say::warn(text));
     match process::held() {
         Ok(held) => {
             held.lacks().for_each(say::warn);

@@ -6,7 +6,8 @@
 //!    files of its own; the hidden folders are empty; no other process is there to be looked at or signalled. The network
 //!    stays: programs are here to talk to databases.
 //! 2. **Landlock**: the same for files as rules of the kernel, where there are no namespaces (the service's own unit forbids
-//!    them, as do many containers), and in either case no signals to, and no looking into, processes outside.
+//!    them, as do many containers), and in either case no signals to, and no looking into, processes outside. It does not hold
+//!    sockets: where one of them leads out of the fences, seccomp lets a program make none that could reach it.
 //! 3. **Always**: no privileges to be gained, limits on memory, files and processes, an environment of its own.
 //!
 //! Nothing here is optional for the program; for a system that has neither of the first two, `doctor` and the log say so.
@@ -29,7 +30,7 @@ use rustix::mount::{
 };
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 
-use super::Job;
+use super::{Job, network};
 
 /// The kernel's interface whose rules are asked for; an older kernel holds those that it knows.
 const LANDLOCK: ABI = ABI::V6;
@@ -186,6 +187,12 @@ pub(super) fn confine(job: &Job, namespace: bool) -> io::Result<Confined> {
     };
     give_up_capabilities()?;
     landlock(job, mounted).map_err(|error| io::Error::other(format!("cannot be confined: {error}")))?;
+    // The kernel's rules for files say nothing of whom a program connects to by a socket's name.
+    if !mounted && !job.sockets.is_empty() {
+        network::no_local_sockets().map_err(|error| {
+            io::Error::other(format!("cannot be kept from sockets of this machine: {error}"))
+        })?;
+    }
     Ok(Confined { temporary })
 }
 
@@ -234,8 +241,9 @@ pub(super) fn mounts(job: &Job) -> io::Result<()> {
         .collect();
     let resolver = job.host.as_ref().map(|(name, address)| hosts(name, address)).transpose()?;
     read_only(Path::new("/"), true)?;
-    let hidden: Vec<&Path> = job.hide.iter().map(PathBuf::as_path).filter(|folder| folder.is_dir()).collect();
-    let files: Vec<&Path> = job.hide.iter().map(PathBuf::as_path).filter(|path| path.is_file()).collect();
+    let all = || job.hide.iter().chain(&job.sockets).map(PathBuf::as_path);
+    let hidden: Vec<&Path> = all().filter(|folder| folder.is_dir()).collect();
+    let files: Vec<&Path> = all().filter(|path| is_no_folder(path)).collect();
     let [for_tmp, for_var, shared] = in_memory(job.memory, [0o700, 0o700, 0o1777])?;
     let onto = |tree: &OwnedFd, folder: &Path| {
         move_mount(tree.as_fd(), "", CWD, folder, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
@@ -254,7 +262,8 @@ pub(super) fn mounts(job: &Job) -> io::Result<()> {
         // Folders alone come into it, and then nobody writes to it.
         mount("tmpfs", folder, "tmpfs", OWN, Some(c"size=1m,mode=0700"))?;
     }
-    for file in files.into_iter().filter(|path| path.is_file()) {
+    // Nobody connects to what is no socket either.
+    for file in files.into_iter().filter(|path| is_no_folder(path)) {
         mount_bind("/dev/null", file)?;
     }
     few_devices(devices, &shared)?;
@@ -288,6 +297,11 @@ pub(super) fn mounts(job: &Job) -> io::Result<()> {
     let flags = OWN | MountFlags::NOEXEC | MountFlags::RDONLY;
     let _ = mount("proc", "/proc", "proc", flags, None::<&std::ffi::CStr>);
     Ok(())
+}
+
+/// Whether something is there that is no folder: a file, or a socket.
+fn is_no_folder(path: &Path) -> bool {
+    path.exists() && !path.is_dir()
 }
 
 /// The devices that everybody may use, such as `/dev/null`: no disks, no memory, no consoles, whoever runs the host; and no

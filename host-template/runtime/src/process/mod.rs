@@ -83,6 +83,9 @@ pub(crate) struct Job {
     pub(crate) read_unlinked: Vec<PathBuf>,
     /// Folders and files that it does not see: the data folder, with the database and the secrets of everybody.
     pub(crate) hide: Vec<PathBuf>,
+    /// Sockets, and folders of sockets, that lead out of its fences. It does not see them; where it could reach them all the same,
+    /// since only rules for files hold it, it opens no socket to a program of this machine.
+    pub(crate) sockets: Vec<PathBuf>,
     /// A name that stands for this address, whatever else would be found for it later.
     pub(crate) host: Option<(String, IpAddr)>,
     /// Where it may connect to; none: wherever it likes.
@@ -169,6 +172,7 @@ impl Job {
             read: Vec::new(),
             read_unlinked: Vec::new(),
             hide: Vec::new(),
+            sockets: Vec::new(),
             host: None,
             network: None,
             memory: 1 << 30,

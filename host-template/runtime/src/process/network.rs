@@ -2,6 +2,9 @@
 //! kernel asks this process first (seccomp, user notification: Linux 5.5). It looks at the address, and lets the call go on or
 //! refuses it.
 //!
+//! Whether a program may have sockets to others of this machine at all is settled by the kind that it asks for, which nobody changes
+//! behind the look ([`no_local_sockets`]).
+//!
 //! The fence is for programs that are led astray, by a server that names others or by what somebody has typed. One that means
 //! harm could change the address between look and call; drivers are packages that the operator has installed.
 
@@ -116,27 +119,53 @@ fn statement(code: u32, jt: u8, jf: u8, k: u32) -> libc::sock_filter {
     libc::sock_filter { code: u16::try_from(code).unwrap_or_default(), jt, jf, k }
 }
 
-/// Asks about `connect`, and about what is sent to an address; refuses what goes another way.
-fn filter(processor: u32) -> Option<Vec<libc::sock_filter>> {
-    let load = |at| statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, at);
-    let is = |value, jt, jf| statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, jt, jf, value);
-    let least = |value, jt, jf| statement(libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K, jt, jf, value);
-    let ends = |value| statement(libc::BPF_RET | libc::BPF_K, 0, 0, value);
-    let number = |call: libc::c_long| u32::try_from(call).ok();
-    let refuse =
-        |error: libc::c_int| ends(libc::SECCOMP_RET_ERRNO | u32::try_from(error).unwrap_or_default());
-    let (allow, ask) = (ends(libc::SECCOMP_RET_ALLOW), ends(libc::SECCOMP_RET_USER_NOTIF));
+/// Loads a part of the call.
+fn load(at: u32) -> libc::sock_filter {
+    statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, at)
+}
+
+/// Where its two words of the first and of the fifth argument lie; the lower one comes first on all processors that are known here.
+const FIRST: u32 = 16;
+const FIFTH: u32 = FIRST + 4 * 8;
+
+/// How many statements to leave out, where what was loaded is this and where not.
+fn is(value: u32, jt: u8, jf: u8) -> libc::sock_filter {
+    statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, jt, jf, value)
+}
+
+fn ends(value: u32) -> libc::sock_filter {
+    statement(libc::BPF_RET | libc::BPF_K, 0, 0, value)
+}
+
+fn refuse(error: libc::c_int) -> libc::sock_filter {
+    ends(libc::SECCOMP_RET_ERRNO | u32::try_from(error).unwrap_or_default())
+}
+
+fn number(call: libc::c_long) -> Option<u32> {
+    u32::try_from(call).ok()
+}
+
+/// Leaves the call's number loaded; refuses what goes another way than by calls that are looked at.
+fn head(processor: u32) -> Option<Vec<libc::sock_filter>> {
     Some(vec![
         load(4),
         is(processor, 1, 0),
         refuse(libc::EPERM),
         load(0),
         // The other numbers of x86-64.
-        least(0x4000_0000, 0, 1),
+        statement(libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K, 0, 1, 0x4000_0000),
         refuse(libc::ENOSYS),
-        // It connects too, and nobody would be asked.
+        // It makes sockets and connects too, and nobody would be asked.
         is(number(libc::SYS_io_uring_setup)?, 0, 1),
         refuse(libc::ENOSYS),
+    ])
+}
+
+/// Asks about `connect`, and about what is sent to an address.
+fn filter(processor: u32) -> Option<Vec<libc::sock_filter>> {
+    let (allow, ask) = (ends(libc::SECCOMP_RET_ALLOW), ends(libc::SECCOMP_RET_USER_NOTIF));
+    let mut all = head(processor)?;
+    all.extend([
         is(number(libc::SYS_connect)?, 0, 1),
         ask,
         is(number(libc::SYS_sendmsg)?, 0, 1),
@@ -146,37 +175,62 @@ fn filter(processor: u32) -> Option<Vec<libc::sock_filter>> {
         is(number(libc::SYS_sendto)?, 1, 0),
         allow,
         // Without an address it goes where the socket is connected to.
-        load(16 + 4 * 8),
+        load(FIFTH),
         is(0, 0, 3),
-        load(16 + 4 * 8 + 4),
+        load(FIFTH + 4),
         is(0, 0, 1),
         allow,
         ask,
-    ])
+    ]);
+    Some(all)
+}
+
+/// Refuses sockets that reach other programs of this machine by a name. A pair of them does not: its ends are connected already (and
+/// where they take single messages, these find nobody who answers).
+fn without_local(processor: u32) -> Option<Vec<libc::sock_filter>> {
+    let allow = ends(libc::SECCOMP_RET_ALLOW);
+    let mut all = head(processor)?;
+    all.extend([
+        is(number(libc::SYS_socket)?, 1, 0),
+        allow,
+        load(FIRST),
+        is(u32::try_from(libc::AF_UNIX).ok()?, 0, 1),
+        refuse(libc::EACCES),
+        allow,
+    ]);
+    Some(all)
+}
+
+/// From now on this process, and all that it starts, can make no socket to other programs of this machine: neither the kernel's
+/// rules for files nor their modes say whom its user may connect to.
+pub(super) fn no_local_sockets() -> io::Result<()> {
+    let filter = PROCESSOR.and_then(without_local).ok_or(io::ErrorKind::Unsupported)?;
+    behind(&filter, 0).map(drop)
+}
+
+/// Puts this thread behind a filter; gives what the kernel answers.
+#[allow(unsafe_code)]
+fn behind(filter: &[libc::sock_filter], flags: libc::c_ulong) -> io::Result<i32> {
+    let program = libc::sock_fprog {
+        len: u16::try_from(filter.len()).map_err(io::Error::other)?,
+        filter: filter.as_ptr().cast_mut(),
+    };
+    // SAFETY: the program and what it points to live through the call, which copies both.
+    let got =
+        unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const program) };
+    match i32::try_from(got) {
+        Ok(got) if got >= 0 => Ok(got),
+        _ => Err(io::Error::last_os_error()),
+    }
 }
 
 /// Puts this thread behind the filter; gives what its calls are heard on.
 #[allow(unsafe_code)]
 fn listen() -> io::Result<OwnedFd> {
     let filter = PROCESSOR.and_then(filter).ok_or(io::ErrorKind::Unsupported)?;
-    let program = libc::sock_fprog {
-        len: u16::try_from(filter.len()).map_err(io::Error::other)?,
-        filter: filter.as_ptr().cast_mut(),
-    };
-    // SAFETY: the program and what it points to live through the call, which copies both.
-    let got = unsafe {
-        libc::syscall(
-            libc::SYS_seccomp,
-            libc::SECCOMP_SET_MODE_FILTER,
-            libc::SECCOMP_FILTER_FLAG_NEW_LISTENER,
-            &raw const program,
-        )
-    };
-    match i32::try_from(got) {
-        // SAFETY: a new descriptor, which nothing else here owns. The kernel has made it one that no program inherits.
-        Ok(listener) if listener >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(listener) }),
-        _ => Err(io::Error::last_os_error()),
-    }
+    let listener = behind(&filter, libc::SECCOMP_FILTER_FLAG_NEW_LISTENER)?;
+    // SAFETY: a new descriptor, which nothing else here owns. The kernel has made it one that no program inherits.
+    Ok(unsafe { OwnedFd::from_raw_fd(listener) })
 }
 
 /// A call that waits, with room for what a newer kernel tells besides.
@@ -389,10 +443,56 @@ mod tests {
     #[test]
     fn a_process_is_asked_about_by_a_filter_that_the_kernel_takes() {
         let Some(processor) = PROCESSOR else { return };
-        let filter = filter(processor).unwrap();
-        // Every jump stays within.
-        for (at, step) in filter.iter().enumerate() {
-            assert!(at + 1 + usize::from(step.jt.max(step.jf)) <= filter.len());
+        for filter in [filter(processor).unwrap(), without_local(processor).unwrap()] {
+            // Every jump stays within.
+            for (at, step) in filter.iter().enumerate() {
+                assert!(at + 1 + usize::from(step.jt.max(step.jf)) <= filter.len());
+            }
         }
+    }
+
+    /// What a filter answers, as the kernel would take its statements.
+    fn answered(filter: &[libc::sock_filter], processor: u32, call: u32, first: u32) -> u32 {
+        let (mut at, mut loaded) = (0, 0);
+        loop {
+            let step = filter[at];
+            at += 1;
+            let jump = |taken: bool| usize::from(if taken { step.jt } else { step.jf });
+            match u32::from(step.code) {
+                code if code == libc::BPF_LD | libc::BPF_W | libc::BPF_ABS => {
+                    loaded = match step.k {
+                        0 => call,
+                        4 => processor,
+                        FIRST => first,
+                        _ => 0,
+                    }
+                }
+                code if code == libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K => at += jump(loaded == step.k),
+                code if code == libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K => at += jump(loaded >= step.k),
+                _ => return step.k,
+            }
+        }
+    }
+
+    #[test]
+    fn s5_sockets_of_this_machine_are_told_by_their_kind() {
+        let processor = 7;
+        let filter = without_local(processor).unwrap();
+        let refused = |error: libc::c_int| libc::SECCOMP_RET_ERRNO | u32::try_from(error).unwrap_or_default();
+        let [unix, four, six] =
+            [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6].map(|kind| u32::try_from(kind).unwrap());
+        for (call, first, want) in [
+            (libc::SYS_socket, unix, refused(libc::EACCES)),
+            (libc::SYS_socket, four, libc::SECCOMP_RET_ALLOW),
+            (libc::SYS_socket, six, libc::SECCOMP_RET_ALLOW),
+            (libc::SYS_socketpair, unix, libc::SECCOMP_RET_ALLOW),
+            (libc::SYS_connect, unix, libc::SECCOMP_RET_ALLOW),
+            (libc::SYS_io_uring_setup, unix, refused(libc::ENOSYS)),
+            (libc::SYS_socket | 0x4000_0000, unix, refused(libc::ENOSYS)),
+        ] {
+            assert_eq!(answered(&filter, processor, number(call).unwrap(), first), want, "{call} {first}");
+        }
+        let other = answered(&filter, processor + 1, number(libc::SYS_socket).unwrap(), four);
+        assert_eq!(other, refused(libc::EPERM));
     }
 }

@@ -1,13 +1,17 @@
 //! What a run sees and may cost: its own plugin, its own work folder, its own settings, and nothing of anybody else's.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use hub_manifest::limits::{Limit, Limits};
 use hub_manifest::rules::settings::is_platform_variable;
 
+use super::doors;
 use super::recipe::Recipe;
 use super::store::Run;
+use crate::data_folder::is_of_machine;
 use crate::drivers;
 use crate::process::Job;
 use crate::registry::Hub;
@@ -17,6 +21,7 @@ use crate::settings::{self, Database, Env, process_env};
 pub(super) struct Fences {
     read: Vec<PathBuf>,
     hide: Vec<PathBuf>,
+    sockets: Vec<PathBuf>,
     settings: BTreeMap<String, String>,
     memory: u64,
     together: u64,
@@ -45,6 +50,7 @@ impl Fences {
         Fences {
             read,
             hide: hidden(&hub.data),
+            sockets: sockets(&hub.data),
             settings,
             memory: get(Limit::RunMemory),
             together: together(&hub.limits),
@@ -62,6 +68,7 @@ impl Fences {
         job.work = job.work.as_deref().map(whole);
         job.read.extend(self.read.iter().map(|path| whole(path)).filter(|path| path.exists()));
         job.hide.extend(self.hide.iter().cloned());
+        job.sockets.extend(self.sockets.iter().cloned());
         Job {
             memory: self.memory,
             together: Some(self.together),
@@ -91,11 +98,19 @@ pub(crate) fn programs(data: &Path) -> Vec<PathBuf> {
 const OF_ROOT: &[&str] = &[
     "etc/gshadow",
     "etc/gshadow-",
+    "etc/krb5.keytab",
+    "etc/letsencrypt/archive",
     "etc/security/opasswd",
     "etc/shadow",
     "etc/shadow-",
     "etc/ssl/private",
+    "root/.docker",
+    "root/.git-credentials",
+    "root/.gnupg",
+    "root/.kube",
+    "root/.netrc",
     "root/.ssh",
+    "var/lib/systemd/credential.secret",
 ];
 /// Where a machine has the keys that others know it by, beside what every program that goes elsewhere by SSH reads.
 const SSH: &str = "etc/ssh";
@@ -104,7 +119,7 @@ const SSH: &str = "etc/ssh";
 fn of_root(root: &Path) -> Vec<PathBuf> {
     let is_key = |name: &str| name.starts_with("ssh_host_") && !name.ends_with(".pub");
     // A machine without that folder has no keys in it.
-    let ssh = std::fs::read_dir(root.join(SSH)).into_iter().flatten().flatten();
+    let ssh = fs::read_dir(root.join(SSH)).into_iter().flatten().flatten();
     let keys = ssh.filter(|entry| entry.file_name().to_str().is_some_and(is_key)).map(|entry| entry.path());
     let mut all: Vec<PathBuf> = OF_ROOT.iter().map(|path| root.join(path)).chain(keys).collect();
     all.retain(|path| path.exists());
@@ -112,27 +127,98 @@ fn of_root(root: &Path) -> Vec<PathBuf> {
     all
 }
 
-/// What nobody but the host sees: the data folder, a database that lies elsewhere, and files that open the host's own one on a
-/// server; where the host is root, what is root's alone.
+/// What nobody but the host sees: the data folder with all that its links lead to, a database that lies elsewhere, and files that
+/// open the host's own one on a server; the machine's own services; where the host is root, what is root's alone.
 pub(crate) fn hidden(data: &Path) -> Vec<PathBuf> {
     let mut hidden = hidden_by(&process_env, data);
+    hidden.extend(doors::of_machine(Path::new("/")));
     if rustix::process::geteuid().is_root() {
         hidden.extend(of_root(Path::new("/")));
     }
     hidden
 }
 
+/// The sockets by which a program of the host's user would leave its fences.
+pub(crate) fn sockets(data: &Path) -> Vec<PathBuf> {
+    doors::open(&process_env, data, Path::new("/"))
+}
+
 fn hidden_by(env: Env<'_>, data: &Path) -> Vec<PathBuf> {
     let mut hidden = vec![data.canonicalize().unwrap_or_else(|_| whole(data))];
     // By where it leads to, whatever folder and file on the way are links: nobody reads through a link what is hidden behind it,
     // and the kernel's rules are found by walking over folders and not by way of links. What is not there has nothing to hide.
-    let files = [database(env, data), login(env)].concat();
-    for path in files.iter().filter_map(|path| path.canonicalize().ok()) {
+    let of_links = links(data).into_iter().map(|(_, target)| target).filter(|target| !is_machines(target));
+    let files = database(env, data).into_iter().chain(login(env)).chain(of_links);
+    for path in files.filter_map(|path| path.canonicalize().ok()) {
         if !hidden.iter().any(|hidden| path.starts_with(hidden)) {
             hidden.push(path);
         }
     }
     hidden
+}
+
+/// The folders of the data folder in which the host alone makes entries, each with the folders below it that are such ones too. What
+/// runs write lies deeper, and their links are not looked at: they would hide what a run likes.
+const OF_HOST: &[(&str, usize)] =
+    &[("", 0), ("connectors", 0), ("dbt", 0), ("dbt/work", 1), ("drivers", 0), ("plugins", 0)];
+
+/// The links in the data folder that the operator has made, each with what it leads to in the end.
+fn links(data: &Path) -> Vec<(PathBuf, PathBuf)> {
+    OF_HOST.iter().flat_map(|(folder, deep)| links_in(&data.join(folder), *deep)).collect()
+}
+
+fn links_in(folder: &Path, deep: usize) -> Vec<(PathBuf, PathBuf)> {
+    // One that is not there, or closed to the host, leads a run nowhere either: it has the same user.
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut found = Vec::new();
+    for path in entries {
+        if path.is_symlink()
+            && let Ok(target) = path.canonicalize()
+        {
+            found.push((path.clone(), target));
+        }
+        if deep > 0 && path.is_dir() {
+            found.extend(links_in(&path, deep - 1));
+        }
+    }
+    found
+}
+
+/// Where the programs of a machine lie, which no run can be without.
+const PROGRAMS: &[&str] = &["/bin", "/dev", "/lib", "/lib64", "/proc", "/sbin", "/sys", "/usr"];
+
+/// Whether a place is the machine's own rather than somebody's data: it is not hidden, whatever leads there.
+fn is_machines(place: &Path) -> bool {
+    is_of_machine(place) || PROGRAMS.iter().any(|programs| place.starts_with(programs))
+}
+
+/// What of the host's own runs can read all the same, a sentence each: files that have another name, which nobody can find, and links
+/// to what cannot be hidden.
+pub(crate) fn bare(env: Env<'_>, data: &Path) -> Vec<String> {
+    let mut files = [database(env, data), login(env)].concat();
+    files.extend([".env", "dbt/profiles.yml"].map(|name| data.join(name)));
+    let mut files: Vec<PathBuf> = files.iter().filter_map(|file| file.canonicalize().ok()).collect();
+    files.sort();
+    files.dedup();
+    let named = files.iter().filter(|file| {
+        fs::metadata(file).is_ok_and(|about| about.file_type().is_file() && about.nlink() > 1)
+    });
+    let named = named.map(|file| {
+        let shown = file.display();
+        format!(
+            "{shown} has more than one name (hard links): runs and scripts may read it by another one, which cannot be hidden from \
+             them; find it with `find / -samefile {shown}` and remove it, or put a copy in the place of this one while the host is \
+             stopped"
+        )
+    });
+    let led = links(data).into_iter().filter(|(_, target)| is_machines(target)).map(|(link, target)| {
+        format!(
+            "{} leads to {}, which is the machine's own and not hidden from runs and scripts: put it into a folder of its own",
+            link.display(),
+            target.display()
+        )
+    });
+    named.chain(led).collect()
 }
 
 /// The files of a SQLite database, by its name and by what that leads to: SQLite keeps its own beside the latter.
@@ -161,11 +247,11 @@ fn login(env: Env<'_>) -> Vec<PathBuf> {
 }
 
 /// The home of the host's user. The machine's lists of users are read as a file and never asked: in a static program that ends it.
-fn home(env: Env<'_>) -> Option<PathBuf> {
+pub(super) fn home(env: Env<'_>) -> Option<PathBuf> {
     env("HOME").map(PathBuf::from).or_else(|| {
         let uid = rustix::process::getuid().as_raw();
         // A machine without the file has no homes.
-        let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+        let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
         home_of(&users, uid)
     })
 }
@@ -185,7 +271,6 @@ fn whole(path: &Path) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
     use std::os::unix::fs::symlink;
 
     use super::*;
@@ -266,6 +351,89 @@ mod tests {
         // A journal is there while a change is written.
         write(&folder, &["disk/hub.db-journal"]);
         assert!(names(&folder, &[]).iter().any(|path| path == "disk/hub.db-journal"));
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    // S5
+    #[test]
+    fn s5_what_links_of_the_data_folder_lead_to_is_hidden() {
+        let folder = folder("hidden-links");
+        let secrets = [
+            "disk/env",
+            "disk/profiles.yml",
+            "disk/work/org/space/target",
+            "disk/of-org/space/file",
+            "disk/of-space/file",
+            "disk/connectors/org/ca.pem",
+            "disk/plugin/plugin.yaml",
+            "disk/backups/old.db",
+        ];
+        write(&folder, &secrets);
+        write(&folder, &["outside/file"]);
+        fs::create_dir_all(folder.join("data/dbt/work/org")).unwrap();
+        fs::create_dir_all(folder.join("data/plugins")).unwrap();
+        let link = |target: &str, name: &str| symlink(folder.join(target), folder.join(name)).unwrap();
+        for (target, name) in [
+            ("disk/env", "data/.env"),
+            ("disk/profiles.yml", "data/dbt/profiles.yml"),
+            ("disk/of-org", "data/dbt/work/other"),
+            ("disk/of-space", "data/dbt/work/org/space"),
+            ("disk/plugin", "data/plugins/mine"),
+            ("disk/nothing", "data/gone"),
+            ("/usr/bin", "data/tools"),
+        ] {
+            link(target, name);
+        }
+        // By way of another link, which lies in another folder.
+        link("disk/connectors", "step");
+        symlink("../step", folder.join("data/connectors")).unwrap();
+        link("disk/backups", "data/backups");
+        let mut found = names(&folder, &[]);
+        found.sort();
+        let want = [
+            "data",
+            "disk/backups",
+            "disk/connectors",
+            "disk/env",
+            "disk/of-org",
+            "disk/of-space",
+            "disk/plugin",
+            "disk/profiles.yml",
+        ];
+        assert_eq!(found, want);
+        // A run hides nothing from others: what it writes is not followed.
+        link("outside", "disk/of-space/link");
+        assert!(!names(&folder, &[]).contains(&"outside".to_owned()));
+        // The whole of it on another disk, and something of that on a third.
+        fs::remove_dir_all(folder.join("data/dbt")).unwrap();
+        fs::create_dir_all(folder.join("disk/dbt")).unwrap();
+        link("disk/dbt", "data/dbt");
+        link("disk/work", "disk/dbt/work");
+        let found = names(&folder, &[]);
+        for name in ["disk/dbt", "disk/work"] {
+            assert!(found.contains(&name.to_owned()), "{name}: {found:?}");
+        }
+        let env = |_: &str| None::<String>;
+        let told = bare(&env, &folder.join("data"));
+        let tools = told.iter().filter(|text| text.contains("data/tools leads to /usr/bin")).count();
+        assert_eq!((told.len(), tools), (1, 1), "{told:?}");
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    // S5
+    #[test]
+    fn s5_another_name_of_the_database_is_told() {
+        let folder = folder("hard-link");
+        write(&folder, &["data/hub.db", "data/.env"]);
+        let env = |name: &str| (name == "HOME").then(|| folder.join("home").display().to_string());
+        let told = || bare(&env, &folder.join("data"));
+        assert_eq!(told(), Vec::<String>::new());
+        fs::hard_link(folder.join("data/hub.db"), folder.join("other.db")).unwrap();
+        let texts = told();
+        let names = format!("{} has more than one name", folder.join("data/hub.db").display());
+        assert!(texts.len() == 1 && texts[0].starts_with(&names), "{texts:?}");
+        fs::hard_link(folder.join("data/.env"), folder.join("env")).unwrap();
+        assert_eq!(told().len(), 2);
         fs::remove_dir_all(&folder).unwrap();
     }
 

@@ -1,6 +1,7 @@
 //! Runs of dbt workspaces and known scripts: a queue in the database, one run a workspace at a time, logs as they come.
 
 pub(crate) mod dbt;
+mod doors;
 pub(crate) mod fences;
 pub(crate) mod home;
 mod jinja;

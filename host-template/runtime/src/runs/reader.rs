@@ -56,6 +56,7 @@ pub(super) async fn ask(hub: &Hub, work: &Path, question: Question) -> Answer {
         input: serde_json::to_string(&asked).map_err(|error| error.to_string())?,
         read: vec![work],
         hide: fences::hidden(&hub.data),
+        sockets: fences::sockets(&hub.data),
         memory: MEMORY + 4 * most,
         file: 1 << 20,
         processes: 16,

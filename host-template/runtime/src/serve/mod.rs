@@ -29,6 +29,7 @@ use self::lock::{DataLock, DatabaseLock, RunsLock};
 use self::notify::Notify;
 use self::successor::{Predecessor, Successor};
 use crate::app;
+use crate::db::unguarded;
 use crate::fault::Fault;
 use crate::life::Life;
 use crate::live;
@@ -36,8 +37,9 @@ use crate::locate::Absent;
 use crate::platform::Platform;
 use crate::process;
 use crate::registry::Hub;
+use crate::runs::fences::bare;
 use crate::runs::{self, Before, Comes};
-use crate::settings::{self, Database, reason};
+use crate::settings::{self, Database, process_env, reason};
 use crate::start::{self, Judged, Options};
 
 /// How long requests under way may take once the host is asked to end.
@@ -142,16 +144,19 @@ async fn start(
     }
     let comes = comes(&hub, alone, from.handed_over).await?;
     tracing::info!("listening on http://{address}");
-    tell_lacks();
+    tell_lacks(&hub.data);
+    tell_unguarded(&hub.data);
     Ok(Started { listener, address, socket, signals, hub, app, lock, database, runs, comes })
 }
 
 /// Says what cannot be kept from runs and scripts here. Trying it takes two processes of this program, for which no start waits.
-fn tell_lacks() {
-    let tell = || {
+fn tell_lacks(data: &Path) {
+    let data = data.to_path_buf();
+    let tell = move || {
         if let Some(text) = process::blind() {
             tracing::warn!("{text}");
         }
+        bare(&process_env, &data).iter().for_each(|text| tracing::warn!("{text}"));
         match process::held() {
             Ok(held) => held.lacks().for_each(|lack| tracing::warn!("{lack}")),
             Err(error) => {
@@ -162,6 +167,17 @@ fn tell_lacks() {
     if let Err(error) = std::thread::Builder::new().name("fences".to_owned()).spawn(tell) {
         tracing::warn!(%error, "it is not known what runs and scripts can read on this machine");
     }
+}
+
+/// Says where a server of the database lets in whoever comes. No start waits for its answer.
+fn tell_unguarded(data: &Path) {
+    let database = settings::database(process_env("DATABASE_URL").as_deref(), data);
+    let Ok(Database::Postgres(url)) = database else { return };
+    tokio::spawn(async move {
+        if let Some((what, help)) = unguarded(&url).await {
+            tracing::warn!("{what}; {help}");
+        }
+    });
 }
 
 /// How the host comes to the queue, once the database knows it. A host that is handed over to has its identifier from the one

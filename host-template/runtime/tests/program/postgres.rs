@@ -52,6 +52,13 @@ impl Server {
         format!("postgres://hub@127.0.0.1:{}/{name}", self.port)
     }
 
+    /// The same by the server's socket: the address, and the socket itself.
+    pub fn by_socket(&self, address: &str) -> (String, PathBuf) {
+        let (name, folder) = (address.rsplit_once('/').unwrap().1, self.data.parent().unwrap());
+        let address = format!("postgres:///{name}?host={}&port={}&user=hub", folder.display(), self.port);
+        (address, folder.join(format!(".s.PGSQL.{}", self.port)))
+    }
+
     /// Runs a statement with the server's own client; gives what it prints.
     pub fn sql(&self, database: &str, sql: &str) -> String {
         let output = Command::new(self.bin.join("psql"))
