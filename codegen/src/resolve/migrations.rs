@@ -354,6 +354,16 @@ mod tests {
     use super::*;
     use crate::load::migrations::{OfPlatform, of_platform};
 
+    fn platform(migrations: OfPlatform) -> Platform {
+        Platform {
+            version: Version::new(0, 1, 0),
+            release: Version::new(0, 1, 0),
+            shell: Vec::new(),
+            shared: crate::load::shared::OfShell::default(),
+            migrations,
+        }
+    }
+
     /// D1: the check stands on what the host really runs.
     #[test]
     fn d1_the_platforms_own_migrations_run_where_plugins_are_tried() {
@@ -361,13 +371,6 @@ mod tests {
             std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../host-template/runtime/migrations");
         let migrations = of_platform(&folder);
         assert!(migrations.files.len() > 6, "{migrations:?}");
-        let platform = |migrations| Platform {
-            version: Version::new(0, 1, 0),
-            release: Version::new(0, 1, 0),
-            shell: Vec::new(),
-            shared: crate::load::shared::OfShell::default(),
-            migrations,
-        };
         let database = Database::open(&platform(migrations)).expect("they run");
         let told = match database.run("crm", "CREATE TABLE plugin_crm_a (name TEXT NOT NUL)") {
             Err(Failed::Sql { message, .. }) => message,
@@ -393,17 +396,11 @@ mod tests {
     }
 
     fn run(sql: &[&str]) -> Vec<String> {
-        let platform = Platform {
-            version: Version::new(0, 1, 0),
-            release: Version::new(0, 1, 0),
-            shell: Vec::new(),
-            shared: crate::load::shared::OfShell::default(),
-            migrations: OfPlatform {
-                files: vec![("0001_a.sql".to_string(), "CREATE TABLE hub_records (id TEXT)".to_string())],
-                ..OfPlatform::default()
-            },
+        let records = OfPlatform {
+            files: vec![("0001_a.sql".to_string(), "CREATE TABLE hub_records (id TEXT)".to_string())],
+            ..OfPlatform::default()
         };
-        let database = Database::open(&platform).expect("a database in memory");
+        let database = Database::open(&platform(records)).expect("a database in memory");
         let told = |sql: &&str| match database.run("crm", sql) {
             Ok(()) => "runs".to_string(),
             Err(Failed::Sql { message, span }) => format!("{}:{} {message}", span.line, span.column),

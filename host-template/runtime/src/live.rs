@@ -182,15 +182,14 @@ pub(crate) async fn follow(hub: &Hub) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::db::migrate::{self, Owner};
     use crate::overrides::Chains;
+    use crate::testing;
     use crate::web::Pages;
 
     #[tokio::test]
     async fn a_reload_that_is_asked_for_while_a_host_starts_is_not_missed() {
         let db = Db::open_memory().await.unwrap();
-        migrate::prepare(&db).await.unwrap();
-        migrate::run(&db, Owner::Platform, &crate::api::migrations(&db)).await.unwrap();
+        testing::make_tables(&db).await;
         let registry = || Registry::new(Vec::new(), Chains::default(), Pages::default());
         let marks = Marks::read(&db).await.unwrap();
         // The host looks at its data folder; then somebody changes it and asks all hosts to look.

@@ -308,15 +308,13 @@ pub(crate) async fn join_tenant(tx: &mut Tx, tenant: &str, user: &str) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api;
-    use crate::db::migrate::{self, Owner};
+    use crate::testing;
 
     /// S20: an earlier release kept what was written, in lower case. Who signs in as then is let in, and nobody gets a twin.
     #[tokio::test]
     async fn s20_accounts_of_earlier_releases_are_found_and_get_no_twins() {
         let db = Db::open_memory().await.unwrap();
-        migrate::prepare(&db).await.unwrap();
-        migrate::run(&db, Owner::Platform, &api::migrations(&db)).await.unwrap();
+        testing::make_tables(&db).await;
         let mut tx = db.begin().await.unwrap();
         for kept in [
             "ann@example.com",
