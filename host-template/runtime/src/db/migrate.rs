@@ -9,8 +9,8 @@ use std::time::Duration;
 pub use folder::{Migration, read_folder};
 use hub_manifest::migrations::{Engine, Foreign, foreign, runs_on, table_prefix};
 use hub_manifest::statements::{UNFIT_HELP, unfit};
+use hub_release::hash;
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 
 use super::broken::Broken;
 use super::census::Census;
@@ -393,8 +393,7 @@ fn check_names(slug: &str, before: &[String], after: &[String]) -> Result<(), St
 
 fn checksum(sql: &str) -> String {
     // Line ends are not what a migration does.
-    let digest = Sha256::digest(sql.replace("\r\n", "\n"));
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    hash::of_bytes(sql.replace("\r\n", "\n").as_bytes())
 }
 
 #[cfg(test)]
