@@ -14,7 +14,7 @@ use tokio::sync::{Mutex, watch};
 
 use crate::access::{Switches, View, Views};
 use crate::args;
-use crate::db::{self, Db, Error};
+use crate::db::{self, Db, Error, Tx};
 use crate::registry::{Hub, Registry};
 
 /// How often a host looks whether another one has changed something.
@@ -93,6 +93,13 @@ impl Live {
     /// Hears of every change.
     pub(crate) fn subscribe(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
+    }
+
+    /// Makes a change of this host's own last, tells all hosts on the same database, and reads anew what it has changed.
+    pub(crate) async fn commit(&self, mut tx: Tx, db: &Db) -> Result<(), Error> {
+        tx.announce().await?;
+        tx.commit().await?;
+        self.refresh(db).await
     }
 
     /// Reads the switches anew, after a change of this host's own.

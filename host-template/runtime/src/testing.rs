@@ -163,9 +163,7 @@ async fn sign_in(hub: &Hub, email: &str, org: &str, role: Role, permissions: &[&
         let sql = "INSERT INTO hub_group_members (group_id, user_id) VALUES ($1, $2)";
         tx.execute(sql, crate::args![&group, &user.id]).await?;
         let token = sessions::begin(&mut tx, &user.id, &org.id, None).await?;
-        tx.announce().await?;
-        tx.commit().await?;
-        hub.live.refresh(&hub.db).await?;
+        hub.live.commit(tx, &hub.db).await?;
         Ok((token.secret().to_owned(), org.id))
     }
     .await;
