@@ -11,7 +11,7 @@ use hub_manifest::migrations::{
     Engine, Foreign, SQLITE_TABLES, Unordered, engine, foreign, runs_on, table_prefix,
 };
 use hub_manifest::rules::files::join;
-use hub_manifest::statements::{UNFIT_HELP, unfit};
+use hub_manifest::statements::{UNFIT_HELP, blank, unfit};
 use rusqlite::fallible_iterator::FallibleIterator;
 use rusqlite::limits::Limit;
 use rusqlite::{Batch, Connection, Error};
@@ -330,20 +330,12 @@ fn place(sql: &str, done: usize) -> Span {
     let mut at = done;
     loop {
         let rest = sql.get(at..).unwrap_or_default();
-        let skipped = rest.len() - rest.trim_start_matches(|c: char| c.is_whitespace() || c == ';').len();
-        let behind = &rest[skipped..];
-        let comment = if behind.starts_with("--") {
-            behind.find('\n').unwrap_or(behind.len())
-        } else if behind.starts_with("/*") {
-            behind.find("*/").map_or(behind.len(), |end| end + 2)
-        } else {
-            0
-        };
-        at += skipped + comment;
-        if comment == 0 {
-            let line = behind.lines().next().unwrap_or_default();
+        let skipped = if rest.starts_with(';') { 1 } else { blank(rest, Engine::Sqlite) };
+        if skipped == 0 {
+            let line = rest.lines().next().unwrap_or_default();
             return Span::at(sql, at, line.trim_end().len());
         }
+        at += skipped;
     }
 }
 
