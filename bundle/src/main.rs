@@ -89,8 +89,8 @@ fn run(job: &Job) -> Result<Reply, Stop> {
     let html = page::render(&job.html, &job.title, &page)?;
     let modules = placed(&linked, &page);
     let diagnostics = linked.findings.clone();
-    let licenses = licenses::text(&linked.packages);
-    let packages = licenses::packages(&linked.packages, &job.repo);
+    let licenses = licenses::text(&linked.packages).map_err(Stop::Machine)?;
+    let packages = licenses::packages(&linked.packages, &job.repo).map_err(Stop::Machine)?;
     let mut files = files(linked);
     files.insert("licenses.txt".to_owned(), licenses.into_bytes());
     files.insert("index.html".to_owned(), html.into_bytes());

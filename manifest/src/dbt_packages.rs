@@ -91,11 +91,7 @@ pub fn parse(source: &Source, plugin: &str) -> (Vec<DbtPackage>, Vec<Diagnostic>
             }
         }
     }
-    let mut diagnostics = reader.finished();
-    for diagnostic in &mut diagnostics {
-        diagnostic.plugin = Some(plugin.to_string());
-    }
-    (out, diagnostics)
+    (out, reader.finished())
 }
 
 /// The last part of a name or an address; none where only dbt can tell.

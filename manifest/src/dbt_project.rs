@@ -40,11 +40,7 @@ pub fn parse(source: &Source, plugin: &str) -> (DbtProject, Vec<Diagnostic>) {
             }
         }
     }
-    let mut diagnostics = reader.finished();
-    for diagnostic in &mut diagnostics {
-        diagnostic.plugin = Some(plugin.to_string());
-    }
-    (out, diagnostics)
+    (out, reader.finished())
 }
 
 fn read(reader: &mut Reader<'_>, entries: &[Entry], out: &mut DbtProject) {

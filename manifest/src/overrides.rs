@@ -48,11 +48,7 @@ pub fn parse(source: &Source, plugin: &str) -> (Overrides, Vec<Diagnostic>) {
             }
         }
     }
-    let mut diagnostics = reader.finished();
-    for diagnostic in &mut diagnostics {
-        diagnostic.plugin = Some(plugin.to_string());
-    }
-    (out, diagnostics)
+    (out, reader.finished())
 }
 
 fn read(reader: &mut Reader<'_>, root: &Node, entries: &[Entry], out: &mut Overrides) {

@@ -75,7 +75,11 @@ impl<'a> Reader<'a> {
                 Diagnostic::error(codes::TOO_LARGE, message).help("mend what is told, then check again");
             diagnostics.push(found.at(&self.source.file, Span::START));
         }
-        diagnostics.iter_mut().for_each(Diagnostic::clean);
+        for diagnostic in &mut diagnostics {
+            diagnostic.clean();
+            // What is no text of the format was found before anybody knew whose it is.
+            diagnostic.plugin = Some(self.plugin.to_string());
+        }
         diagnostics
     }
 

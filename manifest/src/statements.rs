@@ -167,7 +167,7 @@ impl<'a> Iterator for Tokens<'a> {
         loop {
             let rest = self.sql.get(self.at..)?;
             let first = rest.chars().next()?;
-            let skipped = blank(rest, first, postgres);
+            let skipped = blank(rest, self.engine);
             if skipped > 0 {
                 self.at += skipped;
                 continue;
@@ -197,8 +197,9 @@ fn in_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_' || c == '$' || !c.is_ascii()
 }
 
-/// The length of the white space or comment with which a text begins; 0 where it begins with neither.
-fn blank(text: &str, first: char, postgres: bool) -> usize {
+/// The length of the white space or comment with which a text begins, as this engine reads it; 0 where it begins with neither.
+pub fn blank(text: &str, engine: Engine) -> usize {
+    let postgres = engine == Engine::Postgres;
     if text.starts_with("--") {
         return text.find(|c| c == '\n' || postgres && c == '\r').unwrap_or(text.len());
     }
@@ -209,8 +210,8 @@ fn blank(text: &str, first: char, postgres: bool) -> usize {
         };
     }
     // SQLite takes a byte order mark for white space, wherever it is.
-    let white = first.is_ascii_whitespace() || first == '\x0b' || !postgres && first == '\u{feff}';
-    if white { first.len_utf8() } else { 0 }
+    let white = |c: &char| c.is_ascii_whitespace() || *c == '\x0b' || !postgres && *c == '\u{feff}';
+    text.chars().next().filter(white).map_or(0, char::len_utf8)
 }
 
 /// The length of a comment of PostgreSQL's, with those in it.
@@ -234,8 +235,9 @@ fn nested(text: &str) -> usize {
     text.len()
 }
 
-/// The length of what is in quotes, with them; a doubled quote stands for one.
-fn quoted(text: &str, quote: char) -> usize {
+/// The length of what is in quotes, with them: a text begins with the quote, and a doubled one stands for one. All of the text
+/// where no quote ends it.
+pub fn quoted(text: &str, quote: char) -> usize {
     let mut at = 1;
     while let Some(found) = text[at..].find(quote) {
         at += found + 1;

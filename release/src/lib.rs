@@ -26,4 +26,4 @@ pub mod unit;
 pub use install::Install;
 pub use keys::Trusted;
 pub use manifest::{Listed, Manifest};
-pub use problem::{Kind, Problem};
+pub use problem::{Kind, Problem, reason};

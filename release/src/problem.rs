@@ -67,7 +67,7 @@ impl fmt::Display for Problem {
 impl std::error::Error for Problem {}
 
 /// An operating system's error without its number.
-pub(crate) fn reason(error: &io::Error) -> String {
+pub fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     match text.split_once(" (os error") {
         Some((words, _)) => words.to_lowercase(),

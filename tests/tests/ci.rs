@@ -16,6 +16,29 @@ for cache in "cargo $CARGO_HOME" "npm $npm_config_cache" "pip $PIP_CACHE_DIR" "o
 done
 "#;
 
+/// Writes the programs into `bin` of a folder, these ones besides; gives `.ci/run` as it finds them, with caches in `target`.
+fn ci(folder: &Path, more: &[(&str, &str)]) -> Command {
+    let bin = folder.join("bin");
+    fs::create_dir_all(&bin).expect("a folder");
+    let all = [
+        ("cargo", CARGO),
+        ("dpkg-query", "#!/bin/sh\necho 'install ok installed'\n"),
+        ("apt-get", "#!/bin/sh\necho \"apt-get $*\" >&2\nexit 1\n"),
+        // Whatever has changed lately, and wherever this runs.
+        ("git", "#!/bin/sh\necho 0000\n"),
+        ("unshare", "#!/bin/sh\nexit 1\n"),
+    ];
+    for (name, text) in all.iter().chain(more) {
+        fs::write(bin.join(name), text).expect("a file");
+        fs::set_permissions(bin.join(name), fs::Permissions::from_mode(0o755)).expect("a program");
+    }
+    let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.ci/run"));
+    let found = std::env::var("PATH").expect("PATH");
+    command.env("PATH", format!("{}:{found}", bin.display())).env("CARGO_TARGET_DIR", folder.join("target"));
+    command.env("HOME", folder.join("home")).env_remove("CARGO_HOME");
+    command
+}
+
 // O1: a run passes nowhere just because something was fetched before.
 #[test]
 fn o1_a_run_begins_with_empty_caches_of_its_own() {
@@ -25,18 +48,7 @@ fn o1_a_run_begins_with_empty_caches_of_its_own() {
         fs::create_dir_all(path(below).parent().expect("a folder")).expect("a folder");
         fs::write(path(below), text).expect("a file");
     };
-    for (name, text) in [
-        ("cargo", CARGO),
-        ("dpkg-query", "#!/bin/sh\necho 'install ok installed'\n"),
-        ("apt-get", "#!/bin/sh\necho \"apt-get $*\" >&2\nexit 1\n"),
-        // Whatever has changed lately, and wherever this runs.
-        ("git", "#!/bin/sh\necho 0000\n"),
-        ("unshare", "#!/bin/sh\nexit 1\n"),
-    ] {
-        write(&format!("bin/{name}"), text);
-        fs::set_permissions(path(&format!("bin/{name}")), fs::Permissions::from_mode(0o755))
-            .expect("a program");
-    }
+    let mut command = ci(&path(""), &[]);
     // What was fetched before: by whoever runs it, and by the run before.
     write("home/.cargo/registry/cache/old.crate", "old");
     write("home/.cargo/config.toml", "[net]\n");
@@ -46,10 +58,6 @@ fn o1_a_run_begins_with_empty_caches_of_its_own() {
     }
     symlink(path("mine/cargo"), path("target/ci/cargo/linked")).expect("a link");
 
-    let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.ci/run"));
-    let found = std::env::var("PATH").expect("PATH");
-    command.env("PATH", format!("{}:{found}", path("bin").display())).env("CARGO_TARGET_DIR", path("target"));
-    command.env("HOME", path("home")).env_remove("CARGO_HOME");
     command.env("npm_config_cache", path("mine/npm")).env("PIP_CACHE_DIR", path("mine/pip"));
     command.env("XDG_CACHE_HOME", path("mine/other"));
     let ran = run(command);
@@ -70,5 +78,21 @@ fn o1_a_run_begins_with_empty_caches_of_its_own() {
         ["home/.cargo/registry/cache/old.crate", "mine/cargo/registry/cache/old", "mine/npm/_cacache/old"]
     {
         assert!(path(kept).is_file(), "{kept}");
+    }
+}
+
+// O1: which of two long tests runs is not for whoever commits to choose.
+#[test]
+fn o1_the_day_says_which_of_the_two_longest_tests_runs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (day, chosen) in [(20_000, "power-cut"), (20_001, "reproducible"), (20_002, "power-cut")] {
+        let date = format!("#!/bin/sh\necho {}\n", day * 86_400 + 50_000);
+        for commit in ["0000", "ffff"] {
+            let git = format!("#!/bin/sh\necho {commit}\n");
+            let ran = run(ci(folder.path(), &[("date", &date), ("git", &git)]));
+            assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+            let asked = ran.stdout.lines().next().unwrap_or_default();
+            assert_eq!(asked, format!("cargo --locked xtask test --require-all --long={chosen}"));
+        }
     }
 }

@@ -8,17 +8,24 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use hub_tests::xtask::{prepared, run, xtask};
+use tempfile::TempDir;
 
 const STAGING: &str = "dbt/models/staging/stg_patient_flow__items.sql";
 const MART: &str = "dbt/models/marts/mart_patient_flow__monthly_items.sql";
 
-/// Breaks a new plugin in one way; gives the findings as `code file:line: message (help)`.
-fn findings(break_it: impl Fn(&Path)) -> Vec<String> {
+/// A new plugin: the folder of plugins that it is alone in, and its own.
+fn new_plugin() -> (TempDir, PathBuf) {
     let root = tempfile::tempdir().expect("a temporary folder");
     let mut make = xtask(["new-plugin", "patient-flow", "--plugins"]);
     make.arg(root.path());
     run(make).expect(0);
     let plugin = root.path().join("patient-flow");
+    (root, plugin)
+}
+
+/// Breaks a new plugin in one way; gives the findings as `code file:line: message (help)`.
+fn findings(break_it: impl Fn(&Path)) -> Vec<String> {
+    let (root, plugin) = new_plugin();
     break_it(&plugin);
 
     let mut check = xtask(["check", "--dbt", "--message-format", "json", "--plugins"]);
@@ -102,11 +109,7 @@ fn d5_a_project_that_may_not_be_written_to_is_checked_and_stays_as_it_is() {
     if prepared("HUB_DBT").is_none() {
         return;
     }
-    let root = tempfile::tempdir().expect("a temporary folder");
-    let mut make = xtask(["new-plugin", "patient-flow", "--plugins"]);
-    make.arg(root.path());
-    run(make).expect(0);
-    let plugin = root.path().join("patient-flow");
+    let (root, plugin) = new_plugin();
     let before = state(&plugin);
     // Who runs this may be root, whom no mode keeps out: so the state is compared, too.
     for path in before.keys().rev() {

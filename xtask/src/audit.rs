@@ -43,23 +43,17 @@ pub fn run(args: &AuditArgs) -> Outcome {
     }
     let audit = Audit { repo: &repo, deny: &deny, offline: args.offline };
     let mut worst = Outcome::Done;
-    for (name, folder) in [("the repository", &repo.root), ("the generated host", &generated)] {
-        eprintln!("{name}: {}", OWN.join(", "));
-        match audit.check(folder, &OWN) {
-            Ok(()) => {}
-            Err(Found::Forbidden) => worst = Outcome::Failed,
-            Err(Found::Lack(lack)) => return report.machine(&lack),
+    for which in [&OWN[..], &["advisories"][..]] {
+        if which != OWN && (args.no_advisories || worst != Outcome::Done) {
+            break;
         }
-    }
-    if args.no_advisories || worst != Outcome::Done {
-        return worst;
-    }
-    for (name, folder) in [("the repository", &repo.root), ("the generated host", &generated)] {
-        eprintln!("{name}: advisories");
-        match audit.check(folder, &["advisories"]) {
-            Ok(()) => {}
-            Err(Found::Forbidden) => worst = Outcome::Failed,
-            Err(Found::Lack(lack)) => return report.machine(&lack),
+        for (name, folder) in [("the repository", &repo.root), ("the generated host", &generated)] {
+            eprintln!("{name}: {}", which.join(", "));
+            match audit.check(folder, which) {
+                Ok(()) => {}
+                Err(Found::Forbidden) => worst = Outcome::Failed,
+                Err(Found::Lack(lack)) => return report.machine(&lack),
+            }
         }
     }
     worst

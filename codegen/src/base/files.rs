@@ -4,16 +4,8 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+pub(crate) use hub_release::reason;
 use walkdir::WalkDir;
-
-/// An operating system's error without its number.
-pub(crate) fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    match text.split_once(" (os error") {
-        Some((words, _)) => words.to_lowercase(),
-        None => text,
-    }
-}
 
 /// A path relative to the current folder where it lies below it.
 pub fn shown_path(path: &Path, current: &Path) -> PathBuf {

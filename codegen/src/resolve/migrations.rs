@@ -11,7 +11,7 @@ use hub_manifest::migrations::{
     Engine, Foreign, SQLITE_TABLES, Unordered, engine, foreign, runs_on, table_prefix,
 };
 use hub_manifest::rules::files::join;
-use hub_manifest::statements::{UNFIT_HELP, unfit};
+use hub_manifest::statements::{UNFIT_HELP, blank, unfit};
 use rusqlite::fallible_iterator::FallibleIterator;
 use rusqlite::limits::Limit;
 use rusqlite::{Batch, Connection, Error};
@@ -330,20 +330,12 @@ fn place(sql: &str, done: usize) -> Span {
     let mut at = done;
     loop {
         let rest = sql.get(at..).unwrap_or_default();
-        let skipped = rest.len() - rest.trim_start_matches(|c: char| c.is_whitespace() || c == ';').len();
-        let behind = &rest[skipped..];
-        let comment = if behind.starts_with("--") {
-            behind.find('\n').unwrap_or(behind.len())
-        } else if behind.starts_with("/*") {
-            behind.find("*/").map_or(behind.len(), |end| end + 2)
-        } else {
-            0
-        };
-        at += skipped + comment;
-        if comment == 0 {
-            let line = behind.lines().next().unwrap_or_default();
+        let skipped = if rest.starts_with(';') { 1 } else { blank(rest, Engine::Sqlite) };
+        if skipped == 0 {
+            let line = rest.lines().next().unwrap_or_default();
             return Span::at(sql, at, line.trim_end().len());
         }
+        at += skipped;
     }
 }
 
@@ -354,6 +346,16 @@ mod tests {
     use super::*;
     use crate::load::migrations::{OfPlatform, of_platform};
 
+    fn platform(migrations: OfPlatform) -> Platform {
+        Platform {
+            version: Version::new(0, 1, 0),
+            release: Version::new(0, 1, 0),
+            shell: Vec::new(),
+            shared: crate::load::shared::OfShell::default(),
+            migrations,
+        }
+    }
+
     /// D1: the check stands on what the host really runs.
     #[test]
     fn d1_the_platforms_own_migrations_run_where_plugins_are_tried() {
@@ -361,13 +363,6 @@ mod tests {
             std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../host-template/runtime/migrations");
         let migrations = of_platform(&folder);
         assert!(migrations.files.len() > 6, "{migrations:?}");
-        let platform = |migrations| Platform {
-            version: Version::new(0, 1, 0),
-            release: Version::new(0, 1, 0),
-            shell: Vec::new(),
-            shared: crate::load::shared::OfShell::default(),
-            migrations,
-        };
         let database = Database::open(&platform(migrations)).expect("they run");
         let told = match database.run("crm", "CREATE TABLE plugin_crm_a (name TEXT NOT NUL)") {
             Err(Failed::Sql { message, .. }) => message,
@@ -393,17 +388,11 @@ mod tests {
     }
 
     fn run(sql: &[&str]) -> Vec<String> {
-        let platform = Platform {
-            version: Version::new(0, 1, 0),
-            release: Version::new(0, 1, 0),
-            shell: Vec::new(),
-            shared: crate::load::shared::OfShell::default(),
-            migrations: OfPlatform {
-                files: vec![("0001_a.sql".to_string(), "CREATE TABLE hub_records (id TEXT)".to_string())],
-                ..OfPlatform::default()
-            },
+        let records = OfPlatform {
+            files: vec![("0001_a.sql".to_string(), "CREATE TABLE hub_records (id TEXT)".to_string())],
+            ..OfPlatform::default()
         };
-        let database = Database::open(&platform).expect("a database in memory");
+        let database = Database::open(&platform(records)).expect("a database in memory");
         let told = |sql: &&str| match database.run("crm", sql) {
             Ok(()) => "runs".to_string(),
             Err(Failed::Sql { message, span }) => format!("{}:{} {message}", span.line, span.column),

@@ -6,6 +6,7 @@
 mod shapes;
 
 use hub_manifest::migrations::Engine::{self, Postgres, Sqlite};
+use hub_manifest::statements::{blank, quoted};
 
 /// Something that only one engine has.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -198,50 +199,30 @@ fn is_own(tokens: &[Token], at: usize) -> bool {
         && tokens.get(at + 1).is_none_or(|next| next.text != "(")
 }
 
+/// A text's tokens: white space, comments and quotes as SQLite reads them, and each sign for itself, as the table has them.
 fn tokens(sql: &str) -> Vec<Token> {
-    let bytes = sql.as_bytes();
     let mut tokens = Vec::new();
     let mut at = 0;
-    while at < bytes.len() {
+    while let Some(first) = sql[at..].chars().next() {
         let rest = &sql[at..];
-        let Some(first) = rest.chars().next() else { break };
-        let length = if rest.starts_with("--") {
-            at += rest.find('\n').unwrap_or(rest.len());
+        let skipped = blank(rest, Sqlite);
+        if skipped > 0 {
+            at += skipped;
             continue;
-        } else if rest.starts_with("/*") {
-            at += rest.find("*/").map_or(rest.len(), |end| end + 2);
-            continue;
-        } else if first.is_whitespace() {
-            at += first.len_utf8();
-            continue;
-        } else if matches!(first, '\'' | '"' | '`') {
+        }
+        let quotes = matches!(first, '\'' | '"' | '`');
+        let length = if quotes {
             quoted(rest, first)
         } else if first.is_alphanumeric() || first == '_' {
             rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len())
         } else {
             first.len_utf8()
         };
-        let text = match first {
-            '\'' | '"' | '`' => first.to_string(),
-            _ => rest[..length].to_lowercase(),
-        };
+        let text = if quotes { first.to_string() } else { rest[..length].to_lowercase() };
         tokens.push(Token { text, at, end: at + length });
         at += length;
     }
     tokens
-}
-
-/// The length of what is in quotes, with them; a doubled quote stands for one.
-fn quoted(text: &str, quote: char) -> usize {
-    let mut at = 1;
-    while let Some(found) = text[at..].find(quote) {
-        at += found + 1;
-        if !text[at..].starts_with(quote) {
-            return at;
-        }
-        at += 1;
-    }
-    text.len()
 }
 
 #[cfg(test)]
@@ -313,6 +294,7 @@ mod tests {
     fn what_both_know_is_left_alone() {
         for sql in [
             "-- AUTOINCREMENT, datetime('now')\nCREATE TABLE plugin_crm_a (id TEXT PRIMARY KEY)",
+            "/*/ PRAGMA x */ SELECT 1",
             "INSERT INTO t VALUES ('INSERT OR REPLACE', 'it''s now()')",
             "CREATE TABLE t (blob TEXT, datetime TEXT, now TEXT, total INTEGER, serial TEXT)",
             "SELECT t.rowid, t.datetime FROM t ORDER BY datetime",

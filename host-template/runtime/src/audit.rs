@@ -87,15 +87,13 @@ pub(crate) async fn record(tx: &mut Tx, org: &str, actor: &Actor, event: Event<'
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api;
     use crate::db::Db;
-    use crate::db::migrate::{self, Owner};
+    use crate::testing;
 
     #[tokio::test]
     async fn sqlite_refuses_to_change_what_has_been_written() {
         let db = Db::open_memory().await.unwrap();
-        migrate::prepare(&db).await.unwrap();
-        migrate::run(&db, Owner::Platform, &api::migrations(&db)).await.unwrap();
+        testing::make_tables(&db).await;
         let mut tx = db.begin().await.unwrap();
         record(&mut tx, "org", &Actor::platform(), Event::new("sign_in")).await.unwrap();
         tx.commit().await.unwrap();

@@ -14,7 +14,7 @@ use tokio::sync::{Mutex, watch};
 
 use crate::access::{Switches, View, Views};
 use crate::args;
-use crate::db::{self, Db, Error};
+use crate::db::{self, Db, Error, Tx};
 use crate::registry::{Hub, Registry};
 
 /// How often a host looks whether another one has changed something.
@@ -93,6 +93,13 @@ impl Live {
     /// Hears of every change.
     pub(crate) fn subscribe(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
+    }
+
+    /// Makes a change of this host's own last, tells all hosts on the same database, and reads anew what it has changed.
+    pub(crate) async fn commit(&self, mut tx: Tx, db: &Db) -> Result<(), Error> {
+        tx.announce().await?;
+        tx.commit().await?;
+        self.refresh(db).await
     }
 
     /// Reads the switches anew, after a change of this host's own.
@@ -182,15 +189,14 @@ pub(crate) async fn follow(hub: &Hub) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::db::migrate::{self, Owner};
     use crate::overrides::Chains;
+    use crate::testing;
     use crate::web::Pages;
 
     #[tokio::test]
     async fn a_reload_that_is_asked_for_while_a_host_starts_is_not_missed() {
         let db = Db::open_memory().await.unwrap();
-        migrate::prepare(&db).await.unwrap();
-        migrate::run(&db, Owner::Platform, &crate::api::migrations(&db)).await.unwrap();
+        testing::make_tables(&db).await;
         let registry = || Registry::new(Vec::new(), Chains::default(), Pages::default());
         let marks = Marks::read(&db).await.unwrap();
         // The host looks at its data folder; then somebody changes it and asks all hosts to look.

@@ -7,6 +7,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use hub_manifest::limits::{Limit, Limits, Unfit};
+pub(crate) use hub_release::reason;
 use hub_release::{Install, beneath, started};
 use rustix::fs::Access;
 
@@ -139,15 +140,6 @@ pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
     numbers
         .parse()
         .map_err(|_| "write an IP address and a port, such as 127.0.0.1:8001 or [::]:8001".to_owned())
-}
-
-/// An operating system's error without its number.
-pub(crate) fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    match text.split_once(" (os error") {
-        Some((words, _)) => words.to_lowercase(),
-        None => text,
-    }
 }
 
 /// The host's part of the queue of runs.

@@ -163,20 +163,23 @@ async fn sign_in(hub: &Hub, email: &str, org: &str, role: Role, permissions: &[&
         let sql = "INSERT INTO hub_group_members (group_id, user_id) VALUES ($1, $2)";
         tx.execute(sql, crate::args![&group, &user.id]).await?;
         let token = sessions::begin(&mut tx, &user.id, &org.id, None).await?;
-        tx.announce().await?;
-        tx.commit().await?;
-        hub.live.refresh(&hub.db).await?;
+        hub.live.commit(tx, &hub.db).await?;
         Ok((token.secret().to_owned(), org.id))
     }
     .await;
     done.unwrap_or_else(|problem| panic!("cannot sign in as {email}: {problem}"))
 }
 
+/// Makes the platform's own tables.
+pub(crate) async fn make_tables(db: &Db) {
+    migrate::prepare(db).await.expect("an empty database takes a table");
+    let own = migrate::run(db, Owner::Platform, &api::migrations(db)).await;
+    own.unwrap_or_else(|error| panic!("{error}"));
+}
+
 async fn database(slug: &str, migrations: Option<PathBuf>) -> Db {
     let db = Db::open_memory().await.expect("SQLite works in memory");
-    migrate::prepare(&db).await.expect("an empty database takes a table");
-    let own = migrate::run(&db, Owner::Platform, &api::migrations(&db)).await;
-    own.unwrap_or_else(|error| panic!("{error}"));
+    make_tables(&db).await;
     if let Some(folder) = migrations {
         let ran = match migrate::read_folder(&folder) {
             Ok(migrations) => migrate::run(&db, Owner::Plugin(slug), &migrations).await,

@@ -157,10 +157,7 @@ fn s19_a_run_ends_with_its_lease_when_the_network_falls_silent() {
     let proxy = Proxy::to(server.port);
     let world = World::new(Some(with_port(&url, proxy.port)));
     with_a_slow_script(&world, "beside_silence");
-    let host = Host::start_as_admin(&world.folder, |command| {
-        world.prepare(command);
-        command.env("HUB_RUN_LEASE", "10");
-    });
+    let host = world.host_with(&[("HUB_RUN_LEASE", "10")]);
     host.enable("mine");
     let id = runs::start(&host, "mine", "beside_silence");
     until("it does not run", || runs::log(&host, &id).contains("begun"));

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use program::fenced::{MOST, fenced, with_dbt, with_project};
 use program::runs::{build, ended, log, run, start, state, succeeded, with_scripts, work};
 use program::world::{Person, World, is, until};
-use program::{ADMIN, Host, PASSWORD};
+use program::{ADMIN, PASSWORD};
 use serde_json::{Value, json};
 
 on_both! {
@@ -114,10 +114,7 @@ on_both! {
             print('wrote', kind)\n";
         with_project(world, &[("choose", "import json, os\n")]);
         with_dbt(world, "data", kinds);
-        let host = Host::start_as_admin(&world.folder, |command| {
-            world.prepare(command);
-            command.env("HUB_RUNS_AT_ONCE", "1");
-        });
+        let host = world.host_with(&[("HUB_RUNS_AT_ONCE", "1")]);
         host.enable("mine");
         let folder = work(world, &host, "data", "mine");
         fs::create_dir_all(&folder).unwrap();
@@ -145,10 +142,7 @@ on_both! {
                 os.mkfifo(name)\n";
         with_project(world, &[("plants", plants), ("ok", "print('fine')\n")]);
         with_dbt(world, "data", "print('built')\n");
-        let host = Host::start_as_admin(&world.folder, |command| {
-            world.prepare(command);
-            command.env("HUB_RUNS_AT_ONCE", "1");
-        });
+        let host = world.host_with(&[("HUB_RUNS_AT_ONCE", "1")]);
         host.enable("mine");
         let planted = start(&host, "mine", "plants");
         succeeded(&host, &planted);
@@ -183,10 +177,7 @@ on_both! {
 
     fn s15_the_next_run_is_another_organisations(world: &World) {
         with_scripts(world, "mine", "", &[("short", "import time\ntime.sleep(0.05)\n")]);
-        let host = Host::start_as_admin(&world.folder, |command| {
-            world.prepare(command);
-            command.env("HUB_RUNS_AT_ONCE", "1");
-        });
+        let host = world.host_with(&[("HUB_RUNS_AT_ONCE", "1")]);
         host.enable("mine");
         world.create_user(&["--email", "dan@south.example", "--org", "South", "--role", "admin"], "dan's password!\n");
         let dan = Person::new(&host, "dan@south.example", "dan's password!");
@@ -220,10 +211,7 @@ on_both! {
         for plugin in ["mine", "more"] {
             with_scripts(world, plugin, "", &slow);
         }
-        let host = Host::start_as_admin(&world.folder, |command| {
-            world.prepare(command);
-            command.env("HUB_RUNS_AT_ONCE", "2");
-        });
+        let host = world.host_with(&[("HUB_RUNS_AT_ONCE", "2")]);
         host.enable("mine");
         host.enable("more");
         // Where there is nobody else, nothing is kept for others.
@@ -253,10 +241,7 @@ on_both! {
 
     fn s15_a_cap_on_what_waits(world: &World) {
         with_scripts(world, "mine", "", &[("slow", "import time\ntime.sleep(60)\n")]);
-        let host = Host::start_as_admin(&world.folder, |command| {
-            world.prepare(command);
-            command.env("HUB_RUNS_AT_ONCE", "1").env("HUB_RUNS_WAITING", "5");
-        });
+        let host = world.host_with(&[("HUB_RUNS_AT_ONCE", "1"), ("HUB_RUNS_WAITING", "5")]);
         host.enable("mine");
         let first = start(&host, "mine", "slow");
         until("it does not begin", || state(&host, &first) == "running");

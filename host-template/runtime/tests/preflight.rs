@@ -12,15 +12,6 @@ use program::world::World;
 use program::{Folder, Host, command, run};
 use serde_json::{Value, json};
 
-/// What it says, and its exit code; with what the world's host has in its environment.
-fn preflight(world: &World, arguments: &[&str]) -> (Option<i32>, Value) {
-    let mut command = command(&world.folder);
-    world.prepare(&mut command);
-    command.args(["preflight", "--json"]).args(arguments);
-    let (status, stdout, stderr) = run(command);
-    (status, serde_json::from_str(&stdout).unwrap_or_else(|_| panic!("no JSON: {stdout}{stderr}")))
-}
-
 fn whats(report: &Value, kind: &str) -> Vec<String> {
     report[kind]
         .as_array()
@@ -52,7 +43,7 @@ fn release_in_use(folder: &Folder, plugins: &Value) -> String {
 
 on_both! {
     fn migrations_are_tried_and_nothing_stays(world: &World) {
-        let (status, fresh) = preflight(world, &[]);
+        let (status, fresh) = world.preflight(&[]);
         assert_eq!((status, &fresh["ok"], &fresh["version"]), (Some(0), &json!(true), &json!("7.8.9")), "{fresh}");
         assert_eq!(fresh["changes"]["migrations"][0], json!({"plugin": null, "name": "0001_records.sql"}));
         assert!(files(&world.folder, "data").is_empty(), "it made files");
@@ -60,7 +51,7 @@ on_both! {
         let host = world.host();
         host.enable("good");
         let note = host.post("/api/good/notes", r#"{"text": "kept"}"#).header("location").to_owned();
-        let none = preflight(world, &[]).1;
+        let none = world.preflight(&[]).1;
         assert_eq!((&none["ok"], &none["changes"]["migrations"]), (&json!(true), &json!([])), "{none}");
 
         world.folder.write(
@@ -69,7 +60,7 @@ on_both! {
         );
         let before = files(&world.folder, "data");
         for _ in 0..2 {
-            let (status, report) = preflight(world, &[]);
+            let (status, report) = world.preflight(&[]);
             assert_eq!((status, &whats(&report, "warnings")[..]), (Some(0), &clash()[..]), "{report}");
             assert_eq!(report["changes"]["migrations"], json!([{"plugin": "good", "name": "0002_more.sql"}]));
             assert_eq!(report["changes"]["copied_bytes"].is_u64(), world.url.is_none());
@@ -79,13 +70,13 @@ on_both! {
 
         world.folder.write("plugins/good/migrations/0003_less.sql", "-- hub: removes plugin_good_notes.text\nALTER TABLE plugin_good_notes DROP COLUMN text");
         let accepted = ["--accept-loss", "plugin_good_notes.text"];
-        let (status, report) = preflight(world, &accepted);
+        let (status, report) = world.preflight(&accepted);
         assert_eq!(status, Some(0), "{report}");
         assert!(whats(&report, "warnings").contains(&"a migration of vertical plugin `good` takes away what the release \
             before needs: the column `plugin_good_notes.text` is gone".to_owned()), "{report}");
 
         world.folder.write("plugins/good/migrations/0004_wrong.sql", "CREATE TABLE elsewhere (id TEXT)");
-        let (status, report) = preflight(world, &accepted);
+        let (status, report) = world.preflight(&accepted);
         assert_eq!((status, &report["ok"]), (Some(1), &json!(false)), "{report}");
         assert_eq!(whats(&report, "errors"), ["vertical plugin `good` would be invalid: migration 0004_wrong.sql: it makes \
             the table `elsewhere`; the tables of vertical plugin `good` are named `plugin_good_*`"]);
@@ -129,7 +120,7 @@ on_both! {
 
 /// What the example host says of a plugin whose routers clash, and of one that lacks a migration that fits.
 fn clash() -> Vec<String> {
-    let (_, report) = preflight(&World::new(None), &[]);
+    let (_, report) = World::new(None).preflight(&[]);
     whats(&report, "warnings")
 }
 
@@ -187,7 +178,7 @@ fn what_the_machine_lacks_is_found_beforehand() {
     let world = World::new(None);
     let folder = &world.folder;
     let errors = |arguments: &[&str]| {
-        let (status, report) = preflight(&world, arguments);
+        let (status, report) = world.preflight(arguments);
         (status, whats(&report, "errors"))
     };
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -205,7 +196,7 @@ fn what_the_machine_lacks_is_found_beforehand() {
         "data/.env",
         "LISTEN=nowhere\nHUB_RUNS_AT_ONCE=many\nDATABASE_URL=mysql://a:b@c/d\nHUB_TRUSTED_PROXIES=mine\nRUST_LOG=a=loud\n",
     );
-    let (status, report) = preflight(&world, &[]);
+    let (status, report) = world.preflight(&[]);
     let (told, warned) = (whats(&report, "errors"), whats(&report, "warnings"));
     assert_eq!(status, Some(3));
     assert!(warned[0].starts_with("RUST_LOG is `a=loud`, which cannot be read: "), "{warned:?}");

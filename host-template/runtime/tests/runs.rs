@@ -39,6 +39,14 @@ fn with_scripts(world: &World) {
     write("scripts/wrong.py", "import sys\nprint('about to fail')\nsys.exit(3)\n");
 }
 
+/// A host with that plugin, enabled.
+fn with_scripts_on(world: &World) -> Host {
+    with_scripts(world);
+    let host = world.host();
+    host.enable("mine");
+    host
+}
+
 fn start(host: &Host, slug: &str) -> String {
     program::runs::start(host, "mine", slug)
 }
@@ -92,9 +100,7 @@ on_both! {
 
     // D7
     fn d7_the_scripts_of_two_organisations_are_told_two_schemas(world: &World) {
-        with_scripts(world);
-        let host = world.host();
-        host.enable("mine");
+        let host = with_scripts_on(world);
         world.create_user(&["--email", "dan@south.example", "--org", "South", "--role", "admin"], "dan's password!\n");
         let dan = Person::new(&host, "dan@south.example", "dan's password!");
         assert_eq!(dan.turn("mine", true, json!({"scope": "org"})).status, 200);
@@ -110,9 +116,7 @@ on_both! {
     }
 
     fn one_at_a_time_and_cancelled_in_every_state(world: &World) {
-        with_scripts(world);
-        let host = world.host();
-        host.enable("mine");
+        let host = with_scripts_on(world);
         let slow = start(&host, "slow");
         let process = slow_process(world, &host);
         let waiting = start(&host, "ok");
@@ -130,9 +134,7 @@ on_both! {
     }
 
     fn what_waits_for_a_plugin_that_is_switched_off_does_not_run(world: &World) {
-        with_scripts(world);
-        let host = world.host();
-        host.enable("mine");
+        let host = with_scripts_on(world);
         let slow = start(&host, "slow");
         slow_process(world, &host);
         let waiting = start(&host, "ok");
@@ -149,9 +151,7 @@ on_both! {
     }
 
     fn the_log_is_streamed(world: &World) {
-        with_scripts(world);
-        let host = world.host();
-        host.enable("mine");
+        let host = with_scripts_on(world);
         let id = start(&host, "slow");
         let mut events = host.stream(&format!("/api/dbt/runs/{id}/events"));
         let mut seen = String::new();
@@ -167,9 +167,7 @@ on_both! {
     }
 
     fn a_run_whose_host_died_is_lost_and_its_process_gone(world: &World) {
-        with_scripts(world);
-        let host = world.host();
-        host.enable("mine");
+        let host = with_scripts_on(world);
         let id = start(&host, "slow");
         let process = slow_process(world, &host);
         let queued = start(&host, "ok");
@@ -183,9 +181,7 @@ on_both! {
     }
 
     fn a_host_that_is_stopped_ends_its_runs_in_good_order(world: &World) {
-        with_scripts(world);
-        let host = world.host();
-        host.enable("mine");
+        let host = with_scripts_on(world);
         let id = start(&host, "slow");
         let process = slow_process(world, &host);
         let (status, log) = host.stop();
@@ -197,9 +193,7 @@ on_both! {
     }
 
     fn runs_outlive_a_hand_over(world: &World) {
-        with_scripts(world);
-        let mut host = world.host();
-        host.enable("mine");
+        let mut host = with_scripts_on(world);
         let id = start(&host, "steps");
         let process = slow_process(world, &host);
         let waiting = start(&host, "ok");
@@ -230,9 +224,7 @@ on_both! {
     }
 
     fn s13_what_a_host_that_has_handed_over_still_runs_is_not_lost(world: &World) {
-        with_scripts(world);
-        let mut host = world.host();
-        host.enable("mine");
+        let mut host = with_scripts_on(world);
         let id = start(&host, "steps");
         slow_process(world, &host);
         let (status, text) = host.hand_over(&world.folder, &[]);
@@ -246,10 +238,7 @@ on_both! {
 
     fn a_run_that_takes_too_long_is_ended(world: &World) {
         with_scripts(world);
-        let host = Host::start_as_admin(&world.folder, |command| {
-            world.prepare(command);
-            command.env("HUB_RUN_TIMEOUT", "1");
-        });
+        let host = world.host_with(&[("HUB_RUN_TIMEOUT", "1")]);
         host.enable("mine");
         let id = start(&host, "slow");
         let done = ended(&host, &id);
@@ -257,9 +246,7 @@ on_both! {
     }
 
     fn who_may_run(world: &World) {
-        with_scripts(world);
-        let host = world.host();
-        host.enable("mine");
+        let host = with_scripts_on(world);
         world.create_user(&["--email", "mia@example.com", "--org", "Default"], "mia's password!\n");
         world.create_user(&["--email", "dan@south.example", "--org", "South", "--role", "admin"], "dan's password!\n");
         let mia = Person::new(&host, "mia@example.com", "mia's password!");

@@ -224,9 +224,9 @@ mod tests {
 
     use super::*;
     use crate::ctx::Config;
-    use crate::db::migrate::{self, Owner};
     use crate::overrides::Chains;
     use crate::registry::Plugin;
+    use crate::testing;
     use crate::web::Pages;
 
     fn registry(slug: &str, origin: Origin) -> Registry {
@@ -239,8 +239,7 @@ mod tests {
     #[tokio::test]
     async fn o6_a_switch_is_a_plugins_and_not_a_names() {
         let db = Db::open_memory().await.unwrap();
-        migrate::prepare(&db).await.unwrap();
-        migrate::run(&db, Owner::Platform, &crate::api::migrations(&db)).await.unwrap();
+        testing::make_tables(&db).await;
         let put = async |sql: &'static str| db.execute(sql, args![]).await.unwrap();
         put("INSERT INTO hub_orgs (id, name, created_at) VALUES ('o', 'O', ''), ('p', 'P', '')").await;
         put("INSERT INTO hub_tenants (id, org_id, name, created_at) VALUES ('t', 'o', 'T', '')").await;

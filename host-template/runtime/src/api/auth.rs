@@ -275,9 +275,7 @@ async fn password(
     )
     .await?;
     tell(&mut tx, &orgs, &caller.user().id, email, || Event::new("password_change")).await?;
-    tx.announce().await?;
-    tx.commit().await?;
-    hub.live.refresh(&hub.db).await?;
+    hub.live.commit(tx, &hub.db).await?;
     // The password has ended the marks of all devices; this one is in its owner's hands.
     let device = Device::new(&caller.user().id, &hashed).map_err(Problem::internal)?;
     Ok(from.mark(StatusCode::NO_CONTENT.into_response(), &device))

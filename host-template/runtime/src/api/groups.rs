@@ -263,9 +263,7 @@ async fn commit(
         .with("name", tidy(&body.name))
         .with("permissions", body.permissions.clone());
     audit::record(&mut tx, &caller.org().id, &Actor::from(caller), event).await?;
-    tx.announce().await?;
-    tx.commit().await?;
-    Ok(ctx.hub().live.refresh(ctx.db()).await?)
+    Ok(ctx.hub().live.commit(tx, ctx.db()).await?)
 }
 
 /// A permission that a group can give.

@@ -234,9 +234,7 @@ async fn offer(
     audit::record(&mut tx, org, &Actor::from(caller), event).await?;
     let written = invitations::find(&mut tx, org, &id).await?;
     let written = written.ok_or_else(|| Problem::internal("an invitation is gone that was just written"))?;
-    tx.announce().await?;
-    tx.commit().await?;
-    hub.live.refresh(&hub.db).await?;
+    hub.live.commit(tx, &hub.db).await?;
     // From here on the invitation is there, whatever the mail server does.
     let page = format!("/invitation#{}", token.secret());
     let mail = match &hub.mailer {
@@ -303,9 +301,7 @@ async fn revoke(ctx: Ctx, caller: Allowed<Manage>, Path(id): Path<String>) -> Re
     invitations::take(&mut tx, &id).await?;
     let event = Event::new("invitation_revoked").with("email", invitation.email.as_str());
     audit::record(&mut tx, org, &Actor::from(&*caller), event).await?;
-    tx.announce().await?;
-    tx.commit().await?;
-    hub.live.refresh(&hub.db).await?;
+    hub.live.commit(tx, &hub.db).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -173,9 +173,7 @@ async fn change(
     membership::put(&mut tx, org, &user, &place).await?;
     membership::keep_an_admin(&mut tx, org).await?;
     record(&mut tx, &caller, "member_changed", &member.user, Some(&place)).await?;
-    tx.announce().await?;
-    tx.commit().await?;
-    hub.live.refresh(&hub.db).await?;
+    hub.live.commit(tx, &hub.db).await?;
     Ok(Json(find(&hub.db, org, &user).await?))
 }
 
@@ -202,9 +200,7 @@ async fn remove(ctx: Ctx, caller: Allowed<Manage>, Path(user): Path<String>) -> 
     }
     membership::keep_an_admin(&mut tx, org).await?;
     record(&mut tx, &caller, "member_removed", &member.user, None).await?;
-    tx.announce().await?;
-    tx.commit().await?;
-    hub.live.refresh(&hub.db).await?;
+    hub.live.commit(tx, &hub.db).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

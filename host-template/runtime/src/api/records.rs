@@ -232,12 +232,12 @@ async fn create(ctx: Ctx, caller: Allowed<Write>, Json(new): Json<NewRecord>) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scratch::Scratch;
 
     // S14
     #[tokio::test]
     async fn s14_a_page_of_records_is_of_one_moment() {
-        let folder = std::env::temp_dir().join(format!("hub-records-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
+        let folder = Scratch::new("records");
         let db = Db::open_sqlite(&folder.join("hub.db")).await.unwrap();
         let table = "CREATE TABLE hub_records (id TEXT, title TEXT, subtitle TEXT, status TEXT, source TEXT, fields TEXT,
                      created_at TEXT, org_id TEXT)";
@@ -261,6 +261,5 @@ mod tests {
         assert_eq!(fitting(&mut tx, "o", page, 10_000).await.unwrap().0, 2);
         drop(tx);
         db.close().await;
-        std::fs::remove_dir_all(&folder).unwrap();
     }
 }

@@ -152,9 +152,7 @@ async fn switch(
         entered(&mut tx, user, &caller.user().email, org, &from).await?;
     }
     sessions::place(&mut tx, caller.session(), org, tenant.map(|tenant| tenant.id.as_str())).await?;
-    tx.announce().await?;
-    tx.commit().await?;
-    ctx.hub().live.refresh(db).await?;
+    ctx.hub().live.commit(tx, db).await?;
     Ok(axum::http::StatusCode::NO_CONTENT)
 }
 

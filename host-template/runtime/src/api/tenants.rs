@@ -54,8 +54,6 @@ async fn create(ctx: Ctx, Admin(caller): Admin, Json(new): Json<NewTenant>) -> R
     }
     let event = Event { tenant: Some(&tenant.id), ..Event::new("tenant_created") };
     audit::record(&mut tx, org, &Actor::from(&caller), event.with("name", name.as_str())).await?;
-    tx.announce().await?;
-    tx.commit().await?;
-    ctx.hub().live.refresh(ctx.db()).await?;
+    ctx.hub().live.commit(tx, ctx.db()).await?;
     Ok(Created { location: format!("/api/tenants/{}", tenant.id), body: tenant })
 }

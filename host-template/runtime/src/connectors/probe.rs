@@ -1,7 +1,6 @@
 //! The program that talks to databases in the host's place: the host's own binary under another command, behind the same
 //! fences as any foreign program. A server that answers with a gigabyte, or never, is then nobody's trouble but its own.
 
-use std::io::{self, Read, Write};
 use std::net::IpAddr;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -9,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{Kind, Parameters, builtin};
+use crate::process::asked;
 
 /// The hidden command.
 pub(crate) const COMMAND: &str = "connect";
@@ -44,32 +44,17 @@ pub(super) enum Answer {
 
 /// Runs `connect`: a question as JSON on standard input, the answer as one line.
 pub(crate) fn run() -> ExitCode {
-    let mut text = String::new();
-    let question = io::stdin()
-        .take(LONGEST)
-        .read_to_string(&mut text)
-        .and_then(|_| serde_json::from_str(&text).map_err(io::Error::other));
-    let Ok(question) = question else {
-        let _ = writeln!(
-            io::stderr(),
-            "error: this command is for the host, which asks it on its standard input"
-        );
-        return ExitCode::from(2);
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let answer = match runtime {
-        Ok(runtime) => {
-            let answer = runtime.block_on(answer(question));
-            // A name that is being resolved is not waited for.
-            runtime.shutdown_background();
-            answer
+    asked::answer(LONGEST, |question: Question| {
+        match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => {
+                let answer = runtime.block_on(answer(question));
+                // A name that is being resolved is not waited for.
+                runtime.shutdown_background();
+                answer
+            }
+            Err(error) => Answer::Not(error.to_string()),
         }
-        Err(error) => Answer::Not(error.to_string()),
-    };
-    let line = serde_json::to_string(&answer).unwrap_or_default();
-    // The host has gone: nobody wants to know.
-    let _ = writeln!(io::stdout(), "{line}");
-    ExitCode::SUCCESS
+    })
 }
 
 async fn answer(question: Question) -> Answer {

@@ -242,7 +242,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::db::migrate::{self, Owner};
+    use crate::testing;
 
     #[tokio::test]
     async fn the_list_is_that_of_the_migrations() {
@@ -253,8 +253,7 @@ mod tests {
             lacking.detail().contains("hub_audit_events, hub_dashboards, hub_group_members and 19 more"),
             "{lacking:?}"
         );
-        migrate::prepare(&db).await.unwrap();
-        migrate::run(&db, Owner::Platform, &crate::api::migrations(&db)).await.unwrap();
+        testing::make_tables(&db).await;
         assert!(!Lacking::find(&db).await.unwrap().any());
         let mut tx = db.begin().await.unwrap();
         let mut made = tx.tables().await.unwrap();

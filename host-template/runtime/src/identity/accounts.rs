@@ -200,20 +200,14 @@ pub(super) async fn end(tx: &mut Tx, user: &User, event: Event<'static>) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api;
-    use crate::db::migrate::{self, Owner};
     use crate::scratch::Scratch;
-
-    async fn prepare(db: &Db) {
-        migrate::prepare(db).await.unwrap();
-        migrate::run(db, Owner::Platform, &api::migrations(db)).await.unwrap();
-    }
+    use crate::testing;
 
     // S20
     #[tokio::test]
     async fn s20_an_address_of_an_earlier_release_gets_the_one_form_where_it_is_one_accounts() {
         let db = Db::open_memory().await.unwrap();
-        prepare(&db).await;
+        testing::make_tables(&db).await;
         let mut tx = db.begin().await.unwrap();
         for kept in [
             "ann@example.com",
@@ -254,7 +248,7 @@ mod tests {
     async fn o4_an_account_is_looked_for_while_somebody_else_writes() {
         let folder = Scratch::new("accounts");
         let db = Db::open_sqlite(&folder.join("hub.db")).await.unwrap();
-        prepare(&db).await;
+        testing::make_tables(&db).await;
         let writer = db.begin().await.unwrap();
         let error = known(&db, &Address::of("nobody@example.com")).await.unwrap_err().to_string();
         assert!(error.contains("there is no account `nobody@example.com`"), "{error}");

@@ -142,49 +142,31 @@ pub(crate) async fn choosable(db: &Db, org: &str, user: &str, role: Role) -> Res
     }
 }
 
+/// What a user is in an organisation.
+const ROLE: &str = "SELECT role FROM hub_members WHERE org_id = $1 AND user_id = $2";
+/// What the user's groups there give.
+const GRANTED: &str = "SELECT DISTINCT p.permission FROM hub_group_members m
+     JOIN hub_groups g ON g.id = m.group_id
+     JOIN hub_group_permissions p ON p.group_id = g.id
+     WHERE g.org_id = $1 AND m.user_id = $2 ORDER BY p.permission";
+
 /// What the user is in an organisation.
 pub(crate) async fn role(db: &Db, org: &str, user: &str) -> Result<Option<Role>, Error> {
-    #[derive(Deserialize)]
-    struct Member {
-        role: Role,
-    }
-    let sql = "SELECT role FROM hub_members WHERE org_id = $1 AND user_id = $2";
-    let member: Option<Member> = db.one(sql, args![org, user]).await?;
-    Ok(member.map(|member| member.role))
+    let role: Option<(Role,)> = db.one(ROLE, args![org, user]).await?;
+    Ok(role.map(|(role,)| role))
 }
 
 /// The permissions that the user's groups give, whatever is enabled.
 pub(crate) async fn granted(db: &Db, org: &str, user: &str) -> Result<Vec<String>, Error> {
-    let rows: Vec<(String,)> = db
-        .all(
-            "SELECT DISTINCT p.permission FROM hub_group_members m
-             JOIN hub_groups g ON g.id = m.group_id
-             JOIN hub_group_permissions p ON p.group_id = g.id
-             WHERE g.org_id = $1 AND m.user_id = $2 ORDER BY p.permission",
-            args![org, user],
-        )
-        .await?;
+    let rows: Vec<(String,)> = db.all(GRANTED, args![org, user]).await?;
     Ok(rows.into_iter().map(|(permission,)| permission).collect())
 }
 
 /// What somebody holds in an organisation; none where it is no member.
 pub(crate) async fn holding(tx: &mut Tx, org: &str, user: &str) -> Result<Option<Holding>, Error> {
-    #[derive(Deserialize)]
-    struct Member {
-        role: Role,
-    }
-    let sql = "SELECT role FROM hub_members WHERE org_id = $1 AND user_id = $2";
-    let Some(Member { role }) = tx.one(sql, args![org, user]).await? else { return Ok(None) };
+    let Some((role,)) = tx.one::<(Role,)>(ROLE, args![org, user]).await? else { return Ok(None) };
     let tenants = tenant_ids_of(tx, org, user).await?;
-    let permissions: Vec<(String,)> = tx
-        .all(
-            "SELECT DISTINCT p.permission FROM hub_group_members m
-             JOIN hub_groups g ON g.id = m.group_id
-             JOIN hub_group_permissions p ON p.group_id = g.id
-             WHERE g.org_id = $1 AND m.user_id = $2",
-            args![org, user],
-        )
-        .await?;
+    let permissions: Vec<(String,)> = tx.all(GRANTED, args![org, user]).await?;
     let names = |rows: Vec<(String,)>| rows.into_iter().map(|(name,)| name);
     Ok(Some(Holding { role, permissions: names(permissions).collect(), reach: Reach::of(role, tenants) }))
 }
@@ -308,15 +290,13 @@ pub(crate) async fn join_tenant(tx: &mut Tx, tenant: &str, user: &str) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api;
-    use crate::db::migrate::{self, Owner};
+    use crate::testing;
 
     /// S20: an earlier release kept what was written, in lower case. Who signs in as then is let in, and nobody gets a twin.
     #[tokio::test]
     async fn s20_accounts_of_earlier_releases_are_found_and_get_no_twins() {
         let db = Db::open_memory().await.unwrap();
-        migrate::prepare(&db).await.unwrap();
-        migrate::run(&db, Owner::Platform, &api::migrations(&db)).await.unwrap();
+        testing::make_tables(&db).await;
         let mut tx = db.begin().await.unwrap();
         for kept in [
             "ann@example.com",

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use sha2::{Digest, Sha256};
+use hub_release::hash;
 
 /// What a caller proves with who it is; in a cookie or after `Bearer`.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -33,7 +33,7 @@ impl Token {
 
     /// What the database keeps.
     pub(crate) fn id(&self) -> String {
-        Sha256::digest(self.0.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+        hash::of_bytes(self.0.as_bytes())
     }
 }
 

@@ -185,13 +185,12 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+    use crate::scratch::Scratch;
 
     /// O6: what a strict umask has closed is found, with what opens it.
     #[test]
     fn o6_what_the_services_user_cannot_read_is_told() {
-        let folder = std::env::temp_dir().join(format!("hub-reach-{}", std::process::id()));
-        // An earlier process of this number may have been killed.
-        let _ = fs::remove_dir_all(&folder);
+        let folder = Scratch::new("reach");
         let (root, data) = (folder.join("opt"), folder.join("srv/data"));
         for below in ["bin", "releases/1.2.3/web", "trusted-keys"] {
             fs::create_dir_all(root.join(below)).unwrap();
@@ -231,6 +230,5 @@ mod tests {
             mode(path, before.mode());
         }
         assert_eq!(lacks(None), None);
-        fs::remove_dir_all(&folder).unwrap();
     }
 }

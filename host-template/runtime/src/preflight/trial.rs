@@ -374,6 +374,7 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     use super::*;
+    use crate::scratch::Scratch;
 
     async fn begun(source: &Db, place: &Path) -> Copy {
         let mut tried = Tried::default();
@@ -385,9 +386,9 @@ mod tests {
     // S3, S12
     #[tokio::test]
     async fn s12_a_copy_follows_nothing_that_is_planted_and_leaves_nothing() {
-        let folder = std::env::temp_dir().join(format!("hub-trial-{}", std::process::id()));
+        let folder = Scratch::new("trial");
         let data = folder.join("data");
-        fs::create_dir_all(&data).unwrap();
+        fs::create_dir(&data).unwrap();
         let source = Db::open_sqlite(&folder.join("hub.db")).await.unwrap();
         source.execute("CREATE TABLE t (id INTEGER)", args![]).await.unwrap();
         let victim = folder.join("victim");
@@ -416,6 +417,5 @@ mod tests {
         drop(elsewhere);
         assert!(!private.exists());
         source.close().await;
-        fs::remove_dir_all(&folder).unwrap();
     }
 }

@@ -6,6 +6,7 @@
 //! confines itself ([`confine`]), starts the program, and ends it with everything that it started, when the host says so, when
 //! the host is gone, and when the host has not spoken for too long.
 
+pub(crate) mod asked;
 mod confine;
 mod members;
 pub(crate) mod network;

@@ -274,15 +274,12 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
+    use crate::scratch::Scratch;
 
-    /// A folder of the test's own, with no link on the way to it.
-    fn folder(name: &str) -> PathBuf {
-        let folder =
-            std::env::temp_dir().canonicalize().unwrap().join(format!("hub-{name}-{}", std::process::id()));
-        if folder.exists() {
-            fs::remove_dir_all(&folder).unwrap();
-        }
-        fs::create_dir_all(folder.join("data")).unwrap();
+    /// A folder of the test's own, with a data folder in it.
+    fn folder(name: &str) -> Scratch {
+        let folder = Scratch::new(name);
+        fs::create_dir(folder.join("data")).unwrap();
         folder
     }
 
@@ -305,9 +302,7 @@ mod tests {
 
     #[test]
     fn s5_what_is_roots_alone_is_found() {
-        let root = std::env::temp_dir().join(format!("hub-of-root-{}", std::process::id()));
-        // An earlier process of this number may have been killed.
-        let _ = fs::remove_dir_all(&root);
+        let root = Scratch::new("of-root");
         assert_eq!(of_root(&root), Vec::<PathBuf>::new());
         for folder in ["etc/ssh", "etc/ssl/private", "etc/ssl/certs"] {
             fs::create_dir_all(root.join(folder)).unwrap();
@@ -326,7 +321,6 @@ mod tests {
         assert_eq!(of_root(&root), want.map(|path| root.join(path)));
         let is_hidden = hidden(&root).contains(&PathBuf::from("/etc/shadow"));
         assert_eq!(is_hidden, rustix::process::geteuid().is_root() && Path::new("/etc/shadow").exists());
-        fs::remove_dir_all(&root).unwrap();
     }
 
     // S5
@@ -351,7 +345,6 @@ mod tests {
         // A journal is there while a change is written.
         write(&folder, &["disk/hub.db-journal"]);
         assert!(names(&folder, &[]).iter().any(|path| path == "disk/hub.db-journal"));
-        fs::remove_dir_all(&folder).unwrap();
     }
 
     // S5
@@ -471,7 +464,6 @@ mod tests {
         ] {
             assert_eq!(names(&folder, &variables), want, "{variables:?}");
         }
-        fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]

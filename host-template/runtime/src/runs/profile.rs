@@ -443,8 +443,8 @@ mod tests {
     // S5
     #[test]
     fn s5_what_other_profiles_read_is_theirs() {
-        let data = std::env::temp_dir().join(format!("hub-profile-others-{}", std::process::id()));
-        fs::create_dir_all(data.join("dbt")).unwrap();
+        let data = Scratch::new("profile-others");
+        fs::create_dir(data.join("dbt")).unwrap();
         assert_eq!(read_by_others(&data, "j"), Ok(BTreeSet::new()));
         let asks = |name: &str| format!("\"{{{{ env_var('{name}') }}}}\"");
         let text = format!(
@@ -460,7 +460,6 @@ mod tests {
         assert_eq!(of("j"), ["DBT_A", "DBT_B", "DBT_TARGET"]);
         assert_eq!(of("k"), ["DBT_J"]);
         assert_eq!(of("none"), ["DBT_A", "DBT_B", "DBT_J", "DBT_TARGET"]);
-        fs::remove_dir_all(&data).unwrap();
     }
 
     // D7, D8

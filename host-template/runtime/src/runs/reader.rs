@@ -2,7 +2,6 @@
 //! foreign program. dbt's files are a stranger's: one of sixty megabytes may stand for gigabytes of lists, or for an hour's
 //! walk from node to node. Memory and time of that are the process's alone, and what it answers is bounded.
 
-use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -12,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::dbt::apart_in;
 use super::{Lineage, fences, lineage};
-use crate::process::{self, Job};
+use crate::process::{self, Job, asked};
 use crate::registry::Hub;
 use crate::settings::reason;
 
@@ -78,27 +77,12 @@ pub(super) async fn ask(hub: &Hub, work: &Path, question: Question) -> Answer {
 
 /// Runs `read-dbt`: a question as JSON on standard input, the answer as one line.
 pub(crate) fn run() -> ExitCode {
-    let mut text = String::new();
-    let asked = io::stdin()
-        .take(LONGEST)
-        .read_to_string(&mut text)
-        .and_then(|_| serde_json::from_str::<Asked>(&text).map_err(io::Error::other));
-    let Ok(Asked { work, most, question }) = asked else {
-        // Nobody may be there to read it.
-        let _ = writeln!(
-            io::stderr(),
-            "error: this command is for the host, which asks it on its standard input"
-        );
-        return ExitCode::from(2);
-    };
-    let answer: Answer = match question {
-        Question::Lineage => lineage::read(&work, most),
-        Question::Apart { schema, org } => lineage::relations(&work, most)
-            .and_then(|relations| apart_in(&relations, &schema, &org))
-            .map(|()| None),
-    };
-    let line = serde_json::to_string(&answer).unwrap_or_default();
-    // The host has gone: nobody wants to know.
-    let _ = writeln!(io::stdout(), "{line}");
-    ExitCode::SUCCESS
+    asked::answer(LONGEST, |Asked { work, most, question }| -> Answer {
+        match question {
+            Question::Lineage => lineage::read(&work, most),
+            Question::Apart { schema, org } => lineage::relations(&work, most)
+                .and_then(|relations| apart_in(&relations, &schema, &org))
+                .map(|()| None),
+        }
+    })
 }

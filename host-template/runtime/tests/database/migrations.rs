@@ -41,14 +41,6 @@ fn with_a_note(world: &World) -> String {
     note
 }
 
-fn preflight(world: &World, arguments: &[&str]) -> (Option<i32>, Value) {
-    let mut command = command(&world.folder);
-    world.prepare(&mut command);
-    command.args(["preflight", "--json"]).args(arguments);
-    let (status, stdout, stderr) = run(command);
-    (status, serde_json::from_str(&stdout).unwrap_or_else(|_| panic!("no JSON: {stdout}{stderr}")))
-}
-
 fn errors(report: &Value) -> Vec<&str> {
     report["errors"].as_array().unwrap().iter().map(|error| error["what"].as_str().unwrap()).collect()
 }
@@ -57,7 +49,7 @@ on_both! {
     fn d2_a_table_that_others_refer_to_is_rebuilt_and_they_keep_their_rows(world: &World) {
         let note = with_a_note(world);
         migration(world, "0002_rebuild.sql", REBUILD);
-        let (status, report) = preflight(world, &[]);
+        let (status, report) = world.preflight(&[]);
         assert_eq!((status, errors(&report)), (Some(0), vec![]), "{report}");
         let host = world.host();
         assert!(host.log().contains("ran migrations"), "{}", host.log());
@@ -81,7 +73,7 @@ on_both! {
         let refused = "migration 0002_less.sql: it removes data (plugin_good_notes: 1 rows before, 0 after) and does \
             not say so: keep the data, or write the comment `-- hub: removes plugin_good_notes` into it";
         migration(world, "0002_less.sql", "DELETE FROM plugin_good_notes");
-        let (status, report) = preflight(world, &[]);
+        let (status, report) = world.preflight(&[]);
         assert_eq!(status, Some(1), "{report}");
         assert_eq!(errors(&report), [format!("vertical plugin `good` would be invalid: {refused}")]);
         // And a start does not run it, whoever starts.
@@ -90,12 +82,12 @@ on_both! {
         host.stop();
         // Said by the author: the operator has the last word.
         migration(world, "0002_less.sql", "-- hub: removes plugin_good_notes\nDELETE FROM plugin_good_notes");
-        let (status, report) = preflight(world, &[]);
+        let (status, report) = world.preflight(&[]);
         let told = "a migration of vertical plugin `good` removes data, as it says: plugin_good_notes: 1 rows before, 0 after";
         assert_eq!((status, errors(&report)), (Some(3), vec![told]), "{report}");
         assert_eq!(report["changes"]["removed"][0]["table"], "plugin_good_notes");
-        assert_eq!(preflight(world, &["--accept-loss", "plugin_good_books"]).0, Some(3));
-        let (status, report) = preflight(world, &["--accept-loss", "plugin_good_notes"]);
+        assert_eq!(world.preflight(&["--accept-loss", "plugin_good_books"]).0, Some(3));
+        let (status, report) = world.preflight(&["--accept-loss", "plugin_good_notes"]);
         assert_eq!((status, errors(&report)), (Some(0), vec![]), "{report}");
         let host = world.host();
         assert_eq!(host.get(&note).status, 404);
@@ -107,7 +99,7 @@ on_both! {
         let more = "CREATE TABLE plugin_good_more (id TEXT PRIMARY KEY)";
         let said = "migration 0002_more.sql: it controls the transaction that it runs in (`COMMIT`); leave it out: ";
         migration(world, "0002_more.sql", &format!("{more}; COMMIT; BEGIN"));
-        let (status, report) = preflight(world, &[]);
+        let (status, report) = world.preflight(&[]);
         assert_eq!(status, Some(1), "{report}");
         assert!(errors(&report)[0].contains(said), "{report}");
         // Nor does a start.
@@ -116,7 +108,7 @@ on_both! {
         host.stop();
         // It could not be made if it was there.
         migration(world, "0002_more.sql", more);
-        let (status, report) = preflight(world, &[]);
+        let (status, report) = world.preflight(&[]);
         assert_eq!((status, errors(&report)), (Some(0), vec![]), "{report}");
     }
 
@@ -142,7 +134,7 @@ on_both! {
         for (left, next) in others.iter().copied().chain([(trigger, more)]) {
             migration(world, "0002_left.sql", left);
             migration(world, "0003_more.sql", next);
-            let (_, report) = preflight(world, &[]);
+            let (_, report) = world.preflight(&[]);
             assert!(errors(&report).iter().any(|error| error.contains(said)), "{left}: {report}");
         }
         // As well where it has run before.
@@ -151,7 +143,7 @@ on_both! {
         assert!(host.log().contains("ran migrations"), "{}", host.log());
         host.stop();
         migration(world, "0003_more.sql", more);
-        let (_, report) = preflight(world, &[]);
+        let (_, report) = world.preflight(&[]);
         assert!(errors(&report).iter().any(|error| error.contains(said)), "{report}");
     }
 
@@ -178,18 +170,18 @@ on_both! {
             ),
         ] {
             migration(world, "0002_less.sql", sql);
-            let (_, report) = preflight(world, &[]);
+            let (_, report) = world.preflight(&[]);
             assert!(errors(&report).iter().any(|error| error.contains(said)), "{sql}: {report}");
         }
         // Rows that refer to nothing afterwards.
         let orphan = "-- hub: removes plugin_good_books\nDELETE FROM plugin_good_books WHERE id = 'b'";
         migration(world, "0002_less.sql", orphan);
-        let (_, report) = preflight(world, &[]);
+        let (_, report) = world.preflight(&[]);
         let said = if world.url.is_some() { "plugin_good_notes: 1 rows before, 0 after" } else { "it leaves 1 rows of `plugin_good_notes` that refer to nothing in `plugin_good_books`" };
         assert!(errors(&report).iter().any(|error| error.contains(said)), "{report}");
         // Values that are all there and hold less are told.
         migration(world, "0002_less.sql", &REBUILD.replace("SELECT id, title", "SELECT id, substr(title, 1, 1)"));
-        let (status, report) = preflight(world, &[]);
+        let (status, report) = world.preflight(&[]);
         assert_eq!((status, errors(&report)), (Some(0), vec![]), "{report}");
         let told = "after a migration of vertical plugin `good` values hold less than before: plugin_good_books.title: 11 bytes before, 2 after";
         assert!(report["warnings"].to_string().contains(told), "{report}");
@@ -200,7 +192,7 @@ on_both! {
             "UPDATE plugin_good_notes SET text = 'changed'",
         ] {
             migration(world, "0002_less.sql", sql);
-            let (status, report) = preflight(world, &[]);
+            let (status, report) = world.preflight(&[]);
             assert_eq!((status, errors(&report)), (Some(0), vec![]), "{sql}: {report}");
         }
         fs::remove_file(world.folder.path("release/plugins/good/migrations/0002_less.sql")).unwrap();
@@ -235,7 +227,7 @@ on_both! {
         ];
         for (sql, what) in of_both.iter().chain(others) {
             migration(world, "0002_others.sql", sql);
-            let (_, report) = preflight(world, &[]);
+            let (_, report) = world.preflight(&[]);
             let said = format!("migration 0002_others.sql: it changes what is not vertical plugin `good`'s ({what})");
             assert!(errors(&report).iter().any(|error| error.contains(&said)), "{sql}: {report}");
         }
@@ -243,7 +235,7 @@ on_both! {
         let own = "CREATE INDEX plugin_good_i ON plugin_good_books (title);
             CREATE TABLE plugin_good_readers (id TEXT PRIMARY KEY REFERENCES hub_users (id))";
         migration(world, "0002_others.sql", own);
-        let (status, report) = preflight(world, &[]);
+        let (status, report) = world.preflight(&[]);
         assert_eq!((status, errors(&report)), (Some(0), vec![]), "{report}");
         let host = world.host();
         assert_eq!(host.get(&note).json(), json!({"text": "kept"}));

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::program::postgres::Server;
 use crate::program::world::{World, is, until};
-use crate::program::{Host, command, run};
+use crate::program::{command, run};
 use crate::{cannot_start, on_both, server};
 
 on_both! {
@@ -62,10 +62,7 @@ fn s19_one_locked_table_does_not_stop_the_others() {
     let Some(server) = server() else { return };
     let url = server.database();
     let world = World::new(Some(url.clone()));
-    let host = Host::start_as_admin(&world.folder, |command| {
-        world.prepare(command);
-        command.env("HUB_DB_LOCK_MS", "1000");
-    });
+    let host = world.host_with(&[("HUB_DB_LOCK_MS", "1000")]);
     host.enable("good");
     let note = host.post("/api/good/notes", r#"{"text": "kept"}"#).header("location").to_owned();
     let database = url.rsplit_once('/').unwrap().1.to_owned();
@@ -109,10 +106,7 @@ fn s19_a_statement_has_an_end() {
     let Some(server) = server() else { return };
     let world = World::new(Some(server.database()));
     let url = world.url.clone().unwrap();
-    let host = Host::start_as_admin(&world.folder, |command| {
-        world.prepare(command);
-        command.env("HUB_DB_STATEMENT_MS", "300");
-    });
+    let host = world.host_with(&[("HUB_DB_STATEMENT_MS", "300")]);
     host.enable("good");
     let database = url.rsplit_once('/').unwrap().1;
     // Of itself it would take an hour: that there is an answer shows that it has been ended.
@@ -198,14 +192,12 @@ fn a_server_that_is_away_is_named_and_probes_answer_in_time() {
 fn a_pool_that_is_used_up_is_not_a_server_that_is_away() {
     let Some(server) = server() else { return };
     let world = World::new(Some(server.database()));
-    let host = Host::start_as_admin(&world.folder, |command| {
-        world.prepare(command);
-        command
-            .env("HUB_DB_CONNECTIONS", "4")
-            .env("HUB_DB_CONNECT_SECONDS", "1")
-            .env("HUB_DB_LOCK_MS", "60000")
-            .env("HUB_DB_STATEMENT_MS", "60000");
-    });
+    let host = world.host_with(&[
+        ("HUB_DB_CONNECTIONS", "4"),
+        ("HUB_DB_CONNECT_SECONDS", "1"),
+        ("HUB_DB_LOCK_MS", "60000"),
+        ("HUB_DB_STATEMENT_MS", "60000"),
+    ]);
     host.enable("good");
     let database = world.url.as_ref().unwrap().rsplit_once('/').unwrap().1;
     let holder = server.lock(database, "plugin_good_notes");

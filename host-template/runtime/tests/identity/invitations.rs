@@ -121,10 +121,7 @@ on_both! {
 
     // S1, O7
     fn s1_a_link_holds_the_base_path(world: &World) {
-        let host = Host::start_as_admin(&world.folder, |command| {
-            world.prepare(command);
-            command.env("HUB_BASE_PATH", "/hub");
-        });
+        let host = world.host_with(&[("HUB_BASE_PATH", "/hub")]);
         let admin = Person::new(&host, ADMIN, PASSWORD);
         let made = admin.post("/api/invitations", json!({"email": "bo@example.com"})).json();
         let token = made["token"].as_str().unwrap();
@@ -133,10 +130,7 @@ on_both! {
 
     // S1
     fn s1_an_invitation_ends_with_its_time_and_with_the_right_of_who_made_it(world: &World) {
-        let host = Host::start_as_admin(&world.folder, |command| {
-            world.prepare(command);
-            command.env("HUB_INVITATION_SECONDS", "60").env("HUB_INVITATIONS_PENDING", "3");
-        });
+        let host = world.host_with(&[("HUB_INVITATION_SECONDS", "60"), ("HUB_INVITATIONS_PENDING", "3")]);
         let admin = Person::new(&host, ADMIN, PASSWORD);
         world.create_user(&["--email", "eve@example.com", "--org", "Default", "--role", "admin"], "eve's password!\n");
         let eve = Person::new(&host, "eve@example.com", "eve's password!");

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::postgres::Server;
-use super::{Answer, Folder, Host, command, run_with, skip};
+use super::{Answer, Folder, Host, command, run, run_with, skip};
 
 /// Runs a test on SQLite and, where it is installed, on PostgreSQL.
 #[macro_export]
@@ -47,7 +47,24 @@ impl World {
     }
 
     pub fn host(&self) -> Host {
-        Host::start_as_admin(&self.folder, |command| self.prepare(command))
+        self.host_with(&[])
+    }
+
+    /// A host with these variables besides.
+    pub fn host_with(&self, variables: &[(&str, &str)]) -> Host {
+        Host::start_as_admin(&self.folder, |command| {
+            self.prepare(command);
+            command.envs(variables.iter().copied());
+        })
+    }
+
+    /// What `preflight` says, and its exit code; with what the world's host has in its environment.
+    pub fn preflight(&self, arguments: &[&str]) -> (Option<i32>, Value) {
+        let mut command = command(&self.folder);
+        self.prepare(&mut command);
+        command.args(["preflight", "--json"]).args(arguments);
+        let (status, stdout, stderr) = run(command);
+        (status, serde_json::from_str(&stdout).unwrap_or_else(|_| panic!("no JSON: {stdout}{stderr}")))
     }
 
     /// Another host of the same database, in a data folder of its own.

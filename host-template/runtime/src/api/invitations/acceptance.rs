@@ -180,9 +180,7 @@ async fn accept(
             from.keep(answer, &token, &device)
         }
     };
-    tx.announce().await?;
-    tx.commit().await?;
-    hub.live.refresh(&hub.db).await?;
+    hub.live.commit(tx, &hub.db).await?;
     Ok(answer)
 }
 
