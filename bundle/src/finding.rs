@@ -2,30 +2,9 @@
 
 use std::path::Path;
 
+use hub_manifest::codes::Code;
+use hub_manifest::diagnostic::Level;
 use serde::Serialize;
-
-/// How much a finding weighs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Level {
-    /// Nothing is written.
-    Error,
-    /// The output is written all the same.
-    Warning,
-}
-
-/// A module does not parse.
-pub const SYNTAX: &str = "HUB060";
-/// An import leads nowhere.
-pub const UNRESOLVED: &str = "HUB061";
-/// A module does not export what another one imports from it.
-pub const MISSING_EXPORT: &str = "HUB062";
-/// A style sheet is wrong.
-pub const STYLE: &str = "HUB063";
-/// An image, font or raw file cannot be used.
-pub const ASSET: &str = "HUB064";
-/// Whatever else the linker has to say.
-pub const OTHER: &str = "HUB069";
 
 /// One error or warning.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -33,7 +12,7 @@ pub struct Finding {
     /// Error or warning.
     pub level: Level,
     /// Stable code.
-    pub code: &'static str,
+    pub code: Code,
     /// What is wrong, in one sentence.
     pub message: String,
     /// Absolute path, where one file is concerned.
@@ -50,7 +29,7 @@ pub struct Finding {
 
 impl Finding {
     /// An error without a place.
-    pub fn error(code: &'static str, message: impl Into<String>) -> Finding {
+    pub fn error(code: Code, message: impl Into<String>) -> Finding {
         Finding {
             level: Level::Error,
             code,
@@ -130,7 +109,7 @@ fn floor(text: &str, offset: usize) -> usize {
 }
 
 /// The text of a source file; what stands in the way as a finding with the given code.
-pub fn read_text(file: &Path, code: &'static str) -> Result<String, Finding> {
+pub fn read_text(file: &Path, code: Code) -> Result<String, Finding> {
     let bytes = std::fs::read(file).map_err(|error| {
         Finding::error(code, format!("the file cannot be read: {error}")).at(file, Spot::START)
     })?;

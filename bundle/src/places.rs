@@ -2,7 +2,9 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use crate::finding::{Finding, UNRESOLVED};
+use hub_manifest::codes;
+
+use crate::finding::Finding;
 use crate::job::Job;
 
 /// One plugin's root folder.
@@ -34,8 +36,11 @@ impl Places {
     pub fn of(job: &Job) -> Result<Places, Finding> {
         let real = |what: &str, path: &Path| {
             path.canonicalize().map_err(|error| {
-                Finding::error(UNRESOLVED, format!("{what} {} cannot be read: {error}", path.display()))
-                    .help("check the path, or run the whole build, which creates it")
+                Finding::error(
+                    codes::IMPORT_UNRESOLVED,
+                    format!("{what} {} cannot be read: {error}", path.display()),
+                )
+                .help("check the path, or run the whole build, which creates it")
             })
         };
         let repo = real("the repository", &job.repo)?;

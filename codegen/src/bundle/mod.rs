@@ -230,13 +230,18 @@ fn complete(out: &Path, files: &[Asset]) -> bool {
             .all(|file| fs::metadata(out.join(&file.path)).is_ok_and(|meta| meta.len() == file.size))
 }
 
+/// Folders of the crates that the bundler is compiled from, relative to the repository.
+const CRATES: [&str; 2] = ["bundle", "manifest"];
+
 /// Fingerprint of what the bundler is compiled from.
 fn bundler_digest(job: &Job, cache: &mut FileCache) -> io::Result<String> {
     let mut digest = Digest::new("bundler 1");
     for name in ["Cargo.toml", "Cargo.lock"] {
         digest.add(name, cache.hash(&job.repo.join(name))?.sha256.as_bytes());
     }
-    add_folder(&mut digest, cache, "bundle", &job.repo.join("bundle"), |_| true)?;
+    for name in CRATES {
+        add_folder(&mut digest, cache, name, &job.repo.join(name), |_| true)?;
+    }
     digest.add("target", job.target_dir.as_os_str().as_encoded_bytes());
     digest.add("toolchain", std::env::var_os("RUSTUP_TOOLCHAIN").unwrap_or_default().as_encoded_bytes());
     Ok(digest.finish())
@@ -509,6 +514,29 @@ mod tests {
             assert!(!seen.contains(&next), "{path}");
             seen.push(next);
         }
+    }
+
+    #[test]
+    fn the_bundler_is_compiled_again_when_one_of_its_crates_changed() {
+        let fixture = Fixture::new();
+        let digest = || fixture.with(|job, cache| bundler_digest(job, cache).unwrap());
+        let mut seen = vec![digest()];
+        for path in ["bundle/src/main.rs", "manifest/src/codes/build.rs"] {
+            fixture.write(path, "// edited");
+            let next = digest();
+            assert!(!seen.contains(&next), "{path}");
+            seen.push(next);
+        }
+    }
+
+    /// A crate that the bundler depends on and that [`CRATES`] lacks would leave an old bundler in use.
+    #[test]
+    fn the_bundlers_crates_are_all_known() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../bundle");
+        let text = fs::read_to_string(folder.join("Cargo.toml")).unwrap();
+        let paths = text.split("path = \"../").skip(1).filter_map(|rest| rest.split('"').next());
+        let known: Vec<&str> = CRATES.into_iter().filter(|name| *name != "bundle").collect();
+        assert_eq!(paths.collect::<Vec<_>>(), known);
     }
 
     #[test]
