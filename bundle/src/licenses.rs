@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use hub_manifest::wire::bundler::WebPackage;
+use serde::Deserialize;
 
 /// What a package says of itself.
 #[derive(Debug, Default, Deserialize)]
@@ -16,29 +17,16 @@ struct Manifest {
     license: serde_json::Value,
 }
 
-/// A package of which something is in the output.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Package {
-    /// Name.
-    pub name: String,
-    /// Version.
-    pub version: String,
-    /// Its terms, as the package words them; empty where it says nothing.
-    pub license: String,
-    /// Its folder, relative to the repository; empty where it lies elsewhere.
-    pub folder: String,
-}
-
 /// The packages in these folders, sorted.
-pub fn packages(folders: &BTreeSet<PathBuf>, repo: &Path) -> Vec<Package> {
+pub fn packages(folders: &BTreeSet<PathBuf>, repo: &Path) -> Vec<WebPackage> {
     let inside = |folder: &Path| folder.strip_prefix(repo).map(|inner| inner.to_string_lossy().into_owned());
-    let mut packages: Vec<Package> = folders
+    let mut packages: Vec<WebPackage> = folders
         .iter()
         .filter_map(|folder| {
             let manifest = manifest(folder)?;
             let license = manifest.terms().to_owned();
             let folder = inside(folder).unwrap_or_default();
-            Some(Package { name: manifest.name, version: manifest.version, license, folder })
+            Some(WebPackage { name: manifest.name, version: manifest.version, license, folder })
         })
         .collect();
     packages.sort();

@@ -3,9 +3,9 @@
 use std::path::{Component, Path, PathBuf};
 
 use hub_manifest::codes;
+use hub_manifest::wire::bundler::Job;
 
 use crate::finding::Finding;
-use crate::job::Job;
 
 /// One plugin's root folder.
 #[derive(Debug, Clone)]

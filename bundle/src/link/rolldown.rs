@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use hub_manifest::codes;
+use hub_manifest::wire::bundler::Mode;
 use rolldown::{
     BundlerBuilder, BundlerOptions, BundlerTransformOptions, ChecksOptions, ChunkFilenamesOutputOption,
     CodeSplittingMode, CommentsOptions, Either, ExperimentalOptions, GeneratedCodeOptions, HashCharacters,
@@ -24,7 +25,6 @@ use super::resolve::Resolve;
 use super::styles::{Sheets, StyleModules};
 use super::{Chunk, Linked, Linker, Request};
 use crate::finding::Finding;
-use crate::job::Mode;
 use crate::places::{Places, normalize};
 use crate::style::Styles;
 
