@@ -15,6 +15,7 @@ pub mod json;
 pub mod limits;
 pub mod migrations;
 pub mod node;
+pub mod override_kind;
 pub mod overrides;
 pub mod plan;
 mod planned;
