@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use hub_manifest::wire::bundler::Mode;
 use xxhash_rust::xxh3::xxh3_128;
-
-use crate::job::Mode;
 
 /// Files below this size travel in one packet either way.
 const SMALLEST: usize = 1024;

@@ -1,125 +1,9 @@
-//! Errors and warnings of the bundle stage: code, place and way out.
+//! Places in sources: from what parsers tell to the spots of findings.
 
 use std::path::Path;
 
-use serde::Serialize;
-
-/// How much a finding weighs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Level {
-    /// Nothing is written.
-    Error,
-    /// The output is written all the same.
-    Warning,
-}
-
-/// A module does not parse.
-pub const SYNTAX: &str = "HUB060";
-/// An import leads nowhere.
-pub const UNRESOLVED: &str = "HUB061";
-/// A module does not export what another one imports from it.
-pub const MISSING_EXPORT: &str = "HUB062";
-/// A style sheet is wrong.
-pub const STYLE: &str = "HUB063";
-/// An image, font or raw file cannot be used.
-pub const ASSET: &str = "HUB064";
-/// Whatever else the linker has to say.
-pub const OTHER: &str = "HUB069";
-
-/// One error or warning.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    /// Error or warning.
-    pub level: Level,
-    /// Stable code.
-    pub code: &'static str,
-    /// What is wrong, in one sentence.
-    pub message: String,
-    /// Absolute path, where one file is concerned.
-    pub file: Option<String>,
-    /// 1-based line; 0 without a file.
-    pub line: usize,
-    /// 1-based column in characters; 0 without a file.
-    pub column: usize,
-    /// Length in characters; 0 marks a point.
-    pub length: usize,
-    /// What to do instead.
-    pub help: String,
-}
-
-impl Finding {
-    /// An error without a place.
-    pub fn error(code: &'static str, message: impl Into<String>) -> Finding {
-        Finding {
-            level: Level::Error,
-            code,
-            message: message.into(),
-            file: None,
-            line: 0,
-            column: 0,
-            length: 0,
-            help: String::new(),
-        }
-    }
-
-    /// The same as a warning.
-    pub fn warning(self) -> Finding {
-        Finding { level: Level::Warning, ..self }
-    }
-
-    /// Names the file and the spot in it.
-    pub fn at(mut self, file: &Path, spot: Spot) -> Finding {
-        self.file = Some(file.to_string_lossy().into_owned());
-        (self.line, self.column, self.length) = (spot.line, spot.column, spot.length);
-        self
-    }
-
-    /// Says what to do instead.
-    pub fn help(mut self, help: impl Into<String>) -> Finding {
-        self.help = help.into();
-        self
-    }
-
-    /// Errors first, then by file and place.
-    pub fn order(&self, other: &Finding) -> std::cmp::Ordering {
-        let key = |finding: &Finding| (finding.level, finding.file.clone(), finding.line, finding.column);
-        key(self).cmp(&key(other)).then_with(|| (self.code, &self.message).cmp(&(other.code, &other.message)))
-    }
-
-    /// Whether this one stops the build.
-    pub fn is_error(&self) -> bool {
-        self.level == Level::Error
-    }
-}
-
-/// A place in a text: 1-based line and column in characters, length in characters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Spot {
-    /// 1-based line.
-    pub line: usize,
-    /// 1-based column.
-    pub column: usize,
-    /// Length; 0 marks a point.
-    pub length: usize,
-}
-
-impl Spot {
-    /// The file as a whole.
-    pub const START: Spot = Spot { line: 1, column: 1, length: 0 };
-
-    /// The spot of `len` bytes at byte `offset` of `text`, brought back to the borders of characters.
-    pub fn at(text: &str, offset: usize, len: usize) -> Spot {
-        let start = floor(text, offset);
-        let end = floor(text, start.saturating_add(len)).max(start);
-        let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
-        Spot {
-            line: memchr::memchr_iter(b'\n', &text.as_bytes()[..start]).count() + 1,
-            column: text[line_start..start].chars().count() + 1,
-            length: text[start..end].chars().count(),
-        }
-    }
-}
+use hub_manifest::codes::Code;
+pub use hub_manifest::wire::bundler::{Finding, Spot};
 
 fn floor(text: &str, offset: usize) -> usize {
     let mut at = offset.min(text.len());
@@ -130,7 +14,7 @@ fn floor(text: &str, offset: usize) -> usize {
 }
 
 /// The text of a source file; what stands in the way as a finding with the given code.
-pub fn read_text(file: &Path, code: &'static str) -> Result<String, Finding> {
+pub fn read_text(file: &Path, code: Code) -> Result<String, Finding> {
     let bytes = std::fs::read(file).map_err(|error| {
         Finding::error(code, format!("the file cannot be read: {error}")).at(file, Spot::START)
     })?;
@@ -188,7 +72,6 @@ mod tests {
 
     #[test]
     fn a_spot_past_the_end_is_the_end() {
-        assert_eq!(Spot::at("ab", 99, 5), Spot { line: 1, column: 3, length: 0 });
         assert_eq!(spot_of_line("ab", 7, 3), Spot { line: 1, column: 3, length: 0 });
     }
 

@@ -6,7 +6,8 @@ use std::fmt::{Display, Write};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use hub_manifest::wire::bundler::WebPackage;
+use serde::Deserialize;
 
 /// What a package says of itself.
 #[derive(Debug, Default, Deserialize)]
@@ -17,28 +18,15 @@ struct Manifest {
     license: serde_json::Value,
 }
 
-/// A package of which something is in the output.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Package {
-    /// Name.
-    pub name: String,
-    /// Version.
-    pub version: String,
-    /// Its terms, as the package words them; empty where it says nothing.
-    pub license: String,
-    /// Its folder, relative to the repository; empty where it lies elsewhere.
-    pub folder: String,
-}
-
 /// The packages in these folders, sorted; else which file cannot be read, and why.
-pub fn packages(folders: &BTreeSet<PathBuf>, repo: &Path) -> Result<Vec<Package>, String> {
+pub fn packages(folders: &BTreeSet<PathBuf>, repo: &Path) -> Result<Vec<WebPackage>, String> {
     let inside = |folder: &Path| folder.strip_prefix(repo).map(|inner| inner.to_string_lossy().into_owned());
     let mut packages = Vec::new();
     for folder in folders {
         let Some(manifest) = manifest(folder)? else { continue };
         let license = manifest.terms().to_owned();
         let folder = inside(folder).unwrap_or_default();
-        packages.push(Package { name: manifest.name, version: manifest.version, license, folder });
+        packages.push(WebPackage { name: manifest.name, version: manifest.version, license, folder });
     }
     packages.sort();
     Ok(packages)

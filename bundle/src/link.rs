@@ -17,8 +17,9 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use hub_manifest::wire::bundler::Mode;
+
 use crate::finding::Finding;
-use crate::job::Mode;
 use crate::places::Places;
 
 /// What is to be linked.

@@ -5,7 +5,6 @@
 
 mod compress;
 mod finding;
-mod job;
 mod licenses;
 mod link;
 mod output;
@@ -19,14 +18,18 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use hub_manifest::wire::bundler::{Asset, Job, Placed, Reply, Timings};
+
 use finding::Finding;
-use job::{Job, Placed, Reply, Timings, Written};
 use link::{Linked, Linker, Page, Request, Rolldown};
 use places::Places;
 
 /// The linker allocates and frees millions of small pieces on all cores.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// The page's title, if the job names none.
+const TITLE: &str = "Platform";
 
 /// Something in a plugin is wrong.
 const WRONG: u8 = 1;
@@ -86,7 +89,7 @@ fn run(job: &Job) -> Result<Reply, Stop> {
     let places = Arc::new(Places::of(job)?);
     let linked = Rolldown.link(&Request { places, mode: job.mode }).map_err(Stop::Findings)?;
     let page = Page::of(&linked.chunks);
-    let html = page::render(&job.html, &job.title, &page)?;
+    let html = page::render(&job.html, job.title.as_deref().unwrap_or(TITLE), &page)?;
     let modules = placed(&linked, &page);
     let diagnostics = linked.findings.clone();
     let licenses = licenses::text(&linked.packages).map_err(Stop::Machine)?;
@@ -105,7 +108,7 @@ fn run(job: &Job) -> Result<Reply, Stop> {
         ok: true,
         diagnostics,
         modules,
-        files: files.into_iter().map(|(path, bytes)| Written { path, size: bytes.len() }).collect(),
+        files: files.into_iter().map(|(path, bytes)| Asset { path, size: bytes.len() as u64 }).collect(),
         packages,
         timings: Timings { bundle_ms: millis(bundle), compress_ms: millis(compress) },
     })

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use handlebars::Handlebars;
+use hub_manifest::codes;
 use serde::Serialize;
 
-use crate::finding::{Finding, OTHER, Spot, spot_of_line};
+use crate::finding::{Finding, Spot, spot_of_line};
 use crate::link::{Need, Page};
 
 /// What a template may use.
@@ -22,7 +23,7 @@ struct Variables<'a> {
 /// The page that `template` makes of `page`.
 pub fn render(template: &Path, title: &str, page: &Page) -> Result<String, Finding> {
     let text = std::fs::read_to_string(template).map_err(|error| {
-        Finding::error(OTHER, format!("the page's template cannot be read: {error}"))
+        Finding::error(codes::BUNDLER, format!("the page's template cannot be read: {error}"))
             .at(template, Spot::START)
     })?;
     let address = |file: &String| format!("/{file}");
@@ -37,7 +38,7 @@ pub fn render(template: &Path, title: &str, page: &Page) -> Result<String, Findi
     engine.set_strict_mode(true);
     let wrong = |message: String, line: Option<usize>, column: Option<usize>| {
         let spot = spot_of_line(&text, line.unwrap_or(1), column.unwrap_or(1));
-        Finding::error(OTHER, format!("the page's template is wrong: {message}"))
+        Finding::error(codes::BUNDLER, format!("the page's template is wrong: {message}"))
             .at(template, spot)
             .help("it may use title, entry, styles, preloads and preload_json")
     };

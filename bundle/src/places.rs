@@ -2,8 +2,10 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use crate::finding::{Finding, UNRESOLVED};
-use crate::job::Job;
+use hub_manifest::codes;
+use hub_manifest::wire::bundler::Job;
+
+use crate::finding::Finding;
 
 /// One plugin's root folder.
 #[derive(Debug, Clone)]
@@ -34,8 +36,11 @@ impl Places {
     pub fn of(job: &Job) -> Result<Places, Finding> {
         let real = |what: &str, path: &Path| {
             path.canonicalize().map_err(|error| {
-                Finding::error(UNRESOLVED, format!("{what} {} cannot be read: {error}", path.display()))
-                    .help("check the path, or run the whole build, which creates it")
+                Finding::error(
+                    codes::IMPORT_UNRESOLVED,
+                    format!("{what} {} cannot be read: {error}", path.display()),
+                )
+                .help("check the path, or run the whole build, which creates it")
             })
         };
         let repo = real("the repository", &job.repo)?;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, RwLock};
 
 use append_only_vec::AppendOnlyVec;
+use hub_manifest::codes;
 use lightningcss::bundler::{BundleErrorKind, Bundler, ResolveResult, SourceProvider};
 use lightningcss::css_modules::{Config, CssModuleExport, CssModuleReference, Pattern};
 use lightningcss::dependencies::{Dependency, DependencyOptions};
@@ -19,7 +20,7 @@ use lightningcss::targets::{Browsers, Targets};
 use lightningcss::traits::ToCss;
 use oxc_resolver::{ResolveOptions, Resolver};
 
-use crate::finding::{Finding, STYLE, Spot, read_text, spot_of_line};
+use crate::finding::{Finding, Spot, read_text, spot_of_line};
 use crate::places::Places;
 
 /// The browsers that the platform supports: those of early 2023 and later, the same for scripts and styles.
@@ -135,7 +136,7 @@ impl Styles {
                         let (line, column) = (url.loc.start.line as usize, url.loc.start.column as usize);
                         let spot = Spot { length: url.url.chars().count(), ..spot_of_line(text, line, column) };
                         findings.push(
-                            Finding::error(STYLE, format!("`{}` cannot be used here: {why}", url.url))
+                            Finding::error(codes::STYLE_SHEET, format!("`{}` cannot be used here: {why}", url.url))
                                 .at(&files.real(Path::new(&url.loc.file_path)), spot)
                                 .help("the address is relative to the style sheet; one that begins with `/` or a scheme is left as it is"),
                         );
@@ -287,7 +288,7 @@ impl<'a> Files<'a> {
     }
 
     fn error(&self, kind: &impl std::fmt::Display, loc: Option<&ErrorLocation>) -> Finding {
-        let finding = Finding::error(STYLE, format!("the style sheet is wrong: {kind}"));
+        let finding = Finding::error(codes::STYLE_SHEET, format!("the style sheet is wrong: {kind}"));
         match loc {
             Some(loc) => {
                 let name = Path::new(&loc.filename);
@@ -326,7 +327,7 @@ impl SourceProvider for Files<'_> {
             return Ok(text);
         }
         let file = self.real(name);
-        let text = read_text(&file, STYLE).map_err(|finding| Unresolved(finding.message))?;
+        let text = read_text(&file, codes::STYLE_SHEET).map_err(|finding| Unresolved(finding.message))?;
         let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
         Ok(&self.texts[self.texts.push((name.to_owned(), text))].1)
     }

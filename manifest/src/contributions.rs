@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use crate::codes;
 use crate::grammar;
 use crate::node::{Entry, Node, Value};
+use crate::override_kind::OverrideKind;
 use crate::plan::{Column, ConfigKind, Widget};
 use crate::plugin::{Manifest, inner_path};
 use crate::reader::{Reader, get};
@@ -259,15 +260,12 @@ fn dbt(reader: &mut Reader<'_>, entries: &[Entry], slug: &str, out: &mut Manifes
 fn frontend_overrides(reader: &mut Reader<'_>, node: &Node, slug: &str, out: &mut Manifest) {
     let form = "`{routes: {path: file}, blocks: {Name: file}}`";
     let Some(entries) = reader.map(node, "`frontend_overrides`", form) else { return };
-    reader.unknown_keys(entries, &["routes", "blocks"], "`frontend_overrides`");
-    type Grammar = fn(&str) -> Result<(), String>;
-    let kinds: [(&str, &str, Grammar); 2] =
-        [("routes", "route", grammar::shell_path), ("blocks", "block", grammar::block_name)];
-    for (field, prefix, check) in kinds {
-        let Some(node) = get(entries, field) else { continue };
-        let what = format!("`frontend_overrides.{field}`");
+    reader.unknown_keys(entries, &OverrideKind::ALL.map(OverrideKind::field), "`frontend_overrides`");
+    for kind in OverrideKind::ALL {
+        let Some(node) = get(entries, kind.field()) else { continue };
+        let what = format!("`frontend_overrides.{}`", kind.field());
         for entry in reader.map(node, &what, "a mapping to files").unwrap_or_default() {
-            if let Err(help) = check(&entry.key) {
+            if let Err(help) = kind.check(&entry.key) {
                 let message = format!("`{}` in {what} is malformed", entry.key);
                 reader.error(codes::MALFORMED_OVERRIDE_KEY, &entry.key_range, message, help);
                 continue;
@@ -275,7 +273,7 @@ fn frontend_overrides(reader: &mut Reader<'_>, node: &Node, slug: &str, out: &mu
             let Some(file) = inner_path(reader, &entry.value, &format!("`{}`", entry.key), slug) else {
                 continue;
             };
-            let key = Spanned::new(format!("{prefix}:{}", entry.key), entry.key_range.clone());
+            let key = Spanned::new(kind.key(&entry.key), entry.key_range.clone());
             out.frontend_overrides.push((key, file));
         }
     }
@@ -360,8 +358,8 @@ fn dashboard_seed(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<DashboardS
 fn widget(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<Spanned<Widget>> {
     let block = item.required(reader, "block")?;
     let block = reader.checked(block, codes::MALFORMED_OVERRIDE_KEY, "the block", |text| {
-        grammar::block_name(text.strip_prefix("block:").unwrap_or(text))
-            .map(|()| format!("block:{}", text.trim_start_matches("block:")))
+        let name = OverrideKind::Block.name_in(text).unwrap_or(text);
+        OverrideKind::Block.check(name).map(|()| OverrideKind::Block.key(name))
     });
     let props = match get(item.entries, "props") {
         None => serde_json::Map::new(),

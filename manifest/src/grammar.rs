@@ -1,5 +1,7 @@
 //! The grammars of names and paths in a manifest: each function says yes, or what is wrong and what to write.
 
+use crate::override_kind::OverrideKind;
+
 /// Slugs that the platform's own routes and pages use.
 pub const RESERVED_SLUGS: &[&str] = &[
     "admin",
@@ -139,11 +141,8 @@ pub fn permission(text: &str) -> Result<(), String> {
 
 /// An override key: `block:Name`, `route:/path`, or dotted words like `dashboard.view`.
 pub fn override_key(text: &str) -> Result<(), String> {
-    if let Some(name) = text.strip_prefix("block:") {
-        return block_name(name);
-    }
-    if let Some(path) = text.strip_prefix("route:") {
-        return shell_path(path);
+    if let Some((kind, name)) = OverrideKind::split(text) {
+        return kind.check(name);
     }
     let word = |part: &str| {
         part.starts_with(|c: char| c.is_ascii_lowercase())
@@ -152,8 +151,8 @@ pub fn override_key(text: &str) -> Result<(), String> {
     if !text.is_empty() && text.len() <= 100 && text.split('.').all(word) {
         Ok(())
     } else {
-        Err("write a key as dotted words like `dashboard.view`, or `block:Name`, or `route:/path`"
-            .to_string())
+        let kinds = OverrideKind::ALL.iter().rev().map(|kind| format!(", or `{}`", kind.example()));
+        Err(format!("write a key as dotted words like `dashboard.view`{}", kinds.collect::<String>()))
     }
 }
 

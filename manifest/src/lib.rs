@@ -1,5 +1,6 @@
 //! What a plugin's author declares (`plugin.yaml`, `overrides.json`), as typed values with positions, what can be
-//! wrong with it, and the [`plan::Plan`] that a build makes of all plugins together.
+//! wrong with it, the [`plan::Plan`] that a build makes of all plugins together, and what programs of the platform say to
+//! each other ([`wire`]).
 //!
 //! Nothing here reads a disk: every function takes text. The build and the running host share this crate, so that a
 //! manifest means the same to both.
@@ -14,6 +15,7 @@ pub mod json;
 pub mod limits;
 pub mod migrations;
 pub mod node;
+pub mod override_kind;
 pub mod overrides;
 pub mod plan;
 mod planned;
@@ -27,4 +29,5 @@ pub mod schema;
 pub mod source;
 pub mod statements;
 pub mod visible;
+pub mod wire;
 pub mod yaml;

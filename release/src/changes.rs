@@ -4,30 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
+use crate::contents::{ReleasePlugin, Route};
+
 /// The parts of a list that people notice.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Parts {
-    plugins: Vec<Plugin>,
+    plugins: Vec<ReleasePlugin>,
     routes: Vec<Route>,
     overrides: BTreeMap<String, Vec<Claim>>,
 }
 
-#[derive(Deserialize)]
-struct Plugin {
-    name: String,
-    #[serde(default)]
-    version: Option<String>,
-    #[serde(default)]
-    errors: Vec<String>,
-}
-
-#[derive(Deserialize)]
-struct Route {
-    method: String,
-    path: String,
-}
-
+/// Of a claim, who made it. The rest of it means something to the build only, and changes with it.
 #[derive(Deserialize)]
 struct Claim {
     plugin: String,

@@ -8,6 +8,7 @@ pub mod archive;
 pub mod beneath;
 pub mod bounds;
 pub mod changes;
+pub mod contents;
 pub mod difference;
 pub mod folder;
 pub mod guard;

@@ -59,6 +59,8 @@ pub struct Manifest {
     pub text: Vec<u8>,
 }
 
+/// What is needed of a list to start or install its release. All else may have another form in a release of another time,
+/// and must not be read here: the launcher would pass that release over.
 #[derive(Deserialize)]
 struct Raw {
     version: String,

@@ -6,7 +6,7 @@ use hub_codegen::base::digest::FileCache;
 use hub_codegen::base::failure::Failure;
 use hub_codegen::explain::{Routes, World, explain, needs_host};
 use hub_codegen::load::websource;
-use hub_codegen::pack::inventory::{Inventory, Route, lock, planned};
+use hub_codegen::pack::inventory::{Inventory, Route, lock, planned, route_of};
 use hub_codegen::pipeline::{self, Front, Profile, Repo, front};
 
 use crate::Outcome;
@@ -60,5 +60,5 @@ fn built(repo: &Repo, front: &Front, known: Option<&Inventory>) -> Result<Vec<Ro
     eprintln!("hub.lock does not tell: asking the host that these plugins make");
     let packages = known.map(|known| known.cargo_packages.as_slice()).unwrap_or_default();
     let routes = pipeline::routes(repo, front, packages, &Display::new(false))?;
-    Ok(routes.iter().map(Route::from).collect())
+    Ok(routes.iter().map(route_of).collect())
 }

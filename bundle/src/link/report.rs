@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use hub_manifest::codes;
 use rolldown_error::{
     BuildDiagnostic, DiagnosableArcstr, DiagnosableResolveError, DiagnosticOptions, EventKind, Severity,
 };
 
 use super::suggest::nearest;
-use crate::finding::{Finding, MISSING_EXPORT, OTHER, SYNTAX, Spot, UNRESOLVED, token_len};
+use crate::finding::{Finding, Spot, token_len};
 use crate::places::Places;
 
 /// Findings of the plugins, which report and go on.
@@ -39,11 +40,13 @@ pub fn finding_of(mut diagnostic: BuildDiagnostic, places: &Places) -> Option<Fi
         return Some(unresolved_import(unresolved, places));
     }
     let code = match kind {
-        EventKind::ParseError | EventKind::JsonParseError | EventKind::TransformError => SYNTAX,
-        EventKind::IllegalReassignmentError | EventKind::AssignToImportError => SYNTAX,
-        EventKind::UnloadableDependencyError | EventKind::UnresolvedEntry => UNRESOLVED,
-        EventKind::MissingExportError | EventKind::ImportIsUndefined => MISSING_EXPORT,
-        _ => OTHER,
+        EventKind::ParseError | EventKind::JsonParseError | EventKind::TransformError => {
+            codes::MODULE_NOT_BUNDLED
+        }
+        EventKind::IllegalReassignmentError | EventKind::AssignToImportError => codes::MODULE_NOT_BUNDLED,
+        EventKind::UnloadableDependencyError | EventKind::UnresolvedEntry => codes::IMPORT_UNRESOLVED,
+        EventKind::MissingExportError | EventKind::ImportIsUndefined => codes::IMPORT_NOT_EXPORTED,
+        _ => codes::BUNDLER,
     };
     let options = DiagnosticOptions { cwd: places.repo.clone() };
     let message = diagnostic.to_message_with(&options);
@@ -63,10 +66,9 @@ pub fn finding_of(mut diagnostic: BuildDiagnostic, places: &Places) -> Option<Fi
         let spot = location.map_or(Spot::START, |(_, line, column, _)| spot_of_utf16(&text, line, column));
         finding = finding.at(&file, spot);
     }
-    finding = match code {
-        MISSING_EXPORT => finding.help("export it there, or import a name that is exported"),
-        _ => finding,
-    };
+    if code == codes::IMPORT_NOT_EXPORTED {
+        finding = finding.help("export it there, or import a name that is exported");
+    }
     Some(if is_error { finding } else { finding.warning() })
 }
 
@@ -91,7 +93,7 @@ fn unresolved_import(error: &DiagnosableResolveError, places: &Places) -> Findin
         }
     };
     let (message, help) = explain(specifier, &importer, places);
-    Finding::error(UNRESOLVED, message).at(&importer, spot).help(help)
+    Finding::error(codes::IMPORT_UNRESOLVED, message).at(&importer, spot).help(help)
 }
 
 /// Why an import leads nowhere, and what to do about it.

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use hub_manifest::codes;
 use rolldown_common::{ImportKind, ModuleType, ResolvedId};
 use rolldown_plugin::{
     HookLoadArgs, HookLoadOutput, HookLoadReturn, HookResolveIdArgs, HookResolveIdOutput,
@@ -15,7 +16,7 @@ use rolldown_plugin::{
 
 use super::assets::{Assets, is_shipped};
 use super::report::{Sink, explain};
-use crate::finding::{ASSET, Finding, SYNTAX, Spot, UNRESOLVED, read_text, token_len};
+use crate::finding::{Finding, Spot, read_text, token_len};
 use crate::places::{Places, inside};
 
 /// The page's first module: it installs the loader of lazy chunks, then starts the shell.
@@ -154,7 +155,7 @@ impl Resolve {
 
     /// A script or data file. Read here and not by the linker, which would move every one of them to another thread.
     fn script(&self, file: &Path) -> HookLoadOutput {
-        match read_text(file, SYNTAX) {
+        match read_text(file, codes::MODULE_NOT_BUNDLED) {
             Ok(text) => HookLoadOutput { code: text.into(), ..HookLoadOutput::default() },
             Err(finding) => {
                 self.sink.add(finding);
@@ -180,7 +181,7 @@ impl Resolve {
 
     /// A finding at the import specifier that `args` speaks of.
     fn wrong(&self, args: &HookResolveIdArgs<'_>, message: String, help: String) {
-        let finding = Finding::error(UNRESOLVED, message).help(help);
+        let finding = Finding::error(codes::IMPORT_UNRESOLVED, message).help(help);
         self.sink.add(place_of_import(finding, args.importer, args.specifier));
     }
 }
@@ -351,7 +352,7 @@ impl Plugin for Resolve {
         };
         let value = value.unwrap_or_else(|error| {
             let message = format!("{} cannot be read: {error}", file.display());
-            self.sink.add(Finding::error(ASSET, message).at(file, Spot::START));
+            self.sink.add(Finding::error(codes::ASSET, message).at(file, Spot::START));
             String::new()
         });
         // JSON, because a value needs no code.

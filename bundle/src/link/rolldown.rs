@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 
+use hub_manifest::codes;
+use hub_manifest::wire::bundler::Mode;
 use rolldown::{
     BundlerBuilder, BundlerOptions, BundlerTransformOptions, ChecksOptions, ChunkFilenamesOutputOption,
     CodeSplittingMode, CommentsOptions, Either, ExperimentalOptions, GeneratedCodeOptions, HashCharacters,
@@ -22,8 +24,7 @@ use super::report::{Sink, finding_of};
 use super::resolve::Resolve;
 use super::styles::{Sheets, StyleModules};
 use super::{Chunk, Linked, Linker, Request};
-use crate::finding::{Finding, OTHER};
-use crate::job::Mode;
+use crate::finding::Finding;
 use crate::places::{Places, normalize};
 use crate::style::Styles;
 
@@ -44,7 +45,9 @@ impl Linker for Rolldown {
             .worker_threads(threads)
             .max_blocking_threads(threads)
             .build()
-            .map_err(|error| vec![Finding::error(OTHER, format!("no threads can be started: {error}"))])?;
+            .map_err(|error| {
+                vec![Finding::error(codes::BUNDLER, format!("no threads can be started: {error}"))]
+            })?;
         let linked = runtime.block_on(link(request));
         // What is still to be freed is freed by the end of the process.
         runtime.shutdown_background();

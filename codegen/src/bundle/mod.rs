@@ -12,9 +12,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 
-use hub_manifest::codes::{self, Code};
-use hub_manifest::diagnostic::{Diagnostic, Level, Span};
-use serde::{Deserialize, Deserializer, Serialize};
+use hub_manifest::diagnostic::{Diagnostic, Level};
+use hub_manifest::wire::bundler::{self, Asset, Placed, Reply, Timings};
+pub use hub_manifest::wire::bundler::{Mode, WebPackage};
+use serde::{Deserialize, Serialize};
 use walkdir::{DirEntry, WalkDir};
 
 use crate::base::cargo::{self, Call, Progress};
@@ -24,16 +25,6 @@ use crate::base::write::write_if_changed;
 
 /// Package and program name of the bundler.
 const PACKAGE: &str = "hub-bundle";
-
-/// Whether the output is for customers or for an author's next try.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Mode {
-    /// Minified.
-    Production,
-    /// Readable.
-    Development,
-}
 
 /// One run of the bundle stage.
 pub struct Job<'a> {
@@ -59,37 +50,6 @@ pub struct Job<'a> {
     pub offline: bool,
 }
 
-/// Where a lazily imported module ended up.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Placed {
-    /// The script that holds it, relative to the assets' folder.
-    pub chunk: String,
-    /// The style sheets that are fetched with it.
-    pub css: Vec<String>,
-}
-
-/// One file of the assets' folder.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Asset {
-    /// Path relative to the folder.
-    pub path: String,
-    /// Length in bytes.
-    pub size: u64,
-}
-
-/// An npm package of which something is in the assets.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WebPackage {
-    /// Name.
-    pub name: String,
-    /// Version.
-    pub version: String,
-    /// Its terms, as the package words them.
-    pub license: String,
-    /// Its folder relative to the repository; empty where it lies elsewhere.
-    pub folder: String,
-}
-
 /// What the stage gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bundled {
@@ -105,68 +65,6 @@ pub struct Bundled {
     pub timings: Timings,
     /// Whether nothing had to be done.
     pub fresh: bool,
-}
-
-/// How long the bundler's two parts took.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Timings {
-    /// Reading, linking, minifying.
-    pub bundle_ms: u64,
-    /// Compressed twins.
-    pub compress_ms: u64,
-}
-
-/// The bundler's job, as it reads it.
-#[derive(Serialize)]
-struct Request<'a> {
-    repo: &'a Path,
-    entry: PathBuf,
-    html: PathBuf,
-    generated: &'a Path,
-    plugins: &'a BTreeMap<String, PathBuf>,
-    out: &'a Path,
-    mode: Mode,
-    compress: bool,
-}
-
-/// The bundler's answer.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-struct Reply {
-    ok: bool,
-    #[serde(default)]
-    diagnostics: Vec<Said>,
-    #[serde(default)]
-    modules: BTreeMap<String, Placed>,
-    #[serde(default)]
-    files: Vec<Asset>,
-    #[serde(default)]
-    packages: Vec<WebPackage>,
-    #[serde(default)]
-    timings: Timings,
-}
-
-/// A finding of the bundler's.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Said {
-    level: Level,
-    #[serde(deserialize_with = "code")]
-    code: Code,
-    message: String,
-    file: Option<String>,
-    #[serde(default)]
-    line: usize,
-    #[serde(default)]
-    column: usize,
-    #[serde(default)]
-    length: usize,
-    #[serde(default)]
-    help: String,
-}
-
-/// A code of the bundler's; one that the registry does not have is as good as none of its own.
-fn code<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Code, D::Error> {
-    let id = String::deserialize(deserializer)?;
-    Ok(codes::find(&id).unwrap_or(codes::BUNDLER))
 }
 
 /// What the stage did last.
@@ -230,13 +128,18 @@ fn complete(out: &Path, files: &[Asset]) -> bool {
             .all(|file| fs::metadata(out.join(&file.path)).is_ok_and(|meta| meta.len() == file.size))
 }
 
+/// Folders of the crates that the bundler is compiled from, relative to the repository.
+const CRATES: [&str; 2] = ["bundle", "manifest"];
+
 /// Fingerprint of what the bundler is compiled from.
 fn bundler_digest(job: &Job, cache: &mut FileCache) -> io::Result<String> {
     let mut digest = Digest::new("bundler 1");
     for name in ["Cargo.toml", "Cargo.lock"] {
         digest.add(name, cache.hash(&job.repo.join(name))?.sha256.as_bytes());
     }
-    add_folder(&mut digest, cache, "bundle", &job.repo.join("bundle"), |_| true)?;
+    for name in CRATES {
+        add_folder(&mut digest, cache, name, &job.repo.join(name), |_| true)?;
+    }
     digest.add("target", job.target_dir.as_os_str().as_encoded_bytes());
     digest.add("toolchain", std::env::var_os("RUSTUP_TOOLCHAIN").unwrap_or_default().as_encoded_bytes());
     Ok(digest.finish())
@@ -297,17 +200,18 @@ fn add_folder(
     Ok(())
 }
 
-fn request<'a>(job: &'a Job<'a>) -> Request<'a> {
+fn request(job: &Job) -> bundler::Job {
     let shell = job.repo.join("host-template/shell");
-    Request {
-        repo: job.repo,
+    bundler::Job {
+        repo: job.repo.to_path_buf(),
         entry: shell.join("src/main.tsx"),
         html: shell.join("index.html.hbs"),
-        generated: job.generated,
-        plugins: job.plugins,
-        out: job.out,
+        generated: job.generated.to_path_buf(),
+        plugins: job.plugins.clone(),
+        out: job.out.to_path_buf(),
         mode: job.mode,
         compress: job.compress,
+        title: None,
     }
 }
 
@@ -380,37 +284,28 @@ fn run(job: &Job, program: &Path) -> Result<Reply, Failure> {
 }
 
 /// The bundler's findings in the words of all stages.
-fn findings(job: &Job, said: &[Said]) -> Vec<Finding> {
+fn findings(job: &Job, said: &[bundler::Finding]) -> Vec<Finding> {
     let mut texts: BTreeMap<PathBuf, String> = BTreeMap::new();
     said.iter().map(|said| Finding::from(diagnostic(job, said, &mut texts))).collect()
 }
 
-fn diagnostic(job: &Job, said: &Said, texts: &mut BTreeMap<PathBuf, String>) -> Diagnostic {
+fn diagnostic(job: &Job, said: &bundler::Finding, texts: &mut BTreeMap<PathBuf, String>) -> Diagnostic {
     let diagnostic =
         Diagnostic { level: said.level, ..Diagnostic::error(said.code, &said.message) }.help(&said.help);
     let Some(file) = &said.file else { return diagnostic };
     let path = job.repo.join(file);
     let text = texts.entry(path.clone()).or_insert_with(|| fs::read_to_string(&path).unwrap_or_default());
-    let span = span(text, said);
+    let span = said.spot().span(text);
     let plugin = job.plugins.iter().find(|(_, root)| path.starts_with(root)).map(|(slug, _)| slug.clone());
     Diagnostic { plugin, ..diagnostic.at(path, span) }
-}
-
-/// The stretch of a file that the bundler names by line and column. Where the file cannot tell, the numbers stay.
-fn span(text: &str, said: &Said) -> Span {
-    let (line, column) = (said.line.max(1), said.column.max(1));
-    let before: usize = text.split_inclusive('\n').take(line - 1).map(str::len).sum();
-    let length =
-        |text: &str, characters: usize| text.chars().take(characters).map(char::len_utf8).sum::<usize>();
-    let offset = before + length(&text[before..], column - 1);
-    let len = length(&text[offset..], said.length);
-    Span { line, column, ..Span::at(text, offset, len) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
+
+    use hub_manifest::diagnostic::Span;
 
     /// A repository with a shell and one plugin; its bundler is a script that stands in where the real one's failures
     /// cannot be had at will.
@@ -512,6 +407,29 @@ mod tests {
     }
 
     #[test]
+    fn the_bundler_is_compiled_again_when_one_of_its_crates_changed() {
+        let fixture = Fixture::new();
+        let digest = || fixture.with(|job, cache| bundler_digest(job, cache).unwrap());
+        let mut seen = vec![digest()];
+        for path in ["bundle/src/main.rs", "manifest/src/codes/build.rs"] {
+            fixture.write(path, "// edited");
+            let next = digest();
+            assert!(!seen.contains(&next), "{path}");
+            seen.push(next);
+        }
+    }
+
+    /// A crate that the bundler depends on and that [`CRATES`] lacks would leave an old bundler in use.
+    #[test]
+    fn the_bundlers_crates_are_all_known() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../bundle");
+        let text = fs::read_to_string(folder.join("Cargo.toml")).unwrap();
+        let paths = text.split("path = \"../").skip(1).filter_map(|rest| rest.split('"').next());
+        let known: Vec<&str> = CRATES.into_iter().filter(|name| *name != "bundle").collect();
+        assert_eq!(paths.collect::<Vec<_>>(), known);
+    }
+
+    #[test]
     fn findings_are_placed_in_the_authors_file() {
         let fixture = Fixture::new();
         let file = fixture.dir.path().join("elsewhere/crm/frontend/src/Card.tsx");
@@ -529,22 +447,6 @@ mod tests {
         // `ä` is two bytes: the column counts characters, the offset bytes.
         assert_eq!(first.span, Span { offset: 9, len: 1, line: 1, column: 9 });
         assert_eq!((found[1].diagnostic.code.id(), found[1].diagnostic.level), ("HUB069", Level::Warning));
-    }
-
-    #[test]
-    fn a_place_beyond_the_file_is_no_reason_to_fail() {
-        let said = |line: usize, column: usize, length: usize| Said {
-            level: Level::Error,
-            code: codes::MODULE_NOT_BUNDLED,
-            message: String::new(),
-            file: None,
-            line,
-            column,
-            length,
-            help: String::new(),
-        };
-        assert_eq!(span("ab\n", &said(9, 9, 9)), Span { offset: 3, len: 0, line: 9, column: 9 });
-        assert_eq!(span("", &said(0, 0, 0)), Span { offset: 0, len: 0, line: 1, column: 1 });
     }
 
     #[test]

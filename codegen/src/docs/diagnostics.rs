@@ -4,8 +4,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use hub_manifest::codes::customers::BUILD_ONLY;
-use hub_manifest::codes::{AREAS, Code, Entry};
+use hub_manifest::codes::{AREAS, BuildOnly, Code, Entry};
 use hub_manifest::diagnostic::Level;
 
 use crate::base::text::cell;
@@ -53,10 +52,10 @@ fn build_only(page: &mut String) {
         "\n## Customers' plugins\n\nThe running host holds the plugins of the data folder to every rule above but for these, \
          which only a build can hold:\n\n| codes | why |\n|---|---|\n",
     );
-    for (why, codes) in BUILD_ONLY {
-        let linked: Vec<String> = codes.iter().copied().map(link).collect();
+    for reason in BuildOnly::ALL {
+        let linked: Vec<String> = reason.codes().map(link).collect();
         // Writing to a text cannot fail.
-        let _ = writeln!(page, "| {} | {} |", linked.join(" "), cell(why));
+        let _ = writeln!(page, "| {} | {} |", linked.join(" "), cell(reason.reason()));
     }
 }
 

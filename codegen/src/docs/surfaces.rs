@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
+use hub_manifest::override_kind::OverrideKind;
 use hub_manifest::plan::Surface;
 use semver::Version;
 
@@ -12,12 +13,6 @@ use crate::load::migrations::OfPlatform;
 use crate::load::shared::OfShell;
 use crate::load::websource;
 use crate::resolve::{Platform, resolve};
-
-/// Keys that every plugin may make up itself.
-const FAMILIES: &str = "\
-| `route:/<path>` | none | Replaces the page at that path; `frontend_overrides.routes` in plugin.yaml is the same. |
-| `block:<Name>` | the block's own | A component for dashboards and other plugins; `frontend_overrides.blocks` in plugin.yaml is the same. |
-";
 
 /// The surfaces that the shell of the checkout `root` declares, by key.
 pub(super) fn of_shell(root: &Path) -> BTreeMap<String, Surface> {
@@ -42,7 +37,19 @@ pub(super) fn table(surfaces: &BTreeMap<String, Surface>) -> String {
         };
         let _ = writeln!(out, "| `{key}` | {} | {} |", cell(&props), cell(&about(surface)));
     }
-    out + FAMILIES
+    // Keys that every plugin may make up itself.
+    for kind in OverrideKind::ALL {
+        // Writing to a text cannot fail.
+        let _ = writeln!(
+            out,
+            "| `{}` | {} | {}; `frontend_overrides.{}` in plugin.yaml is the same. |",
+            kind.form(),
+            kind.props(),
+            kind.about(),
+            kind.field()
+        );
+    }
+    out
 }
 
 fn about(surface: &Surface) -> String {

@@ -1,5 +1,6 @@
 //! An override key: who claims it, who wins and why, and who asks for it.
 
+use hub_manifest::override_kind::OverrideKind;
 use hub_manifest::plan::{Claim, Surface};
 
 use super::{Page, World};
@@ -40,7 +41,7 @@ pub fn explain(world: &World<'_>, key: &str) -> Option<String> {
         }
     }
     match asked.as_slice() {
-        [] if key.contains(':') => {}
+        [] if OverrideKind::split(key).is_some() => {}
         [] => {
             out.section("asked for by");
             out.line("nothing: the claim never shows");

@@ -1,5 +1,6 @@
 //! A path: the API's route that answers it, or the page that shows there.
 
+use hub_manifest::override_kind::OverrideKind;
 use hub_manifest::rules::pages::answers;
 
 use super::{Page, Routes, World, key};
@@ -107,7 +108,8 @@ fn page(world: &World<'_>, path: &str) -> Option<String> {
         Some((entry, paths.min_by_key(|page| page.matches([':', '*']).count())?))
     });
     let found: Vec<_> = entries.collect();
-    let replaced = web.keys.get(&format!("route:{path}"));
+    let route = OverrideKind::Route.key(path);
+    let replaced = web.keys.get(&route);
     let nav = world.front.resolved.plan.host.plugins.iter().flat_map(|plugin| {
         let items = plugin.nav.iter().filter(|item| item.path == path);
         items.map(|item| {
@@ -131,7 +133,7 @@ fn page(world: &World<'_>, path: &str) -> Option<String> {
     if let Some(winner) = replaced.and_then(|chain| chain.first()) {
         out.section("replaced by");
         let module = key::shown(world, &winner.plugin, &winner.file);
-        out.line(&format!("plugin {}: {module} (explain route:{path} tells the chain)", winner.plugin));
+        out.line(&format!("plugin {}: {module} (explain {route} tells the chain)", winner.plugin));
     }
     out.list("navigation", nav);
     Some(out.0)

@@ -3,26 +3,14 @@
 use std::io;
 
 pub use hub_release::Listed;
+pub use hub_release::contents::ReleasePlugin;
 use hub_release::manifest::seal;
 use serde::Serialize;
 
 use super::{Origin, Target};
 use crate::base::digest::{FileCache, sha256_hex};
 use crate::base::write::Source;
-use crate::pack::inventory::{Inventory, Package, Plugin};
-
-/// One vertical plugin of a release.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ReleasePlugin {
-    /// Slug.
-    pub name: String,
-    /// Version; none where the manifest gave none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub version: Option<String>,
-    /// Why the plugin was left out of the build; empty when it is in it.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub errors: Vec<String>,
-}
+use crate::pack::inventory::{Inventory, Plugin};
 
 /// A plugin with what the inventory says of it.
 #[derive(Serialize)]
@@ -30,28 +18,7 @@ struct Entry<'a> {
     #[serde(flatten)]
     plugin: &'a ReleasePlugin,
     #[serde(flatten)]
-    parts: Option<Parts<'a>>,
-}
-
-#[derive(Serialize)]
-struct Parts<'a> {
-    digest: &'a str,
-    dependencies: &'a [String],
-    permissions: &'a [String],
-    crates: &'a [Package],
-    npm: &'a [Package],
-}
-
-impl<'a> From<&'a Plugin> for Parts<'a> {
-    fn from(plugin: &'a Plugin) -> Parts<'a> {
-        Parts {
-            digest: &plugin.digest,
-            dependencies: &plugin.dependencies,
-            permissions: &plugin.permissions,
-            crates: &plugin.crates,
-            npm: &plugin.npm,
-        }
-    }
+    parts: Option<&'a Plugin>,
 }
 
 /// The release: the inventory's parts stand beside `version`, `plugins` and `files`.
@@ -60,13 +27,8 @@ struct Release<'a> {
     version: &'a str,
     platform: &'a str,
     plugins: Vec<Entry<'a>>,
-    routes: &'a [crate::pack::inventory::Route],
-    overrides: &'a std::collections::BTreeMap<String, Vec<hub_manifest::plan::Claim>>,
-    pages: &'a [crate::pack::inventory::Page],
-    nav: &'a [crate::pack::inventory::Nav],
-    dbt_workspaces: &'a [crate::pack::inventory::Workspace],
-    permissions: &'a [String],
-    cargo_packages: &'a [crate::compile::stage::Locked],
+    #[serde(flatten)]
+    inventory: &'a Inventory,
     #[serde(flatten)]
     origin: &'a Origin,
     files: &'a [Listed],
@@ -80,18 +42,12 @@ pub(super) fn release_json(
     origin: &Origin,
     files: &[Listed],
 ) -> io::Result<Vec<u8>> {
-    let parts = |slug: &str| inventory.plugins.iter().find(|plugin| plugin.name == slug).map(Parts::from);
+    let parts = |slug: &str| inventory.plugins.iter().find(|plugin| plugin.name == slug);
     let text = serde_json::to_string_pretty(&Release {
         version,
         platform: &inventory.platform,
         plugins: plugins.iter().map(|plugin| Entry { plugin, parts: parts(&plugin.name) }).collect(),
-        routes: &inventory.routes,
-        overrides: &inventory.overrides,
-        pages: &inventory.pages,
-        nav: &inventory.nav,
-        dbt_workspaces: &inventory.dbt_workspaces,
-        permissions: &inventory.permissions,
-        cargo_packages: &inventory.cargo_packages,
+        inventory,
         origin,
         files,
     })?;

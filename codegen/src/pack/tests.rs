@@ -91,6 +91,31 @@ fn the_tarball_is_sorted_anonymous_and_ends_with_its_list() {
 }
 
 #[test]
+fn the_list_says_the_same_to_all_who_read_it() {
+    let fixture = Fixture::new();
+    let packed = fixture.pack("dist").unwrap();
+    let read = inventory::release::read(&packed.path).unwrap();
+    let mut expected = fixture.inventory.clone();
+    expected.plugins.retain(|plugin| plugin.name == "crm");
+    expected.plugins[0].version = "1.0.0".to_string();
+    assert_eq!((read.version.as_str(), read.inventory), ("0.1.0", expected));
+
+    let list =
+        list::release_json("0.1.0", &fixture.plugins, &fixture.inventory, &fixture.origin, &[]).unwrap();
+    assert_eq!(hub_release::Manifest::parse(&list).unwrap().version.to_string(), "0.1.0");
+    assert_eq!(
+        hub_release::changes::between(b"{}", &list),
+        [
+            "plugin crm 1.0.0 is new",
+            "route GET /api/crm/customers is new",
+            "route GET /api/health is new",
+            "route POST /api/crm/customers is new",
+            "surface dashboard.view: drawn by finance",
+        ]
+    );
+}
+
+#[test]
 fn the_list_names_every_other_file_with_its_hash() {
     let fixture = Fixture::new();
     let packed = fixture.pack("dist").unwrap();

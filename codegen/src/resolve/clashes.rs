@@ -7,6 +7,7 @@ use std::ops::Range;
 use hub_manifest::codes;
 use hub_manifest::diagnostic::{Diagnostic, Span};
 use hub_manifest::grammar::ident_of;
+use hub_manifest::override_kind::OverrideKind;
 use hub_manifest::rules::{Taken, blocks, groups};
 
 use super::Context;
@@ -41,7 +42,7 @@ fn together(context: &mut Context<'_>, plugins: &[&LoadedPlugin]) {
     let in_files =
         plugins.iter().flat_map(|plugin| plugin.overrides.iter().flat_map(|(_, file)| &file.claims));
     let claimed = in_manifests.chain(in_files.map(|claim| &claim.key)).map(|key| key.value.as_str());
-    let known: BTreeSet<&str> = claimed.filter(|key| key.starts_with("block:")).collect();
+    let known: BTreeSet<&str> = claimed.filter(|key| OverrideKind::Block.name_in(key).is_some()).collect();
     let mut taken = Taken::default();
     for plugin in plugins {
         let subject = plugin.subject();

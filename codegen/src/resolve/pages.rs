@@ -4,6 +4,7 @@ use std::path::Path;
 
 use hub_manifest::codes;
 use hub_manifest::diagnostic::{Diagnostic, Span};
+use hub_manifest::override_kind::OverrideKind;
 use hub_manifest::plan::FrontendEntry;
 use hub_manifest::rules::pages::{self, SHELL, answers, owner_of};
 use hub_manifest::source::Spanned;
@@ -54,7 +55,7 @@ pub fn entry<'a>(
             let (message, way) = match other {
                 Some(other) => (
                     format!("the page `{path}` lies under the paths of plugin `{other}`"),
-                    format!("; claim `route:{path}` to replace a page of `{other}`"),
+                    format!("; claim `{}` to replace a page of `{other}`", OverrideKind::Route.key(path)),
                 ),
                 None => (format!("the page `{path}` lies outside the plugin's own paths"), String::new()),
             };
@@ -126,7 +127,8 @@ pub fn warn_of_dead_navigation(context: &mut Context<'_>, plugin: &LoadedPlugin,
     }
     let paths = own.map(|own| own.paths.as_slice()).unwrap_or_default();
     let overrides = plugin.manifest.frontend_overrides.iter();
-    let replaced: Vec<&str> = overrides.filter_map(|(key, _)| key.value.strip_prefix("route:")).collect();
+    let replaced: Vec<&str> =
+        overrides.filter_map(|(key, _)| OverrideKind::Route.name_in(&key.value)).collect();
     let serves = |path: &str| {
         SHELL.iter().chain(&replaced).any(|page| answers(page, path))
             || owner_of(path)

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use hub_manifest::codes;
 use hub_manifest::diagnostic::{Diagnostic, Span};
 use hub_manifest::grammar::{alternatives, nearest};
+use hub_manifest::override_kind::OverrideKind;
 use hub_manifest::plan::{Claim, WebPlan};
 
 use super::pages::{entry, warn_of_dead_navigation};
@@ -232,7 +233,7 @@ fn check_claim<'a>(context: &mut Context<'_>, placed: &Placed<'a>, known: &mut K
     if !known.surfaces.check_claim(context, plugin.slug(), key, file, placed.at_key) {
         return false;
     }
-    if !key.contains(':') && !known.asked.contains(key.as_str()) {
+    if OverrideKind::split(key).is_none() && !known.asked.contains(key.as_str()) {
         let near = suggestions(known, key);
         let help = match near.as_slice() {
             [] => format!("put `<Surface name=\"{key}\">` where it shall show, or remove the claim"),

@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use hub_manifest::override_kind::OverrideKind;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -55,7 +56,7 @@ impl Chains {
 
     /// The keys of blocks that a plugin has, `block:…`.
     pub(crate) fn blocks(&self) -> impl Iterator<Item = &str> {
-        self.keys.keys().map(String::as_str).filter(|key| key.starts_with("block:"))
+        self.keys.keys().map(String::as_str).filter(|key| OverrideKind::Block.name_in(key).is_some())
     }
 
     /// For each key the first claim whose plugin is on.

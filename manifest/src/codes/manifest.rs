@@ -1,5 +1,7 @@
 //! Codes of what is wrong in one `plugin.yaml` or `overrides.json`, whatever else is in the build.
 
+use super::BuildOnly;
+
 codes! {
     UNREADABLE = error("HUB001", "the file cannot be read")
         .cause("A manifest is no regular file, may not be read, is no UTF-8 text, or is longer than 256 KiB; or the folder of a plugin may not be listed.")
@@ -28,7 +30,8 @@ codes! {
     UNUSABLE_LINK = error("HUB007", "a link cannot be part of the plugin")
         .cause("A symbolic link in the plugin's folder leads out of the plugin, to nothing, or back to a folder that it lies in. Links between files and folders of one plugin are fine, and the plugin's folder may be a link itself.")
         .cure("Put what the link leads to into the plugin, let the link lead to something in it, or delete the link.")
-        .why("An error: a plugin is built from its own files. What lies outside is missing on the next machine, and could be any file of this one.");
+        .why("An error: a plugin is built from its own files. What lies outside is missing on the next machine, and could be any file of this one.")
+        .build_only(BuildOnly::NotCopied);
     HIDDEN_CHARACTER = error("HUB008", "a text holds characters that cannot be seen")
         .cause("A text or a key of a manifest holds a control character, one that turns the direction of the text round or one without width, or a line break where one line is meant.")
         .cure("Remove the character; write the text in one line. `description` may have several.")
@@ -108,5 +111,6 @@ codes! {
     MISNAMED_MANIFEST = warning("HUB028", "a manifest has another name than plugin.yaml")
         .cause("A folder among the plugins has no plugin.yaml, but a file whose name is close to it, such as plugin.yml.")
         .cure("Rename the file to plugin.yaml.")
-        .why("A warning: the folder may hold something else than a plugin; the platform leaves it alone.");
+        .why("A warning: the folder may hold something else than a plugin; the platform leaves it alone.")
+        .build_only(BuildOnly::OtherFolders);
 }

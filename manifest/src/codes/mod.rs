@@ -6,12 +6,12 @@
 
 /// The entries of one area: a constant for each code, and the list of them all.
 macro_rules! codes {
-    ($($name:ident = $level:ident($id:literal, $title:literal) $(.$part:ident($text:literal))*;)*) => {
+    ($($name:ident = $level:ident($id:literal, $title:literal) $(.$part:ident($value:expr))*;)*) => {
         $(
             #[doc = concat!("`", $id, "`: ", $title, ".")]
             pub const $name: $crate::codes::Code = {
                 const ENTRY: &$crate::codes::Entry =
-                    &$crate::codes::Entry::$level(stringify!($name), $id, $title)$(.$part($text))*;
+                    &$crate::codes::Entry::$level(stringify!($name), $id, $title)$(.$part($value))*;
                 $crate::codes::Code(ENTRY)
             };
         )*
@@ -37,6 +37,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::diagnostic::Level;
 
 pub use build::*;
+pub use customers::BuildOnly;
 pub use dbt::*;
 pub use manifest::*;
 pub use plugins::*;
@@ -66,6 +67,8 @@ pub struct Entry {
     pub cure: &'static str,
     /// Why it is an error, or only a warning.
     pub why: &'static str,
+    /// Why the running host does not give it for a customer's plugin; none if it does.
+    pub build_only: Option<BuildOnly>,
 }
 
 impl Code {
@@ -107,7 +110,7 @@ impl<'de> Deserialize<'de> for Code {
 
 impl Entry {
     const fn error(constant: &'static str, id: &'static str, title: &'static str) -> Entry {
-        Entry { id, constant, level: Level::Error, title, cause: "", cure: "", why: "" }
+        Entry { id, constant, level: Level::Error, title, cause: "", cure: "", why: "", build_only: None }
     }
 
     const fn warning(constant: &'static str, id: &'static str, title: &'static str) -> Entry {
@@ -124,6 +127,10 @@ impl Entry {
 
     const fn why(self, why: &'static str) -> Entry {
         Entry { why, ..self }
+    }
+
+    const fn build_only(self, reason: BuildOnly) -> Entry {
+        Entry { build_only: Some(reason), ..self }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Codes of what is wrong between plugins, or between a manifest and the files that it names.
 
+use super::BuildOnly;
+
 codes! {
     SHARED_VARIABLE = warning("HUB024", "one environment variable sets two settings")
         .cause("Two settings, of one plugin or of two, name the same `env`, or one names a variable that the platform itself reads, or a customer's plugin one that does not begin with its slug in capitals.")
@@ -12,7 +14,8 @@ codes! {
     SHADOWED_PLUGIN = warning("HUB031", "a plugin is shadowed")
         .cause("Two plugin roots (`--plugins`) hold a plugin of the same name; the one in the earlier root is built.")
         .cure("Remove one of the two, or leave it so where the later one is meant to be replaced.")
-        .why("A warning: replacing a plugin by a patched copy in an earlier root is a way to work, but one that should be seen.");
+        .why("A warning: replacing a plugin by a patched copy in an earlier root is a way to work, but one that should be seen.")
+        .build_only(BuildOnly::Shadowed);
     MISSING_PLUGIN = error("HUB032", "a needed plugin is not there")
         .cause("A plugin of `dependencies` is in no plugin root, is left out by `enabled: false`, or was left out for its own errors. For a customer's plugin: it is neither in the release nor among the customer's.")
         .cure("Add that plugin, switch it on, mend the slug, or name it in `optional_dependencies`.")
@@ -44,15 +47,18 @@ codes! {
     DUPLICATE_DBT_PROJECT = error("HUB079", "two dbt projects have one name")
         .cause("The `name` in two `dbt_project.yml` of the build is the same, or it is that of the platform's own project, `honeyframe`.")
         .cure("Give each project a name of its own, such as `hub_` with the plugin's slug behind it.")
-        .why("An error: dbt composes the projects as packages of one, tells packages apart by their names, and refuses two that are called the same.");
+        .why("An error: dbt composes the projects as packages of one, tells packages apart by their names, and refuses two that are called the same.")
+        .build_only(BuildOnly::NotComposed);
     DUPLICATE_MODEL = error("HUB080", "two models of one dbt project have one name")
         .cause("Two `.sql` or `.py` files below the `model-paths` of one project have the same file name. Where a project speaks of switching models off (`enabled`, `.dbtignore`), it is left to dbt.")
         .cure("Rename one of the files.")
-        .why("An error: dbt refuses the whole project, so no model of it could be built.");
+        .why("An error: dbt refuses the whole project, so no model of it could be built.")
+        .build_only(BuildOnly::NotComposed);
     SHARED_MODEL_NAME = warning("HUB081", "models of two dbt projects have one name")
         .cause("Two dbt projects of the build each have a model of that name.")
         .cure("Rename one of the two, for example with the name of the plugin in front.")
-        .why("A warning: dbt tells the models of two projects apart and each plugin has a schema of its own, so both work; but a `ref` with the name alone is ambiguous in every other project.");
+        .why("A warning: dbt tells the models of two projects apart and each plugin has a schema of its own, so both work; but a `ref` with the name alone is ambiguous in every other project.")
+        .build_only(BuildOnly::NotComposed);
     SHARED_NAVIGATION = warning("HUB082", "two navigation entries lead to one page")
         .cause("Two entries of `nav`, of one plugin or of two, have the same path, and one person may see both. Entries for different roles, and those of internal plugins, do not count.")
         .cure("Remove one of the two, or lead it to a page of its own.")
@@ -60,7 +66,8 @@ codes! {
     FOREIGN_TABLE_NAME = error("HUB083", "a table is named like those of another plugin")
         .cause("A migration names a table that begins with the table prefix of another plugin in the build: `plugin_crm_extra_notes`, made by `crm`, begins as the tables of `crm-extra` do. Slugs of which one begins with the other are in order as long as no table does so.")
         .cure("Give the table another name, or rename one of the plugins.")
-        .why("An error: both plugins may make and drop that table, so the migration of one can fail at a start, or destroy the data of the other.");
+        .why("An error: both plugins may make and drop that table, so the migration of one can fail at a start, or destroy the data of the other.")
+        .build_only(BuildOnly::NoMigrations);
     SHARED_PERMISSION = warning("HUB084", "a permission has two owners")
         .cause("Two plugins declare the same permission, or a plugin declares one that is the platform's own.")
         .cure("Use a noun of the plugin's own. Where the same right is meant, leave the declaration to one of the two.")
@@ -76,23 +83,28 @@ codes! {
     MIGRATION_ORDER = error("HUB100", "the order of migrations is not clear")
         .cause("An SQL file in the folder of `migrations` has no number in front of its name, or two have the same one.")
         .cure("Name migrations like `0001_what_it_does.sql`, each with a number of its own. Only files in the folder itself are migrations.")
-        .why("An error: the host runs each file once, in the order of their numbers, and refuses the plugin where it is not clear.");
+        .why("An error: the host runs each file once, in the order of their numbers, and refuses the plugin where it is not clear.")
+        .build_only(BuildOnly::NoMigrations);
     MIGRATION_FAILS = error("HUB101", "a migration fails")
         .cause("Run on an empty database, after the migrations of the platform and of the plugins that come before, a migration fails, takes too long, or makes or drops a table that is not named `plugin_<slug>_*`; or the file cannot be read. SQLite is always asked, PostgreSQL with `check --postgres`. Or a migration, for whichever engine, has a statement that controls its transaction (`BEGIN`, `COMMIT`, `SAVEPOINT` and their like), or one that no transaction takes (`CREATE INDEX CONCURRENTLY`, `VACUUM`): such a file is not run at all.")
         .cure("Mend the marked statement, or remove it where it controls the transaction. What is said of one that fails are the database's own words; where they are PostgreSQL's, the message says so.")
-        .why("An error: the host runs migrations when somebody enables the plugin for the first time, and would refuse.");
+        .why("An error: the host runs migrations when somebody enables the plugin for the first time, and would refuse.")
+        .build_only(BuildOnly::NoMigrations);
     UNUSED_PERMISSION = warning("HUB102", "a permission gates nothing")
         .cause("The plugin has a backend, declares a permission, and names it in none of its Rust sources.")
         .cure("Let a handler ask for it with `Allowed<…>`, or remove it from `permissions`.")
-        .why("A warning: admins grant it in the belief that it protects something, and nothing breaks; a page may still ask for it.");
+        .why("A warning: admins grant it in the belief that it protects something, and nothing breaks; a page may still ask for it.")
+        .build_only(BuildOnly::NoBackend);
     MIGRATIONS_NOT_TRIED = error("HUB103", "migrations cannot be tried")
         .cause("The database on which the check tries migrations cannot be made: a migration of the platform itself cannot be read, or fails; or, with `check --postgres`, the server for it cannot be made, stops, or has no time left.")
         .cure("Mend what the message names in `host-template/runtime/migrations`, or on the machine; nothing is said of plugins' migrations until then.")
-        .why("An error: a check that cannot run has found nothing out, and that must not look like having found nothing.");
+        .why("An error: a check that cannot run has found nothing out, and that must not look like having found nothing.")
+        .build_only(BuildOnly::NoMigrations);
     ONE_DATABASE_SQL = warning("HUB104", "a migration speaks one database's SQL")
         .cause("A migration for both engines has a word, a function or a sign that only SQLite or only PostgreSQL knows, or that means another thing there, or a column without a type.")
         .cure("Write what the help line says, or give each engine a file of its own: `0001_name.sqlite.sql` beside `0001_name.postgres.sql`. `cargo xtask check --postgres` runs them on both.")
-        .why("A warning: a platform that only ever runs on the one engine works. On the other, enabling the plugin fails.");
+        .why("A warning: a platform that only ever runs on the one engine works. On the other, enabling the plugin fails.")
+        .build_only(BuildOnly::NoMigrations);
     FOREIGN_GRANT = error("HUB109", "a group grants what is not the plugin's to give")
         .cause("A permission in `seed_groups` is one that only people grant (`audit.read`, `connectors.test`, `members.manage`, `members.read`), or is declared by another plugin.")
         .cure("Remove it. Whoever administers an organisation grants it to those who need it, by a group of their own.")

@@ -3,8 +3,8 @@
 //!
 //! A file an idea, and nothing but functions over values. Where the order of plugins decides who is in the right, the
 //! rule is a ledger: it knows what the plugins before have, and is shown one plugin after the other. What follows from one
-//! manifest alone is found where it is read ([`crate::plugin::parse`]); what only a build can see stands in
-//! [`crate::codes::customers`].
+//! manifest alone is found where it is read ([`crate::plugin::parse`]); what only a build can see says so in
+//! the entry of its code ([`crate::codes::BuildOnly`]).
 
 pub mod blocks;
 pub mod dependencies;

@@ -27,18 +27,26 @@ use crate::load::LoadedPlugin;
 use crate::resolve::Resolved;
 
 pub use diff::{Change, Group, Kind, diff};
+pub use hub_release::contents::Route;
 
 /// What dbt writes into a project's folder when it runs there.
 const DBT_OUTPUT: [&str; 2] = ["target", "logs"];
 
 /// Everything that a release is made of, but for its files.
+///
+/// Written, it is the part of `RELEASE.json` between `plugins` and `plan`, in the order of the fields. The list writes
+/// `platform` and `plugins` itself, because it names the plugins that the release leaves out as well.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Inventory {
     /// Version of the platform's own crates.
+    #[serde(skip_serializing)]
     pub platform: String,
     /// The vertical plugins, in plugin order.
+    #[serde(skip_serializing)]
     pub plugins: Vec<Plugin>,
+    /// The routes of the host.
+    pub routes: Vec<Route>,
     /// For each override key its chain, in winning order.
     pub overrides: BTreeMap<String, Vec<Claim>>,
     /// Pages of the web shell.
@@ -47,8 +55,6 @@ pub struct Inventory {
     pub nav: Vec<Nav>,
     /// dbt workspaces of the plugins, by slug.
     pub dbt_workspaces: Vec<Workspace>,
-    /// The routes of the host.
-    pub routes: Vec<Route>,
     /// All permissions that plugins declare.
     pub permissions: Vec<String>,
     /// Cargo packages that the repository's own `Cargo.lock` does not name.
@@ -56,12 +62,17 @@ pub struct Inventory {
 }
 
 /// One vertical plugin.
+///
+/// Written, it is what `RELEASE.json` says of a plugin after its name, version and errors, which a plugin that the release
+/// leaves out has too.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Plugin {
     /// Slug.
+    #[serde(skip_serializing)]
     pub name: String,
     /// Version.
+    #[serde(skip_serializing)]
     pub version: String,
     /// SHA-256 over its files.
     pub digest: String,
@@ -74,7 +85,7 @@ pub struct Plugin {
     /// npm packages that are in the web assets because of this plugin, and not because of the web shell.
     pub npm: Vec<Package>,
     /// Why a release leaves it out; empty for a plugin that is in it.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing)]
     pub errors: Vec<String>,
 }
 
@@ -122,29 +133,13 @@ pub struct Workspace {
     pub models: Vec<String>,
 }
 
-/// A route of the host.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Route {
-    /// Slug of the plugin; none for the platform's own.
-    #[serde(default)]
-    pub plugin: Option<String>,
-    /// Path with its parameters, as in `/api/crm/customers/{id}`.
-    pub path: String,
-    /// HTTP method.
-    pub method: String,
-    /// Whether it answers anonymous callers.
-    #[serde(default)]
-    pub public: bool,
-}
-
-impl From<&routes::Route> for Route {
-    fn from(route: &routes::Route) -> Route {
-        Route {
-            plugin: route.plugin.clone(),
-            path: route.path.clone(),
-            method: route.method.clone(),
-            public: route.public,
-        }
+/// A route of the host's table, as the inventory keeps it.
+pub fn route_of(route: &routes::Route) -> Route {
+    Route {
+        plugin: route.plugin.clone(),
+        path: route.path.clone(),
+        method: route.method.clone(),
+        public: route.public,
     }
 }
 
@@ -249,7 +244,7 @@ pub fn complete(mut inventory: Inventory, mut built: Additions) -> Inventory {
     for plugin in &mut inventory.plugins {
         plugin.crates = built.crates.remove(&plugin.name).unwrap_or_default();
     }
-    inventory.routes = built.routes.iter().map(Route::from).collect();
+    inventory.routes = built.routes.iter().map(route_of).collect();
     inventory.cargo_packages = built.cargo_packages;
     inventory.settle();
     inventory

@@ -9,7 +9,7 @@ use flate2::read::GzDecoder;
 use serde::Deserialize;
 
 use super::{Change, Inventory, diff};
-use hub_release::manifest::RELEASE_JSON;
+use hub_release::manifest::{Listed, RELEASE_JSON};
 
 /// Largest `RELEASE.json` that is read, in bytes.
 const MAX_LIST: u64 = 64 * 1024 * 1024;
@@ -25,12 +25,6 @@ pub struct Release {
     #[serde(flatten)]
     pub inventory: Inventory,
     files: Vec<Listed>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Listed {
-    path: String,
-    sha256: String,
 }
 
 /// Reads the list of a tarball. The text of an error names the file and what is wrong with it.

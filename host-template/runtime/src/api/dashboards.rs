@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 use hub_manifest::limits::{Limit, Limits};
+use hub_manifest::override_kind::OverrideKind;
 use hub_manifest::plan::Column;
 use hub_manifest::visible::hidden_character;
 use serde::{Deserialize, Serialize};
@@ -118,8 +119,8 @@ struct DashboardBody {
 impl DashboardBody {
     fn check(&self, limits: &Limits) -> Result<()> {
         let named = |block: &str| {
-            block
-                .strip_prefix("block:")
+            OverrideKind::Block
+                .name_in(block)
                 .is_some_and(|name| (1..=100).contains(&name.len()) && hidden_character(name).is_none())
         };
         let wrong = self.widgets.iter().position(|widget| !named(&widget.block));

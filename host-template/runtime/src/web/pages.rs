@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use hub_manifest::override_kind::OverrideKind;
 use hub_manifest::rules::pages::{SHELL, answers};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -44,7 +45,8 @@ impl Pages {
     fn of<'a>(manifest: Manifest, slugs: impl Iterator<Item = &'a str>) -> Pages {
         let Manifest { keys, pages } = manifest;
         let mut patterns: Vec<String> = SHELL.iter().map(|path| (*path).to_owned()).collect();
-        patterns.extend(keys.into_keys().filter_map(|key| key.strip_prefix("route:").map(str::to_owned)));
+        patterns
+            .extend(keys.into_keys().filter_map(|key| OverrideKind::Route.name_in(&key).map(str::to_owned)));
         let mut open = BTreeSet::new();
         match pages {
             Some(pages) => {
