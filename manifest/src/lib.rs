@@ -10,6 +10,7 @@ mod contributions;
 pub mod dbt_packages;
 pub mod dbt_project;
 pub mod diagnostic;
+pub mod environment;
 pub mod grammar;
 pub mod json;
 pub mod limits;

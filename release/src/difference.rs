@@ -28,15 +28,36 @@ pub enum How {
     /// A link, a folder, a device: not an ordinary file.
     NoFile,
     /// A link, or something else, in the place of a folder of the release. What lies behind a link is nobody's release.
-    NoFolder { link: bool },
+    NoFolder {
+        /// Whether it is a link.
+        link: bool,
+    },
     /// A folder that everybody may write to, and exchange files in after they were looked at.
-    Open { mode: String },
+    Open {
+        /// Its permission bits, in octal.
+        mode: String,
+    },
     /// Another length, in bytes.
-    Size { listed: u64, found: u64 },
+    Size {
+        /// As the list says.
+        listed: u64,
+        /// As it is.
+        found: u64,
+    },
     /// Other permission bits, in octal.
-    Mode { listed: String, found: String },
+    Mode {
+        /// As the list says.
+        listed: String,
+        /// As it is.
+        found: String,
+    },
     /// Other bytes; the SHA-256 of both.
-    Bytes { listed: String, found: String },
+    Bytes {
+        /// As the list says.
+        listed: String,
+        /// As it is.
+        found: String,
+    },
     /// It cannot be read.
     Unreadable(String),
 }

@@ -10,6 +10,7 @@ use hub_codegen::pack::inventory::{self, planned};
 use hub_codegen::pack::sign::Signer;
 use hub_codegen::pack::{Packed, Sign, chart, image};
 use hub_codegen::pipeline::{BuildOptions, Front, Progress, Repo, build, pack};
+use hub_manifest::environment;
 
 use crate::Outcome;
 use crate::check::plan;
@@ -116,7 +117,7 @@ fn also(
     if args.image {
         progress.begin("image");
         // Said by whoever builds: a tarball of the sources has no commit, and is to give the same image.
-        let revision = std::env::var("HUB_REVISION").ok().filter(|text| !text.is_empty());
+        let revision = std::env::var(environment::HUB_REVISION).ok().filter(|text| !text.is_empty());
         let job =
             image::Job { tarball: &packed.path, version: &plan.version, revision: revision.as_deref(), out };
         let image = image::write(&job);

@@ -11,6 +11,7 @@ use hub_codegen::checks::postgres::Postgres;
 use hub_codegen::checks::types;
 use hub_codegen::generate::{HostPlace, dependencies, host};
 use hub_codegen::pipeline::{Checker, Front, Repo, front};
+use hub_manifest::environment;
 
 use crate::Outcome;
 use crate::cli::{CheckArgs, CheckCommand, GoldenArgs};
@@ -25,7 +26,7 @@ pub fn roots(repo: &Repo, named: &[PathBuf]) -> Vec<PathBuf> {
 }
 
 /// Asks every check for PostgreSQL, whatever its arguments: what CI sets once.
-const POSTGRES: &str = "HUB_CHECK_POSTGRES";
+const POSTGRES: &str = environment::HUB_CHECK_POSTGRES;
 
 /// Runs `check`.
 pub fn run(command: &CheckCommand) -> Outcome {

@@ -12,6 +12,7 @@ use hub_codegen::base::digest::{FileCache, sha256_hex};
 use hub_codegen::base::failure::Failure;
 use hub_codegen::compile::Profile;
 use hub_codegen::pipeline::{BuildOptions, Built, Inputs, Repo, build, install};
+use hub_manifest::environment;
 
 use crate::Outcome;
 use crate::check::{plan, roots};
@@ -158,8 +159,10 @@ impl Server {
             fs::create_dir_all(&self.data)?;
             let mut command = Command::new(&built.host);
             command.args(["serve", "--dev", "--listen", &self.listen]);
-            command.env("INSTALL_DIR", &self.install).env("DATA_DIR", &self.data);
-            command.env("HUB_ADMIN_EMAIL", DEV_EMAIL).env("HUB_ADMIN_PASSWORD", DEV_PASSWORD);
+            command.env(environment::INSTALL_DIR, &self.install).env(environment::DATA_DIR, &self.data);
+            command
+                .env(environment::HUB_ADMIN_EMAIL, DEV_EMAIL)
+                .env(environment::HUB_ADMIN_PASSWORD, DEV_PASSWORD);
             self.child = Some(command.spawn()?);
             self.serving = serving;
             self.reload()?;

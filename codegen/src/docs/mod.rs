@@ -1,9 +1,10 @@
-//! Documents that are made of the code: the list of diagnostics, the JSON Schemas, the marked parts of the author's guide.
+//! Documents that are made of the code: the list of diagnostics, the JSON Schemas, the marked parts of the guides.
 
 mod diagnostics;
 mod fields;
 mod limits;
 mod surfaces;
+mod variables;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,8 +12,7 @@ use std::{fs, io};
 
 use hub_manifest::schema;
 
-/// The guide with the marked parts.
-const GUIDE: &str = "docs/plugin-author.md";
+/// What a marked part ends with; it begins with `<!-- generated: NAME -->`.
 const END: &str = "<!-- end generated -->";
 
 /// Every generated document as it should be, by its path in the checkout `root`.
@@ -21,16 +21,21 @@ pub fn all(root: &Path) -> io::Result<BTreeMap<PathBuf, String>> {
     all.insert(PathBuf::from("docs/diagnostics.md"), diagnostics::page(root)?);
     all.insert(PathBuf::from("docs/limits.md"), limits::page());
     all.extend(schema::files().map(|(path, text)| (PathBuf::from(path), text)));
-    let guide = fs::read_to_string(root.join(GUIDE))?;
-    let parts = [
-        ("fields", fields::table(&schema::plugin())),
-        ("surfaces", surfaces::table(&surfaces::of_shell(root))),
+    let marked = [
+        ("docs/operations.md", "variables", variables::of_host()),
+        ("docs/operations.md", "variables of the build", variables::of_build()),
+        ("docs/operator.md", "variables of runs", variables::of_runs()),
+        ("docs/plugin-author.md", "fields", fields::table(&schema::plugin())),
+        ("docs/plugin-author.md", "surfaces", surfaces::table(&surfaces::of_shell(root))),
     ];
-    let guide = parts.iter().try_fold(guide, |guide, (name, text)| {
-        let lacks = || io::Error::other(format!("{GUIDE} lacks `<!-- generated: {name} -->` or `{END}`"));
-        part(&guide, name, text).ok_or_else(lacks)
-    })?;
-    all.insert(PathBuf::from(GUIDE), guide);
+    for (path, name, by) in marked {
+        let text = match all.get(Path::new(path)) {
+            Some(text) => text.clone(),
+            None => fs::read_to_string(root.join(path))?,
+        };
+        let lacks = || io::Error::other(format!("{path} lacks `<!-- generated: {name} -->` or `{END}`"));
+        all.insert(PathBuf::from(path), part(&text, name, &by).ok_or_else(lacks)?);
+    }
     Ok(all)
 }
 

@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use hub_manifest::environment;
 use hub_release::keys::{UNTRUSTED_COMMENT, trusted_comment};
 use minisign::{KeyPair, PublicKey, SecretKey, SecretKeyBox};
 
@@ -12,7 +13,7 @@ use crate::base::failure::Machine;
 use crate::pack::Sign;
 
 /// The variable that holds a secret key's password.
-pub const PASSWORD: &str = "HUB_SIGN_PASSWORD";
+pub const PASSWORD: &str = environment::HUB_SIGN_PASSWORD;
 
 /// Comment of the keys; nobody relies on it.
 const COMMENT: &str = "hub-platform releases";

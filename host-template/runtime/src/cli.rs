@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use hub_manifest::environment;
 use hub_release::Install;
 use rustix::fs::Mode;
 use rustix::process::umask;
@@ -55,7 +56,7 @@ enum Command {
     /// Serve the API and the web page
     Serve {
         /// Address and port to listen on [default: LISTEN of the environment or of .env, else 127.0.0.1:8001]
-        #[arg(long, env = "LISTEN", value_parser = address)]
+        #[arg(long, env = environment::LISTEN, value_parser = address)]
         listen: Option<SocketAddr>,
         /// Show sample records to everybody
         #[arg(long)]
@@ -301,7 +302,11 @@ fn installation(
         // systemd reads it as root, and the service has the variables all the same.
         Err(e) => {
             if touch == Touch::Serves {
-                locate::begins_nothing_unread(&data, std::env::var("DATABASE_URL").ok().as_deref(), &e)?;
+                locate::begins_nothing_unread(
+                    &data,
+                    std::env::var(environment::DATABASE_URL).ok().as_deref(),
+                    &e,
+                )?;
             }
             let _ = writeln!(
                 io::stderr(),
@@ -346,7 +351,7 @@ fn serve(platform: &Platform, listen: Option<SocketAddr>, demo: bool, dev: bool)
         tracing::warn!(%error, "other programs of this user can read the host's memory");
     }
     let runtime = runtime()?;
-    let listen = match (listen, process_env("LISTEN")) {
+    let listen = match (listen, process_env(environment::LISTEN)) {
         (Some(listen), _) => listen,
         (None, Some(text)) => address(&text).map_err(|how| {
             Fault::machine(format!("LISTEN in .env of the data folder is `{}`", text.escape_debug()), how)
@@ -354,8 +359,11 @@ fn serve(platform: &Platform, listen: Option<SocketAddr>, demo: bool, dev: bool)
         (None, None) => SocketAddr::from(settings::LISTEN),
     };
     let is_set = |name: &str| process_env(name).is_some_and(|value| value == "1" || value == "true");
-    let options =
-        Options { env: &process_env, dev: dev || is_set("HUB_DEV"), demo: demo || is_set("HUB_DEMO") };
+    let options = Options {
+        env: &process_env,
+        dev: dev || is_set(environment::HUB_DEV),
+        demo: demo || is_set(environment::HUB_DEMO),
+    };
     let result = runtime.block_on(serve::run(platform, listen, &options, inherited));
     runtime.shutdown_timeout(Duration::from_millis(500));
     result

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
+use hub_manifest::environment;
 use hub_release::Install;
 
 use crate::fault::Fault;
@@ -184,7 +185,7 @@ fn foreign(data: &Path, url: Option<&str>) -> Vec<String> {
 
 /// Sees that a folder which is to become a data folder is free, or is one: what lies in it becomes its owner's alone.
 pub(crate) fn free(data: &Path, env: Env<'_>) -> Result<(), Fault> {
-    let names = foreign(data, env("DATABASE_URL").as_deref());
+    let names = foreign(data, env(environment::DATABASE_URL).as_deref());
     if names.is_empty() {
         return Ok(());
     }

@@ -17,8 +17,6 @@
 //!
 //! A generated host hands a [`Platform`] to [`main`] and holds no logic of its own.
 
-#![warn(missing_docs)]
-
 // The macros write `::hub::…`, here as in a plugin.
 extern crate self as hub;
 

@@ -14,6 +14,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use hub_manifest::environment;
 use hub_release::beneath::{self, Beneath};
 use hub_release::install::write;
 use hub_release::{Install, Problem, guard};
@@ -103,7 +104,7 @@ impl Why {
     pub(crate) fn told(self) -> &'static str {
         match self {
             Why::Flag => "--data-dir",
-            Why::Variable => "DATA_DIR",
+            Why::Variable => environment::DATA_DIR,
             Why::Settled => "settled by setup",
             Why::System => "exists and is writable",
             Why::User => "the user's data folder",
@@ -126,7 +127,9 @@ pub(crate) fn data_dir(
     let install = install.cloned().or_else(own_install);
     let settled = match &install {
         // What is named needs no file; one that cannot be read is then in nobody's way.
-        Some(install) if named.is_none() && env("DATA_DIR").is_none() => Settled::read(install.root())?,
+        Some(install) if named.is_none() && env(environment::DATA_DIR).is_none() => {
+            Settled::read(install.root())?
+        }
         _ => Settled::default(),
     };
     let (data, why) = data_dir_of(named, &settled, env)?;
@@ -170,7 +173,7 @@ fn told(named: Option<&Path>, settled: &Settled, env: Env<'_>) -> Result<Option<
     if let Some(dir) = named {
         return Ok(Some((absolute(dir)?, Why::Flag)));
     }
-    if let Some(dir) = env("DATA_DIR") {
+    if let Some(dir) = env(environment::DATA_DIR) {
         return Ok(Some((absolute(Path::new(&dir))?, Why::Variable)));
     }
     if let Some(dir) = &settled.data_dir {
@@ -341,19 +344,19 @@ impl Found {
     /// Sees that no database is begun while `.env` has lines that nobody understands, a variable that may be a slip of the pen for
     /// `DATABASE_URL`, or that one without a value: one of them may be to name the database.
     pub(crate) fn begins_nothing_by_mistake(&self, odd: &[Odd]) -> Result<(), Fault> {
-        self.begins_nothing_beside(std::env::var("DATABASE_URL").ok().as_deref(), odd)
+        self.begins_nothing_beside(std::env::var(environment::DATABASE_URL).ok().as_deref(), odd)
     }
 
     /// The same where it is known what the environment has for `DATABASE_URL`.
     fn begins_nothing_beside(&self, own: Option<&str>, odd: &[Odd]) -> Result<(), Fault> {
         // The environment's goes before the file's, and what is said by its name is meant, whatever else there is.
-        if own.is_some_and(|url| !url.is_empty()) || self.variable("DATABASE_URL").is_some() {
+        if own.is_some_and(|url| !url.is_empty()) || self.variable(environment::DATABASE_URL).is_some() {
             return Ok(());
         }
         let mut doubts = misspelt::doubts(&self.variables);
         doubts.retain(Doubt::is_of_database);
         let empty = "`DATABASE_URL` has no value";
-        let of_file = self.variables.contains_key("DATABASE_URL");
+        let of_file = self.variables.contains_key(environment::DATABASE_URL);
         let told: Vec<String> = [
             left_out(&self.data, odd),
             told_of(&self.data, &doubts),
@@ -380,19 +383,20 @@ impl Found {
 
     /// Which data folder and which database this process works with.
     pub(crate) fn told(&self) -> Result<String, Fault> {
-        let database = settings::database(settings::process_env("DATABASE_URL").as_deref(), &self.data)?;
+        let database =
+            settings::database(settings::process_env(environment::DATABASE_URL).as_deref(), &self.data)?;
         Ok(line(&self.data, self.why, &database))
     }
 
     /// Sees that a command on the database can only mean this installation, and gives the line that says which it is.
     pub(crate) fn meant(&self, absent: Absent) -> Result<String, Fault> {
-        let own = std::env::var("DATABASE_URL").ok().filter(|url| !url.is_empty());
+        let own = std::env::var(environment::DATABASE_URL).ok().filter(|url| !url.is_empty());
         self.meant_by(own, absent)
     }
 
     /// The same where it is known what the environment has for `DATABASE_URL`.
     fn meant_by(&self, own: Option<String>, absent: Absent) -> Result<String, Fault> {
-        let of_file = self.variable("DATABASE_URL");
+        let of_file = self.variable(environment::DATABASE_URL);
         if let (Some(own), Some(of_file)) = (&own, of_file)
             && own != of_file
         {

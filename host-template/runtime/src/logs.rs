@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 use std::panic::PanicHookInfo;
 
+use hub_manifest::environment;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt;
@@ -12,14 +13,14 @@ use crate::settings::Env;
 
 /// `RUST_LOG` where it cannot be read, and why.
 pub(crate) fn unreadable(env: Env<'_>) -> Option<(String, String)> {
-    let text = env("RUST_LOG")?;
+    let text = env(environment::RUST_LOG)?;
     let error = text.parse::<Targets>().err()?;
     Some((text, error.to_string()))
 }
 
 /// Starts the log. `RUST_LOG` sets levels (`info,sqlx=debug`); what it holds that is no level is said and left out.
 pub(crate) fn start(env: Env<'_>) {
-    let asked = env("RUST_LOG");
+    let asked = env(environment::RUST_LOG);
     let parsed = asked.as_deref().map(str::parse::<Targets>);
     let filter = match &parsed {
         Some(Ok(targets)) => targets.clone(),
@@ -28,7 +29,7 @@ pub(crate) fn start(env: Env<'_>) {
     let lines = fmt::layer().with_writer(std::io::stderr);
     // Each form as a type of its own: a boxed layer would cost every request. A second start in one process (tests)
     // keeps the first log.
-    let _ = if env("LOG_FORMAT").as_deref() == Some("json") {
+    let _ = if env(environment::LOG_FORMAT).as_deref() == Some("json") {
         let lines = lines.json().flatten_event(true).with_span_list(false);
         tracing_subscriber::registry().with(filter).with(lines).try_init()
     } else {

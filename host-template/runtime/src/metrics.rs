@@ -10,6 +10,7 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Version, header};
 use axum::response::{IntoResponse, Response};
 use hmac::{Hmac, KeyInit, Mac};
+use hub_manifest::environment;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -28,7 +29,7 @@ use crate::settings::Env;
 /// The media type of OpenMetrics, which Prometheus reads.
 const TYPE: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
-const TOKEN: &str = "HUB_METRICS_TOKEN";
+const TOKEN: &str = environment::HUB_METRICS_TOKEN;
 /// Shortest token: one that can be guessed guards nothing.
 const SHORTEST: usize = 16;
 

@@ -5,12 +5,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use hub_manifest::environment;
 use hub_manifest::grammar::edits;
 use hub_manifest::limits::Limit;
 use hub_manifest::rules::settings::OF_PLATFORM;
 
 /// The one that decides which database is the installation's.
-const DATABASE_URL: &str = "DATABASE_URL";
+const DATABASE_URL: &str = environment::DATABASE_URL;
 /// What names begin with that are the host's. In an environment all others may be anybody's.
 const OURS: &str = "HUB_";
 /// A name that is shorter than this is another one after two edits.
@@ -134,7 +135,8 @@ mod tests {
                 read(&path, found);
             } else if name.ends_with(".rs") && !matches!(name, "tests.rs" | "testing.rs") {
                 let text = fs::read_to_string(&path).unwrap();
-                found.extend(read_in(text.split("#[cfg(test)]\nmod tests {").next().unwrap()));
+                let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+                found.extend(read_in(text).into_iter().chain(constants_in(text)));
             }
         }
     }
@@ -153,6 +155,13 @@ mod tests {
         pieces.windows(3).filter(is_read).map(|around| around[1].to_owned()).collect()
     }
 
+    /// The variables that a source names by their constants.
+    fn constants_in(text: &str) -> Vec<String> {
+        let other = |c: char| !c.is_ascii_uppercase() && !c.is_ascii_digit() && c != '_';
+        let named = text.split("environment::").skip(1).filter_map(|rest| rest.split(other).next());
+        named.filter(|name| !name.is_empty()).map(str::to_owned).collect()
+    }
+
     #[test]
     fn the_list_is_that_of_what_the_host_reads() {
         let mut found = BTreeSet::new();
@@ -160,7 +169,7 @@ mod tests {
         let listed =
             |name: &str| known().chain(GIVEN.iter().chain(OF_SYSTEM).copied()).any(|one| one == name);
         let missing: Vec<&String> = found.iter().filter(|name| !listed(name)).collect();
-        assert!(missing.is_empty(), "add to OF_PLATFORM of hub_manifest::rules::settings: {missing:?}");
+        assert!(missing.is_empty(), "add to HOST of hub_manifest::environment: {missing:?}");
         // The driver of the database reads most of those that begin with `PG`.
         let own = OF_PLATFORM.iter().filter(|name| !name.starts_with("PG"));
         let unread: Vec<&&str> = own.chain(GIVEN).filter(|name| !found.contains(**name)).collect();
@@ -168,6 +177,10 @@ mod tests {
         // What the search sees.
         let text = "env(\"A_B\") is_set(\"C\") (options.env)(\"D\") command.env(\"E\", x) env!(\"F\") const G: &str = \"HUB_G\"";
         assert_eq!(read_in(text), ["A_B", "C", "D", "HUB_G"]);
+        assert_eq!(
+            constants_in("use x::environment; env(environment::HUB_H), environment::I"),
+            ["HUB_H", "I"]
+        );
     }
 
     /// Which variables of a file are doubted, and which of them may be the database's.

@@ -13,6 +13,7 @@ use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use hub_manifest::environment;
 use hub_release::guard;
 use rustix::process::{Signal, geteuid, set_parent_process_death_signal, setsid};
 
@@ -24,19 +25,19 @@ use crate::settings::reason;
 /// What root's environment passes on besides what begins with [`PREFIXES`]. The rest may be root's secrets.
 const PASSED_ON: &[&str] = &[
     "ALL_PROXY",
-    "DATABASE_URL",
-    "DATA_DIR",
+    environment::DATABASE_URL,
+    environment::DATA_DIR,
     "HTTPS_PROXY",
     "HTTP_PROXY",
-    "INSTALL_DIR",
+    environment::INSTALL_DIR,
     "LANG",
     "LC_ALL",
-    "LISTEN",
-    "LOG_FORMAT",
+    environment::LISTEN,
+    environment::LOG_FORMAT,
     "NO_PROXY",
     "PATH",
     "REQUESTS_CA_BUNDLE",
-    "RUST_LOG",
+    environment::RUST_LOG,
     "SSL_CERT_DIR",
     "SSL_CERT_FILE",
     "TERM",
@@ -263,7 +264,7 @@ pub(crate) fn carry_on(data: &Path, why: Why, stay: bool) -> Result<Option<ExitC
         let mut command = Command::new(&program);
         command.arg0(name).args(arguments).env("HOME", data).uid(owner.uid).gid(owner.gid);
         if why == Why::User {
-            command.env("DATA_DIR", data);
+            command.env(environment::DATA_DIR, data);
         }
         return Err(cannot(command.exec()));
     }
@@ -271,7 +272,7 @@ pub(crate) fn carry_on(data: &Path, why: Why, stay: bool) -> Result<Option<ExitC
     command.arg0(name).args(arguments);
     // Of all that lead to the folder, only root's HOME does not lead its owner there.
     if why == Why::User {
-        command.env("DATA_DIR", data);
+        command.env(environment::DATA_DIR, data);
     }
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(cannot)?;

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use hub_manifest::environment;
 use hub_manifest::limits::{Limit, Limits, Unfit};
 pub(crate) use hub_release::reason;
 use hub_release::{Install, beneath, started};
@@ -29,7 +30,7 @@ pub(crate) type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 /// The settings of this process: its own environment, and then `.env` of the data folder that was found for it.
 pub(crate) fn process_env(name: &str) -> Option<String> {
     let found = locate::found();
-    if let (Some(found), "DATA_DIR") = (found, name) {
+    if let (Some(found), environment::DATA_DIR) = (found, name) {
         return Some(found.data.display().to_string());
     }
     let own = std::env::var(name).ok().filter(|value| !value.is_empty());
@@ -45,7 +46,7 @@ pub(crate) fn process_env_names() -> impl Iterator<Item = String> {
 
 /// The folder of the release: `INSTALL_DIR`, else the one that the program runs from.
 pub(crate) fn install_dir(env: Env<'_>) -> Result<PathBuf, Fault> {
-    if let Some(dir) = env("INSTALL_DIR") {
+    if let Some(dir) = env(environment::INSTALL_DIR) {
         let dir = PathBuf::from(dir);
         if !dir.is_dir() {
             return Err(Fault::machine(
@@ -70,7 +71,7 @@ pub(crate) fn own_release() -> Result<PathBuf, Fault> {
     // …/releases/<version>/bin/hub-platform
     let release = exe.parent().and_then(Path::parent).unwrap_or(Path::new("/"));
     // What the launcher says counts where it is this release's.
-    let told = std::env::var_os("INSTALL_DIR").map(PathBuf::from).filter(|told| {
+    let told = std::env::var_os(environment::INSTALL_DIR).map(PathBuf::from).filter(|told| {
         let installed = told.is_absolute() && Install::of_release(told).is_some();
         installed && fs::canonicalize(told).is_ok_and(|told| told == release)
     });

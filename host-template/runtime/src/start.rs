@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use hub_manifest::environment;
 use hub_manifest::limits::Limits;
 use hub_manifest::plan::HostPlan;
 
@@ -131,7 +132,7 @@ pub(crate) async fn parts(
 
 /// The database that the environment names, up to date. One that nobody has begun is begun only where that is wanted.
 pub(crate) async fn database(env: Env<'_>, data: &Path, absent: Absent) -> Result<Db, Fault> {
-    let named = settings::database(env("DATABASE_URL").as_deref(), data)?;
+    let named = settings::database(env(environment::DATABASE_URL).as_deref(), data)?;
     let limits = settings::limits(env)?;
     Patience::set(&limits);
     let judged = Judged::of(named, data, absent).await?;
@@ -157,7 +158,7 @@ pub(crate) fn of_build(
 /// The same for a command that only reads: it works on a standby, on a disk that is only read, and while another program writes.
 /// The database is taken as it is; that it is not up to date is told on standard error.
 pub(crate) async fn database_to_read(env: Env<'_>, data: &Path) -> Result<Db, Fault> {
-    let database = settings::database(env("DATABASE_URL").as_deref(), data)?;
+    let database = settings::database(env(environment::DATABASE_URL).as_deref(), data)?;
     let limits = settings::limits(env)?;
     Patience::set(&limits);
     let opened = match &database {

@@ -5,40 +5,12 @@ use std::collections::BTreeMap;
 use super::{Owner, Subject};
 use crate::codes;
 use crate::diagnostic::Diagnostic;
+use crate::environment;
 use crate::grammar::ident_of;
 use crate::plan::HostPlugin;
 
-/// Variables that the host itself reads, besides its limits. What begins with `PG` completes DATABASE_URL.
-pub const OF_PLATFORM: &[&str] = &[
-    "DATABASE_URL",
-    "DATA_DIR",
-    "HUB_ADMIN_EMAIL",
-    "HUB_ADMIN_PASSWORD",
-    "HUB_BASE_PATH",
-    "HUB_CONNECTOR_ALLOW",
-    "HUB_CONNECTOR_DENY",
-    "HUB_CUSTOMER",
-    "HUB_CUSTOMER_NAME",
-    "HUB_DEMO",
-    "HUB_DEV",
-    "HUB_FORWARDED_HEADER",
-    "HUB_MAIL_FROM",
-    "HUB_METRICS_TOKEN",
-    "HUB_PUBLIC_URL",
-    "HUB_SMTP_URL",
-    "HUB_TAKE_OVER",
-    "HUB_TRUSTED_PROXIES",
-    "INSTALL_DIR",
-    "LISTEN",
-    "LOG_FORMAT",
-    "PGDATABASE",
-    "PGHOST",
-    "PGPASSFILE",
-    "PGPASSWORD",
-    "PGPORT",
-    "PGUSER",
-    "RUST_LOG",
-];
+/// Variables that the host itself reads, besides its limits.
+pub const OF_PLATFORM: &[&str] = environment::HOST_NAMES;
 
 /// Variables by which a machine or a supervisor sets any program, and the host among them.
 const OF_SYSTEM: &[&str] = &[

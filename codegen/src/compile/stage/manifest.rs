@@ -160,7 +160,7 @@ impl Reader<'_> {
                         dependencies; write versions in the crate itself";
             self.error(codes::INHERITS_FROM_WORKSPACE, what, at, help);
         }
-        if root.get("lints").is_some_and(inherits) {
+        if self.place.plugin.is_some() && root.get("lints").is_some_and(inherits) {
             let at = self.entry(root, "lints");
             let what =
                 "`lints.workspace = true`: a plugin's crate has no workspace to inherit from".to_string();
@@ -224,6 +224,10 @@ fn staged_text(mut document: DocumentMut, place: &Place) -> String {
     let root = document.as_table_mut();
     for name in ROOT_ONLY.iter().chain(&NOT_STAGED).chain(&["workspace"]) {
         root.remove(name);
+    }
+    // Those of the platform's crates are the repository's, and were held there.
+    if place.plugin.is_none() {
+        root.remove("lints");
     }
     let mut kept = Vec::new();
     redirect(root, place, &mut kept);
@@ -350,6 +354,20 @@ name = "api"
         [features]
         extra = ["serde/rc", "core?/x"]
         "#);
+    }
+
+    #[test]
+    fn a_crate_of_the_platform_leaves_the_repositorys_lints_behind() {
+        let place = Place {
+            plugin: None,
+            file: Path::new("manifest/Cargo.toml"),
+            dir: Path::new("manifest"),
+            staged: Path::new("manifest"),
+        };
+        let text = "[package]\nname = \"hub-manifest\"\n\n[lints]\nworkspace = true\n";
+        let (found, diagnostics) = read(&place, text);
+        assert!(diagnostics.is_empty(), "{diagnostics:?}");
+        assert_eq!(found.unwrap().text, "[package]\nname = \"hub-manifest\"\n");
     }
 
     #[test]

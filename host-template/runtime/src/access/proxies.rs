@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use axum::extract::ConnectInfo;
 use axum::http::{Extensions, HeaderMap, HeaderName, header};
+use hub_manifest::environment;
 use ipnet::IpNet;
 
 use crate::fault::Fault;
@@ -30,8 +31,8 @@ enum Speak {
     Forwarded,
 }
 
-const VARIABLE: &str = "HUB_TRUSTED_PROXIES";
-const SPEAK: &str = "HUB_FORWARDED_HEADER";
+const VARIABLE: &str = environment::HUB_TRUSTED_PROXIES;
+const SPEAK: &str = environment::HUB_FORWARDED_HEADER;
 
 static FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 static PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");

@@ -5,6 +5,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use hub_manifest::environment;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
@@ -12,8 +13,8 @@ use crate::fault::Fault;
 use crate::networks;
 use crate::settings::Env;
 
-const ALLOW: &str = "HUB_CONNECTOR_ALLOW";
-const DENY: &str = "HUB_CONNECTOR_DENY";
+const ALLOW: &str = environment::HUB_CONNECTOR_ALLOW;
+const DENY: &str = environment::HUB_CONNECTOR_DENY;
 
 /// Never reached: what is no machine, the machine's own link with the metadata services of clouds on it, and those of them that
 /// have an address elsewhere (AWS, Google and Scaleway by IPv6, Alibaba, Oracle, Azure). AWS has a network for several of them: of

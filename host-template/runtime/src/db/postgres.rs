@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use std::{env, fs};
 
+use hub_manifest::environment;
 use hub_manifest::limits::{Limit, Limits};
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
@@ -190,7 +191,7 @@ async fn session(options: &PgConnectOptions, sign: &str) -> Result<bool, Error> 
 fn connect_options(url: &str) -> Result<PgConnectOptions, Error> {
     let options: PgConnectOptions = url.parse()?;
     let options = options.application_name("hub-platform").disable_statement_logging();
-    let named = env::var_os("PGUSER").is_some() || names_user(url);
+    let named = env::var_os(environment::PGUSER).is_some() || names_user(url);
     let user = if named { None } else { this_user() };
     match user {
         Some(user) => Ok(options.username(&user)),

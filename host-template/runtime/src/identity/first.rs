@@ -1,5 +1,7 @@
 //! Making people: the first admin of a new installation, and those that the operator adds from the command line.
 
+use hub_manifest::environment;
+
 use super::accounts::Kept;
 use super::{
     Address, MAX_PASSWORD, MIN_PASSWORD, Org, Role, Tenant, User, accounts, membership, near, password, store,
@@ -68,7 +70,7 @@ pub(crate) async fn ensure_somebody(db: &Db, env: Env<'_>) -> Result<(), Fault> 
     if store::has_users(&mut tx).await.map_err(fault)? {
         return Ok(());
     }
-    let given = env("HUB_ADMIN_PASSWORD");
+    let given = env(environment::HUB_ADMIN_PASSWORD);
     let password = match &given {
         Some(password) => password.clone(),
         None => invented().map_err(|e| {
@@ -78,13 +80,13 @@ pub(crate) async fn ensure_somebody(db: &Db, env: Env<'_>) -> Result<(), Fault> 
             )
         })?,
     };
-    let org = tidy(&env("HUB_CUSTOMER_NAME").unwrap_or_else(|| FIRST_ORG.to_owned()));
-    let email = Address::of(&env("HUB_ADMIN_EMAIL").unwrap_or_else(|| FIRST_EMAIL.to_owned()));
-    named("HUB_CUSTOMER_NAME", &org, Check::new().name("name", &org, 1..=100))?;
+    let org = tidy(&env(environment::HUB_CUSTOMER_NAME).unwrap_or_else(|| FIRST_ORG.to_owned()));
+    let email = Address::of(&env(environment::HUB_ADMIN_EMAIL).unwrap_or_else(|| FIRST_EMAIL.to_owned()));
+    named(environment::HUB_CUSTOMER_NAME, &org, Check::new().name("name", &org, 1..=100))?;
     if let Some(password) = &given {
         fits(password)?;
     }
-    named("HUB_ADMIN_EMAIL", email.as_str(), Check::new().local_email("email", email.as_str()))?;
+    named(environment::HUB_ADMIN_EMAIL, email.as_str(), Check::new().local_email("email", email.as_str()))?;
     let hashed = hash(&password)?;
     let new = NewUser {
         email: &email,

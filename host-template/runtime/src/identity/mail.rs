@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
+use hub_manifest::environment;
 use hub_manifest::limits::{Limit, Limits};
 use lettre::message::Mailbox;
 use lettre::message::header::ContentType;
@@ -15,9 +16,9 @@ use url::Url;
 use crate::fault::Fault;
 use crate::settings::Env;
 
-const SERVER: &str = "HUB_SMTP_URL";
-const FROM: &str = "HUB_MAIL_FROM";
-const PUBLIC: &str = "HUB_PUBLIC_URL";
+const SERVER: &str = environment::HUB_SMTP_URL;
+const FROM: &str = environment::HUB_MAIL_FROM;
+const PUBLIC: &str = environment::HUB_PUBLIC_URL;
 
 /// A mail server, and in whose name mails are sent.
 pub(crate) struct Mailer {

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use hub_manifest::environment;
 use hub_release::Install;
 
 use super::say;
@@ -79,7 +80,7 @@ impl Place {
 
     /// Says on standard error which installation a command changes.
     pub(super) fn tell(&self) -> Result<(), Fault> {
-        let url = self.env.get("DATABASE_URL").map(String::as_str).filter(|url| !url.is_empty());
+        let url = self.env.get(environment::DATABASE_URL).map(String::as_str).filter(|url| !url.is_empty());
         let database = settings::database(url, &self.data)?;
         // A reader that has seen enough is no error.
         let _ = writeln!(
@@ -100,7 +101,7 @@ impl Place {
 
     /// Where the service listens, as somebody on this machine reaches it.
     pub(super) fn address(&self) -> Result<SocketAddr, Fault> {
-        let told = self.env.get("LISTEN").filter(|text| !text.is_empty());
+        let told = self.env.get(environment::LISTEN).filter(|text| !text.is_empty());
         let mut address = match told {
             Some(text) => settings::address(text).map_err(|how| {
                 let file = self.data.join(".env");

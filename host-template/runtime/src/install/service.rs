@@ -4,6 +4,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use hub_manifest::environment;
+
 use super::place::Place;
 use super::say;
 use crate::fault::Fault;
@@ -82,8 +84,11 @@ pub(super) fn run(line: &[String]) -> Result<(), Fault> {
         )
     };
     // The release that this command belongs to is not the one that it is to start.
-    let output =
-        Command::new(program).args(arguments).env_remove("INSTALL_DIR").stdin(Stdio::null()).output();
+    let output = Command::new(program)
+        .args(arguments)
+        .env_remove(environment::INSTALL_DIR)
+        .stdin(Stdio::null())
+        .output();
     let output = output.map_err(|e| failed(reason(&e)))?;
     if output.status.success() {
         return Ok(());

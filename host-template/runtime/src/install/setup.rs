@@ -8,6 +8,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use hub_manifest::environment;
 use hub_release::Trusted;
 use hub_release::beneath::{self, Beneath};
 use hub_release::bounds::MAX_SIGNATURE;
@@ -117,7 +118,7 @@ pub(crate) fn setup(options: &Setup) -> Result<(), Fault> {
         let folder = options.unit_dir.clone().unwrap_or_else(|| PathBuf::from(UNITS));
         // What is in `.env` already stays, and the unit has to fit it: a low port takes a capability.
         let listen = match options.listen {
-            Some(listen) if !place.env.contains_key("LISTEN") => listen,
+            Some(listen) if !place.env.contains_key(environment::LISTEN) => listen,
             _ => place.address()?,
         };
         unit(&place, &folder, user, listen)?;
@@ -159,7 +160,7 @@ fn install_drivers(place: &Place, names: &[String], chosen: &wanted::Chosen) -> 
     let program = place.release.join(HOST);
     let mut command = privilege::command(&program, Some(owner), &place.data);
     command.args(["drivers", "install"]).args(names).arg("--data-dir").arg(&place.data);
-    command.env("INSTALL_DIR", &place.release);
+    command.env(environment::INSTALL_DIR, &place.release);
     let cannot = |why: String| {
         Fault::machine(
             format!("the drivers cannot be installed as the owner of {}: {why}", place.data.display()),
@@ -221,7 +222,10 @@ fn names_of_customer(place: &Place, take_over: &[String]) -> Result<(), Fault> {
     }
     let program = place.release.join(HOST);
     let mut command = privilege::command(&program, place.owner, &place.data);
-    command.args(["plugins", "namesakes"]).env("DATA_DIR", &place.data).env_remove("INSTALL_DIR");
+    command
+        .args(["plugins", "namesakes"])
+        .env(environment::DATA_DIR, &place.data)
+        .env_remove(environment::INSTALL_DIR);
     let unknown = |why: String| {
         Fault::machine(
             format!("cannot tell which vertical plugins the customer has in {}: {why}", place.data.display()),
@@ -338,9 +342,11 @@ fn make_data_folder(place: &Place, conf: &Conf, listen: Option<SocketAddr>) -> R
     let mut text =
         "# Environment of the service. Neither setup nor an upgrade changes what is here.\n".to_owned();
     let listen = listen.map(|listen| listen.to_string());
-    for (name, value) in
-        [("HUB_CUSTOMER", &conf.name), ("HUB_CUSTOMER_NAME", &conf.display_name), ("LISTEN", &listen)]
-    {
+    for (name, value) in [
+        (environment::HUB_CUSTOMER, &conf.name),
+        (environment::HUB_CUSTOMER_NAME, &conf.display_name),
+        (environment::LISTEN, &listen),
+    ] {
         if let Some(value) = value {
             text.push_str(&env_line(name, value));
         }

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use hub_manifest::environment;
 use hub_release::Install;
 use hub_release::archive::{self, Checked};
 use hub_release::changes;
@@ -302,10 +303,10 @@ fn ask(place: &Place, release: &Path, options: &Upgrade) -> Result<Preflight, Fa
         .args(["preflight", "--json"])
         .args(options.accept_loss.iter().flat_map(|name| ["--accept-loss", name]))
         .envs(&place.env)
-        .env("DATA_DIR", &place.data)
+        .env(environment::DATA_DIR, &place.data)
         // A variable, as an older release knows no such option.
         .env(preflight::TAKE_OVER, options.take_over.join(","))
-        .env_remove("INSTALL_DIR");
+        .env_remove(environment::INSTALL_DIR);
     let heard = privilege::hear(command, LOOKING).map_err(|e| {
         Fault::refused(
             format!("the new release's host cannot be run here: {}", reason(&e)),

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use hub_manifest::environment;
 use hub_release::Install;
 use hub_release::manifest::HOST;
 use serde::de::DeserializeOwned;
@@ -41,7 +42,7 @@ use crate::web::{Base, Web};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The variable that names the vertical plugins of this release that may take the place of the customer's.
-pub(crate) const TAKE_OVER: &str = "HUB_TAKE_OVER";
+pub(crate) const TAKE_OVER: &str = environment::HUB_TAKE_OVER;
 
 /// For whom it is looked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,7 +165,7 @@ async fn look(platform: &Platform, asked: &Asked, outer: Env<'_>, report: &mut R
     let shown = data.display().to_string();
     // The service has these, whatever the shell has that this runs in.
     let env = |name: &str| match name {
-        "DATA_DIR" => Some(shown.clone()),
+        environment::DATA_DIR => Some(shown.clone()),
         _ => variables.get(name).cloned().filter(|value| !value.is_empty()).or_else(|| outer(name)),
     };
     let limits = report.take(settings::limits(&env)).unwrap_or_default();
@@ -187,7 +188,7 @@ async fn look(platform: &Platform, asked: &Asked, outer: Env<'_>, report: &mut R
     for plugin in &mut plugins {
         plugin.root = install.join("plugins").join(plugin.name());
     }
-    let tried = match settings::database(env("DATABASE_URL").as_deref(), &data) {
+    let tried = match settings::database(env(environment::DATABASE_URL).as_deref(), &data) {
         Ok(database) => {
             let folders =
                 plugins.iter().filter_map(|plugin| Some((plugin.name().to_owned(), plugin.migrations()?)));
@@ -255,7 +256,7 @@ async fn look(platform: &Platform, asked: &Asked, outer: Env<'_>, report: &mut R
 /// Whether the address is free, or the host's that runs now.
 fn address(listen: Option<SocketAddr>, data: &Path, env: Env<'_>, report: &mut Report) {
     let serving = serve::who(data);
-    let listen = match (listen, env("LISTEN").map(|text| (settings::address(&text), text))) {
+    let listen = match (listen, env(environment::LISTEN).map(|text| (settings::address(&text), text))) {
         (Some(listen), _) | (None, Some((Ok(listen), _))) => listen,
         (None, Some((Err(how), text))) => {
             let what = format!("LISTEN is `{}`, which is no address to listen on", text.escape_debug());
@@ -351,9 +352,9 @@ impl<'a> Release<'a> {
     /// What it says to a command that prints JSON; none where it does not.
     async fn ask<T: DeserializeOwned>(&self, arguments: &[&str]) -> Option<T> {
         let mut command = tokio::process::Command::new(&self.program);
-        command.args(arguments).envs(self.variables).env("DATA_DIR", self.data);
+        command.args(arguments).envs(self.variables).env(environment::DATA_DIR, self.data);
         // Its own release, not the one that is looked at.
-        command.env_remove("INSTALL_DIR").kill_on_drop(true);
+        command.env_remove(environment::INSTALL_DIR).kill_on_drop(true);
         command.stdin(Stdio::null()).stderr(Stdio::null());
         let output = tokio::time::timeout(PATIENCE, command.output()).await.ok()?.ok()?;
         serde_json::from_slice(&output.stdout).ok()

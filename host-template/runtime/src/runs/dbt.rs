@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use hub_manifest::environment;
 use hub_release::beneath::{self, Beneath};
 
 use super::Kind;
@@ -80,10 +81,10 @@ struct Place {
 impl Place {
     fn variable(&self, name: &str) -> Option<String> {
         Some(match name {
-            "HUB_ORG" => self.org.clone(),
-            "HUB_TENANT" => self.tenant.clone(),
-            "HUB_SCHEMA" => self.schema.clone(),
-            "HUB_WAREHOUSE" => self.warehouse.to_string_lossy().into_owned(),
+            environment::HUB_ORG => self.org.clone(),
+            environment::HUB_TENANT => self.tenant.clone(),
+            environment::HUB_SCHEMA => self.schema.clone(),
+            environment::HUB_WAREHOUSE => self.warehouse.to_string_lossy().into_owned(),
             _ => return None,
         })
     }
@@ -139,7 +140,7 @@ pub(super) fn plan(asking: &Asking<'_>) -> Result<Planned, String> {
             // A host that was killed has left it.
             forget_profile(work)?;
             let mut command = Command::new(drivers::python_program(data));
-            command.arg(&recipe.path).env("HUB_OUTPUT_SCHEMA", output_schema(org, &recipe.target));
+            command.arg(&recipe.path).env(environment::HUB_OUTPUT_SCHEMA, output_schema(org, &recipe.target));
             surroundings(&mut command, asking, &place);
             Ok(Planned {
                 notes: Vec::new(),
@@ -181,11 +182,16 @@ fn surroundings(command: &mut Command, asking: &Asking<'_>, place: &Place) {
     // The host's own secrets are none of a project's business.
     for (name, _) in std::env::vars_os() {
         let name_text = name.to_string_lossy();
-        if name_text.starts_with("HUB_") || name_text.starts_with("DBT_") || name_text == "DATABASE_URL" {
+        if name_text.starts_with("HUB_")
+            || name_text.starts_with("DBT_")
+            || name_text == environment::DATABASE_URL
+        {
             command.env_remove(&name);
         }
     }
-    for name in ["HUB_ORG", "HUB_TENANT", "HUB_SCHEMA", "HUB_WAREHOUSE"] {
+    for name in
+        [environment::HUB_ORG, environment::HUB_TENANT, environment::HUB_SCHEMA, environment::HUB_WAREHOUSE]
+    {
         command.env(name, place.variable(name).unwrap_or_default());
     }
     command.env("PYTHONUNBUFFERED", "1");

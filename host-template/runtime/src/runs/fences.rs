@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use hub_manifest::environment;
 use hub_manifest::limits::{Limit, Limits};
 use hub_manifest::rules::settings::is_platform_variable;
 
@@ -223,7 +224,8 @@ pub(crate) fn bare(env: Env<'_>, data: &Path) -> Vec<String> {
 
 /// The files of a SQLite database, by its name and by what that leads to: SQLite keeps its own beside the latter.
 fn database(env: Env<'_>, data: &Path) -> Vec<PathBuf> {
-    let Ok(Database::Sqlite(file)) = settings::database(env("DATABASE_URL").as_deref(), data) else {
+    let Ok(Database::Sqlite(file)) = settings::database(env(environment::DATABASE_URL).as_deref(), data)
+    else {
         return Vec::new();
     };
     let file = whole(&file);
@@ -235,9 +237,9 @@ fn database(env: Env<'_>, data: &Path) -> Vec<PathBuf> {
 /// PostgreSQL driver looks for. One that is written out in a variable is no file.
 fn login(env: Env<'_>) -> Vec<PathBuf> {
     let of_home = home(env).map(|home| home.join(".pgpass"));
-    let named = ["PGPASSFILE", "PGSSLKEY"].into_iter().filter_map(env).map(PathBuf::from);
+    let named = [environment::PGPASSFILE, "PGSSLKEY"].into_iter().filter_map(env).map(PathBuf::from);
     // An address that cannot be read is the start's to tell.
-    let url = env("DATABASE_URL").and_then(|url| url::Url::parse(&url).ok());
+    let url = env(environment::DATABASE_URL).and_then(|url| url::Url::parse(&url).ok());
     let keys = url
         .iter()
         .flat_map(|url| url.query_pairs())

@@ -4,6 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
+use hub_manifest::environment;
 use hub_manifest::node::{Entry, Node, Value};
 
 use super::jinja::{Rendered, render, variables};
@@ -28,7 +29,7 @@ const CONNECTION: &[&str] = &[
 /// Fields that name a part of a server's data.
 const PART: &[&str] = &["catalog", "database", "dataset", "dbname", "keyspace", "project", "schema"];
 /// Variables that differ between organisations.
-const OF_ORG: &[&str] = &["HUB_ORG", "HUB_SCHEMA", "HUB_WAREHOUSE"];
+const OF_ORG: &[&str] = &[environment::HUB_ORG, environment::HUB_SCHEMA, environment::HUB_WAREHOUSE];
 
 pub(super) struct Place {
     /// Whether the data lies on this host.

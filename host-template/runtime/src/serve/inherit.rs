@@ -11,6 +11,7 @@ use std::net::TcpListener;
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 
+use hub_manifest::environment;
 use rustix::io::{FdFlags, fcntl_setfd};
 
 use super::notify::{self, Notify};
@@ -18,13 +19,13 @@ use crate::fault::Fault;
 use crate::settings::reason;
 
 /// The variable by which a host speaks to its successor: `<listening socket>,<talk>`.
-pub(super) const HANDOVER: &str = "HUB_HANDOVER";
+pub(super) const HANDOVER: &str = environment::HUB_HANDOVER;
 
 /// The variable that names the descriptor of the data folder's lock ([`super::lock`]).
-pub(super) const HANDOVER_LOCK: &str = "HUB_HANDOVER_LOCK";
+pub(super) const HANDOVER_LOCK: &str = environment::HUB_HANDOVER_LOCK;
 
 /// The variable that says which file the predecessor has as its database ([`super::lock::DatabaseLock::name`]).
-pub(super) const HANDOVER_DATABASE: &str = "HUB_HANDOVER_DATABASE";
+pub(super) const HANDOVER_DATABASE: &str = environment::HUB_HANDOVER_DATABASE;
 
 /// systemd's first descriptor.
 const FIRST: RawFd = 3;

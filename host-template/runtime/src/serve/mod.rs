@@ -18,6 +18,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use hub_manifest::environment;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -125,7 +126,7 @@ async fn start(
     let socket = OwnedFd::from(listener.try_clone().map_err(broken)?);
     let listener = TcpListener::from_std(listener).map_err(broken)?;
     let signals = Signals::new()?;
-    let named = settings::database((options.env)("DATABASE_URL").as_deref(), &data)?;
+    let named = settings::database((options.env)(environment::DATABASE_URL).as_deref(), &data)?;
     // First, so that what is another application's gets no note of this host's beside it.
     let judged = Judged::of(named, &data, Absent::Made).await?;
     let database = match &judged.database {

@@ -4,11 +4,12 @@ use std::borrow::Cow;
 
 use axum::http::Uri;
 use axum::http::uri::PathAndQuery;
+use hub_manifest::environment;
 
 use crate::fault::Fault;
 use crate::settings::Env;
 
-const VARIABLE: &str = "HUB_BASE_PATH";
+const VARIABLE: &str = environment::HUB_BASE_PATH;
 
 /// What the host answers itself: the API, the page's files, and the probes, which are asked past the proxy. A base path
 /// that began with one of them would take it away.
