@@ -107,7 +107,7 @@ pub mod prelude {
 
 /// What a generated host does: runs the command that it was started with.
 pub fn main(platform: Platform) -> ExitCode {
-    memory::give_back_large_blocks();
+    memory::give_back_at_once();
     if !names::settle() {
         eprintln!(
             "error: the C library cannot be told where to look names up\n  help: start it with more memory"

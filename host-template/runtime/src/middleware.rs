@@ -1,8 +1,8 @@
 //! What every request passes: an identifier, one line in the log, an answer even where a handler panics.
 
-use std::any::Any;
 use std::convert::Infallible;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,9 +13,10 @@ use axum::body::{Body, HttpBody};
 use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
+use futures_util::future::CatchUnwind;
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
-use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Span;
 
 use crate::metrics;
@@ -26,17 +27,17 @@ static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Puts the middleware around every route and the fallback of an axum router.
 pub fn wrap(router: axum::Router) -> axum::Router {
-    router.layer(CatchPanicLayer::custom(after_panic)).layer(Observe)
+    router.layer(Observe)
 }
 
 /// The panic itself is in the log already, by the panic hook.
-fn after_panic(_payload: Box<dyn Any + Send + 'static>) -> Response {
+fn after_panic() -> Response {
     Problem::new(StatusCode::INTERNAL_SERVER_ERROR)
         .detail("The server could not do this. Its log says why, under this request's identifier.")
         .into_response()
 }
 
-/// Gives each request an identifier and a line in the log.
+/// Gives each request an identifier, a line in the log, and an answer where its handler panics.
 #[derive(Clone, Copy)]
 struct Observe;
 
@@ -81,7 +82,8 @@ where
             route: request.extensions().get::<MatchedPath>().cloned(),
             id,
         };
-        let inner = span.in_scope(|| self.inner.call(request));
+        // A route calls its handler only when it is polled.
+        let inner = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
         Observing { inner, span, about: Some(about) }
     }
 }
@@ -98,7 +100,7 @@ struct About {
 pin_project! {
     struct Observing<F> {
         #[pin]
-        inner: F,
+        inner: CatchUnwind<AssertUnwindSafe<F>>,
         span: Span,
         about: Option<About>,
     }
@@ -113,7 +115,11 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let _in_span = this.span.enter();
-        let Ok(response) = ready!(this.inner.poll(cx));
+        // Nothing that a panic can have left half done is looked at again: the future is dropped.
+        let response = match ready!(this.inner.poll(cx)) {
+            Ok(Ok(response)) => response,
+            Err(_payload) => after_panic(),
+        };
         Poll::Ready(Ok(match this.about.take() {
             Some(about) => finish(about, response),
             None => response,

@@ -1,27 +1,32 @@
 //! Accepting connections and answering on them, until another host has the socket or this one ends.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{self, Context, Poll};
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
-use axum::extract::{ConnectInfo, Request};
-use axum::http::request::Parts;
+use axum::extract::ConnectInfo;
 use axum::http::uri::Authority;
 use axum::http::{HeaderValue, StatusCode, Version, header};
 use axum::response::{IntoResponse, Response};
+use axum::routing::future::RouteFuture;
+use futures_util::future::{Either, Ready, ready};
 use hub_manifest::limits::{Limit, Limits};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
+use pin_project_lite::pin_project;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use tower::ServiceExt;
+use tower::Service;
 
 use super::bodies::{Answered, Received, Upload};
 use super::door::{Conn, Counted, Door, Full, Phase, Place, asked_to_leave, places};
@@ -30,7 +35,7 @@ use super::pace::Patience;
 use crate::access::Proxies;
 use crate::life::Watch;
 use crate::problem::Problem;
-use crate::purse::{Purse, busy, no_room, paid};
+use crate::purse::{Held, Purse, busy, no_room, paid};
 use crate::streams;
 use crate::web::{Base, headers};
 
@@ -167,14 +172,7 @@ async fn answer(
     let line = Line::new(stream, place, terms.idle, terms.head, terms.send);
     // What all connections share is counted by all processors: a request counts this connection's part alone.
     let here = Arc::new(Here { app, last, terms: terms.clone(), conn: conn.clone(), peer, proxy });
-    let service = service_fn(move |request: hyper::Request<Incoming>| {
-        let here = here.clone();
-        async move {
-            let mut response = respond(request, &here).await?;
-            headers::of_all(response.headers_mut());
-            Ok::<_, Infallible>(response)
-        }
-    });
+    let service = service_fn(move |request| respond(request, &here));
     let connection = builder.serve_connection(TokioIo::new(line), service).with_upgrades();
     tokio::pin!(connection);
     tokio::select! {
@@ -204,95 +202,138 @@ struct Here {
     proxy: bool,
 }
 
-/// Answers one request.
-async fn respond(request: hyper::Request<Incoming>, here: &Here) -> Result<Response<Answered>, Infallible> {
-    let Here { app, last, terms, conn, peer, proxy } = here;
+/// Begins to answer one request. All that can be told without waiting is told here, so that little of it has to move on with
+/// what waits.
+fn respond(mut request: hyper::Request<Incoming>, here: &Arc<Here>) -> Responding {
+    let Here { app, terms, conn, peer, proxy, .. } = &**here;
     conn.enter(Phase::Working);
     // What nobody says of a request is not looked for again.
     let proxied = *proxy && Proxies::speak(request.headers());
     let tls = proxied && terms.proxies.tls(peer.ip(), request.headers());
-    let counted = if proxied { caller(terms, peer.ip(), &request) } else { Ok(None) };
-    let counted = match counted {
-        Ok(counted) => counted,
-        Err(full) => {
-            let who = terms.proxies.seen(peer.ip(), request.headers()).address;
-            terms.door.tell(full, who);
-            let response = busy("too many requests of this address are under way").into_response();
-            return Ok(response.map(|body| Answered::new(body, conn.clone(), None, None, false)));
-        }
+    let mut responding = Responding {
+        asked: Either::Right(ready(Ok(Response::default()))),
+        here: here.clone(),
+        upload: None,
+        counted: None,
+        api: false,
+        tls,
     };
-    let (mut parts, body) = request.into_parts();
-    let ambiguous = ambiguous(&parts);
-    if let std::borrow::Cow::Owned(uri) = terms.base.strip(&parts.uri) {
-        parts.uri = uri;
-    }
-    parts.extensions.insert(ConnectInfo(*peer));
-    // A client that would rather speak HTTP/2 is answered as any other; nobody is to count it as a WebSocket.
-    if parts.headers.get(header::UPGRADE).is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"h2c")) {
-        parts.extensions.remove::<OnUpgrade>();
-    }
-    let api = parts.uri.path().starts_with("/api/");
-    let (body, upload) = if body.is_end_stream() {
-        (Body::empty(), None)
-    } else {
-        let upload = Upload::new();
-        let body = Received::new(body, conn.clone(), upload.clone(), terms.bodies.clone(), terms.receive);
-        (Body::new(body), Some(upload))
-    };
-    let mut response: Response = match ambiguous {
-        Some(why) => Problem::bad_request(why).into_response(),
-        None => app.clone().oneshot(Request::from_parts(parts, body)).await?,
-    };
-    if let Some(problem) = upload.and_then(|upload| upload.failure()) {
-        response = in_place_of(&response, problem.into_response());
-    }
-    let mut held = paid(&mut response);
-    // What has no known size is a stream, which counts its parts itself.
-    if api && let Some(size) = response.body().size_hint().exact() {
-        let size = if size >= LARGE { usize::try_from(size).unwrap_or(usize::MAX) } else { 0 };
-        let enough = match &mut held {
-            Some(held) => held.settle(size),
-            None if size == 0 => true,
-            None => {
-                // Why there is none is said below.
-                held = terms.answers.ask(size as u64).ok();
-                held.is_some()
+    let refused = |problem: Problem| Either::Right(ready(Ok(problem.into_response())));
+    if proxied {
+        match caller(terms, peer.ip(), &request) {
+            Ok(counted) => responding.counted = counted,
+            Err(full) => {
+                terms.door.tell(full, terms.proxies.seen(peer.ip(), request.headers()).address);
+                responding.asked = refused(busy("too many requests of this address are under way"));
+                return responding;
             }
-        };
-        if !enough {
-            held = None;
-            response = in_place_of(&response, no_room().into_response());
         }
     }
-    if tls {
-        response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, headers::ONLY_TLS);
+    if let Some(why) = ambiguous(&request) {
+        responding.asked = refused(Problem::bad_request(why));
+        return responding;
     }
-    if !terms.base.is_root() {
-        headers::below(response.headers_mut(), &terms.base);
+    if let Cow::Owned(uri) = terms.base.strip(request.uri()) {
+        *request.uri_mut() = uri;
     }
-    // One that becomes another protocol is no longer a connection for requests.
-    let upgraded = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-    if upgraded && let Some(open) = streams::brought(&mut response) {
-        conn.hold(open);
+    // A client that would rather speak HTTP/2 is answered as any other; nobody is to count it as a WebSocket.
+    if request.extensions().get::<OnUpgrade>().is_some()
+        && request.headers().get(header::UPGRADE).is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"h2c"))
+    {
+        request.extensions_mut().remove::<OnUpgrade>();
     }
-    if last.load(Ordering::Acquire) && !upgraded {
-        // The next request is to come on a connection of its own, which somebody else accepts.
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    request.extensions_mut().insert(ConnectInfo(*peer));
+    responding.api = request.uri().path().starts_with("/api/");
+    let request = request.map(|body| {
+        if body.is_end_stream() {
+            return Body::empty();
+        }
+        let upload = responding.upload.insert(Upload::new()).clone();
+        Body::new(Received::new(body, conn.clone(), upload, terms.bodies.clone(), terms.receive))
+    });
+    responding.asked = Either::Left(app.clone().call(request));
+    responding
+}
+
+pin_project! {
+    /// An answer on its way.
+    struct Responding {
+        #[pin]
+        asked: Either<RouteFuture<Infallible>, Ready<Result<Response, Infallible>>>,
+        here: Arc<Here>,
+        upload: Option<Arc<Upload>>,
+        counted: Option<Counted>,
+        api: bool,
+        tls: bool,
     }
-    Ok(response.map(|body| Answered::new(body, conn.clone(), held, counted, upgraded)))
+}
+
+impl Future for Responding {
+    type Output = Result<Response<Answered>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let Ok(mut response) = task::ready!(this.asked.poll(cx));
+        let Here { last, terms, conn, .. } = &**this.here;
+        if let Some(problem) = this.upload.as_ref().and_then(|upload| upload.failure()) {
+            response = in_place_of(&response, problem.into_response());
+        }
+        let held = if *this.api { settle(&mut response, &terms.answers) } else { paid(&mut response) };
+        let headers = response.headers_mut();
+        headers::of_all(headers);
+        if *this.tls {
+            headers.insert(header::STRICT_TRANSPORT_SECURITY, headers::ONLY_TLS);
+        }
+        if !terms.base.is_root() {
+            headers::below(headers, &terms.base);
+        }
+        // One that becomes another protocol is no longer a connection for requests.
+        let upgraded = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+        if upgraded && let Some(open) = streams::brought(&mut response) {
+            conn.hold(open);
+        }
+        if last.load(Ordering::Acquire) && !upgraded {
+            // The next request is to come on a connection of its own, which somebody else accepts.
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        let counted = this.counted.take();
+        Poll::Ready(Ok(response.map(|body| Answered::new(body, conn.clone(), held, counted, upgraded))))
+    }
+}
+
+/// What an answer of the API holds of what all answers share; it gives way to a refusal where there is not as much. What has no
+/// known size is a stream, which counts its parts itself.
+fn settle(response: &mut Response, answers: &Arc<Purse>) -> Option<Held> {
+    let mut held = paid(response);
+    let Some(size) = response.body().size_hint().exact() else { return held };
+    let size = if size >= LARGE { usize::try_from(size).unwrap_or(usize::MAX) } else { 0 };
+    let enough = match &mut held {
+        Some(held) => held.settle(size),
+        None if size == 0 => true,
+        None => {
+            // Why there is none is said below.
+            held = answers.ask(size as u64).ok();
+            held.is_some()
+        }
+    };
+    if enough {
+        return held;
+    }
+    *response = in_place_of(response, no_room().into_response());
+    None
 }
 
 /// Why nobody can tell which host a request is for: HTTP/1.1 names exactly one (RFC 9112, section 3.2), and of two a proxy in
 /// front may have taken the other.
-fn ambiguous(parts: &Parts) -> Option<&'static str> {
-    let mut hosts = parts.headers.get_all(header::HOST).iter();
+fn ambiguous<B>(request: &hyper::Request<B>) -> Option<&'static str> {
+    let mut hosts = request.headers().get_all(header::HOST).iter();
     let differs = |host: &HeaderValue| {
-        let named = parts.uri.authority();
+        let named = request.uri().authority();
         named.is_some_and(|named| !named.as_str().as_bytes().eq_ignore_ascii_case(host.as_bytes()))
     };
     match (hosts.next(), hosts.next()) {
         (_, Some(_)) => Some("the request has more than one Host header"),
-        (None, None) if parts.version == Version::HTTP_11 => Some("the request has no Host header"),
+        (None, None) if request.version() == Version::HTTP_11 => Some("the request has no Host header"),
         (Some(host), None) if !is_host(host) => Some("the Host header is not the name or address of a host"),
         (Some(host), None) if differs(host) => {
             Some("the request's target and its Host header name different hosts")
@@ -346,6 +387,7 @@ async fn patience(mut watch: Watch) {
 
 #[cfg(test)]
 mod tests {
+    use axum::extract::Request;
     use axum::routing::get;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::time::{Instant, timeout};
@@ -360,7 +402,7 @@ mod tests {
             for host in hosts {
                 request = request.header(header::HOST, *host);
             }
-            ambiguous(&request.body(()).unwrap().into_parts().0)
+            ambiguous(&request.body(()).unwrap())
         };
         assert_eq!(why("/x", Version::HTTP_11, &["a"]), None);
         assert_eq!(why("/x", Version::HTTP_10, &[]), None);
