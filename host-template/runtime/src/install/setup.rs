@@ -22,7 +22,7 @@ use super::activate::{Activation, signed};
 use super::conf::Conf;
 use super::place::Place;
 use super::reach::Reader;
-use super::service::{self, Service, UNIT};
+use super::service::{self, Service, UNIT, Waits};
 use super::user::{USER, asked_id, own_user, see_owner, see_self, see_user};
 use super::{say, upgrade};
 use crate::cli::drivers as wanted;
@@ -32,6 +32,7 @@ use crate::fault::Fault;
 use crate::locate::{Settled, absolute};
 use crate::preflight::namesakes;
 use crate::privilege;
+use crate::process;
 use crate::settings::{process_env, reason};
 
 /// How long pip may take for all drivers.
@@ -62,8 +63,7 @@ pub(crate) struct Setup {
     pub(crate) allow_downgrade: bool,
     /// Vertical plugins that may take the place of the customer's of the same name.
     pub(crate) take_over: Vec<String>,
-    /// How long the host may take until it answers.
-    pub(crate) limit: Duration,
+    pub(crate) waits: Waits,
 }
 
 /// Runs `setup`.
@@ -93,7 +93,7 @@ pub(crate) fn setup(options: &Setup) -> Result<(), Fault> {
         (false, Some(named)) if !system => see_self(named)?,
         (false, _) => {}
     }
-    if gives && let Some((what, how)) = Reader::of(user).lacks(&place.install, Some(&place.data))? {
+    if gives && let Some((what, how)) = Reader::of(user)?.lacks(&place.install, Some(&place.data))? {
         return Err(Fault::machine(what, format!("{how}; nothing was changed")));
     }
 
@@ -141,11 +141,11 @@ pub(crate) fn setup(options: &Setup) -> Result<(), Fault> {
     let trust = || keys.iter().try_for_each(|key| key.trust(&place));
     let goes_back = place.install.current().is_some_and(|current| current != version);
     if goes_back && !place.install.trusted()?.is_required() {
-        activate(&place, &lock, &version, runs, options.limit)?;
+        activate(&place, &lock, &version, runs, options.waits)?;
         return trust();
     }
     trust()?;
-    activate(&place, &lock, &version, runs, options.limit)
+    activate(&place, &lock, &version, runs, options.waits)
 }
 
 /// Installs drivers as the owner of the data folder: pip runs what it downloads, and what lies there already.
@@ -166,7 +166,7 @@ fn install_drivers(place: &Place, names: &[String], chosen: &wanted::Chosen) -> 
             "run `hub-platform drivers install` by hand, and see what it says; then run setup again",
         )
     };
-    let heard = privilege::hear(command, INSTALLING).map_err(|e| cannot(reason(&e)))?;
+    let heard = process::hear(command, INSTALLING).map_err(|e| cannot(reason(&e)))?;
     let said = |bytes: &[u8]| privilege::shown(String::from_utf8_lossy(bytes).trim());
     if !heard.status.success() {
         return Err(cannot(said(&heard.err)));
@@ -228,7 +228,7 @@ fn names_of_customer(place: &Place, take_over: &[String]) -> Result<(), Fault> {
             "run `hub-platform plugins list` by hand, and see what it says",
         )
     };
-    let heard = privilege::hear(command, Duration::from_secs(60)).map_err(|e| unknown(reason(&e)))?;
+    let heard = process::hear(command, Duration::from_secs(60)).map_err(|e| unknown(reason(&e)))?;
     let all: Vec<Namesake> = serde_json::from_slice(&heard.out)
         .map_err(|_| unknown(privilege::shown(String::from_utf8_lossy(&heard.err).trim())))?;
     // Those that the release in use has too were settled when it came.
@@ -400,7 +400,7 @@ fn unit(place: &Place, folder: &Path, user: &str, listen: SocketAddr) -> Result<
         data: place.data.clone(),
         user: user.to_owned(),
         // Mostly of the same name; `nobody`, for one, is in `nogroup`.
-        group: asked_id(user, "-gn").unwrap_or_else(|| user.to_owned()),
+        group: asked_id(user, "-gn")?.unwrap_or_else(|| user.to_owned()),
         // What `.env` says goes before this.
         listen,
         environment: Vec::new(),
@@ -414,16 +414,10 @@ fn unit(place: &Place, folder: &Path, user: &str, listen: SocketAddr) -> Result<
 }
 
 /// Puts launcher and links in their places, and starts the service where there is one.
-fn activate(
-    place: &Place,
-    lock: &Lock,
-    version: &Version,
-    system: bool,
-    limit: Duration,
-) -> Result<(), Fault> {
+fn activate(place: &Place, lock: &Lock, version: &Version, system: bool, waits: Waits) -> Result<(), Fault> {
     let from = place.install.current();
     let by_hand = Service::ByHand;
-    let first = Activation { place, lock, service: &by_hand, limit };
+    let first = Activation { place, lock, service: &by_hand, waits };
     first.launcher(version)?;
     for (name, target) in [("plugins", "current/plugins"), ("iaas", "current/iaas")] {
         place.install.link(name, target)?;
@@ -435,7 +429,7 @@ fn activate(
         service::run(&line.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())?;
     }
     let command = Service::Command(place.settled.restart.clone());
-    Activation { place, lock, service: &command, limit }.switch(version, from.as_ref(), "left for")
+    Activation { place, lock, service: &command, waits }.switch(version, from.as_ref(), "left for")
 }
 
 #[cfg(test)]

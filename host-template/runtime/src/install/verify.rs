@@ -129,7 +129,7 @@ pub(super) fn installed(install: &Install) -> Result<(), Fault> {
     }
     // Notes that cannot be read are told where they are needed.
     if let Ok(Settled { user: Some(user), data_dir, .. }) = Settled::read(install.root())
-        && let Some((closed, help)) = Reader::of(&user).lacks(install, data_dir.as_deref())?
+        && let Some((closed, help)) = Reader::of(&user)?.lacks(install, data_dir.as_deref())?
     {
         what.push(closed);
         how.push(help);
