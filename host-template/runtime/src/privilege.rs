@@ -266,10 +266,10 @@ pub(crate) fn as_root(data: &Path) -> Option<AsRoot> {
 }
 
 fn root_serves(data: &Path) -> String {
-    let data = data.display();
+    let (data, quoted) = (data.display(), guard::quoted(data));
     format!(
         "the host serves as root, because the data folder {data} is root's: a fault in it, or in a plugin, is then root's too. \
-         Give the folder to a user of its own, chown -R USER {data}, and start the host again: it goes on as the folder's \
+         Give the folder to a user of its own, chown -R USER {quoted}, and start the host again: it goes on as the folder's \
          owner, whoever starts it"
     )
 }

@@ -74,6 +74,9 @@ pub(super) struct Setup {
     /// Take a release that is older than the one installed
     #[arg(long)]
     allow_downgrade: bool,
+    /// Go on with another data folder, and leave what is in that of before where it is
+    #[arg(long)]
+    leave_data_dir: bool,
     #[command(flatten)]
     names: Names,
     #[command(flatten)]
@@ -169,6 +172,7 @@ pub(super) fn setup(typed: Setup, data_dir: Option<PathBuf>) -> Result<(), Fault
         no_service: typed.no_service,
         restart: typed.restart,
         allow_downgrade: typed.allow_downgrade,
+        leave_data_dir: typed.leave_data_dir,
         take_over: typed.names.take_over,
         waits: typed.wait.waits(),
     })

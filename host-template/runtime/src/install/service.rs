@@ -5,6 +5,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use hub_release::guard::quoted;
+
 use super::place::Place;
 use super::say;
 use crate::fault::Fault;
@@ -68,8 +70,8 @@ impl Service {
                     "next",
                     &format!(
                         "start the host, or restart it: DATA_DIR={} {} serve",
-                        place.data.display(),
-                        launcher.display()
+                        quoted(&place.data),
+                        quoted(&launcher)
                     ),
                 );
                 Ok(())

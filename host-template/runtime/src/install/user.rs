@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use hub_release::beneath::Beneath;
+use hub_release::guard::quoted;
 
 use super::{say, service};
 use crate::fault::Fault;
@@ -77,7 +78,7 @@ fn anothers(data: &Path, owner: u32, user: &str) -> Fault {
         format!("the data folder {} belongs to user {owner}, and the service runs as {user}", data.display()),
         format!(
             "name that user: --user NAME, or give the folder to root, whose setup gives it to {user}: chown -hR root {}",
-            data.display()
+            quoted(data)
         ),
     )
 }

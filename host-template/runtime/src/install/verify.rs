@@ -145,7 +145,9 @@ pub(super) fn installed(install: &Install) -> Result<(), Fault> {
         what.push(format!("not as its list says: release {}", damaged.join(", ")));
         how.push(format!(
             "`hub-platform upgrade TARBALL` replaces a damaged release of the same version; by hand, unpack it again: rm -r \
-             {root}/releases/VERSION && tar xzf hub-platform-vVERSION.tar.gz -C {root}"
+             {folder}/VERSION && tar xzf hub-platform-vVERSION.tar.gz -C {root}",
+            folder = guard::quoted(&install.releases_dir()),
+            root = guard::quoted(install.root())
         ));
     }
     if !more.is_empty() {
