@@ -1,5 +1,6 @@
 //! Statements that a migration must not have, because the host runs migrations in a transaction of its own: found by the
-//! first words of each statement, as the engine at hand reads the text.
+//! first words of each statement, as the engine at hand reads the text. And calls that do something which no transaction takes
+//! back, found wherever they stand, also in the body of a function: a preflight, which is rolled back, would have done it.
 
 use std::fmt;
 
@@ -28,6 +29,8 @@ pub enum Why {
     Controls,
     /// The database refuses it there.
     Outside,
+    /// It does something to the server, to its files or to another one, which stays when the transaction is rolled back.
+    Reaches,
 }
 
 impl fmt::Display for Unfit {
@@ -35,13 +38,24 @@ impl fmt::Display for Unfit {
         match self.why {
             Why::Controls => write!(f, "controls the transaction that it runs in (`{}`)", self.words),
             Why::Outside => write!(f, "says `{}`, which no transaction takes", self.words),
+            Why::Reaches => write!(
+                f,
+                "reaches beyond its database (`{}`): a rollback does not take that back, and a preflight would do it",
+                self.words
+            ),
         }
     }
 }
 
 /// The first such statement of a text, as this engine reads it. What stands in texts, names and comments is none, nor what
-/// the body of a trigger or a function is made of.
+/// the body of a trigger or a function is made of, but for calls that reach beyond the database.
 pub fn unfit(sql: &str, engine: Engine) -> Option<Unfit> {
+    let calls = (engine == Engine::Postgres).then(|| reaches(sql, 0, 0)).flatten();
+    [statement(sql, engine), calls].into_iter().flatten().min_by_key(|found| found.at)
+}
+
+/// The first statement that is none for a transaction by its first words.
+fn statement(sql: &str, engine: Engine) -> Option<Unfit> {
     let mut head: Vec<Token<'_>> = Vec::new();
     let mut before: Option<Token<'_>> = None;
     // Statements of a body end in `;` too, and its END is what the next statement would begin with.
@@ -112,7 +126,7 @@ fn begins_body(
 
 /// Whether a statement is one, by the tokens with which it begins.
 fn judge(head: &[Token<'_>], engine: Engine) -> Option<Unfit> {
-    use Why::{Controls, Outside};
+    use Why::{Controls, Outside, Reaches};
     let words: Vec<String> = head.iter().map(|token| token.text.to_ascii_uppercase()).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let postgres = engine == Engine::Postgres;
@@ -120,6 +134,10 @@ fn judge(head: &[Token<'_>], engine: Engine) -> Option<Unfit> {
         ["COMMIT" | "ROLLBACK", "PREPARED", ..] | ["START" | "PREPARE", "TRANSACTION", ..] => (Controls, 2),
         ["BEGIN" | "COMMIT" | "END" | "ROLLBACK" | "ABORT" | "SAVEPOINT" | "RELEASE", ..] => (Controls, 1),
         ["VACUUM", ..] => (Outside, 1),
+        // Another file, which SQLite makes where it is missing.
+        ["ATTACH" | "DETACH", ..] if !postgres => (Reaches, 1),
+        ["LOAD", ..] if postgres => (Reaches, 1),
+        ["IMPORT", "FOREIGN", ..] if postgres => (Reaches, 2),
         ["CREATE" | "DROP", "DATABASE" | "TABLESPACE", ..] | ["ALTER", "SYSTEM", ..] if postgres => {
             (Outside, 2)
         }
@@ -134,6 +152,126 @@ fn judge(head: &[Token<'_>], engine: Engine) -> Option<Unfit> {
     let named = words.get(..length)?.iter().filter(|word| word.starts_with(char::is_alphabetic));
     let words = named.copied().collect::<Vec<_>>().join(" ");
     Some(Unfit { words, at: first.at, len: last.end - first.at, why })
+}
+
+/// Functions of PostgreSQL's, by name, whose effect stays whatever becomes of the transaction: on other sessions, on the server, on
+/// files of its machine, on other servers, on locks that the session keeps.
+const REACHING: &[&str] = &[
+    "lo_export",
+    "lo_import",
+    "pg_cancel_backend",
+    "pg_create_logical_replication_slot",
+    "pg_create_physical_replication_slot",
+    "pg_create_restore_point",
+    "pg_current_logfile",
+    "pg_drop_replication_slot",
+    "pg_log_backend_memory_contexts",
+    "pg_promote",
+    "pg_read_binary_file",
+    "pg_read_file",
+    "pg_reload_conf",
+    "pg_rotate_logfile",
+    "pg_start_backup",
+    "pg_stat_file",
+    "pg_stop_backup",
+    "pg_switch_wal",
+    "pg_terminate_backend",
+];
+
+/// What the names of others begin with.
+const REACHING_LIKE: &[&str] = &[
+    "dblink",
+    "pg_advisory_lock",
+    "pg_advisory_unlock",
+    "pg_backup_",
+    "pg_file_",
+    "pg_logical_",
+    "pg_ls_",
+    "pg_replication_",
+    "pg_stat_reset",
+    "pg_try_advisory_lock",
+    "pg_wal_replay_",
+];
+
+/// Bodies in bodies are looked at so deep.
+const DEEP: usize = 8;
+
+/// The first call on PostgreSQL that reaches beyond the database, or COPY that does: in a statement, in a text between dollar signs,
+/// in the body of DO, of a function or of a procedure, and in what such a body has between quotes. `base` is where the text begins.
+/// What a body puts together while it runs is not seen.
+fn reaches(sql: &str, base: usize, depth: usize) -> Option<Unfit> {
+    let found = |words: String, at: usize, end: usize| {
+        Some(Unfit { words, at: base + at, len: end - at, why: Why::Reaches })
+    };
+    let mut tokens = Tokens { sql, at: 0, engine: Engine::Postgres }.peekable();
+    let (mut first, mut before) = (None, None::<Token<'_>>);
+    // With the brackets that are open there.
+    let mut copy: Option<(Token<'_>, usize)> = None;
+    let mut brackets = 0_usize;
+    while let Some(token) = tokens.next() {
+        let raw = sql.get(token.at..token.end)?;
+        match token.text {
+            ";" => {
+                (first, before, copy, brackets) = (None, None, None, 0);
+                continue;
+            }
+            "(" => brackets += 1,
+            ")" => brackets = brackets.saturating_sub(1),
+            _ => {}
+        }
+        let first = *first.get_or_insert(token);
+        let calls = tokens.peek().is_some_and(|next| next.text == "(");
+        if let Some(name) = name(token, raw).filter(|name| calls && is_reaching(name)) {
+            return found(name.to_ascii_uppercase(), token.at, token.end);
+        }
+        if token.is("copy") {
+            copy = Some((token, brackets));
+        }
+        // To or from a program or a file of the server's machine; STDIN and STDOUT are the client's.
+        let way = before.filter(|before| before.is("to") || before.is("from"));
+        if let (Some((copy, at)), Some(way)) = (copy, way)
+            && at == brackets
+            && (token.is("program") || token.text.is_empty() && !raw.starts_with('"'))
+        {
+            let to = if token.is("program") { " PROGRAM" } else { "" };
+            return found(format!("COPY {}{to}", way.text.to_ascii_uppercase()), copy.at, token.end);
+        }
+        let runs = depth > 0 || first.is("do") || first.is("create");
+        if depth < DEEP
+            && let Some((inner, at)) = body(raw, runs)
+            && let Some(inside) = reaches(inner, base + token.at + at, depth + 1)
+        {
+            return Some(inside);
+        }
+        before = Some(token);
+    }
+    None
+}
+
+/// The name that a token is, in quotes or not, as PostgreSQL knows it.
+fn name(token: Token<'_>, raw: &str) -> Option<String> {
+    match token.text {
+        "" => Some(raw.strip_prefix('"')?.strip_suffix('"')?.to_owned()),
+        text => Some(text.to_ascii_lowercase()),
+    }
+}
+
+fn is_reaching(name: &str) -> bool {
+    REACHING.contains(&name) || REACHING_LIKE.iter().any(|beginning| name.starts_with(beginning))
+}
+
+/// What stands in a text that may be the body of a function, and where in it that begins: between dollar signs, and between quotes
+/// where such a text `runs`.
+fn body(raw: &str, runs: bool) -> Option<(&str, usize)> {
+    if let Some(rest) = raw.strip_prefix('$') {
+        let (tag, _) = rest.split_once('$')?;
+        let mark = raw.get(..tag.len() + 2)?;
+        let inner = raw.get(mark.len()..)?;
+        return Some((inner.strip_suffix(mark).unwrap_or(inner), mark.len()));
+    }
+    let begin = usize::from(raw.starts_with(['e', 'E']));
+    let inner = raw.get(begin..)?.strip_prefix('\'')?;
+    runs.then_some((inner.strip_suffix('\'').unwrap_or(inner), begin + 1))
 }
 
 /// A word or a sign, and where it lies.
@@ -438,6 +576,47 @@ mod tests {
         let text = |sql| unfit(sql, Postgres).map(|found| found.to_string());
         assert_eq!(text("commit").as_deref(), Some("controls the transaction that it runs in (`COMMIT`)"));
         assert_eq!(text("VACUUM").as_deref(), Some("says `VACUUM`, which no transaction takes"));
+    }
+
+    /// D2: a preflight, which is rolled back, has no effect on anything.
+    #[test]
+    fn d2_what_reaches_beyond_the_database_is_found() {
+        for (sql, want) in [
+            ("SELECT pg_terminate_backend(1)", "7 PG_TERMINATE_BACKEND"),
+            ("SELECT 1; SELECT pg_catalog.PG_Reload_Conf ()", "28 PG_RELOAD_CONF"),
+            ("SELECT \"lo_export\"(1, '/x')", "7 LO_EXPORT"),
+            ("INSERT INTO t SELECT pg_read_file('/etc/passwd')", "21 PG_READ_FILE"),
+            ("SELECT * FROM dblink_exec('x', 'DROP TABLE t')", "14 DBLINK_EXEC"),
+            ("SELECT pg_advisory_lock(1)", "7 PG_ADVISORY_LOCK"),
+            ("COPY t TO PROGRAM 'touch x'", "0 COPY TO PROGRAM"),
+            ("copy t (a, b) from '/x'", "0 COPY FROM"),
+            ("COPY (SELECT 1) TO E'/x'", "0 COPY TO"),
+            ("LOAD 'x'", "0 LOAD"),
+            ("IMPORT FOREIGN SCHEMA x FROM SERVER y INTO z", "0 IMPORT FOREIGN"),
+            ("DO $$ BEGIN PERFORM pg_cancel_backend(1); END $$", "20 PG_CANCEL_BACKEND"),
+            ("DO 'BEGIN EXECUTE ''COPY t TO PROGRAM x''; END'", "20 COPY TO PROGRAM"),
+            ("DO $x$ BEGIN EXECUTE 'SELECT pg_ls_dir(''/'')'; END $x$", "29 PG_LS_DIR"),
+            ("CREATE FUNCTION f() RETURNS void LANGUAGE sql AS 'SELECT pg_switch_wal()'", "57 PG_SWITCH_WAL"),
+        ] {
+            check(sql, &[Postgres], Some(want));
+        }
+        for sql in [
+            "INSERT INTO t VALUES ('SELECT pg_read_file(1)', 'COPY t TO PROGRAM')",
+            "CREATE TABLE pg_ls (lo_export TEXT); -- pg_reload_conf()\nSELECT lo_export FROM t",
+            "SELECT pg_advisory_xact_lock(1), pg_notify('x', ''), setval('s', 1)",
+            "COPY (SELECT substring(a FROM 'x') FROM t) TO STDOUT",
+            "ALTER TABLE t RENAME TO copy; SELECT trim(both FROM ' x ')",
+        ] {
+            check(sql, &[Postgres], None);
+        }
+        check("SELECT 1; ATTACH '/x.db' AS x", &[Sqlite], Some("10 ATTACH"));
+        check("ATTACH 'x' AS y", &[Postgres], None);
+        check("SELECT pg_terminate_backend(1)", &[Sqlite], None);
+        // Whatever comes first is told.
+        check("SELECT pg_promote(); COMMIT", &[Postgres], Some("7 PG_PROMOTE"));
+        check("COMMIT; SELECT pg_promote()", &[Postgres], Some("0 COMMIT"));
+        let text = unfit("SELECT pg_promote()", Postgres).unwrap().to_string();
+        assert!(text.starts_with("reaches beyond its database (`PG_PROMOTE`): a rollback"), "{text}");
     }
 
     #[test]

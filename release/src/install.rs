@@ -316,7 +316,7 @@ impl Install {
                 what: format!("cannot lock {}: {error}", path.display()),
                 help: format!(
                     "see who put it there, remove it (rm -r {}), and run the command again: it makes the file anew",
-                    path.display()
+                    guard::quoted(&path)
                 ),
             },
             _ => failed(&error),

@@ -99,8 +99,10 @@ fn d3_what_only_postgresql_finds_has_a_place_and_nothing_reaches_the_machine() {
     tree.plugin("ambiguous", "0001_a.postgres.sql", "SELECT generate_series('1', '2');");
     tree.plugin("later", "0001_a.postgres.sql", "SELECT ';';\nSELECT 1;\n  SELECT 1 / (SELECT 0);\nSELECT 2");
     tree.plugin("shell", "0001_a.postgres.sql", &touch("SELECT 1;\n\\! touch FILE\n"));
-    tree.plugin("copy", "0001_a.postgres.sql", &touch("COPY (SELECT 1) TO PROGRAM 'touch FILE'"));
-    tree.plugin("file", "0001_a.postgres.sql", &touch("COPY (SELECT 1) TO 'FILE'"));
+    // Put together while it runs, so that nobody who reads the file sees it.
+    let hidden = |to: &str| touch(&format!("DO $$ BEGIN EXECUTE 'CO' || 'PY (SELECT 1) TO {to}'; END $$"));
+    tree.plugin("copy", "0001_a.postgres.sql", &hidden("PROGRAM ''touch FILE''"));
+    tree.plugin("file", "0001_a.postgres.sql", &hidden("''FILE''"));
     tree.plugin(
         "stdin",
         "0001_a.postgres.sql",
@@ -117,13 +119,17 @@ fn d3_what_only_postgresql_finds_has_a_place_and_nothing_reaches_the_machine() {
     let alone = run(tree.command(&[])).expect(0);
     assert_eq!(findings(&alone), [""; 0], "SQLite finds nothing in any of them");
 
-    // This one is known without any server, and is not run on one.
+    // These are known without any server, and are not run on one.
+    tree.plugin("program", "0001_a.postgres.sql", &touch("COPY (SELECT 1) TO PROGRAM 'touch FILE'"));
+    let program = "HUB101 program 0001_a.postgres.sql:1:1: the migration 0001_a.postgres.sql reaches beyond its database (`COPY TO \
+                   PROGRAM`)";
     tree.plugin("commits", "0001_a.postgres.sql", "SELECT 1;\nCOMMIT; SELECT 2");
     let commits = "HUB101 commits 0001_a.postgres.sql:2:1: the migration 0001_a.postgres.sql controls the transaction that it \
                    runs in (`COMMIT`) (leave it out: ";
     let alone = findings(&run(tree.command(&[])).expect(1));
     begins(&alone, commits);
-    assert_eq!(alone.len(), 1, "{alone:#?}");
+    begins(&alone, program);
+    assert_eq!(alone.len(), 2, "{alone:#?}");
 
     let ran = run(tree.command(&["--postgres"])).expect(1);
     assert!(!touched.exists(), "a migration did something on the machine");
@@ -147,8 +153,9 @@ fn d3_what_only_postgresql_finds_has_a_place_and_nothing_reaches_the_machine() {
     at("ambiguous", "1:8", "fails on PostgreSQL: function generate_series(unknown, unknown) is not unique");
     at("later", "3:3", "fails on PostgreSQL: division by zero");
     at("shell", "2:1", "fails on PostgreSQL: syntax error at or near \"\\\"");
-    at("copy", "1:1", "fails on PostgreSQL: ");
-    at("file", "1:1", "fails on PostgreSQL: ");
+    for slug in ["copy", "file"] {
+        begins(&found, &format!("HUB101 {slug} 0001_a.postgres.sql:"));
+    }
     at("stdin", "1:39", "fails on PostgreSQL: it exchanges data with a client (COPY");
     at("role", "1:1", "fails on PostgreSQL: permission denied to set role \"hub_check\"");
     at(
@@ -157,9 +164,10 @@ fn d3_what_only_postgresql_finds_has_a_place_and_nothing_reaches_the_machine() {
         "makes the table `customers`, which is not named as the plugin's (name it `plugin_foreign_customers`)",
     );
     begins(&found, commits);
+    begins(&found, program);
     at("sleeps", "2:1", "takes too long on an empty database of PostgreSQL's");
     at("never", "2:1", "takes too long on an empty database of PostgreSQL's");
-    assert_eq!(found.len(), 13, "{found:#?}");
+    assert_eq!(found.len(), 14, "{found:#?}");
 }
 
 #[test]

@@ -3,10 +3,11 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use hub_manifest::environment;
-use hub_release::Install;
+use hub_release::{Install, guard};
 
 use crate::fault::Fault;
 use crate::settings::{self, Database, Env};
@@ -121,8 +122,11 @@ const OURS: &[&str] = &[
 const OF_NOBODY: &[&str] = &[
     "$RECYCLE.BIN",
     ".DS_Store",
+    ".DocumentRevisions-V100",
     ".Spotlight-V100",
+    ".TemporaryItems",
     ".Trash",
+    ".Trashes",
     ".bash_history",
     ".bash_logout",
     ".bash_profile",
@@ -201,9 +205,18 @@ pub(crate) fn free(data: &Path, env: Env<'_>) -> Result<(), Fault> {
         ),
         format!(
             "name a folder of its own, new or empty: --data-dir DIR or DATA_DIR=DIR; where this one is meant all the same, make \
-             the folder `plugins` in it: mkdir {shown}/plugins"
+             the folder `plugins` in it: mkdir {}",
+            guard::quoted(&data.join("plugins"))
         ),
     ))
+}
+
+/// Whether there is something of the platform's in a folder, or the folder cannot be listed to tell.
+pub(crate) fn is_begun(data: &Path) -> bool {
+    match fs::read_dir(data) {
+        Ok(entries) => entries.flatten().any(|entry| OURS.iter().any(|own| entry.file_name() == *own)),
+        Err(e) => e.kind() != io::ErrorKind::NotFound,
+    }
 }
 
 /// Whether a folder holds others' files and nothing of the platform's.

@@ -9,9 +9,8 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
 
 use hub_manifest::environment;
 use hub_release::guard;
@@ -48,9 +47,6 @@ const PASSED_ON: &[&str] = &[
     "no_proxy",
 ];
 const PREFIXES: &[&str] = &["HUB_", "PIP_"];
-
-/// Most that is read of what a program of the owner's says to root, in bytes.
-const MOST: u64 = 4 * 1024 * 1024;
 
 /// Whom root becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -178,60 +174,6 @@ fn become_owner(command: &mut Command, owner: Owner, data: &Path) {
     command.uid(owner.uid).gid(owner.gid);
 }
 
-/// What a program has said, to its end.
-pub(crate) struct Heard {
-    pub(crate) status: ExitStatus,
-    pub(crate) out: Vec<u8>,
-    pub(crate) err: Vec<u8>,
-}
-
-/// Runs a command to its end, and listens to so much of it as is needed. One that does not end in time is ended.
-pub(crate) fn hear(mut command: Command, limit: Duration) -> io::Result<Heard> {
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn()?;
-    let (out, err) = (child.stdout.take(), child.stderr.take());
-    let listen = |from: Option<Box<dyn Read + Send>>| {
-        thread::spawn(move || -> io::Result<Vec<u8>> {
-            let mut bytes = Vec::new();
-            if let Some(mut from) = from {
-                from.by_ref().take(MOST).read_to_end(&mut bytes)?;
-                // The rest only so that the program is not held up.
-                io::copy(&mut from, &mut io::sink())?;
-            }
-            Ok(bytes)
-        })
-    };
-    let out = listen(out.map(|out| Box::new(out) as Box<dyn Read + Send>));
-    let err = listen(err.map(|err| Box::new(err) as Box<dyn Read + Send>));
-    let status = wait(&mut child, limit)?;
-    // Something that it left behind may hold its output open: that is not waited for without end.
-    let begun = Instant::now();
-    while !(out.is_finished() && err.is_finished()) && begun.elapsed() < Duration::from_secs(2) {
-        thread::sleep(Duration::from_millis(10));
-    }
-    let said = |listener: thread::JoinHandle<io::Result<Vec<u8>>>| match listener.is_finished() {
-        true => listener.join().map_err(|_| io::Error::other("its output could not be read"))?,
-        false => Err(io::Error::other("it ended, and something that it started holds its output")),
-    };
-    Ok(Heard { status, out: said(out)?, err: said(err)? })
-}
-
-fn wait(child: &mut Child, limit: Duration) -> io::Result<ExitStatus> {
-    let begun = Instant::now();
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(status);
-        }
-        if begun.elapsed() >= limit {
-            child.kill()?;
-            child.wait()?;
-            let text = format!("it did not end within {} seconds", limit.as_secs());
-            return Err(io::Error::new(io::ErrorKind::TimedOut, text));
-        }
-        thread::sleep(Duration::from_millis(10));
-    }
-}
-
 /// Carries this very command on as the folder's owner, where this process is root and the folder somebody else's; gives
 /// that one's exit code. `stay` replaces this process, for a host that a supervisor knows by its number.
 pub(crate) fn carry_on(data: &Path, why: Why, stay: bool) -> Result<Option<ExitCode>, Fault> {
@@ -325,10 +267,10 @@ pub(crate) fn as_root(data: &Path) -> Option<AsRoot> {
 }
 
 fn root_serves(data: &Path) -> String {
-    let data = data.display();
+    let (data, quoted) = (data.display(), guard::quoted(data));
     format!(
         "the host serves as root, because the data folder {data} is root's: a fault in it, or in a plugin, is then root's too. \
-         Give the folder to a user of its own, chown -R USER {data}, and start the host again: it goes on as the folder's \
+         Give the folder to a user of its own, chown -R USER {quoted}, and start the host again: it goes on as the folder's \
          owner, whoever starts it"
     )
 }

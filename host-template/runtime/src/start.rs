@@ -289,6 +289,12 @@ async fn migrated(db: &Db, database: &Database) -> Result<(), Fault> {
         let shown = database.shown();
         Fault::machine(format!("cannot bring the database {shown} up to date: {e}"), migrate::UNCHANGED)
     })?;
+    // What somebody has removed or renamed no request would get past, and no migration brings it back.
+    let lacking = rights::Lacking::parts(&mut tx).await.map_err(no_database)?;
+    if lacking.any() {
+        let what = format!("cannot use the database {}: {}", database.shown(), lacking.detail());
+        return Err(Fault::machine(what, lacking.help()));
+    }
     tx.commit().await.map_err(no_database)
 }
 

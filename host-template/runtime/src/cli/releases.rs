@@ -34,6 +34,9 @@ pub(super) struct Restart {
 
 #[derive(Args)]
 pub(super) struct Wait {
+    /// How long the command that restarts the service may take; the unit of setup gives a start 600 s, and a stop 45 s
+    #[arg(long, value_name = "SECONDS", default_value_t = 900, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    restart_timeout: u64,
     /// How long the host may take until it answers
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
     health_timeout: u64,
@@ -71,6 +74,9 @@ pub(super) struct Setup {
     /// Take a release that is older than the one installed
     #[arg(long)]
     allow_downgrade: bool,
+    /// Go on with another data folder, and leave what is in that of before where it is
+    #[arg(long)]
+    leave_data_dir: bool,
     #[command(flatten)]
     names: Names,
     #[command(flatten)]
@@ -145,8 +151,11 @@ impl Doctor {
 }
 
 impl Wait {
-    fn limit(&self) -> Duration {
-        Duration::from_secs(self.health_timeout)
+    fn waits(&self) -> install::Waits {
+        install::Waits {
+            restart: Duration::from_secs(self.restart_timeout),
+            health: Duration::from_secs(self.health_timeout),
+        }
     }
 }
 
@@ -163,8 +172,9 @@ pub(super) fn setup(typed: Setup, data_dir: Option<PathBuf>) -> Result<(), Fault
         no_service: typed.no_service,
         restart: typed.restart,
         allow_downgrade: typed.allow_downgrade,
+        leave_data_dir: typed.leave_data_dir,
         take_over: typed.names.take_over,
-        limit: typed.wait.limit(),
+        waits: typed.wait.waits(),
     })
 }
 
@@ -176,7 +186,7 @@ pub(super) fn upgrade(typed: Upgrade, data_dir: Option<PathBuf>) -> Result<(), F
         dry_run: typed.dry_run,
         keep: usize::from(typed.keep),
         graceful: typed.restart.graceful,
-        limit: typed.restart.wait.limit(),
+        waits: typed.restart.wait.waits(),
         restart: typed.restart.restart,
         allow_downgrade: typed.allow_downgrade,
         accept_loss: typed.accept_loss,
@@ -191,7 +201,7 @@ pub(super) fn rollback(typed: &Rollback, data_dir: Option<&Path>) -> Result<(), 
         data_dir,
         restart.graceful,
         restart.restart.as_deref(),
-        restart.wait.limit(),
+        restart.wait.waits(),
     )
 }
 

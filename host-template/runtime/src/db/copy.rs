@@ -17,6 +17,8 @@ use crate::settings::{beside, reason};
 
 /// What the folders of copies are called, with an identifier behind it.
 const NAMED: &str = ".hub-read-";
+/// What copies are called that a release of before made in the data folder, with the number of its process behind it.
+const NAMED_BEFORE: &str = ".preflight-";
 /// A copy in which nothing has changed for so long is no longer being made, and one that was made is open at once.
 const LEFT: Duration = Duration::from_secs(60 * 60);
 
@@ -105,6 +107,31 @@ fn sweep(place: &Path, after: Duration) {
         // Follows no link. What stays is seen by whoever makes room there, as above.
         let _ = fs::remove_dir_all(entry.path());
     }
+    let Ok(entries) = fs::read_dir(place) else { return };
+    for entry in entries.flatten().filter(|entry| is_left_before(entry, after)) {
+        let _ = fs::remove_file(entry.path());
+    }
+}
+
+/// Whether it is a copy of a release of before, or a part of one, whose process is gone and in which nothing has changed for so long.
+fn is_left_before(entry: &DirEntry, after: Duration) -> bool {
+    let name = entry.file_name();
+    let rest = name.to_str().and_then(|name| name.strip_prefix(NAMED_BEFORE));
+    let Some((process, part)) = rest.and_then(|rest| rest.split_once(".db")) else { return false };
+    let is_part = ["", "-wal", "-shm", "-journal"].contains(&part);
+    let Ok(process) = process.parse::<u32>() else { return false };
+    // Whatever process has the number now: one more hour costs less than a copy that is in use.
+    if !is_part || Path::new("/proc").join(process.to_string()).exists() {
+        return false;
+    }
+    // Of the entry itself, not of what a link names.
+    entry
+        .metadata()
+        .is_ok_and(|about| about.is_file() && about.uid() == geteuid().as_raw() && is_old(&about, after))
+}
+
+fn is_old(about: &Metadata, after: Duration) -> bool {
+    about.modified().ok().and_then(|at| at.elapsed().ok()).is_some_and(|age| age >= after)
 }
 
 /// Whether it is a folder as this user's copies have, in which nothing has changed for so long.
@@ -118,9 +145,7 @@ fn is_left(entry: &DirEntry, after: Duration) -> bool {
     // Of the entry itself, not of what a link names.
     let Ok(about) = entry.metadata() else { return false };
     let own = about.is_dir() && about.uid() == geteuid().as_raw() && about.mode() & 0o777 == 0o700;
-    let is_old = |about: &Metadata| {
-        about.modified().ok().and_then(|at| at.elapsed().ok()).is_some_and(|age| age >= after)
-    };
+    let is_old = |about: &Metadata| is_old(about, after);
     own && is_old(&about)
         && fs::read_dir(entry.path())
             .is_ok_and(|parts| parts.flatten().all(|part| part.metadata().is_ok_and(|about| is_old(&about))))
@@ -186,6 +211,33 @@ mod tests {
         for path in kept {
             assert!(path.symlink_metadata().is_ok(), "{}", path.display());
         }
+    }
+
+    /// S12: those of a release that copied into the data folder itself are as full of hashes.
+    #[test]
+    fn s12_what_a_release_of_before_has_left_goes_too() {
+        let folder = Scratch::new("copy-before");
+        fs::create_dir_all(&folder).unwrap();
+        // No process has this number: the kernel's highest is 2^22.
+        let gone = 5_000_000;
+        let left = |name: String| {
+            fs::write(folder.join(&name), "hashes").unwrap();
+            folder.join(name)
+        };
+        let parts = ["", "-wal", "-shm", "-journal"];
+        let old: Vec<PathBuf> = parts.map(|part| left(format!(".preflight-{gone}.db{part}"))).into();
+        let running = left(format!(".preflight-{}.db", std::process::id()));
+        let others = [".preflight-.db", ".preflight-x.db", ".preflight-5000000.db.kept"];
+        let mut kept = others.map(|name| left(name.to_owned())).to_vec();
+        kept.push(running);
+        let link = folder.join(".preflight-5000001.db");
+        symlink(&kept[0], &link).unwrap();
+        kept.push(link);
+        Copy::sweep(&folder);
+        assert!(old.iter().all(|path| path.exists()), "somebody may be at work on it");
+        sweep(&folder, Duration::ZERO);
+        assert!(old.iter().all(|path| !path.exists()));
+        assert!(kept.iter().all(|path| path.symlink_metadata().is_ok()));
     }
 
     #[test]

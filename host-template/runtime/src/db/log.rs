@@ -10,7 +10,7 @@ mod format;
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt, fchown};
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, fchown};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -20,6 +20,7 @@ use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
 use rustix::io::Errno;
 
 use super::Error;
+use super::parts::PARTS;
 use crate::settings::{PAIR, beside, reason};
 
 /// Longest note, in bytes.
@@ -54,11 +55,32 @@ pub(super) fn has_log(file: &Path) -> bool {
     fs::metadata(log_of(file)).is_ok_and(|about| about.len() > 0)
 }
 
-/// Refuses a file beside which the log of another one lies. To be asked before SQLite opens it; `file` may be a link.
+/// What lies at a path where a file should, in words; none of a file, and of what is not there. A pipe would be waited for.
+fn odd(path: &Path) -> Option<&'static str> {
+    // What cannot be looked at SQLite tells.
+    let kind = fs::metadata(path).ok()?.file_type();
+    match kind {
+        kind if kind.is_file() => None,
+        kind if kind.is_dir() => Some("a folder"),
+        kind if kind.is_fifo() => Some("a pipe"),
+        kind if kind.is_socket() => Some("a socket"),
+        _ => Some("a device"),
+    }
+}
+
+/// Refuses what is no file, and a file beside which the log of another one lies. To be asked before SQLite opens it; `file` may be a link.
 pub(super) fn check(file: &Path) -> Result<(), Error> {
     // Where its folder cannot be looked into SQLite says so.
     let found = file.canonicalize().ok();
     let file = found.clone().unwrap_or_else(|| file.to_path_buf());
+    for path in std::iter::once("").chain(PARTS).map(|part| beside(&file, part)) {
+        if let Some(what) = odd(&path) {
+            let path = path.display();
+            return Err(Error::Refused(format!(
+                "{path} is {what}, not a file: nothing was read from it or changed"
+            )));
+        }
+    }
     if !has_log(&file) {
         return Ok(());
     }
@@ -242,6 +264,40 @@ mod tests {
     use super::*;
     use crate::db::Db;
     use crate::scratch::Scratch;
+
+    /// O3: nothing waits for whoever would write into a pipe.
+    #[tokio::test]
+    async fn o3_what_is_no_file_is_no_database() {
+        let folder = Scratch::new("no-file");
+        fs::create_dir_all(folder.join("folder.db")).unwrap();
+        let pipe = |name: &str| {
+            let made = std::process::Command::new("mkfifo").arg(folder.join(name)).status().unwrap();
+            assert!(made.success());
+        };
+        pipe("pipe.db");
+        std::os::unix::fs::symlink("pipe.db", folder.join("link.db")).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(folder.join("socket.db")).unwrap();
+        fs::write(folder.join("beside.db"), "").unwrap();
+        pipe("beside.db-wal");
+        for (name, want) in [
+            ("folder.db", "folder.db is a folder, not a file"),
+            ("pipe.db", "pipe.db is a pipe, not a file"),
+            ("link.db", "pipe.db is a pipe, not a file"),
+            ("socket.db", "socket.db is a socket, not a file"),
+            ("beside.db", "beside.db-wal is a pipe, not a file"),
+        ] {
+            let file = folder.join(name);
+            let opened = [
+                Db::open_sqlite(&file).await,
+                Db::open_unchanged(&file).await,
+                Db::open_to_read(&file).await,
+            ];
+            for opened in opened {
+                let said = opened.err().map(|error| error.to_string()).unwrap_or_default();
+                assert!(said.contains(want), "{name}: {said}");
+            }
+        }
+    }
 
     /// A folder as a killed host leaves it: a file, its log with changes that are nowhere else, and which belongs to which.
     pub(super) struct Left {

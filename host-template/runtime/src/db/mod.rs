@@ -6,6 +6,7 @@
 
 mod broken;
 mod census;
+mod columns;
 pub(crate) mod copy;
 mod effects;
 mod engine;
@@ -375,14 +376,16 @@ impl Db {
             if let Some(why) = open.unwritable() {
                 return Ok(Some(Unwritable::plain(why)));
             }
-            let _: i64 = self.value("SELECT count(*) FROM hub_orgs WHERE id = ''", Vec::new()).await?;
-            return Ok(None);
         }
         // Before a table is read: without the right to do so that would be no more than an error.
         let lacking = rights::Lacking::find(self).await?;
         if lacking.any() {
             let log = format!("{}: {}", lacking.detail(), lacking.help());
             return Ok(Some(Unwritable { told: lacking.told(), log }));
+        }
+        if let Db::Sqlite(_) = self {
+            let _: i64 = self.value("SELECT count(*) FROM hub_orgs WHERE id = ''", Vec::new()).await?;
+            return Ok(None);
         }
         let sql =
             "SELECT CAST(CASE WHEN pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on'

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{AssertSqlSafe, Db, Error};
+use super::columns::Absent;
+use super::{AssertSqlSafe, Db, Error, Tx};
 
 /// What the host does with rows of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,6 +71,8 @@ pub(super) fn tables() -> impl Iterator<Item = &'static str> {
 pub(crate) struct Lacking {
     /// Tables that are not there, or that this user does not see.
     tables: Vec<String>,
+    /// Columns that are not there, as `table.column`.
+    columns: Vec<String>,
     /// Rights, each with the tables that it lacks on; with the columns in brackets where others of that table have it.
     rights: BTreeMap<String, Vec<String>>,
     /// Tables of which rows may be hidden from this user, or changes of them refused.
@@ -126,17 +129,19 @@ fn wanted(sql: &str) -> String {
 }
 
 impl Lacking {
-    /// What is lacking in this database; on SQLite, which knows no users, tables alone.
+    /// The tables and columns that are lacking, as a transaction sees it.
+    pub(crate) async fn parts(tx: &mut Tx) -> Result<Lacking, Error> {
+        Ok(Lacking::of(Absent::find_in(tx).await?))
+    }
+
+    fn of(Absent { tables, columns }: Absent) -> Lacking {
+        Lacking { tables, columns, ..Lacking::default() }
+    }
+
+    /// What is lacking in this database; on SQLite, which knows no users, tables and columns alone.
     pub(crate) async fn find(db: &Db) -> Result<Lacking, Error> {
-        let mut lacking = Lacking::default();
+        let mut lacking = Lacking::of(Absent::find(db).await?);
         if !db.is_postgres() {
-            let names: Vec<String> = tables().map(|name| format!("('{name}')")).collect();
-            let sql = format!(
-                "WITH w (name) AS (VALUES {}) SELECT w.name AS name FROM w
-                 WHERE w.name NOT IN (SELECT name FROM sqlite_schema WHERE type = 'table')",
-                names.join(", ")
-            );
-            lacking.tables = names_of(db, sql).await?;
             return Ok(lacking);
         }
         #[derive(Deserialize)]
@@ -153,8 +158,8 @@ impl Lacking {
                 (Some(right), Some(columns)) => {
                     lacking.rights.entry(right).or_default().push(format!("{name} ({columns})"));
                 }
-                (None, _) if lacking.tables.contains(&name) => {}
-                (None, _) => lacking.tables.push(name),
+                // Found above.
+                (None, _) => {}
             }
         }
         lacking.hidden = names_of(db, wanted(HIDES)).await?;
@@ -163,7 +168,10 @@ impl Lacking {
 
     /// Whether anything is.
     pub(crate) fn any(&self) -> bool {
-        !self.tables.is_empty() || !self.rights.is_empty() || !self.hidden.is_empty()
+        !self.tables.is_empty()
+            || !self.columns.is_empty()
+            || !self.rights.is_empty()
+            || !self.hidden.is_empty()
     }
 
     /// In a sentence that names no table: for whoever asks.
@@ -173,6 +181,9 @@ impl Lacking {
                 .to_owned();
         }
         let mut sentences = Vec::new();
+        if !self.columns.is_empty() {
+            sentences.push("columns of the platform's tables are not there".to_owned());
+        }
         if !self.rights.is_empty() {
             let rights: Vec<&str> = self.rights.keys().map(String::as_str).collect();
             sentences.push(format!(
@@ -195,6 +206,9 @@ impl Lacking {
         if !self.tables.is_empty() {
             parts.push(format!("no table {}", short(&self.tables)));
         }
+        if !self.columns.is_empty() {
+            parts.push(format!("no column {}", short(&self.columns)));
+        }
         parts.extend(self.rights.iter().map(|(right, tables)| format!("no {right} on {}", short(tables))));
         if !self.hidden.is_empty() {
             parts.push(format!("row level security on {}", short(&self.hidden)));
@@ -204,6 +218,10 @@ impl Lacking {
 
     /// What mends it.
     pub(crate) fn help(&self) -> &'static str {
+        if self.tables.is_empty() && !self.columns.is_empty() {
+            return "somebody has removed or renamed them, for no migration does: give a column that was renamed its name again \
+                    (ALTER TABLE … RENAME COLUMN … TO …), and bring a copy of the database back where one was removed";
+        }
         match (self.tables.is_empty(), self.rights.is_empty()) {
             (false, _) => {
                 "see that DATABASE_URL names the platform's database, that the user may use its schema (GRANT USAGE ON SCHEMA … TO \

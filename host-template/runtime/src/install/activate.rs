@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use hub_release::beneath;
 use hub_release::bounds::MAX_RELEASE;
@@ -14,7 +13,7 @@ use semver::Version;
 use super::health::{self, Answering, Waited};
 use super::place::Place;
 use super::say;
-use super::service::Service;
+use super::service::{Service, Waits};
 use crate::fault::Fault;
 use crate::serve;
 
@@ -23,8 +22,7 @@ pub(super) struct Activation<'a> {
     pub(super) place: &'a Place,
     pub(super) lock: &'a Lock,
     pub(super) service: &'a Service,
-    /// How long the host may take until it answers.
-    pub(super) limit: Duration,
+    pub(super) waits: Waits,
 }
 
 impl Activation<'_> {
@@ -36,7 +34,7 @@ impl Activation<'_> {
         self.follow(to, "switched")?;
         let before = self.now()?;
         let run = before.as_ref().and_then(|host| host.run.as_deref());
-        let renewed = self.service.renew(self.place, self.limit);
+        let renewed = self.service.renew(self.place, self.waits);
         let asked = renewed.is_ok();
         let fault = match renewed.and_then(|()| self.healthy(to, run)) {
             Ok(true) => return Ok(()),
@@ -58,7 +56,7 @@ impl Activation<'_> {
         self.prefer(back, &left)?;
         self.follow(back, "back")?;
         // Whatever came of asking for it: a service that failed may be on its way up again by itself.
-        let asked = self.service.renew(self.place, self.limit);
+        let asked = self.service.renew(self.place, self.waits);
         match self.healthy(back, None).map_err(|fault| asked.err().unwrap_or(fault)) {
             Ok(_) => Err(failed.and_back(back, &self.found()?)),
             Err(second) => Err(failed.and_neither(back, &second, &self.found()?)),
@@ -103,7 +101,7 @@ impl Activation<'_> {
             return Ok(true);
         }
         let address = self.place.address()?;
-        let waited = runtime()?.block_on(health::wait(address, version, before, self.limit));
+        let waited = runtime()?.block_on(health::wait(address, version, before, self.waits.health));
         let time = match waited.map_err(|why| Fault::refused(why, ""))? {
             Waited::Serves(time) => time,
             Waited::Unchanged => return Ok(false),

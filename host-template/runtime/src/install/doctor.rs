@@ -54,11 +54,12 @@ pub(crate) fn doctor(
     match runtime.block_on(health::now(address)) {
         Some(host) => say::done("serves", &format!("version {} at http://{address}", host.version)),
         None => match service::expected(&place) {
-            Some(why) => note(Err(Fault::refused(
+            Ok(Some(why)) => note(Err(Fault::refused(
                 format!("nothing answers at http://{address}, and {why}"),
                 "start it, and see what its log says (journalctl -u hub-platform)",
             ))),
-            None => say::done("silent", &format!("nothing answers at http://{address}")),
+            Ok(None) => say::done("silent", &format!("nothing answers at http://{address}")),
+            Err(fault) => note(Err(fault)),
         },
     }
     match wrong.len() {

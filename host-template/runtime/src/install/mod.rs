@@ -22,6 +22,7 @@ use hub_release::{Kind, Problem};
 
 pub(crate) use doctor::doctor;
 pub(crate) use rollback::rollback;
+pub(crate) use service::Waits;
 pub(crate) use setup::{Setup, setup};
 pub(crate) use upgrade::{Upgrade, upgrade};
 pub(crate) use verify::verify;

@@ -13,6 +13,7 @@ use rustix::fs::getxattr;
 use rustix::io::Errno;
 
 use super::user::asked_id;
+use crate::fault::Fault;
 
 /// What of an install folder the service reads, besides the folder itself and its releases.
 const READ: [&str; 4] = ["bin", "failed", "install.json", "trusted-keys"];
@@ -55,13 +56,13 @@ impl Open {
 }
 
 impl Reader {
-    pub(super) fn of(user: &str) -> Reader {
-        let groups = asked_id(user, "-G").unwrap_or_default();
-        Reader {
+    pub(super) fn of(user: &str) -> Result<Reader, Fault> {
+        let groups = asked_id(user, "-G")?.unwrap_or_default();
+        Ok(Reader {
             name: user.to_owned(),
-            uid: asked_id(user, "-u").and_then(|uid| uid.parse().ok()),
+            uid: asked_id(user, "-u")?.and_then(|uid| uid.parse().ok()),
             groups: groups.split_whitespace().filter_map(|gid| gid.parse().ok()).collect(),
-        }
+        })
     }
 
     /// What is wrong, and what mends it; none where this user can read all that it starts, and get to its data folder.

@@ -1,12 +1,11 @@
 //! `rollback`: the release before this one serves again, and this one is not started any more.
 
 use std::path::Path;
-use std::time::Duration;
 
 use super::activate::{Activation, signed};
 use super::place::Place;
 use super::say;
-use super::service::Service;
+use super::service::{Service, Waits};
 use crate::fault::Fault;
 
 /// Runs `rollback`.
@@ -15,7 +14,7 @@ pub(crate) fn rollback(
     data_dir: Option<&Path>,
     graceful: bool,
     restart: Option<&str>,
-    limit: Duration,
+    waits: Waits,
 ) -> Result<(), Fault> {
     let place = Place::find(install_dir, data_dir)?;
     let lock = place.install.lock()?;
@@ -38,6 +37,6 @@ pub(crate) fn rollback(
     };
     say::done("verified", &format!("release {}, {}", before.version, signed(&looked)));
     let service = Service::choose(&place, graceful, restart);
-    let activation = Activation { place: &place, lock: &lock, service: &service, limit };
+    let activation = Activation { place: &place, lock: &lock, service: &service, waits };
     activation.switch(&before.version, Some(&current), "rolled back to")
 }

@@ -13,9 +13,11 @@ use hub_release::Trusted;
 use hub_release::beneath::{self, Beneath};
 use hub_release::bounds::MAX_SIGNATURE;
 use hub_release::folder::{self, Unusable};
+use hub_release::guard::quoted;
 use hub_release::install::{Lock, write};
 use hub_release::manifest::HOST;
 use hub_release::unit::Unit;
+use rustix::fs::Access;
 use semver::Version;
 use serde::Deserialize;
 
@@ -23,7 +25,7 @@ use super::activate::{Activation, signed};
 use super::conf::Conf;
 use super::place::Place;
 use super::reach::Reader;
-use super::service::{self, Service, UNIT};
+use super::service::{self, Service, UNIT, Waits};
 use super::user::{USER, asked_id, own_user, see_owner, see_self, see_user};
 use super::{say, upgrade};
 use crate::cli::drivers as wanted;
@@ -33,6 +35,7 @@ use crate::fault::Fault;
 use crate::locate::{Settled, absolute};
 use crate::preflight::namesakes;
 use crate::privilege;
+use crate::process;
 use crate::settings::{process_env, reason};
 
 /// How long pip may take for all drivers.
@@ -61,10 +64,11 @@ pub(crate) struct Setup {
     /// The command that restarts the service, where that is not systemd's.
     pub(crate) restart: Option<String>,
     pub(crate) allow_downgrade: bool,
+    /// Go on with another data folder than that of before.
+    pub(crate) leave_data_dir: bool,
     /// Vertical plugins that may take the place of the customer's of the same name.
     pub(crate) take_over: Vec<String>,
-    /// How long the host may take until it answers.
-    pub(crate) limit: Duration,
+    pub(crate) waits: Waits,
 }
 
 /// Runs `setup`.
@@ -94,8 +98,13 @@ pub(crate) fn setup(options: &Setup) -> Result<(), Fault> {
         (false, Some(named)) if !system => see_self(named)?,
         (false, _) => {}
     }
-    if gives && let Some((what, how)) = Reader::of(user).lacks(&place.install, Some(&place.data))? {
+    if gives && let Some((what, how)) = Reader::of(user)?.lacks(&place.install, Some(&place.data))? {
         return Err(Fault::machine(what, format!("{how}; nothing was changed")));
+    }
+    see_left(&place, options.leave_data_dir)?;
+    let folder = options.unit_dir.clone().unwrap_or_else(|| PathBuf::from(UNITS));
+    if system {
+        see_unit(&place, &folder, user, options.listen)?;
     }
 
     let lock = place.install.lock()?;
@@ -115,13 +124,7 @@ pub(crate) fn setup(options: &Setup) -> Result<(), Fault> {
         install_drivers(&place, &names, &drivers)?;
     }
     if system {
-        let folder = options.unit_dir.clone().unwrap_or_else(|| PathBuf::from(UNITS));
-        // What is in `.env` already stays, and the unit has to fit it: a low port takes a capability.
-        let listen = match options.listen {
-            Some(listen) if !place.env.contains_key(environment::LISTEN) => listen,
-            _ => place.address()?,
-        };
-        unit(&place, &folder, user, listen)?;
+        unit(&place, &folder, user, options.listen)?;
     }
     let runs = system && service::has_systemd();
     let before = std::mem::take(&mut place.settled);
@@ -142,11 +145,11 @@ pub(crate) fn setup(options: &Setup) -> Result<(), Fault> {
     let trust = || keys.iter().try_for_each(|key| key.trust(&place));
     let goes_back = place.install.current().is_some_and(|current| current != version);
     if goes_back && !place.install.trusted()?.is_required() {
-        activate(&place, &lock, &version, runs, options.limit)?;
+        activate(&place, &lock, &version, runs, options.waits)?;
         return trust();
     }
     trust()?;
-    activate(&place, &lock, &version, runs, options.limit)
+    activate(&place, &lock, &version, runs, options.waits)
 }
 
 /// Installs drivers as the owner of the data folder: pip runs what it downloads, and what lies there already.
@@ -167,7 +170,7 @@ fn install_drivers(place: &Place, names: &[String], chosen: &wanted::Chosen) -> 
             "run `hub-platform drivers install` by hand, and see what it says; then run setup again",
         )
     };
-    let heard = privilege::hear(command, INSTALLING).map_err(|e| cannot(reason(&e)))?;
+    let heard = process::hear(command, INSTALLING).map_err(|e| cannot(reason(&e)))?;
     let said = |bytes: &[u8]| privilege::shown(String::from_utf8_lossy(bytes).trim());
     if !heard.status.success() {
         return Err(cannot(said(&heard.err)));
@@ -232,7 +235,7 @@ fn names_of_customer(place: &Place, take_over: &[String]) -> Result<(), Fault> {
             "run `hub-platform plugins list` by hand, and see what it says",
         )
     };
-    let heard = privilege::hear(command, Duration::from_secs(60)).map_err(|e| unknown(reason(&e)))?;
+    let heard = process::hear(command, Duration::from_secs(60)).map_err(|e| unknown(reason(&e)))?;
     let all: Vec<Namesake> = serde_json::from_slice(&heard.out)
         .map_err(|_| unknown(privilege::shown(String::from_utf8_lossy(&heard.err).trim())))?;
     // Those that the release in use has too were settled when it came.
@@ -267,7 +270,7 @@ fn own_release(place: &Place, keys: &[Key], allow_downgrade: bool) -> Result<Ver
             format!("{}: {why}", place.release.display()),
             format!(
                 "unpack the release's tarball again, from where it was built, after rm -r {}",
-                place.release.display()
+                quoted(&place.release)
             ),
         )
     };
@@ -383,7 +386,8 @@ fn close_variables(data: &Path) -> Result<(), Fault> {
         }
         None => say::warn(&format!(
             "others than its owner may read {shown}, or write to it (mode {mode:04o}): give it to the folder's owner and close \
-             it, chown {owner} {shown} && chmod 600 {shown}"
+             it, chown {owner} {quoted} && chmod 600 {quoted}",
+            quoted = quoted(&file)
         )),
     }
     Ok(())
@@ -399,20 +403,79 @@ fn env_line(name: &str, value: &str) -> String {
     format!("{name}=\"{value}\"\n")
 }
 
-/// Writes the unit for these folders.
-fn unit(place: &Place, folder: &Path, user: &str, listen: SocketAddr) -> Result<(), Fault> {
+/// Sees that another data folder than that of before is meant, where that one has something of the customer's.
+fn see_left(place: &Place, agreed: bool) -> Result<(), Fault> {
+    let Some(before) = &place.settled.data_dir else { return Ok(()) };
+    // One that cannot be looked at, or is not there, is what it is called.
+    let whole = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    if whole(before) == whole(&place.data) {
+        return Ok(());
+    }
+    let (old, new) = (before.display(), place.data.display());
+    if agreed || !data_folder::is_begun(before) {
+        say::warn(&format!(
+            "the service worked with the data folder {old} before, and works with {new} from now on; what is in {old} stays there"
+        ));
+        return Ok(());
+    }
+    Err(Fault::usage(
+        format!(
+            "this installation works with the data folder {old}, and {new} is another one: the database, the plugins and the \
+             settings of {old} would be left behind"
+        ),
+        format!(
+            "leave --data-dir and DATA_DIR out to go on with {old}; where {new} is meant, stop the service, copy what it needs, and \
+             say --leave-data-dir; nothing was changed"
+        ),
+    ))
+}
+
+/// Sees that the unit can be written, before anything is changed.
+fn see_unit(place: &Place, folder: &Path, user: &str, listen: Option<SocketAddr>) -> Result<(), Fault> {
+    unit_text(place, user, listen)?;
+    let cannot = |why: String| {
+        Fault::machine(
+            format!("the unit cannot be written to {}: {why}", folder.display()),
+            "name a folder that is there and that you may write to: --unit-dir DIR; or leave starting to somebody else: \
+             --no-service; nothing was changed",
+        )
+    };
+    match fs::metadata(folder) {
+        Ok(about) if !about.is_dir() => return Err(cannot("it is not a folder".to_owned())),
+        Ok(_) => {}
+        Err(e) => return Err(cannot(reason(&e))),
+    }
+    rustix::fs::access(folder, Access::WRITE_OK | Access::EXEC_OK).map_err(|e| cannot(reason(&e.into())))?;
+    match folder.join(UNIT).symlink_metadata() {
+        Ok(about) if about.is_dir() => Err(cannot(format!("{UNIT} in it is a folder"))),
+        // What is there is replaced.
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+/// What the unit for these folders says.
+fn unit_text(place: &Place, user: &str, listen: Option<SocketAddr>) -> Result<String, Fault> {
+    // What is in `.env` already stays, and the unit has to fit it: a low port takes a capability.
+    let listen = match listen {
+        Some(listen) if !place.env.contains_key(environment::LISTEN) => listen,
+        _ => place.address()?,
+    };
     let unit = Unit {
         root: place.install.root().to_path_buf(),
         data: place.data.clone(),
         user: user.to_owned(),
         // Mostly of the same name; `nobody`, for one, is in `nogroup`.
-        group: asked_id(user, "-gn").unwrap_or_else(|| user.to_owned()),
+        group: asked_id(user, "-gn")?.unwrap_or_else(|| user.to_owned()),
         // What `.env` says goes before this.
         listen,
         environment: Vec::new(),
     };
-    let text =
-        unit.text().map_err(|e| Fault::usage(e.to_string(), "choose folders and a user with plain names"))?;
+    unit.text().map_err(|e| Fault::usage(e.to_string(), "choose folders and a user with plain names"))
+}
+
+/// Writes the unit for these folders.
+fn unit(place: &Place, folder: &Path, user: &str, listen: Option<SocketAddr>) -> Result<(), Fault> {
+    let text = unit_text(place, user, listen)?;
     let file = folder.join(UNIT);
     write(&file, text.as_bytes(), 0o644)?;
     say::done("unit", &format!("{}", file.display()));
@@ -420,16 +483,10 @@ fn unit(place: &Place, folder: &Path, user: &str, listen: SocketAddr) -> Result<
 }
 
 /// Puts launcher and links in their places, and starts the service where there is one.
-fn activate(
-    place: &Place,
-    lock: &Lock,
-    version: &Version,
-    system: bool,
-    limit: Duration,
-) -> Result<(), Fault> {
+fn activate(place: &Place, lock: &Lock, version: &Version, system: bool, waits: Waits) -> Result<(), Fault> {
     let from = place.install.current();
     let by_hand = Service::ByHand;
-    let first = Activation { place, lock, service: &by_hand, limit };
+    let first = Activation { place, lock, service: &by_hand, waits };
     first.launcher(version)?;
     for (name, target) in [("plugins", "current/plugins"), ("iaas", "current/iaas")] {
         place.install.link(name, target)?;
@@ -441,7 +498,7 @@ fn activate(
         service::run(&line.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())?;
     }
     let command = Service::Command(place.settled.restart.clone());
-    Activation { place, lock, service: &command, limit }.switch(version, from.as_ref(), "left for")
+    Activation { place, lock, service: &command, waits }.switch(version, from.as_ref(), "left for")
 }
 
 #[cfg(test)]

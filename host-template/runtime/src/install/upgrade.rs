@@ -17,10 +17,11 @@ use serde::Deserialize;
 use super::activate::Activation;
 use super::place::Place;
 use super::say;
-use super::service::Service;
+use super::service::{Service, Waits};
 use crate::fault::Fault;
 use crate::preflight;
 use crate::privilege;
+use crate::process;
 use crate::settings::reason;
 
 /// What is to be upgraded to, and how.
@@ -43,8 +44,7 @@ pub(crate) struct Upgrade {
     pub(crate) accept_loss: Vec<String>,
     /// Vertical plugins that may take the place of the customer's of the same name.
     pub(crate) take_over: Vec<String>,
-    /// How long the new host may take until it answers.
-    pub(crate) limit: Duration,
+    pub(crate) waits: Waits,
 }
 
 /// Runs `upgrade`.
@@ -55,7 +55,7 @@ pub(crate) fn upgrade(options: &Upgrade) -> Result<(), Fault> {
     lock.sweep()?;
     let current = place.install.current();
     let service = Service::choose(&place, options.graceful, options.restart.as_deref());
-    let activation = Activation { place: &place, lock: &lock, service: &service, limit: options.limit };
+    let activation = Activation { place: &place, lock: &lock, service: &service, waits: options.waits };
     let new = match &options.tarball {
         Some(tarball) => New::of_tarball(&place, &lock, tarball, options)?,
         None => New::unpacked(&place)?,
@@ -307,7 +307,7 @@ fn ask(place: &Place, release: &Path, options: &Upgrade) -> Result<Preflight, Fa
         // A variable, as an older release knows no such option.
         .env(preflight::TAKE_OVER, options.take_over.join(","))
         .env_remove(environment::INSTALL_DIR);
-    let heard = privilege::hear(command, LOOKING).map_err(|e| {
+    let heard = process::hear(command, LOOKING).map_err(|e| {
         Fault::refused(
             format!("the new release's host cannot be run here: {}", reason(&e)),
             "see that the release is for this kind of machine (x86-64 Linux), and that its folder allows programs to run",

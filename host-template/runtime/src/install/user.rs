@@ -4,12 +4,14 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use hub_release::beneath::Beneath;
+use hub_release::guard::quoted;
 
 use super::{say, service};
 use crate::fault::Fault;
+use crate::process;
 use crate::settings::reason;
 
 /// The user that the service runs as where nobody names another. Setup makes this one where it is missing, and no other.
@@ -41,24 +43,12 @@ fn is_user(user: &str) -> Result<bool, Fault> {
     if users.lines().any(|line| line.split(':').next() == Some(user)) {
         return Ok(true);
     }
-    let asked =
-        Command::new("id").args(["-u", "--", user]).stdout(Stdio::null()).stderr(Stdio::null()).status();
-    let asked = asked.map_err(|e| {
-        Fault::machine(
-            format!(
-                "cannot tell whether there is a user `{}`: id cannot be run: {}",
-                user.escape_debug(),
-                reason(&e)
-            ),
-            "put the system's tool `id` onto PATH, or name a user of /etc/passwd: --user NAME",
-        )
-    })?;
-    Ok(asked.success())
+    Ok(asked_id(user, "-u")?.is_some())
 }
 
 /// Sees that whoever sets up is the user that is named: only root can give folders to another one.
 pub(super) fn see_self(user: &str) -> Result<(), Fault> {
-    if id(user, "-u") == Some(rustix::process::geteuid().as_raw()) {
+    if id(user, "-u")? == Some(rustix::process::geteuid().as_raw()) {
         return Ok(());
     }
     Err(Fault::usage(
@@ -73,7 +63,7 @@ pub(super) fn see_self(user: &str) -> Result<(), Fault> {
 /// Sees that a data folder that is there can be this user's, before anything is written to it.
 pub(super) fn see_owner(user: &str, data: &Path) -> Result<(), Fault> {
     match fs::metadata(data) {
-        Ok(about) if about.uid() != 0 && id(user, "-u") != Some(about.uid()) => {
+        Ok(about) if about.uid() != 0 && id(user, "-u")? != Some(about.uid()) => {
             Err(anothers(data, about.uid(), user))
         }
         // One that cannot be looked at is told by whoever opens it.
@@ -88,14 +78,14 @@ fn anothers(data: &Path, owner: u32, user: &str) -> Fault {
         format!("the data folder {} belongs to user {owner}, and the service runs as {user}", data.display()),
         format!(
             "name that user: --user NAME, or give the folder to root, whose setup gives it to {user}: chown -hR root {}",
-            data.display()
+            quoted(data)
         ),
     )
 }
 
 /// Makes the service's user where there is none, and gives it the data folder where that is new.
 pub(super) fn own_user(user: &str, data: &Path) -> Result<(), Fault> {
-    if id(user, "-u").is_none() {
+    if id(user, "-u")?.is_none() {
         let home = data.display().to_string();
         let line = [
             "useradd",
@@ -111,7 +101,7 @@ pub(super) fn own_user(user: &str, data: &Path) -> Result<(), Fault> {
         service::run(&line.map(str::to_owned))?;
         say::done("made", &format!("the system user {user}"));
     }
-    let (Some(uid), Some(gid)) = (id(user, "-u"), id(user, "-g")) else {
+    let (Some(uid), Some(gid)) = (id(user, "-u")?, id(user, "-g")?) else {
         return Err(Fault::machine(
             format!("there is no user {user}"),
             "make it, or name another: --user NAME",
@@ -126,15 +116,27 @@ pub(super) fn own_user(user: &str, data: &Path) -> Result<(), Fault> {
     }
 }
 
-/// The number of a user or its group, as the system's own tool knows it: accounts may come from a directory service.
-fn id(user: &str, flag: &str) -> Option<u32> {
-    asked_id(user, flag)?.parse().ok()
+/// The number of a user or its group, as the system's own tool knows it: accounts may come from a directory service. None where there
+/// is no such user.
+fn id(user: &str, flag: &str) -> Result<Option<u32>, Fault> {
+    Ok(asked_id(user, flag)?.and_then(|text| text.parse().ok()))
 }
 
 /// The same as text; `flag` is one of `id`'s, which asks for a number or a name.
-pub(super) fn asked_id(user: &str, flag: &str) -> Option<String> {
-    // Where it cannot be asked the user counts as not there: setup refuses, and changes nothing.
-    let output = Command::new("id").args([flag, "--", user]).stderr(Stdio::null()).output().ok()?;
-    let text = String::from_utf8(output.stdout).ok()?.trim().to_owned();
-    (output.status.success() && !text.is_empty()).then_some(text)
+pub(super) fn asked_id(user: &str, flag: &str) -> Result<Option<String>, Fault> {
+    let mut asked = Command::new("id");
+    asked.args([flag, "--", user]);
+    let ran = process::ran(asked, service::SYSTEM).map_err(|e| {
+        Fault::machine(
+            format!(
+                "cannot tell whether there is a user `{}`: `id` cannot be asked: {}",
+                user.escape_debug(),
+                reason(&e)
+            ),
+            "put the system's tool `id` onto PATH, see that the directory of accounts answers (`getent passwd`), and run the command \
+             again",
+        )
+    })?;
+    let text = String::from_utf8_lossy(&ran.out).trim().to_owned();
+    Ok((ran.status.success() && !text.is_empty()).then_some(text))
 }

@@ -129,7 +129,7 @@ pub(super) fn installed(install: &Install) -> Result<(), Fault> {
     }
     // Notes that cannot be read are told where they are needed.
     if let Ok(Settled { user: Some(user), data_dir, .. }) = Settled::read(install.root())
-        && let Some((closed, help)) = Reader::of(&user).lacks(install, data_dir.as_deref())?
+        && let Some((closed, help)) = Reader::of(&user)?.lacks(install, data_dir.as_deref())?
     {
         what.push(closed);
         how.push(help);
@@ -145,7 +145,9 @@ pub(super) fn installed(install: &Install) -> Result<(), Fault> {
         what.push(format!("not as its list says: release {}", damaged.join(", ")));
         how.push(format!(
             "`hub-platform upgrade TARBALL` replaces a damaged release of the same version; by hand, unpack it again: rm -r \
-             {root}/releases/VERSION && tar xzf hub-platform-vVERSION.tar.gz -C {root}"
+             {folder}/VERSION && tar xzf hub-platform-vVERSION.tar.gz -C {root}",
+            folder = guard::quoted(&install.releases_dir()),
+            root = guard::quoted(install.root())
         ));
     }
     if !more.is_empty() {

@@ -269,6 +269,13 @@ async fn rolled_back(db: &Db, plugins: &[(String, PathBuf)], tried: &mut Tried) 
     let mut tx = db.begin().await?;
     migrate::prepare_in(&mut tx).await?;
     if one(&mut tx, Owner::Platform, &api::migrations(db), tried).await? {
+        // A start would refuse it, and what is lacking no migration brings.
+        let lacking = Lacking::parts(&mut tx).await?;
+        if lacking.any() {
+            tried
+                .errors
+                .push(Finding::machine(format!("the database: {}", lacking.detail()), lacking.help()));
+        }
         let begun = names(&mut tx, "SELECT DISTINCT plugin AS name FROM hub_plugin_migrations").await?;
         for (slug, folder) in plugins.iter().filter(|(slug, _)| begun.contains(slug)) {
             match migrate::read_folder(folder) {

@@ -1,5 +1,5 @@
 //! The one way in which the host starts a program that is not its own: a dbt build, a script, a test of a connection, a
-//! driver that is tried.
+//! driver that is tried. Command lines of this program run the machine's own ones besides ([`command`]).
 //!
 //! A [`Job`] says all that the program gets: its variables, the folders that it sees, what it may cost. Nothing is inherited.
 //! Between the host and the program stands a supervisor ([`supervisor`]), the host's own binary under another command. It
@@ -7,6 +7,7 @@
 //! the host is gone, and when the host has not spoken for too long.
 
 pub(crate) mod asked;
+mod command;
 mod confine;
 mod members;
 pub(crate) mod network;
@@ -30,6 +31,7 @@ use tokio::sync::mpsc;
 
 use crate::settings::reason;
 
+pub(crate) use command::{hear, ran};
 pub(crate) use confine::{Kernel, held};
 use members::Registered;
 pub(crate) use members::{is_elsewhere, is_of_a_job};

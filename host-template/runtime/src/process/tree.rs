@@ -63,6 +63,11 @@ impl Process {
         Some(Process { id, parent, threads, begun: number(22)?, pages: number(24)? })
     }
 
+    /// What no other process has: its number alone may be another one's later.
+    fn name(&self) -> (u32, u64) {
+        (self.id, self.begun)
+    }
+
     /// Bytes of memory that it has to itself or shares with others of its kind; not files that are only mapped, which the system
     /// takes back when it needs room.
     fn memory(&self) -> Option<u64> {
@@ -219,6 +224,42 @@ pub(super) fn end() -> io::Result<()> {
             (Ok(_), _) | (_, Ok(_)) => looked = Instant::now(),
             (Err(_), Err(error)) if looked.elapsed() > GRACE => return Err(error),
             (Err(_), Err(_)) => {}
+        }
+    }
+}
+
+/// How long processes that are killed may take until they are gone.
+const GONE: Duration = Duration::from_secs(10);
+
+/// The processes below this one at some moment.
+pub(super) struct Below(BTreeSet<(u32, u64)>);
+
+impl Below {
+    /// Those of now.
+    pub(super) fn now() -> io::Result<Below> {
+        Ok(Below(below_this()?.iter().map(Process::name).collect()))
+    }
+
+    /// Ends those that have come since, and returns when they are gone: only what waits to be reaped is left of them. This process
+    /// is to be the one that gets those which lose their parent. An error where one of them does not let itself be ended.
+    pub(super) fn end_later(&self) -> io::Result<()> {
+        let begun = Instant::now();
+        let mut stopped = BTreeSet::new();
+        loop {
+            let mut later = below_this()?;
+            later.retain(|process| process.threads > 0 && !self.0.contains(&process.name()));
+            let Some(first) = later.first() else { return Ok(()) };
+            if begun.elapsed() >= GONE {
+                return Err(io::Error::other(format!("process {} does not let itself be ended", first.id)));
+            }
+            // Stopped first, until a round finds none that is new: one that is stopped starts no other.
+            let new: Vec<&Process> = later.iter().filter(|process| stopped.insert(process.name())).collect();
+            if !new.is_empty() && begun.elapsed() < FREEZE {
+                new.iter().for_each(|process| process.signal(Signal::STOP));
+                continue;
+            }
+            later.iter().for_each(|process| process.signal(Signal::KILL));
+            std::thread::sleep(Duration::from_millis(5));
         }
     }
 }

@@ -11,7 +11,7 @@
 //! - **That runs may be under way** ([`RunsLock`], `runs.lock`): a host that has handed over has some left, and nobody may take
 //!   them for those of a host that died.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
@@ -258,9 +258,10 @@ fn in_use(path: &Path, holder: &Path) -> Fault {
     let text = beneath::read(holder, LONGEST).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     // Who it is is a courtesy: the refusal stands without it.
     let said = text.as_deref().ok().and_then(|text| text.trim_end().split_once('\n'));
-    let who = match said.and_then(|(pid, data)| Some((pid.parse::<u32>().ok()?, data))) {
+    let named = said.and_then(|(pid, data)| Some((pid.parse::<u32>().ok()?, data)));
+    let who = match named.filter(|(pid, _)| may_be_a_host(*pid)) {
         Some((pid, data)) => format!("process {pid}, which serves from the data folder {data},"),
-        // It has only just begun, or has the file by a name in another folder.
+        // It has only just begun, or has the file by a name in another folder; or the note came with a copy of that folder.
         None => "another process".to_owned(),
     };
     Fault::machine(
@@ -270,11 +271,23 @@ fn in_use(path: &Path, holder: &Path) -> Fault {
     )
 }
 
+/// Whether a process that a note names is there, and may be a host: it has this program's name, or serves by its arguments. A number
+/// may be another process's by now, and whoever reads it may end that one.
+fn may_be_a_host(pid: u32) -> bool {
+    let of = |process: &str, what: &str| fs::read(Path::new("/proc").join(process).join(what)).ok();
+    let pid = pid.to_string();
+    // One that cannot be looked at is not named: the refusal stands without it.
+    let Some(name) = of(&pid, "comm") else { return false };
+    let serves =
+        || of(&pid, "cmdline").is_some_and(|line| line.split(|byte| *byte == 0).any(|word| word == b"serve"));
+    of("self", "comm").is_some_and(|own| own == name) || serves()
+}
+
 fn taken(file: &mut File, data: &Path) -> Fault {
     let mut text = String::new();
     let read = file.rewind().and_then(|()| file.take(32).read_to_string(&mut text));
     let who = match (read, text.trim().parse::<u32>()) {
-        (Ok(_), Ok(pid)) => format!("process {pid}"),
+        (Ok(_), Ok(pid)) if may_be_a_host(pid) => format!("process {pid}"),
         // It has only just begun.
         _ => "another process".to_owned(),
     };
@@ -350,6 +363,11 @@ mod tests {
         // The file of one that has let go may still be open.
         drop(DatabaseLock::take(&two.join("hard.db"), &two, None).unwrap().unwrap());
         drop(first);
+        // A note that came with a copy of the folder names a process that is gone: nobody is sent to end another one.
+        let fourth = DatabaseLock::take(&file, &one, None).unwrap().unwrap();
+        std::fs::write(&fourth.holder, "5000000\n/srv/hub\n").unwrap();
+        assert!(refused(file.clone()).starts_with("another process works with the database"));
+        drop(fourth);
         // The name of another one is no claim on this one.
         let third = DatabaseLock::take(&file, &one, Some("1:2")).unwrap().unwrap();
         refused(file.clone());

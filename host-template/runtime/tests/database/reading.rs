@@ -278,6 +278,36 @@ fn doctor_tells_of_a_file_that_is_not_the_platforms() {
     assert!(doctor(&world).contains("(no table hub_invitations)"));
 }
 
+/// O3: a column that somebody has renamed is named by all that look at the database, and nothing begins on one without it.
+#[test]
+fn o3_a_column_that_is_not_there_is_told() {
+    let urls = [server().map(|server| server.database()), None];
+    // Without a server the file stands for both.
+    for url in urls {
+        let world = World::new(url);
+        let host = world.host();
+        until("it is not ready", || host.get("/readyz").status == 200);
+        if !world.sql("ALTER TABLE hub_dashboards RENAME COLUMN widgets TO cards") {
+            return;
+        }
+        until("it is ready", || host.get("/readyz").status == 503);
+        let said = host.get("/readyz").text;
+        assert!(said.contains("columns of the platform's tables are not there"), "{said}");
+        assert!(!said.contains("hub_dashboards"), "{said}");
+        host.stop();
+        let told = "(no column hub_dashboards.widgets)";
+        assert!(doctor(&world).contains(told), "{}", doctor(&world));
+        let mut again = command(&world.folder);
+        world.prepare(&mut again);
+        again.arg("serve").env("LISTEN", "127.0.0.1:0");
+        let (status, _, said) = run(again);
+        assert_eq!(status, Some(3), "{said}");
+        assert!(said.contains(told) && said.contains("RENAME COLUMN"), "{said}");
+        assert!(world.sql("ALTER TABLE hub_dashboards RENAME COLUMN cards TO widgets"));
+        assert!(!doctor(&world).contains("no column"), "{}", doctor(&world));
+    }
+}
+
 #[test]
 fn doctor_tells_of_a_servers_database_that_is_not_the_platforms() {
     let Some(server) = server() else { return };

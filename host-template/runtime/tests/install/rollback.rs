@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::fs::symlink;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use semver::Version;
@@ -33,6 +33,61 @@ fn o2_after_a_restart_that_fails_something_is_startable() {
     at.is("0.2.0", &[]);
     let (status, _, said) = at.ran(&["upgrade", "--restart", "false"]);
     assert_eq!((status, at.chosen().as_deref()), (Some(1), Some("0.2.0")), "{said}");
+}
+
+/// The processes whose numbers a command has noted, and of which more is left than a number that nobody has asked for.
+fn alive(noted: &Path) -> Vec<u32> {
+    let text = fs::read_to_string(noted).unwrap();
+    let numbers = text.lines().map(|line| line.trim().parse::<u32>().unwrap());
+    let lives =
+        |id: &u32| fs::read_to_string(format!("/proc/{id}/stat")).is_ok_and(|stat| !stat.contains(") Z "));
+    numbers.filter(lives).collect()
+}
+
+/// O2: an upgrade at night comes to its end whatever the command does, and nothing of the command stays.
+#[test]
+fn o2_a_restart_that_hangs_is_ended_with_all_that_it_has_started() {
+    let at = At::new(&["0.1.0", "0.2.0"]);
+    at.is("0.2.0", &[]);
+    let noted = at.0.path("noted");
+    // One that has lost its parent, one in a session of its own, and the command itself, which asks nobody.
+    let hangs = format!(
+        "(sleep 600 & echo $! >>'{noted}'); setsid sh -c 'echo $$ >>\"{noted}\"; exec sleep 600' & trap '' TERM; \
+         echo $$ >>'{noted}'; while :; do sleep 1; done",
+        noted = noted.display()
+    );
+    let limits = ["--restart-timeout", "2", "--health-timeout", "1"];
+    let (status, _, said) = at.ran(&[&["rollback", "--restart", &hangs][..], &limits].concat());
+    assert_eq!((status, at.chosen().as_deref()), (Some(3), Some("0.2.0")), "{said}");
+    assert_eq!(at.install().current(), Some(Version::new(0, 2, 0)));
+    for part in [
+        "release 0.1.0 was not started",
+        "did not end within 2 seconds, and was ended with all that it had started",
+        "release 0.2.0, which is the current one again",
+        "--restart-timeout SECONDS",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert!(fs::read_to_string(&noted).unwrap().lines().count() >= 3, "{said}");
+    assert_eq!(alive(&noted), [0_u32; 0], "{said}");
+}
+
+/// O2: a service that a command starts in the background is meant to stay, and is not waited for.
+#[test]
+fn o2_what_a_restart_has_started_in_the_background_goes_on() {
+    let at = At::new(&["0.1.0", "0.2.0"]);
+    at.is("0.2.0", &[]);
+    let noted = at.0.path("noted");
+    let starts = format!("sleep 600 & echo $! >>'{}'", noted.display());
+    let soon = ["--health-timeout", "1"];
+    let (_, _, said) = at.ran(&[&["rollback", "--restart", &starts][..], &soon].concat());
+    let left = alive(&noted);
+    let mut kill = Command::new("kill");
+    kill.args(left.iter().map(u32::to_string));
+    assert_eq!(run(kill).0, Some(0), "{said}");
+    // For the release that was to serve, and for the one of before.
+    assert_eq!(left.len(), 2, "{said}");
+    assert!(said.contains("nobody reads there any more") && !said.contains("` failed"), "{said}");
 }
 
 /// O2: what is said names the host that serves, and what to restart.

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::fs::chown;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -151,6 +152,55 @@ fn setup_names_a_user_that_is_not_there_and_writes_nothing() {
         assert_eq!(status, Some(3), "{said}");
         assert!(said.contains("belongs to user 54321"), "{said}");
         assert!(fs::read_dir(&data).unwrap().next().is_none() && entries() == 1, "{said}");
+    }
+}
+
+/// O3: the customer's data does not stay behind in a folder that nobody works with any more, unless somebody says so.
+#[test]
+fn o3_setup_goes_on_with_another_data_folder_only_where_that_is_meant() {
+    let at = At::new(&[]);
+    let own = at.release_of_program("7.8.9");
+    let (data, other) = (at.0.path("new-data"), at.0.path("other-data"));
+    let setup = |data: &Path, more: &[&str]| {
+        let mut setup = Command::new(&own);
+        setup.args(["setup", "--no-service", "--data-dir"]).arg(data).args(more);
+        run(setup)
+    };
+    let settled = || {
+        let text = fs::read(at.root().join("install.json")).unwrap();
+        serde_json::from_slice::<serde_json::Value>(&text).unwrap()["data_dir"].clone()
+    };
+    assert_eq!(setup(&data, &[]).0, Some(0));
+    assert_eq!(setup(&at.0.path("new-data/../new-data"), &[]).0, Some(0));
+    let (status, _, said) = setup(&other, &[]);
+    assert_eq!(status, Some(2), "{said}");
+    for part in [&*data.display().to_string(), &*other.display().to_string(), "--leave-data-dir"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert!(!other.exists(), "{said}");
+    let (status, _, said) = setup(&other, &["--leave-data-dir"]);
+    assert_eq!((status, settled()), (Some(0), serde_json::json!(other)), "{said}");
+    assert!(said.contains("stays there") && data.join(".env").exists(), "{said}");
+    // One in which nothing is leaves nothing behind.
+    fs::remove_dir_all(&other).unwrap();
+    let (status, _, said) = setup(&data, &[]);
+    assert_eq!((status, settled()), (Some(0), serde_json::json!(data)), "{said}");
+}
+
+/// A unit that cannot be written is found out before anything is.
+#[test]
+fn o6_setup_changes_nothing_where_the_unit_cannot_be_written() {
+    let at = At::new(&[]);
+    let own = at.release_of_program("7.8.9");
+    let (data, file) = (at.0.path("new-data"), at.0.path("file"));
+    fs::write(&file, "").unwrap();
+    for (units, why) in [(file, "it is not a folder"), (at.0.path("nowhere"), "no such file or directory")] {
+        let mut setup = Command::new(&own);
+        setup.arg("setup").arg("--data-dir").arg(&data).arg("--unit-dir").arg(&units);
+        let (status, _, said) = run(setup);
+        assert_eq!(status, Some(3), "{said}");
+        assert!(said.contains(why) && said.contains("nothing was changed"), "{said}");
+        assert!(!data.exists() && !at.root().join("current").exists(), "{said}");
     }
 }
 
