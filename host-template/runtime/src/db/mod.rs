@@ -7,6 +7,7 @@
 mod broken;
 mod census;
 pub(crate) mod copy;
+mod digest;
 mod effects;
 mod engine;
 mod error;
