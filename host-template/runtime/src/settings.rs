@@ -322,18 +322,34 @@ pub(crate) fn without_password(url: &str) -> String {
     };
     let query = query.map(|query| {
         let pairs = query.split('&').map(|pair| match pair.split_once('=') {
-            Some((name, _)) if is_secret(name) => format!("{name}=…"),
-            _ => pair.to_owned(),
+            Some((name, _)) if !is_shown(name) => format!("{name}=…"),
+            Some(_) => pair.to_owned(),
+            // It may be anything.
+            None => "…".to_owned(),
         });
         format!("?{}", pairs.collect::<Vec<_>>().join("&"))
     });
     format!("{scheme}:{shown}{}", query.unwrap_or_default())
 }
 
-/// Whether a parameter of an address may hold a secret, by its name. One that is written in `%` may be called anything.
-fn is_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    ["pass", "key", "%"].iter().any(|part| name.contains(part))
+/// Whether a parameter of an address is one whose value is no secret. One that is not known may be a misspelt password.
+fn is_shown(name: &str) -> bool {
+    const SHOWN: &[&str] = &[
+        "application_name",
+        "cache",
+        "connect_timeout",
+        "dbname",
+        "host",
+        "hostaddr",
+        "mode",
+        "options",
+        "port",
+        "ssl-mode",
+        "sslmode",
+        "sslrootcert",
+        "user",
+    ];
+    SHOWN.contains(&name)
 }
 
 #[cfg(test)]
@@ -363,6 +379,7 @@ mod tests {
             ("postgres://hub@db/hub?sslkey=/k&Api_Key=x", "postgres://hub@db/hub?sslkey=…&Api_Key=…"),
             ("postgres://hub@db/hub?p%61ssword=x", "postgres://hub@db/hub?p%61ssword=…"),
             ("sqlite:///srv/hub.db?key=x", "sqlite:///srv/hub.db?key=…"),
+            ("postgres://hub@db/hub?pwd=s3cr3t&s3cr3t&host=h", "postgres://hub@db/hub?pwd=…&…&host=h"),
         ] {
             assert_eq!(without_password(url), want);
         }
