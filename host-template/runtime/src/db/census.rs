@@ -140,7 +140,7 @@ const POSTGRES: &str = "
 
 /// For so many milliseconds a table that somebody else holds is waited for: shorter than PostgreSQL takes to look for two
 /// that wait for each other, so that nobody else's work is ended for the sake of a number.
-pub(super) const LOCK: u64 = 200;
+const LOCK: u64 = 200;
 
 impl Census {
     /// Counts as the transaction sees it, within about so much time. With an earlier one, what the transaction has not
@@ -200,7 +200,7 @@ impl Census {
                 continue;
             };
             let columns: Vec<&str> = table.columns.keys().map(String::as_str).collect();
-            if let Some(digests) = digest::take(tx, &quoted, &columns, left).await? {
+            if let Some(digests) = digest::take(tx, &quoted, &columns, left, LOCK).await? {
                 table.digests = digests;
             }
         }

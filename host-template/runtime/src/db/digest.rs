@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt;
 use sqlx::Row as _;
 
+use super::error::Kind;
 use super::{AssertSqlSafe, Error, Tx};
 
 /// Of a longer value its beginning is read: so many bytes, or characters on PostgreSQL.
@@ -46,17 +47,20 @@ impl Digest {
     }
 }
 
-/// Of each of these columns, as the transaction sees them. None where that takes longer than there is time, or somebody else
-/// holds the table.
+/// Of each of these columns, as the transaction sees them. None where that takes longer than there is time, or somebody else holds the
+/// table for more than `lock` milliseconds.
 pub(super) async fn take(
     tx: &mut Tx,
     quoted: &str,
     columns: &[&str],
     time: Duration,
+    lock: u64,
 ) -> Result<Option<BTreeMap<String, Digest>>, Error> {
     let digests = match tx {
         Tx::Sqlite(open) => streamed(&mut open.tx, sqlite(quoted, columns), columns.len(), time).await?,
-        Tx::Postgres(_) | Tx::Pooled(_) => asked(tx, postgres(quoted, columns), columns.len(), time).await?,
+        Tx::Postgres(_) | Tx::Pooled(_) => {
+            asked(tx, postgres(quoted, columns), columns.len(), time, lock).await?
+        }
     };
     Ok(digests.map(|digests| columns.iter().map(|column| (*column).to_owned()).zip(digests).collect()))
 }
@@ -121,10 +125,10 @@ async fn asked(
     sql: String,
     columns: usize,
     time: Duration,
+    lock: u64,
 ) -> Result<Option<Vec<Digest>>, Error> {
     // 0 would be without end.
     let most = time.as_millis().clamp(1, 3_600_000);
-    let lock = super::census::LOCK;
     tx.script(format!(
         "SAVEPOINT digest; SET LOCAL lock_timeout = {lock}; SET LOCAL statement_timeout = {most}"
     ))
@@ -133,7 +137,7 @@ async fn asked(
     tx.script("ROLLBACK TO SAVEPOINT digest; RELEASE SAVEPOINT digest".to_owned()).await?;
     let found = match found {
         Ok(found) => found.unwrap_or_default(),
-        Err(error) if error.kind() == super::error::Kind::Busy || error.is_undefined() => return Ok(None),
+        Err(error) if error.kind() == Kind::Busy || error.is_undefined() => return Ok(None),
         Err(error) => return Err(error),
     };
     let number = |key: String| found.get(&key).copied();
@@ -150,7 +154,7 @@ mod tests {
     const TIME: Duration = Duration::from_secs(9);
 
     async fn of(tx: &mut Tx, time: Duration) -> Option<Digest> {
-        let digests = take(tx, "\"t\"", &["x"], time).await.unwrap();
+        let digests = take(tx, "\"t\"", &["x"], time, 200).await.unwrap();
         digests.and_then(|digests| digests.get("x").copied())
     }
 
