@@ -204,8 +204,11 @@ impl Limits {
         for limit in Limit::ALL {
             let About { variable, least, most, .. } = limit.about();
             let Some(text) = env(variable) else { continue };
-            match text.trim().parse() {
-                Ok(value) if (least..=most).contains(&value) => limits.0[*limit as usize] = value,
+            // Digits alone: a number with a sign or a unit is not what anybody means by it.
+            let digits = text.trim();
+            let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
+            match digits.parse() {
+                Ok(value) if plain && (least..=most).contains(&value) => limits.0[*limit as usize] = value,
                 _ => unfit.push(Unfit { limit: *limit, text }),
             }
         }
@@ -282,6 +285,10 @@ mod tests {
         let limits = read(&[("HUB_RUNS_AT_ONCE", " 7 ")]).unwrap();
         assert_eq!(limits, Limits::default().with(Limit::RunsAtOnce, 7));
         assert_eq!(limits.time(Limit::RunSeconds), Duration::from_secs(3600));
+        for wrong in ["+5", "-5", "1_0", "1e1", "5.0", "0", "0x5", " ", "5 6", "5s", "18446744073709551616"] {
+            let unfit = read(&[("HUB_RUNS_AT_ONCE", wrong)]).unwrap_err();
+            assert_eq!(unfit.len(), 1, "{wrong}");
+        }
         let unfit = read(&[("HUB_RUNS_AT_ONCE", "65"), ("HUB_RUN_TIMEOUT", "1h")]).unwrap_err();
         let told: Vec<String> = unfit.iter().map(|unfit| format!("{unfit}; {}", unfit.help())).collect();
         assert_eq!(

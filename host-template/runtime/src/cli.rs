@@ -341,7 +341,7 @@ fn serve(platform: &Platform, listen: Option<SocketAddr>, demo: bool, dev: bool)
     // SAFETY: the process has one thread: the others are made below.
     #[allow(unsafe_code)]
     let inherited = unsafe { serve::take() }?;
-    logs::start(&process_env);
+    logs::start(&process_env)?;
     match locate::found().and_then(|found| privilege::as_root(&found.data)) {
         Some(AsRoot::AmongOthers(text)) => tracing::warn!("{text}"),
         Some(AsRoot::Contained(text)) => tracing::info!("{text}"),
@@ -358,12 +358,12 @@ fn serve(platform: &Platform, listen: Option<SocketAddr>, demo: bool, dev: bool)
         })?,
         (None, None) => SocketAddr::from(settings::LISTEN),
     };
-    let is_set = |name: &str| process_env(name).is_some_and(|value| value == "1" || value == "true");
-    let options = Options {
-        env: &process_env,
-        dev: dev || is_set(environment::HUB_DEV),
-        demo: demo || is_set(environment::HUB_DEMO),
-    };
+    // Asked for both, whatever the command line says: a word that is none is told.
+    let (of_dev, of_demo) = (
+        settings::is_on(&process_env, environment::HUB_DEV)?,
+        settings::is_on(&process_env, environment::HUB_DEMO)?,
+    );
+    let options = Options { env: &process_env, dev: dev || of_dev, demo: demo || of_demo };
     let result = runtime.block_on(serve::run(platform, listen, &options, inherited));
     runtime.shutdown_timeout(Duration::from_millis(500));
     result

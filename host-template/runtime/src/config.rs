@@ -6,6 +6,7 @@ use hub_manifest::plan::{ConfigField, ConfigKind};
 use serde_json::Value;
 
 use crate::ctx::Config;
+use crate::settings;
 
 /// The settings, and what keeps the plugin from working: one sentence each.
 pub(crate) fn resolve(
@@ -60,11 +61,9 @@ fn parse(field: &ConfigField, text: &str) -> Result<Value, String> {
             .filter(|number| number.is_finite())
             .map(Value::from)
             .ok_or_else(|| "a number".to_owned()),
-        ConfigKind::Boolean => match trimmed.to_ascii_lowercase().as_str() {
-            "true" | "1" | "yes" | "on" => Ok(Value::Bool(true)),
-            "false" | "0" | "no" | "off" => Ok(Value::Bool(false)),
-            _ => Err("true or false".to_owned()),
-        },
+        ConfigKind::Boolean => {
+            settings::truth(trimmed).map(Value::Bool).ok_or_else(|| "true or false".to_owned())
+        }
         ConfigKind::Enum if field.values.iter().any(|value| value == trimmed) => Ok(Value::from(trimmed)),
         ConfigKind::Enum => Err(format!("one of {}", field.values.join(", "))),
     }

@@ -9,6 +9,7 @@
 //! The settings are the environment's, and then those of `.env` in that folder, as the service has them.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -227,9 +228,16 @@ pub(crate) fn doubtful(data: &Path, set: &BTreeMap<String, String>) -> Option<St
 
 /// What is told of the variables of this process's own environment that may have been meant otherwise; none where no one is.
 pub(crate) fn doubtful_here(set: &BTreeMap<String, String>) -> Option<String> {
+    told_at("the environment", &misspelt::doubts_of_environment(&environment(), set))
+}
+
+/// This process's own environment.
+fn environment() -> BTreeMap<String, String> {
     // A name that is not UTF-8 is not the host's.
-    let own = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect();
-    told_at("the environment", &misspelt::doubts_of_environment(&own, set))
+    let text = |(name, value): (OsString, OsString)| {
+        Some((name.into_string().ok()?, value.to_string_lossy().into_owned()))
+    };
+    std::env::vars_os().filter_map(text).collect()
 }
 
 fn told_of(data: &Path, doubts: &[Doubt]) -> Option<String> {
@@ -344,22 +352,26 @@ impl Found {
     /// Sees that no database is begun while `.env` has lines that nobody understands, a variable that may be a slip of the pen for
     /// `DATABASE_URL`, or that one without a value: one of them may be to name the database.
     pub(crate) fn begins_nothing_by_mistake(&self, odd: &[Odd]) -> Result<(), Fault> {
-        self.begins_nothing_beside(std::env::var(environment::DATABASE_URL).ok().as_deref(), odd)
+        self.begins_nothing_beside(&environment(), odd)
     }
 
-    /// The same where it is known what the environment has for `DATABASE_URL`.
-    fn begins_nothing_beside(&self, own: Option<&str>, odd: &[Odd]) -> Result<(), Fault> {
+    /// The same in this environment.
+    fn begins_nothing_beside(&self, here: &BTreeMap<String, String>, odd: &[Odd]) -> Result<(), Fault> {
+        let own = here.get(environment::DATABASE_URL).map(String::as_str);
         // The environment's goes before the file's, and what is said by its name is meant, whatever else there is.
         if own.is_some_and(|url| !url.is_empty()) || self.variable(environment::DATABASE_URL).is_some() {
             return Ok(());
         }
         let mut doubts = misspelt::doubts(&self.variables);
         doubts.retain(Doubt::is_of_database);
+        let mut of_environment = misspelt::doubts_of_environment(here, &self.variables);
+        of_environment.retain(Doubt::is_of_database);
         let empty = "`DATABASE_URL` has no value";
         let of_file = self.variables.contains_key(environment::DATABASE_URL);
         let told: Vec<String> = [
             left_out(&self.data, odd),
             told_of(&self.data, &doubts),
+            told_at("the environment", &of_environment),
             of_file.then(|| format!("{}: {empty}", self.data.join(".env").display())),
             own.map(|_| format!("the environment: {empty}")),
         ]
@@ -513,8 +525,14 @@ mod tests {
         let begins = |text: &str, own: Option<&str>| {
             let Variables { set: variables, odd } = env_file::parse(text.as_bytes());
             let found = Found { data: data.clone(), why: Why::Flag, variables };
-            found.begins_nothing_beside(own, &odd).map_err(|fault| fault.to_string())
+            let named = own.map(|url| ("DATABASE_URL".to_owned(), url.to_owned()));
+            found.begins_nothing_beside(&named.into_iter().collect(), &odd).map_err(|fault| fault.to_string())
         };
+        let here = BTreeMap::from([("HUB_DATABASE_URL".to_owned(), "postgres://hub:s3cret@h/d".to_owned())]);
+        let nothing = Found { data: data.clone(), why: Why::Flag, variables: BTreeMap::new() };
+        let said = nothing.begins_nothing_beside(&here, &[]).unwrap_err().to_string();
+        assert!(said.contains("the environment: `HUB_DATABASE_URL` is not a variable of the host"), "{said}");
+        assert!(said.contains("would be a new database") && !said.contains("s3cret"), "{said}");
         let file = data.join(".env").display().to_string();
         for (text, own, want) in [
             ("DATABASE_URL=\n", None, format!("{file}: `DATABASE_URL` has no value; without it")),

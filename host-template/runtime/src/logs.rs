@@ -9,7 +9,8 @@ use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::settings::Env;
+use crate::fault::Fault;
+use crate::settings::{self, Env};
 
 /// `RUST_LOG` where it cannot be read, and why.
 pub(crate) fn unreadable(env: Env<'_>) -> Option<(String, String)> {
@@ -18,8 +19,15 @@ pub(crate) fn unreadable(env: Env<'_>) -> Option<(String, String)> {
     Some((text, error.to_string()))
 }
 
+/// Whether lines are JSON, by `LOG_FORMAT`.
+pub(crate) fn is_json(env: Env<'_>) -> Result<bool, Fault> {
+    let form = settings::one_of(environment::LOG_FORMAT, env(environment::LOG_FORMAT), &["text", "json"])?;
+    Ok(form == Some("json"))
+}
+
 /// Starts the log. `RUST_LOG` sets levels (`info,sqlx=debug`); what it holds that is no level is said and left out.
-pub(crate) fn start(env: Env<'_>) {
+pub(crate) fn start(env: Env<'_>) -> Result<(), Fault> {
+    let json = is_json(env)?;
     let asked = env(environment::RUST_LOG);
     let parsed = asked.as_deref().map(str::parse::<Targets>);
     let filter = match &parsed {
@@ -29,7 +37,7 @@ pub(crate) fn start(env: Env<'_>) {
     let lines = fmt::layer().with_writer(std::io::stderr);
     // Each form as a type of its own: a boxed layer would cost every request. A second start in one process (tests)
     // keeps the first log.
-    let _ = if env(environment::LOG_FORMAT).as_deref() == Some("json") {
+    let _ = if json {
         let lines = lines.json().flatten_event(true).with_span_list(false);
         tracing_subscriber::registry().with(filter).with(lines).try_init()
     } else {
@@ -40,6 +48,7 @@ pub(crate) fn start(env: Env<'_>) {
         tracing::warn!(RUST_LOG = asked, %error, "RUST_LOG cannot be read; logging at level info");
     }
     std::panic::set_hook(Box::new(log_panic));
+    Ok(())
 }
 
 /// A panic is one line of the log, with its place; the caller gets a 500 and the host lives on.

@@ -1,8 +1,8 @@
 //! Variables of `.env` that are most likely meant for others: a name that is almost one of the host's, and a line that holds two
 //! assignments. Either sets something, so nobody would miss it; a `DATABASE_URL` lost so means another database. And such names of the
-//! environment, as far as they can only be meant for the host.
+//! environment, as far as they can only be meant for the host: those that differ by case alone, and all that begin with `HUB_`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use hub_manifest::environment;
@@ -17,6 +17,52 @@ const OURS: &str = "HUB_";
 /// A name that is shorter than this is another one after two edits.
 const SHORT: usize = 9;
 
+/// What others call a variable that has another name here.
+const CALLED: &[(&str, &str)] = &[
+    ("HUB_ADDRESS", "LISTEN"),
+    ("HUB_DATABASE", DATABASE_URL),
+    ("HUB_DB", DATABASE_URL),
+    ("HUB_DB_URL", DATABASE_URL),
+    ("HUB_HOST", "LISTEN"),
+    ("HUB_LOG", "RUST_LOG"),
+    ("HUB_LOG_LEVEL", "RUST_LOG"),
+    ("HUB_PORT", "LISTEN"),
+];
+/// What runs get, and what a host tells its successor: nobody sets it.
+const GIVEN: &[&str] = &[
+    "HUB_HANDOVER",
+    "HUB_HANDOVER_DATABASE",
+    "HUB_HANDOVER_LOCK",
+    "HUB_ORG",
+    "HUB_OUTPUT_SCHEMA",
+    "HUB_SCHEMA",
+    "HUB_TENANT",
+    "HUB_WAREHOUSE",
+];
+/// What the tools of a build, and its tests, read.
+const OF_BUILD: &[&str] = &[
+    "HUB_BROWSER",
+    "HUB_CHECK_POSTGRES",
+    "HUB_CYCLONEDX",
+    "HUB_DBT",
+    "HUB_EXAMPLES",
+    "HUB_HELM",
+    "HUB_LONG",
+    "HUB_LONG_UNTIL",
+    "HUB_MINISIGN",
+    "HUB_POSTGRES",
+    "HUB_REVISION",
+    "HUB_ROOT",
+    "HUB_SCHEMATHESIS",
+    "HUB_SEED",
+    "HUB_SIGN_PASSWORD",
+    "HUB_SKIPPED",
+    "HUB_STRACE",
+    "HUB_XTASK",
+];
+/// What such names begin with.
+const BEGIN_OF_BUILD: &[&str] = &["HUB_BENCH_", "HUB_FUZZ_", "HUB_REQUIRE_"];
+
 /// A variable that somebody may have meant otherwise. Its value is not repeated: it may be a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Doubt {
@@ -29,6 +75,10 @@ pub(crate) struct Doubt {
 enum Why {
     /// Its name is almost this variable's of the host.
     Near(&'static str),
+    /// It has the prefix, or lacks it, or is what others call this variable of the host.
+    Other(&'static str),
+    /// Its name begins as the host's do, and is none of them.
+    Unknown,
     /// Its value holds an assignment to this name.
     Holds(String),
 }
@@ -40,6 +90,10 @@ impl fmt::Display for Doubt {
             Why::Near(known) => {
                 write!(f, "`{name}` is no variable of the host, which knows `{known}`: is that meant?")
             }
+            Why::Other(known) => {
+                write!(f, "`{name}` is not a variable of the host: `{known}` is the name")
+            }
+            Why::Unknown => write!(f, "`{name}` is not a variable of the host, and nothing reads it"),
             Why::Holds(other) => {
                 write!(f, "the value of `{name}` holds `{other}=`: each assignment has a line of its own")
             }
@@ -51,7 +105,8 @@ impl Doubt {
     /// Whether the database may have been meant.
     pub(crate) fn is_of_database(&self) -> bool {
         match &self.why {
-            Why::Near(known) => *known == DATABASE_URL,
+            Why::Near(known) | Why::Other(known) => *known == DATABASE_URL,
+            Why::Unknown => false,
             Why::Holds(other) => meant(other) == Some(DATABASE_URL),
         }
     }
@@ -59,22 +114,77 @@ impl Doubt {
 
 /// The variables of a file that may have been meant otherwise, by name. What is set by its right name is in no doubt.
 pub(crate) fn doubts(set: &BTreeMap<String, String>) -> Vec<Doubt> {
+    let is_set = |known: &str| set.contains_key(known);
     let of = |(name, value): (&String, &String)| {
-        let near = near(name).filter(|known| !set.contains_key(*known)).map(Why::Near);
-        let holds =
-            || held(value).find(|other| !set.contains_key(*other)).map(|other| Why::Holds(other.to_owned()));
-        near.or_else(holds).map(|why| Doubt { name: name.clone(), why })
+        let holds = || held(value).find(|&other| !is_set(other)).map(|other| Why::Holds(other.to_owned()));
+        let why = match meant_by(name, value) {
+            Some(why) => Some(why).filter(|why| !is_settled(why, is_set)).or_else(holds),
+            None => holds().or_else(|| unknown(name, value)),
+        };
+        why.map(|why| Doubt { name: name.clone(), why })
     };
     set.iter().filter_map(of).collect()
 }
 
-/// The names of this process's own environment that may have been meant otherwise, where `.env` sets this.
-pub(crate) fn doubts_of_environment(own: &BTreeSet<String>, set: &BTreeMap<String, String>) -> Vec<Doubt> {
-    let of = |name: &String| {
-        let near = near(name).filter(|known| !own.contains(*known) && !set.contains_key(*known))?;
-        Some(Doubt { name: name.clone(), why: Why::Near(near) })
+/// The variables of this process's own environment that may have been meant otherwise, where `.env` sets this. Those of the file are
+/// told with it.
+pub(crate) fn doubts_of_environment(
+    own: &BTreeMap<String, String>,
+    set: &BTreeMap<String, String>,
+) -> Vec<Doubt> {
+    let is_set = |known: &str| own.contains_key(known) || set.contains_key(known);
+    let of = |(name, value): (&String, &String)| {
+        let twin = || known().any(|known| known.eq_ignore_ascii_case(name));
+        if set.contains_key(name) || !(name.starts_with(OURS) || twin()) {
+            return None;
+        }
+        let why = match meant_by(name, value) {
+            Some(why) => Some(why).filter(|why| !is_settled(why, is_set)),
+            None => unknown(name, value),
+        };
+        why.map(|why| Doubt { name: name.clone(), why })
     };
-    own.iter().filter(|name| name.starts_with(OURS)).filter_map(of).collect()
+    own.iter().filter_map(of).collect()
+}
+
+/// Whether what was meant is set by its own name.
+fn is_settled(why: &Why, is_set: impl Fn(&str) -> bool) -> bool {
+    match why {
+        Why::Near(known) | Why::Other(known) => is_set(known),
+        Why::Unknown | Why::Holds(_) => false,
+    }
+}
+
+/// Which variable of the host is meant by a name that is none, as far as that can be told.
+fn meant_by(name: &str, value: &str) -> Option<Why> {
+    if is_others(name, value) {
+        return None;
+    }
+    other(name).map(Why::Other).or_else(|| near(name).map(Why::Near))
+}
+
+/// Whether a name is one of the host's by how it begins, and no more than that.
+fn unknown(name: &str, value: &str) -> Option<Why> {
+    let unknown = name.starts_with(OURS) && !is_known(name) && !is_others(name, value);
+    unknown.then_some(Why::Unknown)
+}
+
+/// Whether a variable that begins as the host's do is others'.
+fn is_others(name: &str, value: &str) -> bool {
+    GIVEN.contains(&name)
+        || OF_BUILD.contains(&name)
+        || BEGIN_OF_BUILD.iter().any(|begin| name.starts_with(begin))
+        || is_of_cluster(name, value)
+}
+
+/// Whether a cluster has set it for a service whose name begins with `hub`, as Kubernetes does for each.
+fn is_of_cluster(name: &str, value: &str) -> bool {
+    let service = name.ends_with("_SERVICE_HOST") || name.contains("_SERVICE_PORT");
+    let part = |end: &&str| name.ends_with(*end);
+    let port =
+        name.contains("_PORT_") && ["_TCP", "_UDP", "_SCTP", "_ADDR", "_PORT", "_PROTO"].iter().any(part);
+    let place = || ["tcp://", "udp://", "sctp://"].iter().any(|scheme| value.starts_with(scheme));
+    name.starts_with(OURS) && (service || port || name.ends_with("_PORT") && place())
 }
 
 /// The names that a value assigns to, of those that the host has, or almost has.
@@ -85,7 +195,21 @@ fn held(value: &str) -> impl Iterator<Item = &str> {
 
 /// The variable of the host that a name is, or almost is.
 fn meant(name: &str) -> Option<&'static str> {
-    known().find(|known| *known == name).or_else(|| near(name))
+    known().find(|known| *known == name).or_else(|| other(name)).or_else(|| near(name))
+}
+
+/// The variable of the host that a name is but for the prefix, or that others call so.
+fn other(name: &str) -> Option<&'static str> {
+    if is_known(name) {
+        return None;
+    }
+    let called = CALLED.iter().find(|(called, _)| *called == name).map(|(_, known)| *known);
+    let bare = |known: &str| name.strip_prefix(OURS) == Some(known) || known.strip_prefix(OURS) == Some(name);
+    called.or_else(|| known().find(|&known| bare(known)))
+}
+
+fn is_known(name: &str) -> bool {
+    known().any(|known| known == name)
 }
 
 /// The variable of the host that a name is one or two edits from; none where it is one itself.
@@ -95,7 +219,7 @@ fn near(name: &str) -> Option<&'static str> {
     let most = if name.len() < SHORT { 1 } else { 2 };
     let close = |known: &&str| known.len().abs_diff(upper.len()) <= most && edits(&upper, known) <= most;
     let found = known().filter(close).min_by_key(|known| edits(&upper, known));
-    found.filter(|_| known().all(|known| known != name))
+    found.filter(|_| !is_known(name))
 }
 
 fn known() -> impl Iterator<Item = &'static str> {
@@ -110,17 +234,6 @@ mod tests {
 
     use super::*;
 
-    /// What runs get, and what a host tells its successor: nobody sets it.
-    const GIVEN: &[&str] = &[
-        "HUB_HANDOVER",
-        "HUB_HANDOVER_DATABASE",
-        "HUB_HANDOVER_LOCK",
-        "HUB_ORG",
-        "HUB_OUTPUT_SCHEMA",
-        "HUB_SCHEMA",
-        "HUB_TENANT",
-        "HUB_WAREHOUSE",
-    ];
     /// What is read of the system's.
     const OF_SYSTEM: &[&str] = &["HOME", "PATH", "XDG_DATA_HOME"];
     /// By what a variable is read.
@@ -133,7 +246,7 @@ mod tests {
             let name = path.file_name().unwrap().to_str().unwrap();
             if path.is_dir() {
                 read(&path, found);
-            } else if name.ends_with(".rs") && !matches!(name, "tests.rs" | "testing.rs") {
+            } else if name.ends_with(".rs") && !matches!(name, "tests.rs" | "testing.rs" | "misspelt.rs") {
                 let text = fs::read_to_string(&path).unwrap();
                 let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
                 found.extend(read_in(text).into_iter().chain(constants_in(text)));
@@ -183,6 +296,18 @@ mod tests {
         );
     }
 
+    #[test]
+    fn o3_what_the_build_and_its_tests_read_is_not_told() {
+        let mut found = BTreeSet::new();
+        for folder in ["xtask/src", "tests/src", "codegen/src"] {
+            read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(folder), &mut found);
+        }
+        let ours = found.iter().filter(|name| name.starts_with(OURS));
+        let told: Vec<&String> = ours.filter(|name| unknown(name, "1").is_some()).collect();
+        assert!(told.is_empty(), "add to OF_BUILD: {told:?}");
+        assert!(found.contains("HUB_SIGN_PASSWORD"), "the search sees nothing");
+    }
+
     /// Which variables of a file are doubted, and which of them may be the database's.
     fn told(text: &str) -> Vec<(String, bool)> {
         let found = doubts(&crate::env_file::parse(text.as_bytes()).set);
@@ -226,24 +351,67 @@ mod tests {
     }
 
     #[test]
+    fn o3_a_name_that_only_begins_as_the_hosts_is_told() {
+        let told = |name: &str| told(&format!("{name}=1\n")).pop();
+        for (name, meant) in [
+            ("HUB_DATABASE_URL", "DATABASE_URL"),
+            ("HUB_DB_URL", "DATABASE_URL"),
+            ("HUB_LISTEN", "LISTEN"),
+            ("HUB_PORT", "LISTEN"),
+            ("HUB_DATA_DIR", "DATA_DIR"),
+            ("HUB_LOG_FORMAT", "LOG_FORMAT"),
+            ("PUBLIC_URL", "HUB_PUBLIC_URL"),
+            ("RUNS_AT_ONCE", "HUB_RUNS_AT_ONCE"),
+        ] {
+            let want = format!("`{name}` is not a variable of the host: `{meant}` is the name");
+            assert_eq!(told(name), Some((want, meant == DATABASE_URL)));
+        }
+        for name in ["HUB_ADMIN", "HUB_SMTP_PASSWORD", "HUB_NO_SUCH_THING"] {
+            let want = format!("`{name}` is not a variable of the host, and nothing reads it");
+            assert_eq!(told(name), Some((want, false)));
+        }
+        for name in GIVEN.iter().chain(OF_BUILD).copied().chain(["HUB_REQUIRE_ALL", "HUBSPOT_KEY"]) {
+            assert_eq!(told(name), None, "{name}");
+        }
+    }
+
+    #[test]
     fn o3_a_name_of_the_environment_that_can_only_be_the_hosts_is_told() {
+        // The values are a cluster's.
         let told = |own: &[&str], file: &str| {
-            let own = own.iter().map(|&name| name.to_owned()).collect();
+            let own = own.iter().map(|&name| (name.to_owned(), "tcp://10.0.0.1:8001".to_owned())).collect();
             let set = crate::env_file::parse(file.as_bytes()).set;
             doubts_of_environment(&own, &set).iter().map(ToString::to_string).collect::<Vec<String>>()
         };
         let want = "`HUB_BASEPATH` is no variable of the host, which knows `HUB_BASE_PATH`: is that meant?";
         assert_eq!(told(&["HUB_BASEPATH", "PATH"], "A=1\n"), [want]);
-        // What is set by its right name, wherever, is in no doubt.
+        // What is set by its right name, wherever, is in no doubt; what the file sets is told with it.
         assert_eq!(told(&["HUB_BASEPATH", "HUB_BASE_PATH"], "").len(), 0);
         assert_eq!(told(&["HUB_BASEPATH"], "HUB_BASE_PATH=/hub\n").len(), 0);
-        // Others have variables too, and so has whoever starts the host: a hand-over, or a service called `hub` of a cluster.
-        let cluster = ["HUB_PORT", "HUB_PORT_8001_TCP", "HUB_SERVICE_HOST", "HUB_SERVICE_PORT"];
+        assert_eq!(told(&["HUB_BASEPATH"], "HUB_BASEPATH=/hub\n").len(), 0);
         for name in
-            ["DATABSE_URL", "LISTN", "hub_basepath"].into_iter().chain(cluster).chain(GIVEN.iter().copied())
+            ["HUB_DATABASE_URL", "HUB_LISTEN", "HUB_ADMIN", "DATABASE_URl", "database_url", "Hub_Demo"]
         {
+            let told = told(&[name], "");
+            assert!(told.len() == 1 && told[0].starts_with(&format!("`{name}` is ")), "{name}: {told:?}");
+        }
+        // Others have variables too, and so has whoever starts the host: a hand-over, or a service called `hub` of a cluster.
+        let cluster = [
+            "HUB_PORT",
+            "HUB_PORT_8001_TCP",
+            "HUB_PORT_8001_TCP_ADDR",
+            "HUB_SERVICE_HOST",
+            "HUB_SERVICE_PORT",
+            "HUB_SERVICE_PORT_HTTP",
+            "HUB_PLATFORM_PORT",
+            "HUB_PLATFORM_SERVICE_HOST",
+        ];
+        let others = ["DATABSE_URL", "LISTN", "hub_basepath", "PUBLIC_URL", "DEMO"];
+        for name in others.into_iter().chain(cluster).chain(GIVEN.iter().copied()) {
             assert_eq!(told(&[name], "").len(), 0, "{name}");
         }
+        let own = BTreeMap::from([("HUB_PORT".to_owned(), "8001".to_owned())]);
+        assert_eq!(doubts_of_environment(&own, &BTreeMap::new()).len(), 1);
     }
 
     #[test]

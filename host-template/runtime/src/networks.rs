@@ -15,8 +15,15 @@ const MAPPED: u8 = 96;
 /// Each holds addresses in their plain form ([`IpAddr::to_canonical`]): a network of mapped addresses is one of IPv4.
 pub(crate) fn of_variable(env: Env<'_>, variable: &str) -> Result<Vec<IpNet>, Fault> {
     let text = env(variable).unwrap_or_default();
-    let words = text.split([',', ' ']).map(str::trim).filter(|word| !word.is_empty());
-    let networks = words.map(|word| {
+    let words: Vec<&str> = text.split([',', ' ']).map(str::trim).filter(|word| !word.is_empty()).collect();
+    // Whoever sets it means some: none is what an unset one says, and that may mean all.
+    if words.is_empty() && !text.is_empty() {
+        return Err(Fault::machine(
+            format!("{variable} is `{}`, which names no network", text.escape_debug()),
+            "write addresses or networks with commas between them, such as 10.0.0.0/8,192.0.2.7, or leave it unset",
+        ));
+    }
+    let networks = words.into_iter().map(|word| {
         network(word).map_err(|Wrong { what, how }| {
             Fault::machine(format!("{variable} holds `{}`, which {what}", word.escape_debug()), how)
         })
@@ -83,6 +90,10 @@ mod tests {
             ("0.0.0.0/0,::/0", &["0.0.0.0/0", "::/0"]),
         ] {
             assert_eq!(read(text).unwrap(), want, "{text}");
+        }
+        for none in [",", " ", " , ,", "\t"] {
+            let said = read(none).unwrap_err();
+            assert!(said.contains("which names no network") && said.contains("leave it unset"), "{said}");
         }
         for wrong in [
             "10.0.0.0/33",

@@ -132,6 +132,43 @@ fn can_write(dir: &Path) -> io::Result<()> {
     fs::remove_file(&probe)
 }
 
+/// A word that means yes or no; none where it means neither.
+pub(crate) fn truth(text: &str) -> Option<bool> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Some(true),
+        "false" | "0" | "no" | "off" => Some(false),
+        _ => None,
+    }
+}
+
+/// Whether a variable says yes; one that is not set says no.
+pub(crate) fn is_on(env: Env<'_>, variable: &str) -> Result<bool, Fault> {
+    let Some(text) = env(variable) else { return Ok(false) };
+    truth(&text).ok_or_else(|| {
+        Fault::machine(
+            format!("{variable} is `{}`, which is neither yes nor no", text.escape_debug()),
+            format!("set {variable} to 1, true, yes or on, or to 0, false, no or off, or leave it unset"),
+        )
+    })
+}
+
+/// Which of these words a variable's text is; none where it is not set.
+pub(crate) fn one_of(
+    variable: &str,
+    text: Option<String>,
+    words: &[&'static str],
+) -> Result<Option<&'static str>, Fault> {
+    let Some(text) = text else { return Ok(None) };
+    let found = words.iter().find(|word| word.eq_ignore_ascii_case(text.trim()));
+    found.map(|word| Some(*word)).ok_or_else(|| {
+        let words: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+        Fault::machine(
+            format!("{variable} is `{}`, which is none of the words that it takes", text.escape_debug()),
+            format!("set {variable} to {}, or leave it unset", words.join(" or ")),
+        )
+    })
+}
+
 /// `localhost` is the one name that is known without asking the network.
 pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
     let numbers = match text.strip_prefix("localhost:") {
@@ -278,18 +315,34 @@ pub(crate) fn without_password(url: &str) -> String {
     };
     let query = query.map(|query| {
         let pairs = query.split('&').map(|pair| match pair.split_once('=') {
-            Some((name, _)) if is_secret(name) => format!("{name}=…"),
-            _ => pair.to_owned(),
+            Some((name, _)) if !is_shown(name) => format!("{name}=…"),
+            Some(_) => pair.to_owned(),
+            // It may be anything.
+            None => "…".to_owned(),
         });
         format!("?{}", pairs.collect::<Vec<_>>().join("&"))
     });
     format!("{scheme}:{shown}{}", query.unwrap_or_default())
 }
 
-/// Whether a parameter of an address may hold a secret, by its name. One that is written in `%` may be called anything.
-fn is_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    ["pass", "key", "%"].iter().any(|part| name.contains(part))
+/// Whether a parameter of an address is one whose value is no secret. One that is not known may be a misspelt password.
+fn is_shown(name: &str) -> bool {
+    const SHOWN: &[&str] = &[
+        "application_name",
+        "cache",
+        "connect_timeout",
+        "dbname",
+        "host",
+        "hostaddr",
+        "mode",
+        "options",
+        "port",
+        "ssl-mode",
+        "sslmode",
+        "sslrootcert",
+        "user",
+    ];
+    SHOWN.contains(&name)
 }
 
 #[cfg(test)]
@@ -319,6 +372,7 @@ mod tests {
             ("postgres://hub@db/hub?sslkey=/k&Api_Key=x", "postgres://hub@db/hub?sslkey=…&Api_Key=…"),
             ("postgres://hub@db/hub?p%61ssword=x", "postgres://hub@db/hub?p%61ssword=…"),
             ("sqlite:///srv/hub.db?key=x", "sqlite:///srv/hub.db?key=…"),
+            ("postgres://hub@db/hub?pwd=s3cr3t&s3cr3t&host=h", "postgres://hub@db/hub?pwd=…&…&host=h"),
         ] {
             assert_eq!(without_password(url), want);
         }
@@ -384,6 +438,31 @@ mod tests {
         if !Path::new(SYSTEM_DATA).is_dir() {
             assert_eq!(dir, home.join(".local/share/honeyframe"));
         }
+    }
+
+    /// Nobody's `TRUE` or `ja` is silently the opposite of what was meant.
+    #[test]
+    fn a_word_is_one_of_those_that_are_known_or_an_error() {
+        let is_on = |text: &str| is_on(&|name| (name == "HUB_DEMO").then(|| text.to_owned()), "HUB_DEMO");
+        for (word, want) in [("1", true), ("TRUE", true), (" yes ", true), ("On", true)].into_iter().chain([
+            ("0", false),
+            ("False", false),
+            ("NO", false),
+            ("off", false),
+        ]) {
+            assert_eq!(is_on(word), Ok(want), "{word}");
+        }
+        for wrong in ["ja", "2", "y", " ", "enabled"] {
+            let said = is_on(wrong).unwrap_err().to_string();
+            assert!(
+                said.contains(&format!("HUB_DEMO is `{wrong}`")) && said.contains("true, yes or on"),
+                "{said}"
+            );
+        }
+        let form = |text: Option<&str>| one_of("LOG_FORMAT", text.map(str::to_owned), &["text", "json"]);
+        assert_eq!((form(None), form(Some(" JSON"))), (Ok(None), Ok(Some("json"))));
+        let said = form(Some("xml")).unwrap_err().to_string();
+        assert!(said.contains("LOG_FORMAT is `xml`") && said.contains("`text` or `json`"), "{said}");
     }
 
     #[test]

@@ -154,6 +154,63 @@ pub(crate) fn likeness(name: &str) -> String {
     folded.nfkc().filter(|c| !is_joiner(*c)).collect()
 }
 
+/// The likeness of a name with letters of the Latin alphabet in the place of those of others that are drawn like them: `аdmins` that
+/// begins with a Cyrillic letter is `admins`. What two names have in common that look the same; a name that is Cyrillic or Greek
+/// throughout has little of it in common with a Latin one.
+pub(crate) fn outline(name: &str) -> String {
+    let latin: String = tidy(name).nfkd().map(latin).collect();
+    likeness(&latin)
+}
+
+/// The Latin letter that a Cyrillic or Greek one is drawn like, by `confusables.txt` of Unicode (UTS #39); else the letter itself. Case
+/// is as it is written: `В` is drawn like `B`, and `в` is not.
+fn latin(c: char) -> char {
+    match c {
+        '\u{410}' | '\u{391}' => 'A',
+        '\u{412}' | '\u{392}' => 'B',
+        '\u{421}' | '\u{3f9}' => 'C',
+        '\u{415}' | '\u{395}' => 'E',
+        '\u{50c}' => 'G',
+        '\u{41d}' | '\u{397}' => 'H',
+        '\u{406}' | '\u{4c0}' | '\u{399}' => 'I',
+        '\u{408}' | '\u{37f}' => 'J',
+        '\u{41a}' | '\u{39a}' => 'K',
+        '\u{41c}' | '\u{39c}' => 'M',
+        '\u{39d}' => 'N',
+        '\u{41e}' | '\u{39f}' => 'O',
+        '\u{420}' | '\u{3a1}' => 'P',
+        '\u{51a}' => 'Q',
+        '\u{405}' => 'S',
+        '\u{422}' | '\u{3a4}' => 'T',
+        '\u{474}' => 'V',
+        '\u{51c}' => 'W',
+        '\u{425}' | '\u{3a7}' => 'X',
+        '\u{423}' | '\u{4ae}' | '\u{3a5}' => 'Y',
+        '\u{396}' => 'Z',
+        '\u{430}' | '\u{3b1}' | '\u{251}' => 'a',
+        '\u{42c}' => 'b',
+        '\u{441}' | '\u{3f2}' => 'c',
+        '\u{501}' => 'd',
+        '\u{435}' => 'e',
+        '\u{261}' => 'g',
+        '\u{4bb}' => 'h',
+        '\u{456}' | '\u{3b9}' => 'i',
+        '\u{458}' | '\u{3f3}' => 'j',
+        '\u{4cf}' => 'l',
+        '\u{43e}' | '\u{3bf}' | '\u{3c3}' => 'o',
+        '\u{440}' | '\u{3c1}' => 'p',
+        '\u{51b}' => 'q',
+        '\u{433}' => 'r',
+        '\u{455}' => 's',
+        '\u{3c5}' => 'u',
+        '\u{475}' | '\u{3bd}' => 'v',
+        '\u{51d}' => 'w',
+        '\u{445}' => 'x',
+        '\u{443}' | '\u{4af}' | '\u{3b3}' => 'y',
+        _ => c,
+    }
+}
+
 /// What stands between or behind letters and is not drawn.
 fn is_joiner(c: char) -> bool {
     matches!(c, '\u{200C}' | '\u{200D}' | '\u{FE00}'..='\u{FE0F}' | '\u{E0100}'..='\u{E01EF}')

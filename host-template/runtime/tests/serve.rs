@@ -50,6 +50,26 @@ fn o3_a_start_tells_of_a_misspelt_name_in_its_environment() {
 }
 
 #[test]
+fn a_word_or_a_number_that_a_setting_does_not_take_ends_the_start() {
+    let folder = Folder::release();
+    for (name, value, said) in [
+        ("HUB_DEMO", "ja", "HUB_DEMO is `ja`, which is neither yes nor no"),
+        ("HUB_DEV", "2", "HUB_DEV is `2`, which is neither yes nor no"),
+        ("LOG_FORMAT", "xml", "set LOG_FORMAT to `text` or `json`"),
+        ("HUB_FORWARDED_HEADER", "x-real-ip", "to `x-forwarded` or `forwarded`"),
+        ("HUB_CONNECTOR_ALLOW", ",", "HUB_CONNECTOR_ALLOW is `,`, which names no network"),
+        ("HUB_TRUSTED_PROXIES", " ", "HUB_TRUSTED_PROXIES is ` `, which names no network"),
+        ("HUB_RUNS_AT_ONCE", "+5", "HUB_RUNS_AT_ONCE is `+5`, which is not a number from 1 to 64"),
+    ] {
+        let mut command = command(&folder);
+        command.args(["serve", "--listen", "127.0.0.1:0"]).env(name, value);
+        let (status, _, told) = run(command);
+        assert_eq!(status, Some(3), "{name}: {told}");
+        assert!(told.contains(said), "{name}: {told}");
+    }
+}
+
+#[test]
 fn the_log_can_be_json() {
     let folder = Folder::release();
     let host = Host::start(&folder, |command| {

@@ -10,7 +10,7 @@ use ipnet::IpNet;
 
 use crate::fault::Fault;
 use crate::networks;
-use crate::settings::Env;
+use crate::settings::{self, Env};
 
 /// The proxies in front of the host: those on the same machine, and those named in `HUB_TRUSTED_PROXIES`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -74,16 +74,10 @@ impl Proxies {
     /// Those that the environment names.
     pub(crate) fn of(env: Env<'_>) -> Result<Proxies, Fault> {
         let networks = networks::of_variable(env, VARIABLE)?;
-        let speak = match env(SPEAK).as_deref().map(str::trim) {
+        let speak = match settings::one_of(SPEAK, env(SPEAK), &["x-forwarded", "forwarded"])? {
             None => Speak::Either,
             Some("x-forwarded") => Speak::XForwarded,
-            Some("forwarded") => Speak::Forwarded,
-            Some(other) => {
-                return Err(Fault::machine(
-                    format!("{SPEAK} is `{}`, which is no header that the host reads", other.escape_debug()),
-                    format!("set {SPEAK} to `x-forwarded` or `forwarded`, or leave it unset for either"),
-                ));
-            }
+            Some(_) => Speak::Forwarded,
         };
         Ok(Proxies { networks, speak })
     }
@@ -397,7 +391,7 @@ mod tests {
         assert_eq!((seen.tls, seen.host.as_deref()), (false, Some("hub.example")));
         assert!(!Proxies::default().tls(stranger, &headers));
         let fault = Proxies::of(&|name| (name == SPEAK).then(|| "x-real-ip".to_owned())).unwrap_err();
-        assert!(fault.to_string().contains("no header that the host reads"), "{fault}");
+        assert!(fault.to_string().contains("`x-forwarded` or `forwarded`"), "{fault}");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
+use super::digest::{self, Digest};
 use super::error::Kind;
 use super::own::Own;
 use super::{AssertSqlSafe, Error, Tx};
@@ -29,6 +30,10 @@ pub(super) struct Table {
     pub(super) columns: BTreeMap<String, Option<i64>>,
     /// How much is in them, as far as that was measured.
     pub(super) sizes: BTreeMap<String, Size>,
+    /// What is in them, as far as there was time to read it.
+    pub(super) digests: BTreeMap<String, Digest>,
+    /// Whether it was asked for that.
+    pub(super) is_own: bool,
     /// What PostgreSQL says of it; SQLite keeps no such numbers.
     pub(super) mark: Option<Mark>,
 }
@@ -139,9 +144,16 @@ const LOCK: u64 = 200;
 
 impl Census {
     /// Counts as the transaction sees it, within about so much time. With an earlier one, what the transaction has not
-    /// touched since has the numbers of then.
-    pub(crate) async fn take(tx: &mut Tx, time: Duration, earlier: Option<&Census>) -> Result<Census, Error> {
+    /// touched since has the numbers of then. The values themselves are read of tables whose names begin with `prefix`, in what
+    /// is left of the time: what is counted goes first.
+    pub(crate) async fn take(
+        tx: &mut Tx,
+        time: Duration,
+        earlier: Option<&Census>,
+        prefix: &str,
+    ) -> Result<Census, Error> {
         let began = Instant::now();
+        let mut to_read = Vec::new();
         let mut census = Census { tables: BTreeMap::new(), own: Own::read(tx).await? };
         let sql = if tx.is_postgres() { POSTGRES } else { SQLITE };
         let listed: Vec<Listed> = tx.all(AssertSqlSafe(sql), Vec::new()).await?;
@@ -154,16 +166,16 @@ impl Census {
                 rows: None,
                 columns: names.iter().map(|(name, _)| (name.clone(), None)).collect(),
                 sizes: BTreeMap::new(),
+                digests: BTreeMap::new(),
+                is_own: first.name.starts_with(prefix),
                 mark: first.mark(),
             };
-            let left = time.checked_sub(began.elapsed());
-            let bytes = table.mark.as_ref().map_or(0, |mark| mark.bytes);
-            let in_time = left.is_some_and(|left| u64::try_from(bytes / PACE).unwrap_or(0) <= left.as_secs());
+            let in_time = time.checked_sub(began.elapsed()).is_some_and(|left| table.fits(left));
             let known = earlier.map(|earlier| earlier.same(&first.name, &table));
             match known {
                 Some(Some(known)) if !known.touched(&table, &census.own).any() => {
                     (table.rows, table.columns) = (known.rows, known.columns.clone());
-                    table.sizes = known.sizes.clone();
+                    (table.sizes, table.digests) = (known.sizes.clone(), known.digests.clone());
                 }
                 // Somebody else has made it since.
                 Some(None) if !census.own.has(table.oid()) => {}
@@ -171,11 +183,26 @@ impl Census {
                     if let Some(numbers) = count_aside(tx, &first.quoted, &names).await? {
                         (table.rows, table.columns) = (Some(numbers.rows), numbers.columns);
                         table.sizes = numbers.sizes;
+                        if table.is_own && !names.is_empty() && names.len() <= MEASURED {
+                            to_read.push((numbers.rows, first.name.clone(), first.quoted.clone()));
+                        }
                     }
                 }
                 _ => {}
             }
             census.tables.insert(first.name.clone(), table);
+        }
+        // A large one takes no time from the others.
+        to_read.sort();
+        for (_, name, quoted) in to_read {
+            let Some(table) = census.tables.get_mut(&name) else { continue };
+            let Some(left) = time.checked_sub(began.elapsed()).filter(|left| table.fits(*left)) else {
+                continue;
+            };
+            let columns: Vec<&str> = table.columns.keys().map(String::as_str).collect();
+            if let Some(digests) = digest::take(tx, &quoted, &columns, left, LOCK).await? {
+                table.digests = digests;
+            }
         }
         Ok(census)
     }
@@ -192,6 +219,12 @@ impl Census {
 impl Table {
     pub(super) fn oid(&self) -> Option<i64> {
         self.mark.as_ref().map(|mark| mark.oid)
+    }
+
+    /// Whether it can be read in so much time, as far as that is known before.
+    fn fits(&self, left: Duration) -> bool {
+        let bytes = self.mark.as_ref().map_or(0, |mark| mark.bytes);
+        u64::try_from(bytes / PACE).unwrap_or(0) <= left.as_secs()
     }
 }
 

@@ -21,6 +21,9 @@ pub(crate) struct Loss {
     pub(crate) after: Option<i64>,
     /// Whether the numbers are estimated.
     pub(crate) about: bool,
+    /// Whether the numbers are those of different values: all are there still, and many have become the same.
+    #[serde(default)]
+    pub(crate) alike: bool,
 }
 
 impl Loss {
@@ -30,11 +33,6 @@ impl Loss {
             Some(column) => format!("{}.{column}", self.table),
             None => self.table.clone(),
         }
-    }
-
-    /// Whether values of that column are gone.
-    fn is_of(&self, column: &str) -> bool {
-        self.column.as_deref() == Some(column)
     }
 
     /// Whether it is only not known that nothing is lost.
@@ -49,6 +47,9 @@ impl fmt::Display for Loss {
         let what = if self.column.is_some() { "values" } else { "rows" };
         let name = self.name();
         match (self.before, self.after) {
+            (Some(before), Some(after)) if self.alike => {
+                write!(f, "{name}: at least {before} different values before, about {after} after")
+            }
             (Some(before), Some(after)) => write!(f, "{name}: {about}{before} {what} before, {after} after"),
             _ => write!(f, "{name}: its {what} were not counted in time"),
         }
@@ -64,6 +65,10 @@ pub(crate) struct Compared {
     pub(crate) estimated: BTreeSet<String>,
     /// Columns whose values are all there still, and hold less.
     pub(crate) shorter: BTreeSet<String>,
+    /// Columns that hold as many values as before, and others.
+    pub(crate) changed: BTreeSet<String>,
+    /// Tables that were counted, and whose values there was no time to read.
+    pub(crate) unread: BTreeSet<String>,
 }
 
 impl Census {
@@ -155,21 +160,63 @@ impl Table {
             return;
         }
         let known = compared.lost.len();
-        self.compare_columns(name, after, touched, &mut compared.lost);
+        let pairs = self.compare_columns(name, after, touched, &mut compared.lost);
+        let pairs: Vec<_> =
+            pairs.into_iter().filter(|(column, twin)| touched.values || column != twin).collect();
+        compared.lost.extend(pairs.iter().filter_map(|(column, twin)| self.alike(name, column, after, twin)));
+        let lost: BTreeSet<&str> =
+            compared.lost[known..].iter().filter_map(|loss| loss.column.as_deref()).collect();
+        let mut less = BTreeSet::new();
         if touched.values {
-            let lost: Vec<&Loss> = compared.lost[known..].iter().collect();
-            let shorter = self.shorter(name, after, |column| lost.iter().any(|loss| loss.is_of(column)));
-            compared.shorter.extend(shorter);
+            for (column, told) in self.shorter(name, after, |column| lost.contains(column)) {
+                less.insert(column);
+                compared.shorter.insert(told);
+            }
+        }
+        for (column, twin) in pairs.into_iter().filter(|(column, _)| !lost.contains(column)) {
+            match self.changed(column, after, twin) {
+                Some(true) if !less.contains(column) => {
+                    compared.changed.insert(format!("{name}.{column}"));
+                }
+                None if self.is_own && after.is_own => {
+                    compared.unread.insert(name.to_owned());
+                }
+                Some(_) | None => {}
+            }
         }
     }
 
-    /// The columns that hold less than before, with what they hold; those of which it is known anyhow aside.
-    fn shorter(&self, name: &str, after: &Table, known: impl Fn(&str) -> bool) -> Vec<String> {
+    /// The loss of a column in which many different values have become few, although as many are there.
+    fn alike(&self, name: &str, column: &str, after: &Table, twin: &str) -> Option<Loss> {
+        let (before, now) = (*self.digests.get(column)?, *after.digests.get(twin)?);
+        before.has_collapsed(now).then(|| Loss {
+            table: name.to_owned(),
+            column: Some(column.to_owned()),
+            before: Some(before.different().into()),
+            after: Some(now.different().into()),
+            about: true,
+            alike: true,
+        })
+    }
+
+    /// Whether a column holds other values than before; none where it is not known. Where there are more of them than before
+    /// nothing tells those that came from those that were changed.
+    fn changed(&self, column: &str, after: &Table, twin: &str) -> Option<bool> {
+        let (before, now) = (self.columns.get(column)?, after.columns.get(twin)?);
+        // That these were not counted is told.
+        if before.is_none() || before != now || *before == Some(0) {
+            return Some(false);
+        }
+        Some(self.digests.get(column)? != after.digests.get(twin)?)
+    }
+
+    /// The columns that hold less than before, and with what they hold; those of which it is known anyhow aside.
+    fn shorter(&self, name: &str, after: &Table, known: impl Fn(&str) -> bool) -> Vec<(&str, String)> {
         let sizes = self.sizes.iter().filter(|(column, _)| !known(column));
         let less = sizes.filter_map(|(column, before)| {
             let now = after.sizes.get(column)?.all;
-            (now < before.texts)
-                .then(|| format!("{name}.{column}: {} bytes before, {now} after", before.texts))
+            let told = || format!("{name}.{column}: {} bytes before, {now} after", before.texts);
+            (now < before.texts).then(|| (column.as_str(), told()))
         });
         less.collect()
     }
@@ -212,37 +259,65 @@ impl Table {
         }
     }
 
-    fn compare_columns(&self, name: &str, after: &Table, touched: Touched, lost: &mut Vec<Loss>) {
-        let mut new: Vec<Option<i64>> = after
+    /// What the columns have lost; gives those that are there still, with what they are called now.
+    fn compare_columns<'t>(
+        &'t self,
+        name: &str,
+        after: &'t Table,
+        touched: Touched,
+        lost: &mut Vec<Loss>,
+    ) -> Vec<(&'t str, &'t str)> {
+        let mut new: Vec<(&str, Option<i64>)> = after
             .columns
             .iter()
             .filter(|(column, _)| !self.columns.contains_key(*column))
-            .map(|(_, values)| *values)
+            .map(|(column, values)| (column.as_str(), *values))
             .collect();
         // The fullest find theirs first.
-        let mut columns: Vec<_> = self.columns.iter().filter(|(_, before)| **before != Some(0)).collect();
-        columns.sort_by_key(|(_, before)| Reverse(**before));
+        let mut columns: Vec<(&str, Option<i64>)> = self
+            .columns
+            .iter()
+            .filter(|(_, before)| **before != Some(0))
+            .map(|(column, before)| (column.as_str(), *before))
+            .collect();
+        columns.sort_by_key(|(_, before)| Reverse(*before));
+        let mut pairs: Vec<(&str, &str)> = Vec::new();
+        // What holds the very same is the same column, before anything is guessed.
+        for &(column, before) in &columns {
+            let digest = self.digests.get(column);
+            if digest.is_none() || !touched.columns || after.columns.contains_key(column) {
+                continue;
+            }
+            let same = |(twin, values): &(&str, Option<i64>)| {
+                *values == before && after.digests.get(*twin) == digest
+            };
+            if let Some(at) = new.iter().position(same) {
+                pairs.push((column, new.swap_remove(at).0));
+            }
+        }
         for (column, before) in columns {
             let loss = |after| Loss {
                 table: name.to_owned(),
-                column: Some(column.clone()),
-                before: *before,
+                column: Some(column.to_owned()),
+                before,
                 after,
                 about: false,
+                alike: false,
             };
             match (before, after.columns.get(column)) {
-                (Some(before), Some(Some(now))) if touched.values && now < before => {
+                (Some(before), Some(Some(now))) if touched.values && *now < before => {
                     lost.push(loss(Some(*now)));
                 }
-                (_, Some(_)) => {}
-                (_, None) if !touched.columns => {}
+                (_, Some(_)) => pairs.push((column, column)),
+                (_, None) if !touched.columns || pairs.iter().any(|(found, _)| *found == column) => {}
                 // Each new column stands for one that is gone: the one of those that hold as much that holds least.
-                (_, None) => match fitting(*before, &new) {
-                    Some(at) => drop(new.swap_remove(at)),
+                (_, None) => match fitting(before, &new) {
+                    Some(at) => pairs.push((column, new.swap_remove(at).0)),
                     None => lost.push(loss(Some(0))),
                 },
             }
         }
+        pairs
     }
 
     /// Of the new tables that may hold all that this one did, the one of which that is known best and that holds least.
@@ -266,14 +341,14 @@ impl Table {
 }
 
 /// The place of the smallest number that is no less; one that was not counted fits as well as any.
-fn fitting(before: Option<i64>, new: &[Option<i64>]) -> Option<usize> {
-    let fits = |values: &Option<i64>| before.zip(*values).is_none_or(|(before, values)| values >= before);
-    let fit = new.iter().enumerate().filter(|(_, values)| fits(values));
-    fit.min_by_key(|(_, values)| **values).map(|(at, _)| at)
+fn fitting(before: Option<i64>, new: &[(&str, Option<i64>)]) -> Option<usize> {
+    let fits = |values: Option<i64>| before.zip(values).is_none_or(|(before, values)| values >= before);
+    let fit = new.iter().enumerate().filter(|(_, (_, values))| fits(*values));
+    fit.min_by_key(|(_, (_, values))| *values).map(|(at, _)| at)
 }
 
 fn rows(name: &str, before: Option<i64>, after: Option<i64>, about: bool) -> Loss {
-    Loss { table: name.to_owned(), column: None, before, after, about }
+    Loss { table: name.to_owned(), column: None, before, after, about, alike: false }
 }
 
 #[cfg(test)]
@@ -290,9 +365,9 @@ mod tests {
         let db = Db::open_memory().await.unwrap();
         let mut tx = db.begin().await.unwrap();
         tx.script(before.to_owned()).await.unwrap();
-        let before = Census::take(&mut tx, times[0], None).await.unwrap();
+        let before = Census::take(&mut tx, times[0], None, "").await.unwrap();
         tx.script(sql.to_owned()).await.unwrap();
-        let after = Census::take(&mut tx, times[1], Some(&before)).await.unwrap();
+        let after = Census::take(&mut tx, times[1], Some(&before), "").await.unwrap();
         let Compared { lost, estimated, .. } = before.lost(&after);
         (lost.iter().map(Loss::to_string).collect(), estimated)
     }
@@ -376,9 +451,9 @@ mod tests {
             let before = "CREATE TABLE a (id INTEGER PRIMARY KEY, x TEXT, y TEXT, n INTEGER, b BLOB);
                 INSERT INTO a VALUES (1, 'long text', '10', 10, x'0102'), (2, NULL, '', NULL, NULL);";
             tx.script(before.to_owned()).await.unwrap();
-            let before = Census::take(&mut tx, TIME, None).await.unwrap();
+            let before = Census::take(&mut tx, TIME, None, "").await.unwrap();
             tx.script(sql.to_owned()).await.unwrap();
-            let after = Census::take(&mut tx, TIME, Some(&before)).await.unwrap();
+            let after = Census::take(&mut tx, TIME, Some(&before), "").await.unwrap();
             let compared = before.lost(&after);
             assert_eq!(compared.shorter.into_iter().collect::<Vec<_>>(), want, "{sql}");
         };
@@ -399,6 +474,72 @@ mod tests {
         check("UPDATE a SET b = x'01' WHERE id = 1", &["a.b: 2 bytes before, 1 after"]).await;
         // What is gone is told as that.
         check("UPDATE a SET x = ''", &[]).await;
+    }
+
+    #[tokio::test]
+    async fn d2_values_that_are_others_of_the_same_length_are_told_and_many_that_became_few_are_lost() {
+        const FEW: &str = "CREATE TABLE a (id INTEGER PRIMARY KEY, x TEXT, y TEXT, s TEXT);
+            INSERT INTO a VALUES (1, 'ab', 'cd', 'new'), (2, 'ef', 'gh', 'old'), (3, '', NULL, 'new');";
+        const MANY: &str = "CREATE TABLE a (id INTEGER PRIMARY KEY, x TEXT, n INTEGER, r INTEGER, at TEXT);
+            WITH RECURSIVE n (n) AS (SELECT 10 UNION ALL SELECT n + 1 FROM n WHERE n < 99)
+            INSERT INTO a SELECT n, 'x' || n, n, n, 'at ' || n FROM n;";
+        let check = async |before: &str, sql: &str, lost: &[&str], changed: &[&str]| {
+            let db = Db::open_memory().await.unwrap();
+            let mut tx = db.begin().await.unwrap();
+            tx.script(before.to_owned()).await.unwrap();
+            let before = Census::take(&mut tx, TIME, None, "").await.unwrap();
+            tx.script(sql.to_owned()).await.unwrap();
+            let after = Census::take(&mut tx, TIME, Some(&before), "").await.unwrap();
+            let compared = before.lost(&after);
+            let names: Vec<String> = compared.lost.iter().map(Loss::name).collect();
+            assert!(compared.lost.iter().all(|loss| loss.alike), "{sql}");
+            assert_eq!(
+                (names, compared.unread.len()),
+                (lost.iter().map(ToString::to_string).collect(), 0),
+                "{sql}"
+            );
+            assert_eq!(compared.changed.into_iter().collect::<Vec<_>>(), changed, "{sql}");
+        };
+        check(FEW, "UPDATE a SET x = x, y = y; INSERT INTO a VALUES (4, 'zz', 'zz', 'zz')", &[], &[]).await;
+        check(FEW, "UPDATE a SET x = 'xx' WHERE x <> ''", &[], &["a.x"]).await;
+        check(FEW, "UPDATE a SET x = y, y = x WHERE id < 3", &[], &["a.x", "a.y"]).await;
+        check(FEW, "UPDATE a SET s = 'ran' WHERE s = 'new'", &[], &["a.s"]).await;
+        // What was empty is filled.
+        check(FEW, "UPDATE a SET y = 'zz' WHERE y IS NULL", &[], &[]).await;
+        // A column that only has another name, and one that another one was put in the place of.
+        check(FEW, "ALTER TABLE a RENAME COLUMN x TO z; ALTER TABLE a RENAME COLUMN y TO k", &[], &[]).await;
+        let other = "ALTER TABLE a ADD COLUMN z TEXT DEFAULT 'zz'; ALTER TABLE a DROP COLUMN";
+        check(FEW, &format!("{other} y"), &[], &[]).await;
+        check(FEW, &format!("{other} s"), &[], &["a.s"]).await;
+        // In the order of the rows, and in their type, nothing is changed.
+        let rebuilt = "CREATE TABLE m (id INTEGER PRIMARY KEY, x TEXT, n TEXT, r INTEGER, at TEXT);
+            INSERT INTO m SELECT 109 - id, x, n, r, at FROM a ORDER BY id DESC; DROP TABLE a; ALTER TABLE m RENAME TO a";
+        check(MANY, rebuilt, &[], &[]).await;
+        check(MANY, "UPDATE a SET x = upper(x)", &[], &["a.x"]).await;
+        check(MANY, "UPDATE a SET x = 'xxx'", &["a.x"], &[]).await;
+        check(MANY, "UPDATE a SET n = 10, r = r + 1", &["a.n"], &["a.r"]).await;
+        check(MANY, &rebuilt.replace("SELECT 109 - id, x", "SELECT id, 'xxx'"), &["a.x"], &[]).await;
+        // Beside rows that came, and under another name.
+        check(MANY, "UPDATE a SET x = 'xxx'; INSERT INTO a VALUES (1, 'new', 1, 1, 'now')", &["a.x"], &[])
+            .await;
+        check(MANY, &format!("{other} x"), &["a.x"], &[]).await;
+    }
+
+    #[tokio::test]
+    async fn d2_values_that_were_not_read_are_told() {
+        let db = Db::open_memory().await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        let tables = "CREATE TABLE a (id TEXT); INSERT INTO a VALUES ('1'); CREATE TABLE b (id TEXT);";
+        tx.script(tables.to_owned()).await.unwrap();
+        let before = Census::take(&mut tx, TIME, None, "").await.unwrap();
+        let mut after = before.clone();
+        after.tables.values_mut().for_each(|table| table.digests.clear());
+        let compared = before.lost(&after);
+        assert_eq!(compared.unread.into_iter().collect::<Vec<_>>(), ["a"]);
+        assert!(compared.lost.is_empty() && compared.changed.is_empty());
+        // Others' tables are watched instead.
+        let own = Census::take(&mut tx, TIME, None, "b").await.unwrap();
+        assert!(own.tables["a"].digests.is_empty() && !own.tables["b"].digests.is_empty());
     }
 
     #[tokio::test]
@@ -425,7 +566,7 @@ mod tests {
         let deeds = Some(Deeds { inserted, updated, deleted });
         let mark = Mark { oid, file: oid, alone: false, bytes: 1 << 40, believed: Some(100), deeds };
         let columns = BTreeMap::from([("id".to_owned(), rows)]);
-        Table { rows, columns, sizes: BTreeMap::new(), mark: Some(mark) }
+        Table { rows, columns, mark: Some(mark), ..Table::default() }
     }
 
     fn compared(before: Table, after: Option<(&str, Table)>, own: &[i64]) -> (Vec<String>, bool) {

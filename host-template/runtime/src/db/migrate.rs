@@ -119,6 +119,15 @@ pub(crate) async fn run_in(tx: &mut Tx, owner: Owner<'_>, migrations: &[Migratio
     for column in counted.shorter {
         tracing::warn!(owner = owner.key(), "after a migration values hold less than before: {column}");
     }
+    for column in counted.changed {
+        tracing::warn!(owner = owner.key(), "a migration changed values of {column}");
+    }
+    for table in counted.unread {
+        tracing::warn!(
+            owner = owner.key(),
+            "{table} was too large for its values to be compared around a migration: HUB_MIGRATION_COUNT_SECONDS"
+        );
+    }
     for table in counted.estimated {
         tracing::warn!(
             owner = owner.key(),
@@ -137,6 +146,10 @@ pub(crate) struct Counted {
     pub(crate) estimated: BTreeSet<String>,
     /// Columns whose values are all there still, and hold less.
     pub(crate) shorter: BTreeSet<String>,
+    /// Columns that hold as many values as before, and others.
+    pub(crate) changed: BTreeSet<String>,
+    /// Tables whose values there was no time to compare.
+    pub(crate) unread: BTreeSet<String>,
 }
 
 /// The same; what they remove, and say that they remove, is added to `counted`.
@@ -249,11 +262,16 @@ async fn apply(
     let text = |e: Error| e.to_string();
     let tables = Named::all(tx).await.map_err(text)?;
     let counts = may_remove(&migration.sql) || effects::may_follow(tx, &migration.sql).await.map_err(text)?;
+    // Of others' tables it is watched whether anything is changed at all.
+    let prefix = match owner {
+        Owner::Plugin(slug) => table_prefix(slug),
+        Owner::Platform => String::new(),
+    };
     // What the one before counted after itself is what is there before this one.
     let before = match census.take() {
         _ if !counts => None,
         Some(known) => Some(known),
-        None => Some(Census::take(tx, time, None).await.map_err(text)?),
+        None => Some(Census::take(tx, time, None, &prefix).await.map_err(text)?),
     };
     let watch = match (owner, &before) {
         (Owner::Plugin(slug), Some(_)) => Watch::begin(tx, &table_prefix(slug)).await.map_err(text)?,
@@ -278,7 +296,7 @@ async fn apply(
         check_names(slug, &before, &after)?;
     }
     if let Some(before) = before {
-        let after = Census::take(tx, time, Some(&before)).await.map_err(text)?;
+        let after = Census::take(tx, time, Some(&before), &prefix).await.map_err(text)?;
         let compared = before.lost(&after);
         for loss in compared.lost {
             may_lose(owner, migration, &loss)?;
@@ -286,6 +304,8 @@ async fn apply(
         }
         counted.estimated.extend(compared.estimated);
         counted.shorter.extend(compared.shorter);
+        counted.changed.extend(compared.changed);
+        counted.unread.extend(compared.unread);
         if let Owner::Plugin(slug) = owner {
             let tables = before.meddled(&after, &table_prefix(slug), &seen);
             if !tables.is_empty() {
@@ -612,6 +632,7 @@ mod tests {
             before: None,
             after: Some(0),
             about: true,
+            alike: false,
         };
         let said = file("0002_b.sql", "-- hub: removes plugin_crm_a\nDELETE FROM plugin_crm_a");
         assert_eq!(may_lose(owner, &said, &loss("plugin_crm_a")), Ok(()));

@@ -8,6 +8,7 @@ mod broken;
 mod census;
 mod columns;
 pub(crate) mod copy;
+mod digest;
 mod effects;
 mod engine;
 mod error;

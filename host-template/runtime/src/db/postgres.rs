@@ -189,7 +189,11 @@ async fn session(options: &PgConnectOptions, sign: &str) -> Result<bool, Error> 
 /// What the address says, with the user where it names none. The machine's own lists of users are read as a file and never
 /// asked: in a static program that ends it.
 fn connect_options(url: &str) -> Result<PgConnectOptions, Error> {
-    let options: PgConnectOptions = url.parse()?;
+    let (known, ignored) = known_parameters(url)?;
+    if !ignored.is_empty() {
+        tracing::warn!("the host makes nothing of these parameters of DATABASE_URL: {}", ignored.join(", "));
+    }
+    let options: PgConnectOptions = known.parse()?;
     let options = options.application_name("hub-platform").disable_statement_logging();
     let named = env::var_os(environment::PGUSER).is_some() || names_user(url);
     let user = if named { None } else { this_user() };
@@ -202,6 +206,94 @@ fn connect_options(url: &str) -> Result<PgConnectOptions, Error> {
                 .to_owned(),
         )),
     }
+}
+
+/// Parameters that the driver reads, besides `options[…]`.
+const READ: &[&str] = &[
+    "application_name",
+    "dbname",
+    "host",
+    "hostaddr",
+    "options",
+    "password",
+    "port",
+    "ssl-ca",
+    "ssl-cert",
+    "ssl-key",
+    "ssl-mode",
+    "ssl-root-cert",
+    "sslcert",
+    "sslkey",
+    "sslmode",
+    "sslrootcert",
+    "statement-cache-capacity",
+    "user",
+];
+/// Those of PostgreSQL's own library that it makes nothing of, and that addresses of hosted servers hold.
+const IGNORED: &[&str] = &[
+    "channel_binding",
+    "client_encoding",
+    "connect_timeout",
+    "fallback_application_name",
+    "gssdelegation",
+    "gssencmode",
+    "gsslib",
+    "keepalives",
+    "keepalives_count",
+    "keepalives_idle",
+    "keepalives_interval",
+    "krbsrvname",
+    "load_balance_hosts",
+    "passfile",
+    "replication",
+    "sslcompression",
+    "sslnegotiation",
+    "sslsni",
+    "target_session_attrs",
+    "tcp_user_timeout",
+];
+
+/// The address with the parameters that the driver reads, and the names of those that it would pass over. It logs what it does not
+/// know, with its value, which may be a password under a misspelt name: such an address is refused, and the value is not repeated.
+fn known_parameters(url: &str) -> Result<(String, Vec<&'static str>), Error> {
+    // What is no address is told by the driver.
+    let Ok(mut parsed) = url::Url::parse(url) else { return Ok((url.to_owned(), Vec::new())) };
+    let (mut kept, mut ignored) = (Vec::new(), Vec::new());
+    for (name, value) in parsed.query_pairs() {
+        let is_option = || name.starts_with("options[") && name.ends_with(']');
+        if READ.contains(&&*name) || is_option() {
+            kept.push((name.into_owned(), value.into_owned()));
+        } else if let Some(known) = IGNORED.iter().find(|known| **known == &*name) {
+            ignored.push(*known);
+        } else {
+            return Err(Error::Refused(unread(url, &name)));
+        }
+    }
+    if ignored.is_empty() {
+        return Ok((url.to_owned(), ignored));
+    }
+    if kept.is_empty() {
+        parsed.set_query(None);
+    } else {
+        parsed.query_pairs_mut().clear().extend_pairs(kept);
+    }
+    Ok((parsed.into(), ignored))
+}
+
+/// Why an address is refused that has a parameter which nobody reads. Only what is a name to the letter is told: what stands behind
+/// `?` may be the rest of a password.
+fn unread(url: &str, name: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    let is_name = name.chars().all(plain) && url.contains(&format!("{name}="));
+    let query = url.split_once('?').map_or("", |(_, query)| query);
+    let which = match is_name && !query.contains('@') {
+        true => format!("`{name}`"),
+        false => "whose name is not repeated here".to_owned(),
+    };
+    format!(
+        "DATABASE_URL has a parameter that is not known, {which}: write the name that is meant (such as sslmode, sslrootcert, host, \
+         user, password, options), or leave it out; a `?` or `&` in a password is written %3F or %26"
+    )
 }
 
 fn names_user(url: &str) -> bool {
@@ -375,6 +467,38 @@ mod tests {
                 assert_eq!((stranger.get_username(), stranger.get_database()), ("hub", Some("hub")));
                 assert!(!format!("{stranger:?}").contains("s3cret"), "{url}");
             }
+        }
+    }
+
+    #[test]
+    fn a_parameter_that_is_not_known_is_refused_without_its_value() {
+        for (url, known, ignored) in [
+            ("postgres://hub@db/hub", "postgres://hub@db/hub", &[][..]),
+            (
+                "postgres://hub@db/hub?sslmode=require&options[search_path]=a&user=x",
+                "postgres://hub@db/hub?sslmode=require&options[search_path]=a&user=x",
+                &[],
+            ),
+            (
+                "postgres://hub:p%40@db/hub?sslmode=require&channel_binding=require&password=a%26b",
+                "postgres://hub:p%40@db/hub?sslmode=require&password=a%26b",
+                &["channel_binding"],
+            ),
+            ("postgres://hub@db/hub?connect_timeout=9", "postgres://hub@db/hub", &["connect_timeout"]),
+        ] {
+            assert_eq!(known_parameters(url).unwrap(), (known.to_owned(), ignored.to_vec()), "{url}");
+        }
+        for (url, named) in [
+            ("postgres://hub@db/hub?passwrod=s3cret", Some("passwrod")),
+            ("postgres://hub@db/hub?sslmode=require&sslmod=s3cret", Some("sslmod")),
+            ("postgres://hub@db/hub?s3cret", None),
+            ("postgres://hub@db/hub?s3%63ret=x", None),
+            ("postgres://hub@db/hub?s3cret=x@y", None),
+        ] {
+            let said = known_parameters(url).unwrap_err().to_string();
+            assert!(!said.contains("s3cret"), "{said}");
+            let named = named.map_or("whose name is not repeated".to_owned(), |name| format!("`{name}`"));
+            assert!(said.contains(&named), "{said}");
         }
     }
 

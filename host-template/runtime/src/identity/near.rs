@@ -1,11 +1,13 @@
 //! Names that are rather a slip of the hand than another name, or that people take for one that there is.
 
-use crate::validate::likeness;
+use crate::validate::{likeness, outline};
 
 /// The name among those that there are that people would take for this one, if it is not that one itself.
 pub(crate) fn twin<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
-    let like = likeness(name);
-    known.into_iter().find(|other| *other != name && likeness(other) == like)
+    let (like, drawn) = (likeness(name), outline(name));
+    // Two criteria: case makes letters alike that are drawn otherwise, and drawing those that no case does.
+    let is_like = |other: &str| likeness(other) == like || outline(other) == drawn;
+    known.into_iter().find(|other| *other != name && is_like(other))
 }
 
 /// Whether `typed` is `known` but for case, width, blanks and signs, or one slip besides: a sign that is missing, that is too
@@ -58,6 +60,31 @@ mod tests {
         assert_eq!(twin("NORTH", ["South", "North"]), Some("North"));
         assert_eq!(twin("North", ["North"]), None);
         assert_eq!(twin("Norths", ["North"]), None);
+    }
+
+    // S20
+    #[test]
+    fn s20_a_name_with_letters_of_another_alphabet_that_look_the_same_is_a_twin() {
+        for (name, other) in [
+            ("\u{430}dmins", "admins"),
+            ("\u{410}DMINS", "admins"),
+            ("\u{441}\u{435}nt\u{435}r", "Center"),
+            ("\u{39d}orth", "North"),
+            // An accent that is written with its letter, in either alphabet.
+            ("No\u{451}l", "No\u{eb}l"),
+            ("\u{41d}\u{415}\u{422}", "\u{43d}\u{435}\u{442}"),
+        ] {
+            assert_eq!(twin(name, [other]), Some(other), "{name}");
+            assert_eq!(twin(other, [name]), Some(name), "{other}");
+        }
+        // Names of another alphabet are names.
+        for (name, other) in [
+            ("\u{410}\u{434}\u{43c}\u{438}\u{43d}\u{44b}", "admins"),
+            ("\u{421}\u{435}\u{432}\u{435}\u{440}", "\u{42e}\u{433}"),
+            ("\u{3b2}orth", "North"),
+        ] {
+            assert_eq!(twin(name, [other]), None, "{name}");
+        }
     }
 
     // O4

@@ -173,6 +173,10 @@ async fn look(platform: &Platform, asked: &Asked, outer: Env<'_>, report: &mut R
     report.take(Reach::of(&env));
     report.take(Base::of(&env));
     report.take(Metrics::of(&env));
+    report.take(logs::is_json(&env));
+    for switch in ["HUB_DEMO", "HUB_DEV"] {
+        report.take(settings::is_on(&env, switch));
+    }
     report.take(Mailer::of(&env, &limits, asked.listen.unwrap_or(settings::LISTEN.into())));
     if let Some((text, error)) = logs::unreadable(&env) {
         report.warnings.push(Finding::machine(

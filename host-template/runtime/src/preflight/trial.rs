@@ -355,6 +355,20 @@ async fn one(
             "see that this is meant (the plugin's authors know), or keep a copy of the database",
         )
     }));
+    tried.warnings.extend(counted.changed.into_iter().map(|column| {
+        let whose = whose(slug.as_deref());
+        Finding::machine(
+            format!("a migration of {whose} changes values of {column}"),
+            "see that this is meant (the plugin's authors know), or keep a copy of the database",
+        )
+    }));
+    tried.warnings.extend(counted.unread.into_iter().map(|table| {
+        let whose = whose(slug.as_deref());
+        Finding::machine(
+            format!("{table} is too large for its values to be compared in time: a migration of {whose} may change them"),
+            "let it take longer: HUB_MIGRATION_COUNT_SECONDS",
+        )
+    }));
     tried.losses.extend(counted.lost.into_iter().map(|loss| Removed { plugin: slug.clone(), loss }));
     if !fresh {
         let taken = before.taken_away(&Schema::read(tx).await?);

@@ -255,10 +255,10 @@ impl Below {
             // Stopped first, until a round finds none that is new: one that is stopped starts no other.
             let new: Vec<&Process> = later.iter().filter(|process| stopped.insert(process.name())).collect();
             if !new.is_empty() && begun.elapsed() < FREEZE {
-                new.iter().for_each(|process| process.signal(Signal::STOP));
+                new.iter().try_for_each(|process| process.signal(Signal::STOP))?;
                 continue;
             }
-            later.iter().for_each(|process| process.signal(Signal::KILL));
+            later.iter().try_for_each(|process| process.signal(Signal::KILL))?;
             std::thread::sleep(Duration::from_millis(5));
         }
     }

@@ -18,8 +18,8 @@ use crate::settings::{self, reason};
 const PREFIX: &str = "DBT_";
 /// What dbt calls secret: it gives these to profiles only, and so does the host.
 const SECRET: &str = "DBT_ENV_SECRET";
-/// dbt's newer name for all of its own.
-const ENGINE: &str = "DBT_ENGINE_";
+/// What stands behind that in dbt's newer names for all of its own.
+const ENGINE: &str = "ENGINE_";
 
 /// By which dbt is set, without [`PREFIX`]: the variables of its options.
 const OPTIONS: &[&str] = &[
@@ -124,7 +124,8 @@ impl Readers {
             return false;
         }
         let Some(own) = name.strip_prefix(PREFIX) else { return false };
-        let of_dbt = OPTIONS.contains(&own) || name.starts_with(ENGINE);
+        // Not all that begins so: another project may have called its own variable that.
+        let of_dbt = OPTIONS.contains(&own.strip_prefix(ENGINE).unwrap_or(own));
         of_dbt || self.project.contains(name) && !self.others.contains(name)
     }
 
@@ -258,6 +259,10 @@ mod tests {
             ("DBT_THREADS", true),
             ("DBT_WARN_ERROR", true),
             ("DBT_ENGINE_WARN_ERROR", true),
+            // What only another plugin's project names, and where dbt reads, by the newer name.
+            ("DBT_ENGINE_THEIR_TOKEN", false),
+            ("DBT_ENGINE_PROFILES_DIR", false),
+            ("DBT_ENGINE_ENGINE_WARN_ERROR", false),
             // The host's own business: where dbt reads and writes.
             ("DBT_PROFILES_DIR", false),
             ("DBT_PROJECT_DIR", false),

@@ -185,16 +185,33 @@ on_both! {
         assert_eq!((status, errors(&report)), (Some(0), vec![]), "{report}");
         let told = "after a migration of vertical plugin `good` values hold less than before: plugin_good_books.title: 11 bytes before, 2 after";
         assert!(report["warnings"].to_string().contains(told), "{report}");
-        // What only moves or gets another name is no loss.
-        for sql in [
-            "ALTER TABLE plugin_good_books RENAME TO plugin_good_volumes",
-            "ALTER TABLE plugin_good_books RENAME COLUMN title TO name",
-            "UPDATE plugin_good_notes SET text = 'changed'",
+        // What only moves or gets another name is no loss. Of values that are others afterwards it is told.
+        let told = "a migration of vertical plugin `good` changes values of ";
+        for (sql, changed) in [
+            ("ALTER TABLE plugin_good_books RENAME TO plugin_good_volumes", None),
+            ("ALTER TABLE plugin_good_books RENAME COLUMN title TO name", None),
+            ("UPDATE plugin_good_notes SET text = 'tpek'", Some("plugin_good_notes.text")),
         ] {
             migration(world, "0002_less.sql", sql);
             let (status, report) = world.preflight(&[]);
             assert_eq!((status, errors(&report)), (Some(0), vec![]), "{sql}: {report}");
+            let warnings = report["warnings"].to_string();
+            let want = changed.map_or_else(|| told.to_owned(), |column| format!("{told}{column}"));
+            assert_eq!(warnings.contains(&want), changed.is_some(), "{sql}: {report}");
         }
+        // Many that have become one are gone, unless that is said.
+        let books: Vec<String> = (10..50).map(|book| format!("('b{book}', 'Title {book}')")).collect();
+        let more = format!("INSERT INTO plugin_good_books (id, title) VALUES {}", books.join(", "));
+        migration(world, "0002_less.sql", &more);
+        let one = "UPDATE plugin_good_books SET title = 'Title 00'";
+        migration(world, "0003_one.sql", one);
+        let (status, report) = preflight(world, &[]);
+        let said = "different values before, about 1 after) and does not say so";
+        assert!(status == Some(1) && errors(&report)[0].contains(said), "{report}");
+        let declared = format!("-- hub: removes plugin_good_books.title\n{one}");
+        migration(world, "0003_one.sql", &declared);
+        assert_eq!(preflight(world, &["--accept-loss", "plugin_good_books.title"]).0, Some(0));
+        fs::remove_file(world.folder.path("release/plugins/good/migrations/0003_one.sql")).unwrap();
         fs::remove_file(world.folder.path("release/plugins/good/migrations/0002_less.sql")).unwrap();
         let host = world.host();
         assert_eq!(host.get(&note).json(), json!({"text": "kept"}));

@@ -54,10 +54,10 @@ on_both! {
         tenant(&admin, "North Wing");
         let readers = group(&admin, "Readers", &["records.read"]);
         let others = group(&admin, "Others", &[]);
-        for twin in ["north wing", "NORTH WING", "North\u{a0}Wing", "North  Wing", "\u{ff2e}orth Wing"] {
+        for twin in ["north wing", "NORTH WING", "North\u{a0}Wing", "North  Wing", "\u{ff2e}orth Wing", "North W\u{456}ng"] {
             is(&admin.post("/api/tenants", json!({"name": twin})), 409, "name-taken");
         }
-        for twin in ["READERS", " readers ", "Readers"] {
+        for twin in ["READERS", " readers ", "Readers", "R\u{435}\u{430}ders"] {
             is(&admin.post("/api/groups", json!({"name": twin, "permissions": []})), 409, "name-taken");
             let renamed = admin.ask("PUT", &format!("/api/groups/{others}"), Some(json!({"name": twin, "permissions": []})));
             is(&renamed, 409, "name-taken");

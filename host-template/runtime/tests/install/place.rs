@@ -118,6 +118,7 @@ fn o3_a_misspelt_database_is_no_new_one() {
             "`DATABSE_URL` is no variable of the host, which knows `DATABASE_URL`",
         ),
         (format!("database_url={url}\n"), "which knows `DATABASE_URL`"),
+        (format!("HUB_DATABASE_URL={url}\n"), "`DATABASE_URL` is the name"),
         (format!("HUB_DEMO=1 DATABASE_URL={url}\n"), "the value of `HUB_DEMO` holds `DATABASE_URL=`"),
         (format!("A='1\nDATABASE_URL={url}\nB='2\n"), "the value of `A` holds `DATABASE_URL=`"),
     ] {
