@@ -32,7 +32,7 @@ macro_rules! variables {
 variables! {
     /// What the host reads. What begins with `PG` completes DATABASE_URL.
     HOST;
-    DATABASE_URL, "`sqlite:` at `$DATA_DIR/hub.db`", "the database; `postgres://…` for more than one host";
+    DATABASE_URL, "`sqlite:` at `$DATA_DIR/hub.db`", "the database; `postgres://…` for more than one host; a parameter of it that is not known is refused";
     DATA_DIR, "what `setup` settled, else `/data/honeyframe` where that exists and is writable, else the user's data folder", "the customer's data; the log says which";
     HUB_ADMIN_EMAIL, "`admin@localhost`", "e-mail address of the first admin, who is created where there are no users";
     HUB_ADMIN_PASSWORD, "a random one, which the log shows once", "password of the first admin";
@@ -41,8 +41,8 @@ variables! {
     HUB_CONNECTOR_DENY, "none", "networks that tests of connections must not reach, whatever is allowed";
     HUB_CUSTOMER, "none", "name of the customer, which `setup` writes down from `install.conf`; nothing depends on it";
     HUB_CUSTOMER_NAME, "`Default`", "name of the first organisation";
-    HUB_DEMO, "not set", "`1` shows sample records to everybody, as `serve --demo`";
-    HUB_DEV, "not set", "`1` serves the page's files as they are on disk, and reloads the page when they change; for development only";
+    HUB_DEMO, "not set", "`1`, `true`, `yes` or `on` shows sample records to everybody, as `serve --demo`";
+    HUB_DEV, "not set", "`1`, `true`, `yes` or `on` serves the page's files as they are on disk, and reloads the page when they change; for development only";
     HUB_FORWARDED_HEADER, "either", "`forwarded` or `x-forwarded`: the only headers of trusted proxies that count ([reverse-proxy.md](reverse-proxy.md))";
     HUB_MAIL_FROM, "none", "the sender's address of invitations";
     HUB_METRICS_TOKEN, "none", "opens `/metrics` to whoever sends it as a bearer token; without one it is for programs on the same machine";

@@ -6,11 +6,11 @@ use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
+use hub_release::hash;
 use hub_tests::host::Host;
 use hub_tests::release::Built;
 use hub_tests::xtask::{run, xtask};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 /// Entries of the tarball in their order: path, mode, mtime, owner, bytes.
 fn entries(built: &Built) -> Vec<(String, u32, u64, (u64, u64), Vec<u8>)> {
@@ -30,10 +30,6 @@ fn entries(built: &Built) -> Vec<(String, u32, u64, (u64, u64), Vec<u8>)> {
         .collect()
 }
 
-fn hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[test]
 fn the_build_names_its_artifact() {
     let built = Built::shared();
@@ -41,7 +37,7 @@ fn the_build_names_its_artifact() {
     assert_eq!(built.finished["ok"], true);
     assert_eq!(built.finished["errors"], 0);
     assert_eq!(built.tarball.file_name().unwrap(), "hub-platform-v0.1.0.tar.gz");
-    assert_eq!(built.finished["sha256"], hex(&fs::read(&built.tarball).unwrap()));
+    assert_eq!(built.finished["sha256"], hash::of_bytes(&fs::read(&built.tarball).unwrap()));
 }
 
 #[test]
@@ -69,7 +65,7 @@ fn the_tarball_is_what_release_json_says() {
         files += 1;
         let file = listed.get(path).unwrap_or_else(|| panic!("{path} is not in RELEASE.json"));
         assert_eq!(file["size"], bytes.len(), "{path}");
-        assert_eq!(file["sha256"], hex(bytes), "{path}");
+        assert_eq!(file["sha256"], hash::of_bytes(bytes), "{path}");
         let executable = path.contains("/bin/") || path.ends_with(".sh");
         assert_eq!(*mode & 0o777, if executable { 0o755 } else { 0o644 }, "{path}");
     }

@@ -13,6 +13,7 @@ struct Item {
     title: &'static str,
 }
 
+/// The routes of each.
 #[hub::router]
 pub fn router() -> Router {
     Router::new().route("/items", get(list)).route("/items/{id}", get(read).put(read))

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use hub_manifest::environment;
+use hub_manifest::environment::{self, BUILD, HANDOVER, RUN};
 use hub_manifest::grammar::edits;
 use hub_manifest::limits::Limit;
 use hub_manifest::rules::settings::OF_PLATFORM;
@@ -19,30 +19,18 @@ const SHORT: usize = 9;
 
 /// What others call a variable that has another name here.
 const CALLED: &[(&str, &str)] = &[
-    ("HUB_ADDRESS", "LISTEN"),
+    ("HUB_ADDRESS", environment::LISTEN),
     ("HUB_DATABASE", DATABASE_URL),
     ("HUB_DB", DATABASE_URL),
     ("HUB_DB_URL", DATABASE_URL),
-    ("HUB_HOST", "LISTEN"),
-    ("HUB_LOG", "RUST_LOG"),
-    ("HUB_LOG_LEVEL", "RUST_LOG"),
-    ("HUB_PORT", "LISTEN"),
+    ("HUB_HOST", environment::LISTEN),
+    ("HUB_LOG", environment::RUST_LOG),
+    ("HUB_LOG_LEVEL", environment::RUST_LOG),
+    ("HUB_PORT", environment::LISTEN),
 ];
-/// What runs get, and what a host tells its successor: nobody sets it.
-const GIVEN: &[&str] = &[
-    "HUB_HANDOVER",
-    "HUB_HANDOVER_DATABASE",
-    "HUB_HANDOVER_LOCK",
-    "HUB_ORG",
-    "HUB_OUTPUT_SCHEMA",
-    "HUB_SCHEMA",
-    "HUB_TENANT",
-    "HUB_WAREHOUSE",
-];
-/// What the tools of a build, and its tests, read.
-const OF_BUILD: &[&str] = &[
+/// What the tests of a build read.
+const OF_TESTS: &[&str] = &[
     "HUB_BROWSER",
-    "HUB_CHECK_POSTGRES",
     "HUB_CYCLONEDX",
     "HUB_DBT",
     "HUB_EXAMPLES",
@@ -51,17 +39,15 @@ const OF_BUILD: &[&str] = &[
     "HUB_LONG_UNTIL",
     "HUB_MINISIGN",
     "HUB_POSTGRES",
-    "HUB_REVISION",
     "HUB_ROOT",
     "HUB_SCHEMATHESIS",
     "HUB_SEED",
-    "HUB_SIGN_PASSWORD",
     "HUB_SKIPPED",
     "HUB_STRACE",
     "HUB_XTASK",
 ];
 /// What such names begin with.
-const BEGIN_OF_BUILD: &[&str] = &["HUB_BENCH_", "HUB_FUZZ_", "HUB_REQUIRE_"];
+const BEGIN_OF_TESTS: &[&str] = &["HUB_BENCH_", "HUB_FUZZ_", "HUB_REQUIRE_"];
 
 /// A variable that somebody may have meant otherwise. Its value is not repeated: it may be a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -169,11 +155,16 @@ fn unknown(name: &str, value: &str) -> Option<Why> {
     unknown.then_some(Why::Unknown)
 }
 
+/// What runs get, and what a host tells its successor: nobody sets it.
+fn given() -> impl Iterator<Item = &'static str> {
+    RUN.iter().chain(HANDOVER).map(|about| about.name)
+}
+
 /// Whether a variable that begins as the host's do is others'.
 fn is_others(name: &str, value: &str) -> bool {
-    GIVEN.contains(&name)
-        || OF_BUILD.contains(&name)
-        || BEGIN_OF_BUILD.iter().any(|begin| name.starts_with(begin))
+    given().chain(BUILD.iter().map(|about| about.name)).any(|one| one == name)
+        || OF_TESTS.contains(&name)
+        || BEGIN_OF_TESTS.iter().any(|begin| name.starts_with(begin))
         || is_of_cluster(name, value)
 }
 
@@ -280,12 +271,12 @@ mod tests {
         let mut found = BTreeSet::new();
         read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
         let listed =
-            |name: &str| known().chain(GIVEN.iter().chain(OF_SYSTEM).copied()).any(|one| one == name);
+            |name: &str| known().chain(given()).chain(OF_SYSTEM.iter().copied()).any(|one| one == name);
         let missing: Vec<&String> = found.iter().filter(|name| !listed(name)).collect();
         assert!(missing.is_empty(), "add to HOST of hub_manifest::environment: {missing:?}");
         // The driver of the database reads most of those that begin with `PG`.
-        let own = OF_PLATFORM.iter().filter(|name| !name.starts_with("PG"));
-        let unread: Vec<&&str> = own.chain(GIVEN).filter(|name| !found.contains(**name)).collect();
+        let own = OF_PLATFORM.iter().copied().filter(|name| !name.starts_with("PG"));
+        let unread: Vec<&str> = own.chain(given()).filter(|name| !found.contains(*name)).collect();
         assert!(unread.is_empty(), "no longer read: {unread:?}");
         // What the search sees.
         let text = "env(\"A_B\") is_set(\"C\") (options.env)(\"D\") command.env(\"E\", x) env!(\"F\") const G: &str = \"HUB_G\"";
@@ -304,7 +295,7 @@ mod tests {
         }
         let ours = found.iter().filter(|name| name.starts_with(OURS));
         let told: Vec<&String> = ours.filter(|name| unknown(name, "1").is_some()).collect();
-        assert!(told.is_empty(), "add to OF_BUILD: {told:?}");
+        assert!(told.is_empty(), "add to OF_TESTS: {told:?}");
         assert!(found.contains("HUB_SIGN_PASSWORD"), "the search sees nothing");
     }
 
@@ -327,7 +318,7 @@ mod tests {
         let told =
             |name: &str| told(&format!("{name}=1\n")).pop().map(|(text, of_database)| (text, of_database));
         for (name, meant) in [
-            ("LISTN", "LISTEN"),
+            ("LISTN", environment::LISTEN),
             ("HUB_RUNS_AT_ONC", "HUB_RUNS_AT_ONCE"),
             ("hub_demo", "HUB_DEMO"),
             ("HUB_PUBLIC_ULR", "HUB_PUBLIC_URL"),
@@ -356,8 +347,8 @@ mod tests {
         for (name, meant) in [
             ("HUB_DATABASE_URL", "DATABASE_URL"),
             ("HUB_DB_URL", "DATABASE_URL"),
-            ("HUB_LISTEN", "LISTEN"),
-            ("HUB_PORT", "LISTEN"),
+            ("HUB_LISTEN", environment::LISTEN),
+            ("HUB_PORT", environment::LISTEN),
             ("HUB_DATA_DIR", "DATA_DIR"),
             ("HUB_LOG_FORMAT", "LOG_FORMAT"),
             ("PUBLIC_URL", "HUB_PUBLIC_URL"),
@@ -370,7 +361,9 @@ mod tests {
             let want = format!("`{name}` is not a variable of the host, and nothing reads it");
             assert_eq!(told(name), Some((want, false)));
         }
-        for name in GIVEN.iter().chain(OF_BUILD).copied().chain(["HUB_REQUIRE_ALL", "HUBSPOT_KEY"]) {
+        for name in
+            given().chain(OF_TESTS.iter().copied()).chain(["HUB_REVISION", "HUB_REQUIRE_ALL", "HUBSPOT_KEY"])
+        {
             assert_eq!(told(name), None, "{name}");
         }
     }
@@ -407,7 +400,7 @@ mod tests {
             "HUB_PLATFORM_SERVICE_HOST",
         ];
         let others = ["DATABSE_URL", "LISTN", "hub_basepath", "PUBLIC_URL", "DEMO"];
-        for name in others.into_iter().chain(cluster).chain(GIVEN.iter().copied()) {
+        for name in others.into_iter().chain(cluster).chain(given()) {
             assert_eq!(told(&[name], "").len(), 0, "{name}");
         }
         let own = BTreeMap::from([("HUB_PORT".to_owned(), "8001".to_owned())]);

@@ -174,7 +174,7 @@ async fn look(platform: &Platform, asked: &Asked, outer: Env<'_>, report: &mut R
     report.take(Base::of(&env));
     report.take(Metrics::of(&env));
     report.take(logs::is_json(&env));
-    for switch in ["HUB_DEMO", "HUB_DEV"] {
+    for switch in [environment::HUB_DEMO, environment::HUB_DEV] {
         report.take(settings::is_on(&env, switch));
     }
     report.take(Mailer::of(&env, &limits, asked.listen.unwrap_or(settings::LISTEN.into())));

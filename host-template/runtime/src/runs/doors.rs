@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
+use hub_manifest::environment;
 use rustix::fs::Access;
 
 use super::fences::home;
@@ -108,7 +109,8 @@ fn named(text: &str) -> Option<PathBuf> {
 /// The sockets of PostgreSQL on this machine, where the host's own database is on such a server: the folders of those that its
 /// address or a variable names, there or not, and those in the usual folders.
 fn servers(env: Env<'_>, data: &Path, root: &Path) -> Vec<PathBuf> {
-    let Ok(Database::Postgres(url)) = settings::database(env("DATABASE_URL").as_deref(), data) else {
+    let Ok(Database::Postgres(url)) = settings::database(env(environment::DATABASE_URL).as_deref(), data)
+    else {
         return Vec::new();
     };
     // One that cannot be read is the start's to tell.
@@ -118,10 +120,11 @@ fn servers(env: Env<'_>, data: &Path, root: &Path) -> Vec<PathBuf> {
         pairs.filter(|(name, _)| name == wanted).map(|(_, value)| value.into_owned()).last()
     };
     let of_place = url.as_ref().and_then(url::Url::host_str).map(decoded);
-    let hosts = of_place.into_iter().chain(pair("host")).chain(env("PGHOST"));
+    let hosts = of_place.into_iter().chain(pair("host")).chain(env(environment::PGHOST));
     let folders: Vec<PathBuf> = hosts.filter(|host| host.starts_with('/')).map(PathBuf::from).collect();
     let port = url.as_ref().and_then(url::Url::port).map(|port| port.to_string());
-    let port = port.into_iter().chain(pair("port")).chain(env("PGPORT")).chain(["5432".to_owned()]);
+    let port =
+        port.into_iter().chain(pair("port")).chain(env(environment::PGPORT)).chain(["5432".to_owned()]);
     let ports: Vec<String> = port.collect();
     let mut found = Vec::new();
     for folder in folders {

@@ -172,7 +172,7 @@ fn tell_lacks(data: &Path) {
 
 /// Says where a server of the database lets in whoever comes. No start waits for its answer.
 fn tell_unguarded(data: &Path) {
-    let database = settings::database(process_env("DATABASE_URL").as_deref(), data);
+    let database = settings::database(process_env(environment::DATABASE_URL).as_deref(), data);
     let Ok(Database::Postgres(url)) = database else { return };
     tokio::spawn(async move {
         if let Some((what, help)) = unguarded(&url).await {

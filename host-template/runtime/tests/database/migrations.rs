@@ -205,12 +205,12 @@ on_both! {
         migration(world, "0002_less.sql", &more);
         let one = "UPDATE plugin_good_books SET title = 'Title 00'";
         migration(world, "0003_one.sql", one);
-        let (status, report) = preflight(world, &[]);
+        let (status, report) = world.preflight(&[]);
         let said = "different values before, about 1 after) and does not say so";
         assert!(status == Some(1) && errors(&report)[0].contains(said), "{report}");
         let declared = format!("-- hub: removes plugin_good_books.title\n{one}");
         migration(world, "0003_one.sql", &declared);
-        assert_eq!(preflight(world, &["--accept-loss", "plugin_good_books.title"]).0, Some(0));
+        assert_eq!(world.preflight(&["--accept-loss", "plugin_good_books.title"]).0, Some(0));
         fs::remove_file(world.folder.path("release/plugins/good/migrations/0003_one.sql")).unwrap();
         fs::remove_file(world.folder.path("release/plugins/good/migrations/0002_less.sql")).unwrap();
         let host = world.host();
