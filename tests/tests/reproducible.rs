@@ -19,23 +19,37 @@ git ls-files -z | sort -zr | xargs -0 cp --parents -t "$2"
 find "$2" -type f -print0 | xargs -0 touch -d '2001-02-03 04:05:06'
 "#;
 
-/// Builds there: as a user with another number, in more than a year.
+/// Builds there: as a user with another number, by another clock.
 const BUILD: &str = r#"
 umask 077
 cd "$1"
-export USER=somebody LOGNAME=somebody FAKETIME=+400d NO_FAKE_STAT=1 LD_PRELOAD="$2"
+export USER=somebody LOGNAME=somebody LD_PRELOAD="$2"
 shift 2
 exec unshare --user --net --map-user=1000 --map-group=1000 "$@"
 "#;
 
-/// What sets the clock of the programs that are started with it (Debian: faketime).
-fn clock() -> PathBuf {
-    let folders = ["/usr/lib/x86_64-linux-gnu/faketime", "/usr/lib/faketime", "/usr/lib64/faketime"];
-    let libraries = folders.map(|folder| Path::new(folder).join("libfaketimeMT.so.1"));
-    libraries
-        .into_iter()
-        .find(|library| library.is_file())
-        .expect("libfaketime (Debian: apt-get install faketime)")
+/// Seconds that the second build's clock is ahead: more than a year.
+const AHEAD: u64 = 400 * 24 * 3600;
+
+/// Compiles what gives the programs that it is loaded into another time.
+fn clock(folder: &Path) -> PathBuf {
+    let library = folder.join("clock.so");
+    let mut compile = Command::new("cc");
+    compile
+        .args(["-shared", "-fPIC", "-O2", "-Wall", "-Werror"])
+        .arg(format!("-DSHIFT={AHEAD}"))
+        .arg("-o")
+        .arg(&library)
+        .arg(repo().join("tests/tests/reproducible/clock.c"));
+    run(compile).expect(0);
+    let seconds = |preload: &Path| -> u64 {
+        let mut date = Command::new("date");
+        date.arg("+%s").env("LD_PRELOAD", preload);
+        run(date).expect(0).stdout.trim().parse().expect("seconds")
+    };
+    let ahead = seconds(&library) - seconds(Path::new(""));
+    assert!((AHEAD - 60..AHEAD + 60).contains(&ahead), "the clock is {ahead} s ahead");
+    library
 }
 
 #[test]
@@ -61,7 +75,7 @@ fn the_same_sources_elsewhere_give_the_same_bytes() {
     build
         .args(["-c", BUILD, "build"])
         .arg(&sources)
-        .arg(clock())
+        .arg(clock(folder.path()))
         .arg(program.get_program())
         .args(program.get_args())
         .arg(&out);
