@@ -58,6 +58,10 @@ variables! {
     PGPASSFILE, "`~/.pgpass`", "file with the password for PostgreSQL, where DATABASE_URL has none";
     PGPASSWORD, "none", "password for PostgreSQL, where DATABASE_URL has none";
     PGPORT, "`5432`", "port of PostgreSQL, where DATABASE_URL does not name it";
+    PGSSLCERT, "none", "file with the host's certificate for PostgreSQL";
+    PGSSLKEY, "none", "file with the key of that certificate";
+    PGSSLMODE, "`prefer`", "whether the connection to PostgreSQL has to be over TLS, and which certificates are taken: `disable`, `prefer`, `require`, `verify-ca` or `verify-full`";
+    PGSSLROOTCERT, "those of the machine", "file with the certificates that PostgreSQL's may be signed by";
     PGUSER, "the name of the user that runs the host", "user on PostgreSQL, where DATABASE_URL does not name it";
     RUST_LOG, "`info`", "what is logged";
 }

@@ -340,7 +340,7 @@ fn unknown(place: &str, user: &str, why: &str) -> String {
 /// see, to one of this machine. Not at all where the host has a key, for that is what lets it in.
 fn strangers(url: &str) -> Result<Vec<PgConnectOptions>, Error> {
     let options = connect_options(url)?;
-    if env::var_os("PGSSLKEY").is_some() || names_key(url) {
+    if env::var_os(environment::PGSSLKEY).is_some() || names_key(url) {
         return Ok(Vec::new());
     }
     if options.get_socket().is_none() && !options.get_host().starts_with('/') {
