@@ -2,6 +2,7 @@
 
 use hub_manifest::override_kind::OverrideKind;
 use hub_manifest::plan::{Claim, Surface};
+use hub_manifest::rules::pages::{SHELL_TABLE, keys_of_shell};
 
 use super::{Page, World};
 
@@ -121,6 +122,9 @@ fn asked(world: &World<'_>, key: &str) -> Vec<String> {
             asks.map(|asked| format!("{}:{}:{}", source.file.display(), asked.span.line, asked.span.column))
         })
         .collect();
+    if keys_of_shell().any(|own| own == key) {
+        found.push(SHELL_TABLE.to_string());
+    }
     found.sort();
     found
 }

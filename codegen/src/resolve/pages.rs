@@ -130,7 +130,8 @@ pub fn warn_of_dead_navigation(context: &mut Context<'_>, plugin: &LoadedPlugin,
     let replaced: Vec<&str> =
         overrides.filter_map(|(key, _)| OverrideKind::Route.name_in(&key.value)).collect();
     let serves = |path: &str| {
-        SHELL.iter().chain(&replaced).any(|page| answers(page, path))
+        let own = SHELL.iter().map(|page| page.path.as_str());
+        own.chain(replaced.iter().copied()).any(|page| answers(page, path))
             || owner_of(path)
                 .and_then(of)
                 .is_some_and(|owner| !owner.complete || owner.paths.iter().any(|page| answers(page, path)))

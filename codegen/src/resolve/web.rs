@@ -9,6 +9,7 @@ use hub_manifest::diagnostic::{Diagnostic, Span};
 use hub_manifest::grammar::{alternatives, nearest};
 use hub_manifest::override_kind::OverrideKind;
 use hub_manifest::plan::{Claim, WebPlan};
+use hub_manifest::rules::pages::keys_of_shell;
 
 use super::pages::{entry, warn_of_dead_navigation};
 use super::surfaces::{Surfaces, sources};
@@ -107,12 +108,9 @@ pub fn web_plan(context: &mut Context<'_>, platform: &Platform) -> WebPlan {
             keys.insert(old.to_owned(), chain);
         }
     }
-    WebPlan {
-        keys,
-        entries,
-        asked: asked.into_iter().map(str::to_owned).collect(),
-        surfaces: known.surfaces.plan(),
-    }
+    // The shell asks for its pages' keys in a loop over their table.
+    let asked: BTreeSet<String> = asked.into_iter().map(str::to_owned).chain(keys_of_shell()).collect();
+    WebPlan { keys, entries, asked: asked.into_iter().collect(), surfaces: known.surfaces.plan() }
 }
 
 /// Every key that the shell or a plugin asks for.

@@ -6,26 +6,16 @@ import { PluginHostProvider, Surface } from "@platform/plugin-host";
 import { ErrorState } from "@platform/plugin-host/ui";
 import { type ReactNode, useMemo } from "react";
 import { Route, Routes, useLocation } from "react-router";
-import { AcceptPage } from "./account/AcceptPage.tsx";
 import { SignInPage } from "./account/SignInPage.tsx";
 import { Layout } from "./layout/Layout.tsx";
-import { lazyPage } from "./lazy-page.tsx";
-import { DashboardPage } from "./pages/DashboardPage.tsx";
 import { PluginRoutes } from "./pages/PluginRoutes.tsx";
-import { RecordsPage } from "./pages/RecordsPage.tsx";
 import { RequireAccess } from "./pages/RequireAccess.tsx";
+import { keyOf, PAGES, type ShellPage } from "./pages.ts";
 import { type Session, SessionProvider } from "./session.ts";
 import { type SessionSource, useSessionSource } from "./session-source.ts";
+import { ANONYMOUS_VIEWS, VIEWS } from "./views.tsx";
 
-const PluginsPage = lazyPage("The Plugins page", () => import("./pages/PluginsPage.tsx"));
-const AuditPage = lazyPage("The Audit log", () => import("./pages/AuditPage.tsx"));
-const MembersPage = lazyPage("The Members page", () => import("./pages/MembersPage.tsx"));
-const ConnectorsPage = lazyPage("The Connectors page", () => import("./pages/connectors/ConnectorsPage.tsx"));
-const DashboardsPage = lazyPage("The Dashboards page", () => import("./pages/dashboards/DashboardsPage.tsx"));
-const BoardPage = lazyPage("The dashboard", () => import("./pages/dashboards/BoardPage.tsx"));
-const DatasetsPage = lazyPage("The Datasets page", () => import("./pages/dashboards/DatasetsPage.tsx"));
-const FlowPage = lazyPage("The Flow page", () => import("./pages/flow/FlowPage.tsx"));
-const OverridesPage = lazyPage("The Overrides page", () => import("./pages/OverridesPage.tsx"));
+const SIGNED_IN = PAGES.filter((page) => page.anonymous !== true);
 
 /** The whole shell. */
 export function App(): ReactNode {
@@ -36,8 +26,9 @@ export function App(): ReactNode {
     return null;
   }
   // Whoever holds an invitation needs no session.
-  if (pathname === "/invitation") {
-    return <AcceptPage source={source} />;
+  const Anonymous = ANONYMOUS_VIEWS[pathname];
+  if (Anonymous !== undefined) {
+    return <Anonymous source={source} />;
   }
   switch (state.kind) {
     case "signed-out":
@@ -67,114 +58,30 @@ function SignedIn({ session, source }: { readonly session: Session; readonly sou
   );
 }
 
+/** A page behind what its row asks for. */
+function elementOf(page: ShellPage): ReactNode {
+  const View = VIEWS[page.path];
+  if (View === undefined) {
+    throw new Error(`views.tsx draws nothing for ${page.path}`);
+  }
+  const view =
+    page.access === undefined ? (
+      <View />
+    ) : (
+      <RequireAccess access={page.access} title={page.title}>
+        <View />
+      </RequireAccess>
+    );
+  return page.replaceable === true ? <Surface name={keyOf(page)}>{view}</Surface> : view;
+}
+
 function Pages(): ReactNode {
   return (
     <Routes>
       <Route element={<Layout />}>
-        <Route
-          index
-          element={
-            <Surface name="route:/">
-              <DashboardPage />
-            </Surface>
-          }
-        />
-        <Route
-          path="/records"
-          element={
-            <Surface name="route:/records">
-              <RecordsPage />
-            </Surface>
-          }
-        />
-        <Route
-          path="/connectors"
-          element={
-            <Surface name="route:/connectors">
-              <RequireAccess access="connectors.read" title="Connectors">
-                <ConnectorsPage />
-              </RequireAccess>
-            </Surface>
-          }
-        />
-        <Route
-          path="/dashboards"
-          element={
-            <Surface name="route:/dashboards">
-              <RequireAccess access="dashboards.read" title="Dashboards">
-                <DashboardsPage />
-              </RequireAccess>
-            </Surface>
-          }
-        />
-        <Route
-          path="/dashboards/:id"
-          element={
-            <RequireAccess access="dashboards.read" title="Dashboard">
-              <BoardPage />
-            </RequireAccess>
-          }
-        />
-        <Route
-          path="/datasets"
-          element={
-            <Surface name="route:/datasets">
-              <RequireAccess access="datasets.read" title="Datasets">
-                <DatasetsPage />
-              </RequireAccess>
-            </Surface>
-          }
-        />
-        <Route
-          path="/flow"
-          element={
-            <Surface name="route:/flow">
-              <RequireAccess access="dbt.read" title="Flow">
-                <FlowPage />
-              </RequireAccess>
-            </Surface>
-          }
-        />
-        <Route
-          path="/plugins"
-          element={
-            <Surface name="route:/plugins">
-              <RequireAccess access="admin" title="Plugins">
-                <PluginsPage />
-              </RequireAccess>
-            </Surface>
-          }
-        />
-        <Route
-          path="/overrides"
-          element={
-            <Surface name="route:/overrides">
-              <RequireAccess access="admin" title="Overrides">
-                <OverridesPage />
-              </RequireAccess>
-            </Surface>
-          }
-        />
-        <Route
-          path="/members"
-          element={
-            <Surface name="route:/members">
-              <RequireAccess access="members.read" title="Members">
-                <MembersPage />
-              </RequireAccess>
-            </Surface>
-          }
-        />
-        <Route
-          path="/audit"
-          element={
-            <Surface name="route:/audit">
-              <RequireAccess access="audit.read" title="Audit log">
-                <AuditPage />
-              </RequireAccess>
-            </Surface>
-          }
-        />
+        {SIGNED_IN.map((page) => (
+          <Route key={page.path} path={page.path} element={elementOf(page)} />
+        ))}
         <Route path="*" element={<PluginRoutes entries={entries} />} />
       </Route>
     </Routes>

@@ -13,19 +13,9 @@ declare module "@platform/plugin-host" {
   }
 }
 
-/** What each of the shell's surfaces is. */
+/** What each of the shell's surfaces is, but for its pages. */
 export const SHELL_SURFACES: Readonly<Record<string, string>> = {
   "dashboard.view": "The dashboard page",
   "records.card": "One record on the Records page",
   "shell.footer": "The foot of the navigation",
-  "route:/": "The page at /",
-  "route:/audit": "The page at /audit",
-  "route:/connectors": "The page at /connectors",
-  "route:/dashboards": "The page at /dashboards",
-  "route:/datasets": "The page at /datasets",
-  "route:/flow": "The page at /flow",
-  "route:/members": "The page at /members",
-  "route:/overrides": "The page at /overrides",
-  "route:/plugins": "The page at /plugins",
-  "route:/records": "The page at /records",
 };

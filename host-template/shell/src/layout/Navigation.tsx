@@ -6,7 +6,8 @@ import { Icon } from "@platform/plugin-host/ui";
 import ExternalLink from "lucide-react/icons/external-link";
 import type { ReactNode } from "react";
 import { NavLink } from "react-router";
-import { type Access, may, type NavEntry, useSession } from "../session.ts";
+import { type NavGroupName, PAGES } from "../pages.ts";
+import { may, type NavEntry, type Session, useSession } from "../session.ts";
 import styles from "./layout.module.css";
 
 interface Entry {
@@ -15,39 +16,23 @@ interface Entry {
   readonly icon: string;
 }
 
-interface GuardedEntry extends Entry {
-  readonly access: Access;
+/** The shell's own pages of a group, those that the caller may see. */
+function ownEntries(session: Session, group: NavGroupName): readonly Entry[] {
+  return PAGES.flatMap(({ path, title, access, nav }) =>
+    nav?.group === group && (access === undefined || may(session, access)) ? [{ label: title, path, icon: nav.icon }] : [],
+  );
 }
-
-const WORK: readonly Entry[] = [
-  { label: "Dashboard", path: "/", icon: "layout-dashboard" },
-  { label: "Records", path: "/records", icon: "layers" },
-];
-
-const DATA: readonly GuardedEntry[] = [
-  { label: "Dashboards", path: "/dashboards", icon: "chart-bar", access: "dashboards.read" },
-  { label: "Flow", path: "/flow", icon: "activity", access: "dbt.read" },
-  { label: "Datasets", path: "/datasets", icon: "database", access: "datasets.read" },
-  { label: "Connectors", path: "/connectors", icon: "boxes", access: "connectors.read" },
-];
-
-const ADMINISTRATION: readonly GuardedEntry[] = [
-  { label: "Plugins", path: "/plugins", icon: "puzzle", access: "admin" },
-  { label: "Overrides", path: "/overrides", icon: "workflow", access: "admin" },
-  { label: "Members", path: "/members", icon: "user", access: "members.read" },
-  { label: "Audit log", path: "/audit", icon: "shield", access: "audit.read" },
-];
 
 /** All groups, and the footer. */
 export function Navigation(): ReactNode {
   const session = useSession();
-  const data = DATA.filter((entry) => may(session, entry.access));
-  const administration = ADMINISTRATION.filter((entry) => may(session, entry.access));
+  const data = ownEntries(session, "data");
+  const administration = ownEntries(session, "administration");
   return (
     <>
       <ScrollArea className={styles.groups} type="hover">
         <Stack component="nav" gap="lg" aria-label="Main">
-          <NavGroup entries={WORK} />
+          <NavGroup entries={ownEntries(session, "work")} />
           {data.length > 0 && <NavGroup label="Data" entries={data} />}
           {byPlugin(session.nav).map(([plugin, entries]) => (
             <NavGroup key={plugin} label={plugin} entries={entries} />

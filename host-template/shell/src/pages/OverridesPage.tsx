@@ -6,11 +6,18 @@ import { type Claim, explainChain, usePluginHost, type Verdict } from "@platform
 import { EmptyState, Page, SearchField } from "@platform/plugin-host/ui";
 import { type ReactNode, useEffect, useRef, useState } from "react";
 import { Link, useLocation } from "react-router";
+import { keyOf, PAGES } from "../pages.ts";
 import { SHELL_SURFACES } from "../surfaces.ts";
 import styles from "./overrides.module.css";
 
 const CLAIMED = Object.entries(overrides);
-const UNCLAIMED = Object.keys(SHELL_SURFACES).filter((key) => !Object.hasOwn(overrides, key));
+const OWN_PATHS = PAGES.filter((page) => page.replaceable === true).map((page) => page.path);
+/** What each surface of the shell is, its pages behind the others. */
+const OFFERED: Readonly<Record<string, string>> = {
+  ...SHELL_SURFACES,
+  ...Object.fromEntries(OWN_PATHS.sort().map((path) => [keyOf({ path }), pageAt(path)])),
+};
+const UNCLAIMED = Object.keys(OFFERED).filter((key) => !Object.hasOwn(overrides, key));
 
 /** The claimed keys as cards, the unclaimed ones as a list. */
 export default function OverridesPage(): ReactNode {
@@ -43,7 +50,7 @@ export default function OverridesPage(): ReactNode {
 }
 
 function matches(wanted: string, key: string, chain: readonly Claim[]): boolean {
-  const text = [key, SHELL_SURFACES[key] ?? "", ...chain.flatMap((claim) => [claim.plugin, claim.file])];
+  const text = [key, OFFERED[key] ?? "", ...chain.flatMap((claim) => [claim.plugin, claim.file])];
   return text.join("\n").toLowerCase().includes(wanted);
 }
 
@@ -147,14 +154,18 @@ function ClaimRow({ verdict }: { readonly verdict: Verdict<Claim> }): ReactNode 
   );
 }
 
+function pageAt(path: string): string {
+  return `The page at ${path}`;
+}
+
 /** What a key stands for, in words. */
 function describe(key: string): string {
-  const known = SHELL_SURFACES[key];
+  const known = OFFERED[key];
   if (known !== undefined) {
     return known;
   }
   if (key.startsWith("route:")) {
-    return `The page at ${key.slice("route:".length)}`;
+    return pageAt(key.slice("route:".length));
   }
   return key.startsWith("block:") ? "A block that pages and dashboards may use" : "A surface of a plugin";
 }
