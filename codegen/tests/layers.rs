@@ -61,6 +61,7 @@ const HOST: &[Layers] = &[Layers {
     apart: false,
     rows: &[
         &[
+            "address",
             "data_folder",
             "env_file",
             "fault",

@@ -21,6 +21,7 @@
 extern crate self as hub;
 
 mod access;
+mod address;
 mod api;
 mod app;
 mod audit;

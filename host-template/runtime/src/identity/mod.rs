@@ -1,7 +1,6 @@
 //! Who is asking: users, organisations, tenants, sessions, and what the database knows of them.
 
 pub(crate) mod accounts;
-pub(crate) mod address;
 mod device;
 pub(crate) mod first;
 pub(crate) mod invitations;
@@ -17,7 +16,7 @@ mod token;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub(crate) use address::Address;
+pub(crate) use crate::address::Address;
 pub(crate) use device::{DEVICE_DAYS, Device};
 pub(crate) use limit::{Attempts, Buckets, Party, Wait};
 pub(crate) use password::{MAX_CHARS as MAX_PASSWORD, MIN_CHARS as MIN_PASSWORD, Passwords};
