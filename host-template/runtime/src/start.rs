@@ -30,6 +30,7 @@ use crate::locate::{self, Absent, Why};
 use crate::metrics::Metrics;
 use crate::platform::Platform;
 use crate::registry::{Counts, Hub, Origin, Plugin, Registry};
+use crate::runs::Runs;
 use crate::settings::{self, Database, Env};
 use crate::web::{Base, Web};
 
@@ -109,7 +110,7 @@ pub(crate) async fn parts(
         )
     })?;
     report(&registry);
-    let runs = settings::runs(&limits, &data)?;
+    let runs = Runs::of_host(&limits, &data)?;
     Ok(Parts {
         version,
         registry,
