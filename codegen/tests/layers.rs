@@ -77,6 +77,7 @@ const HOST: &[Layers] = &[Layers {
             "privilege",
             "problem",
             "purse",
+            "reach",
             "settings",
             "validate",
         ],

@@ -8,7 +8,7 @@ use axum::extract::{DefaultBodyLimit, Request};
 use hub_manifest::limits::{Limit, Limits};
 
 use crate::access::Proxies;
-use crate::connectors::{Reach, Tests};
+use crate::connectors::Tests;
 use crate::ctx::{Config, Ctx};
 use crate::db::{Db, Error};
 use crate::drivers::{Alias, Importable};
@@ -21,6 +21,7 @@ use crate::middleware;
 use crate::mount::{self, Mounted};
 use crate::probes;
 use crate::purse::Purse;
+use crate::reach::Reach;
 use crate::registry::{Hub, Registry};
 use crate::runs::Runs;
 use crate::streams::Streams;

@@ -63,6 +63,7 @@ mod probes;
 mod problem;
 mod process;
 mod purse;
+mod reach;
 mod registry;
 mod router;
 mod runs;
