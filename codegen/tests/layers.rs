@@ -62,6 +62,7 @@ const HOST: &[Layers] = &[Layers {
     rows: &[
         &[
             "address",
+            "base",
             "data_folder",
             "env_file",
             "fault",
@@ -94,6 +95,7 @@ const HOST: &[Layers] = &[Layers {
             "mount",
             "overrides",
             "page",
+            "page_paths",
             "platform",
             "registry",
             "router",

@@ -8,6 +8,7 @@ use axum::extract::{DefaultBodyLimit, Request};
 use hub_manifest::limits::{Limit, Limits};
 
 use crate::access::Proxies;
+use crate::base::Base;
 use crate::connectors::Tests;
 use crate::ctx::{Config, Ctx};
 use crate::db::{Db, Error};
@@ -25,7 +26,7 @@ use crate::reach::Reach;
 use crate::registry::{Hub, Registry};
 use crate::runs::Runs;
 use crate::streams::Streams;
-use crate::web::{self, Base, Web};
+use crate::web::{self, Web};
 
 /// What the application is made of.
 pub(crate) struct Parts {

@@ -190,8 +190,8 @@ pub(crate) async fn follow(hub: &Hub) {
 mod tests {
     use super::*;
     use crate::overrides::Chains;
+    use crate::page_paths::Pages;
     use crate::testing;
-    use crate::web::Pages;
 
     #[tokio::test]
     async fn a_reload_that_is_asked_for_while_a_host_starts_is_not_missed() {

@@ -13,6 +13,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::access::{Proxies, is_public};
+use crate::base::Base;
 use crate::connectors::Tests;
 use crate::ctx::Config;
 use crate::db::migrate::Migration;
@@ -27,12 +28,12 @@ use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::mount::Mounted;
 use crate::overrides::Chains;
+use crate::page_paths::Pages;
 use crate::problem::{FieldError, Problem, Result};
 use crate::purse::Purse;
 use crate::runs::Runs;
 use crate::settings::{Env, process_env};
 use crate::streams::Streams;
-use crate::web::{Base, Pages};
 
 /// What all requests share.
 pub(crate) struct Hub {

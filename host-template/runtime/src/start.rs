@@ -13,6 +13,7 @@ use crate::access::{Proxies, Switches};
 use crate::api;
 use crate::app::Parts;
 use crate::audit::Actor;
+use crate::base::Base;
 use crate::config;
 use crate::db::migrate::{self, Owner};
 use crate::db::standing::Standing;
@@ -32,7 +33,7 @@ use crate::reach::Reach;
 use crate::registry::{Counts, Hub, Origin, Plugin, Registry};
 use crate::runs::Runs;
 use crate::settings::{self, Database, Env};
-use crate::web::{Base, Web};
+use crate::web::Web;
 
 /// What is asked of a start.
 pub(crate) struct Options<'a> {

@@ -25,6 +25,7 @@ use crate::access::Proxies;
 use crate::api;
 use crate::app::{self, Parts};
 use crate::audit::Actor;
+use crate::base::Base;
 use crate::ctx::Config;
 use crate::db::Db;
 use crate::db::migrate::{self, Owner};
@@ -33,11 +34,12 @@ use crate::identity::{Address, Role, sessions, store};
 use crate::live::Marks;
 use crate::mount::{Settled, Source, settle};
 use crate::overrides::Chains;
+use crate::page_paths::Pages;
 use crate::problem::{Problem, Result};
 use crate::registry::{Hub, Plugin, Registry};
 use crate::router::Router;
 use crate::runs::{Presence, Runs};
-use crate::web::{Base, Pages, Web};
+use crate::web::Web;
 
 /// A plugin to be tested. Whatever is wrong with it makes the test fail with a panic that says so.
 pub struct App {

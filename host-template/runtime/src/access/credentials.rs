@@ -4,9 +4,9 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode, header};
 
 use super::proxies::{self, Proxies, Seen, port_of};
+use crate::base::Base;
 use crate::identity::Token;
 use crate::problem::Problem;
-use crate::web::Base;
 
 /// Name of the session cookie.
 pub(crate) const SESSION_COOKIE: &str = "hub_session";

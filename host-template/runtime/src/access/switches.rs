@@ -225,9 +225,9 @@ mod tests {
     use super::*;
     use crate::ctx::Config;
     use crate::overrides::Chains;
+    use crate::page_paths::Pages;
     use crate::registry::Plugin;
     use crate::testing;
-    use crate::web::Pages;
 
     fn registry(slug: &str, origin: Origin) -> Registry {
         let about = HostPlugin { name: slug.to_owned(), ..HostPlugin::default() };

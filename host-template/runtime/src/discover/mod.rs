@@ -26,9 +26,9 @@ use serde::{Deserialize, Serialize};
 use crate::config;
 use crate::listing::Listing;
 use crate::overrides::Chains;
+use crate::page_paths::Pages;
 use crate::registry::{Origin, Plugin};
 use crate::settings::{Env, reason};
-use crate::web::Pages;
 use folder::Folder;
 
 /// What customers' plugins stand beside.

@@ -105,9 +105,9 @@ fn noted(libraries: &Path, package: &str) -> Option<String> {
 mod tests {
     use super::*;
     use crate::overrides::Chains;
+    use crate::page_paths::Pages;
     use crate::registry::Registry;
     use crate::scratch::Scratch;
-    use crate::web::Pages;
 
     // O11
     #[test]

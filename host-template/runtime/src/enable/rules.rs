@@ -189,7 +189,7 @@ mod tests {
     use super::*;
     use crate::ctx::Config;
     use crate::overrides::Chains;
-    use crate::web::Pages;
+    use crate::page_paths::Pages;
 
     fn registry() -> Registry {
         let plugin = |name: &str, dependencies: &[&str]| {

@@ -21,6 +21,7 @@ use self::switched::Fate;
 use self::trial::Tried;
 pub(crate) use self::trial::{Pending, Removed};
 use crate::access::Proxies;
+use crate::base::Base;
 use crate::discover;
 use crate::drivers::{self, Import, Importable, plain};
 use crate::env_file::Variables;
@@ -36,7 +37,7 @@ use crate::registry::{Origin, Plugin, Registry};
 use crate::serve;
 use crate::settings::{self, Env, reason};
 use crate::start;
-use crate::web::{Base, Web};
+use crate::web::Web;
 
 /// How long the release in use may take to tell of its plugins.
 const PATIENCE: Duration = Duration::from_secs(30);
