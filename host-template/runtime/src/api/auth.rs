@@ -27,9 +27,6 @@ use crate::problem::{Problem, Result};
 use crate::router::Router;
 use crate::validate::Check;
 
-/// Anybody may try to sign in.
-pub(super) const LOGIN: &str = "/auth/login";
-
 pub(super) fn router() -> Router {
     Router::new()
         .routes(crate::routes!(login))

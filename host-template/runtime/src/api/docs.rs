@@ -10,16 +10,12 @@ use crate::openapi;
 use crate::router::{Router, get};
 use crate::web::headers;
 
-/// Everything here, which anyone may see.
-pub(super) const PATHS: [&str; 4] = ["/openapi.json", "/docs", "/docs/docs.js", "/docs/docs.css"];
-
 pub(super) fn router() -> Router {
-    let [openapi, docs, js, css] = PATHS;
     Router::new()
-        .route(openapi, get(description))
-        .route(docs, get(page))
-        .route(js, get(script))
-        .route(css, get(style))
+        .route("/openapi.json", get(description))
+        .route("/docs", get(page))
+        .route("/docs/docs.js", get(script))
+        .route("/docs/docs.css", get(style))
 }
 
 /// Made when first asked for: nobody waits for it at start.

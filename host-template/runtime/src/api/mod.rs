@@ -48,15 +48,6 @@ pub(crate) fn router(dev: bool) -> Router {
     }
 }
 
-/// The platform's own routes below `/api` that are for everybody; for [`crate::access::is_public`] alone to ask.
-pub(crate) fn answers_anybody(below: &str) -> bool {
-    below == "/health"
-        || below == auth::LOGIN
-        || invitations::PUBLIC.contains(&below)
-        || docs::PATHS.contains(&below)
-        || below.starts_with("/_dev/")
-}
-
 /// SQL of the platform's own tables, in order: what both engines understand, and what each has a word of its own for.
 const MIGRATIONS: &[(&str, &str, [&str; 2])] = &[
     ("0001_records.sql", include_str!("../../migrations/0001_records.sql"), ["", ""]),
