@@ -64,7 +64,7 @@ pub(crate) async fn parts(
     let reach = Reach::of(env)?;
     let metrics = Metrics::of(env)?;
     let base = Base::of(env)?;
-    let gathered = platform.gather(options.dev);
+    let gathered = platform.gather(api::router(options.dev));
     let install = settings::install_dir(env)?;
     let listing = Listing::of(&install)?;
     let web = Web::open(install.join("web"), options.dev, &listing, &base)?;

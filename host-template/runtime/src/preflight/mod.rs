@@ -21,6 +21,7 @@ use self::switched::Fate;
 use self::trial::Tried;
 pub(crate) use self::trial::{Pending, Removed};
 use crate::access::Proxies;
+use crate::api;
 use crate::base::Base;
 use crate::discover;
 use crate::drivers::{self, Import, Importable, plain};
@@ -189,7 +190,7 @@ async fn look(platform: &Platform, asked: &Asked, outer: Env<'_>, report: &mut R
     let Some(install) = report.take(settings::install_dir(outer)) else { return };
     let Some(listing) = report.take(Listing::of(&install)) else { return };
     report.take(Web::open(install.join("web"), false, &listing, &Base::default()));
-    let mut plugins = start::of_build(plan.plugins, &platform.gather(false), &env);
+    let mut plugins = start::of_build(plan.plugins, &platform.gather(api::router(false)), &env);
     for plugin in &mut plugins {
         plugin.root = install.join("plugins").join(plugin.name());
     }
