@@ -83,13 +83,12 @@ mod web;
 
 use std::process::ExitCode;
 
-pub use access::{Allowed, Caller, Permission};
+pub use access::{Allowed, Caller, Org, Permission, Role, Tenant, User};
 pub use axum;
 pub use ctx::{Config, Ctx};
 pub use db::Db;
 pub use extract::{Created, Json, Path, Query};
 pub use hub_macros::{router, routes};
-pub use identity::{Org, Role, Tenant, User};
 pub use page::{DEFAULT_LIMIT, MAX_LIMIT, Page, Paged};
 pub use platform::{Mount, Platform};
 pub use problem::{FieldError, Problem, ProblemBody, Result};

@@ -8,9 +8,8 @@ use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 
-use super::View;
+use super::{Org, Role, Tenant, Token, User, View};
 use crate::ctx::Ctx;
-use crate::identity::{Org, Role, Tenant, Token, User};
 use crate::live::Snapshot;
 use crate::problem::Problem;
 

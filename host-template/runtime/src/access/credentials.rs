@@ -3,9 +3,9 @@
 use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode, header};
 
+use super::Token;
 use super::proxies::{self, Proxies, Seen, port_of};
 use crate::base::Base;
-use crate::identity::Token;
 use crate::problem::Problem;
 
 /// Name of the session cookie.
