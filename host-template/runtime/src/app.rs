@@ -9,8 +9,9 @@ use hub_manifest::limits::{Limit, Limits};
 
 use crate::access::Proxies;
 use crate::base::Base;
+use crate::config::Config;
 use crate::connectors::Tests;
-use crate::ctx::{Config, Ctx};
+use crate::ctx::Ctx;
 use crate::db::{Db, Error};
 use crate::drivers::{Alias, Importable};
 use crate::identity::mail::Mailer;

@@ -85,7 +85,8 @@ use std::process::ExitCode;
 
 pub use access::{Allowed, Caller, Org, Permission, Role, Tenant, User};
 pub use axum;
-pub use ctx::{Config, Ctx};
+pub use config::Config;
+pub use ctx::Ctx;
 pub use db::Db;
 pub use extract::{Created, Json, Path, Query};
 pub use hub_macros::{router, routes};

@@ -14,8 +14,8 @@ use utoipa::ToSchema;
 
 use crate::access::{Proxies, is_public};
 use crate::base::Base;
+use crate::config::Config;
 use crate::connectors::Tests;
-use crate::ctx::Config;
 use crate::db::migrate::Migration;
 use crate::db::{Db, Error};
 use crate::discover::{Found, Release, customer_plugins};

@@ -26,7 +26,7 @@ use crate::api;
 use crate::app::{self, Parts};
 use crate::audit::Actor;
 use crate::base::Base;
-use crate::ctx::Config;
+use crate::config::Config;
 use crate::db::Db;
 use crate::db::migrate::{self, Owner};
 use crate::enable::{self, Change, Scope};

@@ -223,7 +223,7 @@ mod tests {
     use hub_manifest::plan::HostPlugin;
 
     use super::*;
-    use crate::ctx::Config;
+    use crate::config::Config;
     use crate::overrides::Chains;
     use crate::page_paths::Pages;
     use crate::registry::Plugin;

@@ -5,7 +5,7 @@ use hub_manifest::plan::{ConfigField, ConfigKind, DbtWorkspace, HostPlugin, NavI
 use hub_manifest::source::MAX_BYTES;
 
 use super::*;
-use crate::ctx::Config;
+use crate::config::Config;
 use crate::scratch::Scratch;
 
 /// A data folder.

@@ -187,7 +187,7 @@ mod tests {
     use hub_manifest::plan::HostPlugin;
 
     use super::*;
-    use crate::ctx::Config;
+    use crate::config::Config;
     use crate::overrides::Chains;
     use crate::page_paths::Pages;
 
