@@ -99,6 +99,7 @@ const HOST: &[Layers] = &[Layers {
             "platform",
             "registry",
             "router",
+            "rows",
         ],
         &["connectors", "drivers", "enable", "identity", "metrics", "runs", "streams"],
         &["api", "middleware", "openapi", "probes", "web"],

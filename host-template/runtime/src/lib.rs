@@ -68,6 +68,7 @@ mod purse;
 mod reach;
 mod registry;
 mod router;
+mod rows;
 mod runs;
 // The one of hub-release's tests: what a crate has for its own tests cannot be used by another.
 #[cfg(test)]
