@@ -12,7 +12,7 @@ use hub_manifest::rules::platform;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::access::{Proxies, is_public};
+use crate::access::Proxies;
 use crate::base::Base;
 use crate::config::Config;
 use crate::connectors::Tests;
@@ -139,6 +139,30 @@ impl Registry {
         plugins.extend(found.into_iter().map(Arc::new));
         Registry { plugins, chains: self.chains.clone(), pages: self.pages.clone(), trouble }
     }
+
+    /// A line for each thing that is wrong with a plugin of the customer's, or means nothing in it: at a start, and whenever
+    /// they are looked for anew.
+    pub(crate) fn report_customers(&self) {
+        for trouble in &self.trouble {
+            tracing::warn!("{trouble}");
+        }
+        for plugin in self.plugins.iter().filter(|plugin| plugin.origin == Origin::Data) {
+            let name = plugin.name();
+            for error in &plugin.errors {
+                tracing::warn!(
+                    plugin = name,
+                    "vertical plugin in {} is invalid: {error}",
+                    plugin.root.display()
+                );
+            }
+            for text in plugin.unset.iter() {
+                tracing::warn!(plugin = name, "vertical plugin is not configured: {text}");
+            }
+            for text in plugin.warnings.iter() {
+                tracing::warn!(plugin = name, "vertical plugin in {}: {text}", plugin.root.display());
+            }
+        }
+    }
 }
 
 /// One vertical plugin, in whatever state.
@@ -217,19 +241,10 @@ impl Plugin {
     /// A plugin of the build, with its routes.
     pub(crate) fn of_build(
         about: HostPlugin,
-        routes: &[Mounted],
+        routes: Vec<PluginRoute>,
         config: Config,
         unset: Vec<String>,
     ) -> Plugin {
-        let routes = routes
-            .iter()
-            .filter(|route| route.plugin() == Some(about.name.as_str()))
-            .map(|route| PluginRoute {
-                method: route.method.to_string(),
-                path: route.path.clone(),
-                public: is_public(route.plugin(), route.method.as_str(), &route.path, |_| Some(&about)),
-            })
-            .collect();
         let warnings = about.warnings.clone();
         Plugin {
             about,
@@ -317,7 +332,7 @@ impl Hub {
             tracing::error!(%problem, "cannot look for the customer's plugins: those from before stay");
             before
         });
-        crate::start::report_customers(&registry);
+        registry.report_customers();
         registry
     }
 

@@ -28,6 +28,7 @@ use crate::listing::Listing;
 use crate::live::Marks;
 use crate::locate::{self, Absent, Why};
 use crate::metrics::Metrics;
+use crate::mount::routes_of;
 use crate::platform::Platform;
 use crate::reach::Reach;
 use crate::registry::{Counts, Hub, Origin, Plugin, Registry};
@@ -152,7 +153,8 @@ pub(crate) fn of_build(
         .map(|about| {
             let (config, unset) = config::resolve(&about.config, env);
             let errors = gathered.errors_of(&about.name);
-            Plugin { errors, ..Plugin::of_build(about, &gathered.routes, config, unset) }
+            let routes = routes_of(&about, &gathered.routes);
+            Plugin { errors, ..Plugin::of_build(about, routes, config, unset) }
         })
         .collect()
 }
@@ -332,28 +334,8 @@ fn report(registry: &Registry) {
             tracing::warn!(plugin = plugin.name(), "vertical plugin is not configured: {text}");
         }
     }
-    report_customers(registry);
+    registry.report_customers();
     tracing::info!("{}", start_line(crate::registry::count(registry.plugins.iter().map(|plugin| &**plugin))));
-}
-
-/// A line for each thing that is wrong with a plugin of the customer's, or means nothing in it: at a start, and whenever
-/// they are looked for anew.
-pub(crate) fn report_customers(registry: &Registry) {
-    for trouble in &registry.trouble {
-        tracing::warn!("{trouble}");
-    }
-    for plugin in registry.plugins.iter().filter(|plugin| plugin.origin == Origin::Data) {
-        let name = plugin.name();
-        for error in &plugin.errors {
-            tracing::warn!(plugin = name, "vertical plugin in {} is invalid: {error}", plugin.root.display());
-        }
-        for text in plugin.unset.iter() {
-            tracing::warn!(plugin = name, "vertical plugin is not configured: {text}");
-        }
-        for text in plugin.warnings.iter() {
-            tracing::warn!(plugin = name, "vertical plugin in {}: {text}", plugin.root.display());
-        }
-    }
 }
 
 /// While plugins are worked on, all of them are on for the first organisation: their author wants to see them.

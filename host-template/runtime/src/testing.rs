@@ -32,7 +32,7 @@ use crate::db::migrate::{self, Owner};
 use crate::enable::{self, Change, Scope};
 use crate::identity::{Address, Role, sessions, store};
 use crate::live::Marks;
-use crate::mount::{Settled, Source, settle};
+use crate::mount::{Settled, Source, routes_of, settle};
 use crate::overrides::Chains;
 use crate::page_paths::Pages;
 use crate::problem::{Problem, Result};
@@ -103,7 +103,8 @@ impl App {
         let Settled { routes, conflicts } = settle(sources);
         let conflicts: Vec<String> = conflicts.into_iter().map(|conflict| conflict.message).collect();
         assert!(conflicts.is_empty(), "{}", conflicts.join("\n"));
-        let plugin = Plugin::of_build(about, &routes, config, Vec::new());
+        let of_plugin = routes_of(&about, &routes);
+        let plugin = Plugin::of_build(about, of_plugin, config, Vec::new());
         let (hub, router, admin) = runtime.block_on(async {
             let marks = Marks::read(&db).await.expect("the database in memory can be read");
             let (hub, router) = app::assemble(Parts {

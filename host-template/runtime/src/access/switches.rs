@@ -231,7 +231,7 @@ mod tests {
 
     fn registry(slug: &str, origin: Origin) -> Registry {
         let about = HostPlugin { name: slug.to_owned(), ..HostPlugin::default() };
-        let plugin = Plugin { origin, ..Plugin::of_build(about, &[], Config::default(), Vec::new()) };
+        let plugin = Plugin { origin, ..Plugin::of_build(about, Vec::new(), Config::default(), Vec::new()) };
         Registry::new(vec![plugin], Chains::default(), Pages::default())
     }
 

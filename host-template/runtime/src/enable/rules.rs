@@ -195,7 +195,7 @@ mod tests {
         let plugin = |name: &str, dependencies: &[&str]| {
             let dependencies = dependencies.iter().map(|&name| name.to_owned()).collect();
             let about = HostPlugin { name: name.to_owned(), dependencies, ..HostPlugin::default() };
-            Plugin::of_build(about, &[], Config::default(), Vec::new())
+            Plugin::of_build(about, Vec::new(), Config::default(), Vec::new())
         };
         Registry::new(
             vec![
