@@ -90,6 +90,7 @@ const HOST: &[Layers] = &[Layers {
             "ctx",
             "discover",
             "extract",
+            "gate",
             "gather",
             "live",
             "mount",

@@ -38,6 +38,7 @@ mod enable;
 mod env_file;
 mod extract;
 mod fault;
+mod gate;
 mod gather;
 mod identity;
 mod install;

@@ -11,8 +11,9 @@ use axum::routing::{MethodFilter, MethodRouter};
 use hub_manifest::plan::HostPlugin;
 use hub_manifest::routes::{Place, Route as Row, RouteConflict};
 
-use crate::access::{Guard, Target, is_public};
+use crate::access::is_public;
 use crate::ctx::Ctx;
+use crate::gate::{Guard, Target};
 use crate::problem::Problem;
 use crate::registry::{Plugin, PluginRoute, Registry};
 use crate::router::{Description, Endpoint, Route, Router};

@@ -12,11 +12,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::access::{Allowed, Permission, Watch};
+use crate::access::{Allowed, Permission};
 use crate::args;
 use crate::ctx::Ctx;
 use crate::db::{AssertSqlSafe, Db, Error};
 use crate::extract::{Json, Query};
+use crate::gate::Watch;
 use crate::identity::Address;
 use crate::page::{Part, checked_limit};
 use crate::problem::{Problem, Result};
