@@ -54,8 +54,8 @@ const CODEGEN: &[Layers] = &[
     },
 ];
 
-/// What knows nothing of requests; processes and the database; what every handler stands on; what a plugin can do
-/// besides; what answers; what starts it all.
+/// What knows nothing of requests; processes and the database; which plugins there are, and who may see them; all that a running
+/// host can do; what every handler stands on; what answers; what starts it all.
 const HOST: &[Layers] = &[Layers {
     of: "",
     apart: false,
@@ -83,26 +83,9 @@ const HOST: &[Layers] = &[Layers {
             "validate",
         ],
         &["db", "process"],
-        &[
-            "access",
-            "audit",
-            "config",
-            "ctx",
-            "discover",
-            "extract",
-            "gate",
-            "gather",
-            "live",
-            "mount",
-            "overrides",
-            "page",
-            "page_paths",
-            "platform",
-            "registry",
-            "router",
-            "rows",
-        ],
-        &["connectors", "drivers", "enable", "identity", "metrics", "runs", "streams"],
+        &["access", "audit", "config", "discover", "live", "overrides", "page_paths", "registry", "rows"],
+        &["connectors", "drivers", "enable", "host", "identity", "metrics", "runs", "streams"],
+        &["ctx", "extract", "gate", "gather", "mount", "page", "platform", "router"],
         &["api", "middleware", "openapi", "probes", "web"],
         &["app", "cli", "install", "preflight", "serve", "start", "testing"],
     ],

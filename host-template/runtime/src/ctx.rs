@@ -8,7 +8,7 @@ use axum::http::request::Parts;
 
 use crate::config::Config;
 use crate::db::Db;
-use crate::registry::Hub;
+use crate::host::Hub;
 
 /// The plugin's context; a handler takes it as an argument. Cloning it is cheap.
 #[derive(Clone)]

@@ -40,6 +40,7 @@ mod extract;
 mod fault;
 mod gate;
 mod gather;
+mod host;
 mod identity;
 mod install;
 mod life;

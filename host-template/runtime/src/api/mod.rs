@@ -16,6 +16,7 @@ pub(crate) use records::samples;
 mod session;
 mod tenants;
 
+pub(crate) use docs::describe;
 pub(crate) use plugins::plugin_views;
 
 use crate::db::Db;

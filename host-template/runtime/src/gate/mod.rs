@@ -15,8 +15,8 @@ use hyper::upgrade::OnUpgrade;
 
 use crate::access::{Caller, Credentials, not_signed_in};
 use crate::ctx::Ctx;
+use crate::host::Hub;
 use crate::problem::Problem;
-use crate::registry::Hub;
 use crate::router::{Answer, Endpoint};
 pub(crate) use watch::Watch;
 

@@ -21,9 +21,9 @@ use super::{Kind, Lineage, State, dbt, home};
 use crate::access::Switches;
 use crate::db::{Db, Error};
 use crate::fault::Fault;
+use crate::host::Hub;
 use crate::life::Life;
 use crate::process::{End, Excess, Job};
-use crate::registry::Hub;
 use crate::settings::{host_id, reason};
 
 /// How often the queue is looked at when nobody has said that something is in it.
@@ -195,7 +195,7 @@ async fn queue(hub: &Arc<Hub>, comes: Comes) {
                     tracing::warn!(lost, "runs whose host died are marked as lost");
                     runs.tell();
                 }
-                // The log of `live::follow` says so already.
+                // The log of `Hub::follow` says so already.
                 Err(_) => {}
             }
         }
