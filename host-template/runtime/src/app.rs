@@ -2,16 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use axum::extract::{DefaultBodyLimit, Request};
 use hub_manifest::limits::{Limit, Limits};
 
 use crate::access::Proxies;
-use crate::connectors::{Reach, Tests};
-use crate::ctx::{Config, Ctx};
+use crate::api;
+use crate::base::Base;
+use crate::config::Config;
+use crate::connectors::Tests;
+use crate::ctx::Ctx;
 use crate::db::{Db, Error};
 use crate::drivers::{Alias, Importable};
+use crate::host::{ApiDescription, Hub};
 use crate::identity::mail::Mailer;
 use crate::identity::{Attempts, Passwords, Sessions};
 use crate::life::Stage;
@@ -21,10 +25,11 @@ use crate::middleware;
 use crate::mount::{self, Mounted};
 use crate::probes;
 use crate::purse::Purse;
-use crate::registry::{Hub, Registry};
+use crate::reach::Reach;
+use crate::registry::Registry;
 use crate::runs::Runs;
 use crate::streams::Streams;
-use crate::web::{self, Base, Web};
+use crate::web::{self, Web};
 
 /// What the application is made of.
 pub(crate) struct Parts {
@@ -72,9 +77,13 @@ pub(crate) async fn assemble(parts: Parts) -> Result<(Arc<Hub>, axum::Router), E
         Web::Disk(folder, _) => Some(folder.clone()),
         Web::Loaded(_) | Web::Absent => None,
     };
+    let routes: Arc<[Mounted]> = routes.into();
+    let description = {
+        let (version, routes, base) = (version.clone(), routes.clone(), base.clone());
+        ApiDescription::new(move |registry| api::describe(&version, &routes, &base, registry))
+    };
     let hub = Arc::new(Hub {
         version,
-        routes,
         live: Live::start(&db, marks, registry).await?,
         db,
         sessions: Sessions::default(),
@@ -96,7 +105,7 @@ pub(crate) async fn assemble(parts: Parts) -> Result<(Arc<Hub>, axum::Router), E
         web_folder,
         metrics,
         started: crate::new_id(),
-        description: OnceLock::new(),
+        description,
     });
     let registry = hub.live.snapshot().registry.clone();
     let configs: BTreeMap<&str, &Config> =
@@ -106,7 +115,7 @@ pub(crate) async fn assemble(parts: Parts) -> Result<(Arc<Hub>, axum::Router), E
         Ctx::new(owner, config, hub.clone())
     };
     let pages = registry.pages.clone();
-    let router = mount::build(&hub.routes, &ctx_of, &registry)
+    let router = mount::build(&routes, &ctx_of, &registry)
         .fallback(move |request: Request| std::future::ready(web::answer(&web, &pages, &request)));
     let router = probes::mount(router, &hub);
     // axum's own limit of a body; another one costs every request a little.

@@ -21,7 +21,7 @@ use rustix::process::umask;
 use serde::Serialize;
 
 use self::admin::{CreateUser, EndSessions, ListUsers, ResetPassword};
-use crate::api::plugin_views;
+use crate::api::{self, plugin_views};
 use crate::connectors::probe;
 use crate::data_folder;
 use crate::discover;
@@ -402,7 +402,7 @@ fn list_routes(platform: &Platform, json: bool, trace: bool) -> Result<(), Fault
             let _ = writeln!(io::stderr(), "{} {}", mount.plugin, mount.spec);
         }
     };
-    let table = gather(platform.routers, false, &begin).table(&plan);
+    let table = gather(api::router(false), platform.routers, &begin).table(&plan);
     if trace {
         let _ = writeln!(io::stderr(), "all routers were called");
         // A router function may have printed half a line.
@@ -436,7 +436,7 @@ fn list_routes(platform: &Platform, json: bool, trace: bool) -> Result<(), Fault
 
 fn list_plugins(platform: &Platform, json: bool) -> Result<(), Fault> {
     let plan = platform.plan()?;
-    let plugins = start::of_build(plan.plugins, &platform.gather(false), &process_env);
+    let plugins = start::of_build(plan.plugins, &platform.gather(api::router(false)), &process_env);
     let (registry, trouble) = Registry::of_release(&settings::install_dir(&process_env)?, plugins);
     if let Some(trouble) = trouble {
         // Nobody may be there to read it.
@@ -465,7 +465,8 @@ fn list_plugins(platform: &Platform, json: bool) -> Result<(), Fault> {
 }
 
 fn list_namesakes(platform: &Platform) -> Result<(), Fault> {
-    let plugins = start::of_build(platform.plan()?.plugins, &platform.gather(false), &process_env);
+    let plugins =
+        start::of_build(platform.plan()?.plugins, &platform.gather(api::router(false)), &process_env);
     let plugins: Vec<Arc<Plugin>> = plugins.into_iter().map(Arc::new).collect();
     let data = settings::existing_data_dir(&process_env);
     print_json(&data.map(|data| discover::namesakes(&data, &plugins)).unwrap_or_default());

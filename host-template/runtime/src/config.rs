@@ -5,8 +5,33 @@ use std::collections::BTreeMap;
 use hub_manifest::plan::{ConfigField, ConfigKind};
 use serde_json::Value;
 
-use crate::ctx::Config;
 use crate::settings;
+
+/// A plugin's settings: what the environment says, else the declared default.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Config(pub(crate) BTreeMap<String, Value>);
+
+impl Config {
+    /// The value of a key, where it is set or has a default.
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        self.0.get(key)
+    }
+
+    /// The value of a key of type string, password or enum.
+    pub fn str(&self, key: &str) -> Option<&str> {
+        self.get(key).and_then(Value::as_str)
+    }
+
+    /// The value of a key of type integer.
+    pub fn int(&self, key: &str) -> Option<i64> {
+        self.get(key).and_then(Value::as_i64)
+    }
+
+    /// The value of a key of type boolean.
+    pub fn bool(&self, key: &str) -> Option<bool> {
+        self.get(key).and_then(Value::as_bool)
+    }
+}
 
 /// The settings, and what keeps the plugin from working: one sentence each.
 pub(crate) fn resolve(

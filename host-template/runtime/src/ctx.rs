@@ -1,15 +1,14 @@
 //! What a handler knows of where it runs: its plugin, the database, the plugin's settings.
 
-use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use serde_json::Value;
 
+use crate::config::Config;
 use crate::db::Db;
-use crate::registry::Hub;
+use crate::host::Hub;
 
 /// The plugin's context; a handler takes it as an argument. Cloning it is cheap.
 #[derive(Clone)]
@@ -52,31 +51,5 @@ impl FromRequestParts<Ctx> for Ctx {
 
     async fn from_request_parts(_parts: &mut Parts, ctx: &Ctx) -> Result<Ctx, Infallible> {
         Ok(ctx.clone())
-    }
-}
-
-/// A plugin's settings: what the environment says, else the declared default.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Config(pub(crate) BTreeMap<String, Value>);
-
-impl Config {
-    /// The value of a key, where it is set or has a default.
-    pub fn get(&self, key: &str) -> Option<&Value> {
-        self.0.get(key)
-    }
-
-    /// The value of a key of type string, password or enum.
-    pub fn str(&self, key: &str) -> Option<&str> {
-        self.get(key).and_then(Value::as_str)
-    }
-
-    /// The value of a key of type integer.
-    pub fn int(&self, key: &str) -> Option<i64> {
-        self.get(key).and_then(Value::as_i64)
-    }
-
-    /// The value of a key of type boolean.
-    pub fn bool(&self, key: &str) -> Option<bool> {
-        self.get(key).and_then(Value::as_bool)
     }
 }

@@ -9,7 +9,6 @@ use hub_manifest::plan::HostPlan;
 use hub_manifest::routes::{Place, Route, RouteConflict, RouteTable, RouterPanic};
 
 use crate::access::is_public;
-use crate::api;
 use crate::logs::panic_text;
 use crate::mount::{Mounted, Settled, Source, place_of, settle};
 use crate::platform::Mount;
@@ -22,9 +21,9 @@ pub(crate) struct Gathered {
     panics: Vec<RouterPanic>,
 }
 
-/// Calls the router functions, the platform's own first; `begin` hears of each one before it is called.
-pub(crate) fn gather(routers: &[Mount], dev: bool, begin: &dyn Fn(&Mount)) -> Gathered {
-    let mut sources = vec![Source::platform(api::router(dev))];
+/// Calls the router functions; `begin` hears of each one before it is called. The platform's own routes come first.
+pub(crate) fn gather(platform: Router, routers: &[Mount], begin: &dyn Fn(&Mount)) -> Gathered {
+    let mut sources = vec![Source::platform(platform)];
     let mut panics = Vec::new();
     for mount in routers {
         begin(mount);
@@ -94,6 +93,7 @@ mod tests {
     use hub_manifest::plan::{HostPlugin, PublicRoute};
 
     use super::*;
+    use crate::api;
     use crate::router::get;
 
     async fn handler() {}
@@ -120,7 +120,7 @@ mod tests {
         let routers =
             [mount("x", "x.good", good), mount("x", "x.clashing", clashing), mount("y", "y.bad", panicking)];
         let begun = std::cell::RefCell::new(Vec::new());
-        let gathered = gather(&routers, false, &|mount| begun.borrow_mut().push(mount.spec));
+        let gathered = gather(api::router(false), &routers, &|mount| begun.borrow_mut().push(mount.spec));
         assert_eq!(*begun.borrow(), ["x.good", "x.clashing", "y.bad"]);
         let errors = gathered.errors_of("x");
         assert!(
@@ -152,7 +152,7 @@ mod tests {
     #[test]
     fn the_platforms_own_routes_are_sound() {
         for dev in [false, true] {
-            let table = gather(&[], dev, &|_| {}).table(&HostPlan::default());
+            let table = gather(api::router(dev), &[], &|_| {}).table(&HostPlan::default());
             assert!(table.is_sound(), "{table:?}");
             let public = table
                 .routes

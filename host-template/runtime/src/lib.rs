@@ -21,9 +21,11 @@
 extern crate self as hub;
 
 mod access;
+mod address;
 mod api;
 mod app;
 mod audit;
+mod base;
 mod cli;
 mod config;
 mod connectors;
@@ -36,7 +38,9 @@ mod enable;
 mod env_file;
 mod extract;
 mod fault;
+mod gate;
 mod gather;
+mod host;
 mod identity;
 mod install;
 mod life;
@@ -55,6 +59,7 @@ mod objects;
 mod openapi;
 mod overrides;
 mod page;
+mod page_paths;
 mod platform;
 mod preflight;
 mod privilege;
@@ -62,8 +67,10 @@ mod probes;
 mod problem;
 mod process;
 mod purse;
+mod reach;
 mod registry;
 mod router;
+mod rows;
 mod runs;
 // The one of hub-release's tests: what a crate has for its own tests cannot be used by another.
 #[cfg(test)]
@@ -79,13 +86,13 @@ mod web;
 
 use std::process::ExitCode;
 
-pub use access::{Allowed, Caller, Permission};
+pub use access::{Allowed, Caller, Org, Permission, Role, Tenant, User};
 pub use axum;
-pub use ctx::{Config, Ctx};
+pub use config::Config;
+pub use ctx::Ctx;
 pub use db::Db;
 pub use extract::{Created, Json, Path, Query};
 pub use hub_macros::{router, routes};
-pub use identity::{Org, Role, Tenant, User};
 pub use page::{DEFAULT_LIMIT, MAX_LIMIT, Page, Paged};
 pub use platform::{Mount, Platform};
 pub use problem::{FieldError, Problem, ProblemBody, Result};

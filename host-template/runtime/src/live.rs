@@ -7,18 +7,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Mutex, watch};
 
 use crate::access::{Switches, View, Views};
 use crate::args;
-use crate::db::{self, Db, Error, Tx};
-use crate::registry::{Hub, Registry};
-
-/// How often a host looks whether another one has changed something.
-const POLL: Duration = Duration::from_millis(500);
+use crate::db::{Db, Error, Tx};
+use crate::registry::Registry;
 
 /// The state at one moment.
 pub(crate) struct Snapshot {
@@ -169,29 +165,12 @@ fn tell(switches: &Switches, before: &Switches) {
     }
 }
 
-/// Follows the changes of other hosts for as long as it is polled.
-pub(crate) async fn follow(hub: &Hub) {
-    let mut listener = db::Listener::new(hub.db.clone());
-    let mut reachable = true;
-    loop {
-        listener.wait(POLL).await;
-        let looked = hub.look().await;
-        // Told once, not twice a second.
-        match (&looked, reachable) {
-            (Err(error), true) => tracing::error!(%error, "cannot look for changes in the database"),
-            (Ok(()), false) => tracing::info!("the database answers again"),
-            _ => {}
-        }
-        reachable = looked.is_ok();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::overrides::Chains;
+    use crate::page_paths::Pages;
     use crate::testing;
-    use crate::web::Pages;
 
     #[tokio::test]
     async fn a_reload_that_is_asked_for_while_a_host_starts_is_not_missed() {

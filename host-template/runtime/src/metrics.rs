@@ -21,9 +21,9 @@ use sha2::Sha256;
 
 use crate::access::{Proxies, peer};
 use crate::fault::Fault;
+use crate::host::Hub;
 use crate::life::Life;
 use crate::problem::Problem;
-use crate::registry::Hub;
 use crate::settings::Env;
 
 /// The media type of OpenMetrics, which Prometheus reads.

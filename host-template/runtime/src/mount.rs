@@ -8,12 +8,14 @@ use std::panic::Location;
 use axum::extract::MatchedPath;
 use axum::http::{Method, StatusCode};
 use axum::routing::{MethodFilter, MethodRouter};
+use hub_manifest::plan::HostPlugin;
 use hub_manifest::routes::{Place, Route as Row, RouteConflict};
 
-use crate::access::{Guard, Target, is_public};
+use crate::access::is_public;
 use crate::ctx::Ctx;
+use crate::gate::{Guard, Target};
 use crate::problem::Problem;
-use crate::registry::{Plugin, Registry};
+use crate::registry::{Plugin, PluginRoute, Registry};
 use crate::router::{Description, Endpoint, Route, Router};
 
 /// Stands for a plugin's slug where a route is the platform's own.
@@ -75,6 +77,19 @@ impl Mounted {
             place: Some(place_of(self.place)),
         }
     }
+}
+
+/// The routes of one plugin of the build, as lists show them.
+pub(crate) fn routes_of(about: &HostPlugin, routes: &[Mounted]) -> Vec<PluginRoute> {
+    routes
+        .iter()
+        .filter(|route| route.plugin() == Some(about.name.as_str()))
+        .map(|route| PluginRoute {
+            method: route.method.to_string(),
+            path: route.path.clone(),
+            public: is_public(route.plugin(), route.method.as_str(), &route.path, |_| Some(about)),
+        })
+        .collect()
 }
 
 /// A place in a source, without the prefix that stands for the folder of the build.

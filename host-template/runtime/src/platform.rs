@@ -37,8 +37,8 @@ impl Platform {
         })
     }
 
-    /// What all router functions give.
-    pub(crate) fn gather(&self, dev: bool) -> Gathered {
-        gather(self.routers, dev, &|_| {})
+    /// What all router functions give, beside the platform's own routes.
+    pub(crate) fn gather(&self, own: Router) -> Gathered {
+        gather(own, self.routers, &|_| {})
     }
 }

@@ -12,10 +12,10 @@ use serde_json::json;
 use tokio::sync::Mutex;
 
 use crate::db::Unwritable;
+use crate::host::Hub;
 use crate::life::Life;
 use crate::metrics;
 use crate::problem::Problem;
-use crate::registry::Hub;
 
 /// How long what was found out about the database is told again: nobody makes work for it by asking.
 const FRESH: Duration = Duration::from_millis(500);

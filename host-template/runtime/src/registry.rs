@@ -1,81 +1,20 @@
-//! What the running host knows: its plugins and their state, the routes, the override chains.
+//! The plugins that there are, with their routes and state, and the override chains and pages of the build.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use axum::body::Bytes;
-use axum::http::StatusCode;
-use hub_manifest::limits::Limits;
 use hub_manifest::plan::HostPlugin;
 use hub_manifest::rules::platform;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::access::{Proxies, is_public};
-use crate::connectors::Tests;
-use crate::ctx::Config;
+use crate::config::Config;
 use crate::db::migrate::Migration;
-use crate::db::{Db, Error};
 use crate::discover::{Found, Release, customer_plugins};
-use crate::drivers::{Alias, Import, Importable};
-use crate::identity::mail::Mailer;
-use crate::identity::{Attempts, Passwords, Sessions};
-use crate::life::Stage;
 use crate::listing::Listing;
-use crate::live::Live;
-use crate::metrics::Metrics;
-use crate::mount::Mounted;
 use crate::overrides::Chains;
-use crate::problem::{FieldError, Problem, Result};
-use crate::purse::Purse;
-use crate::runs::Runs;
-use crate::settings::{Env, process_env};
-use crate::streams::Streams;
-use crate::web::{Base, Pages};
-
-/// What all requests share.
-pub(crate) struct Hub {
-    pub(crate) version: String,
-    pub(crate) routes: Vec<Mounted>,
-    pub(crate) db: Db,
-    /// Plugins and switches, as they are now.
-    pub(crate) live: Live,
-    pub(crate) sessions: Sessions,
-    pub(crate) attempts: Attempts,
-    /// Sends invitations, where a mail server is configured.
-    pub(crate) mailer: Option<Mailer>,
-    /// What holds callers and runs back.
-    pub(crate) limits: Arc<Limits>,
-    pub(crate) connector_tests: Tests,
-    /// Whom to believe about where a request comes from.
-    pub(crate) proxies: Proxies,
-    /// Below which path the platform is served.
-    pub(crate) base: Base,
-    pub(crate) passwords: Passwords,
-    /// The folder of the release.
-    pub(crate) install: PathBuf,
-    /// The drivers that can be installed.
-    pub(crate) aliases: Vec<Alias>,
-    pub(crate) importable: Importable,
-    /// The customer's folder.
-    pub(crate) data: PathBuf,
-    pub(crate) runs: Runs,
-    /// What large answers hold together.
-    pub(crate) answers: Arc<Purse>,
-    /// Event streams that are open.
-    pub(crate) streams: Streams,
-    /// How far the host's life is.
-    pub(crate) stage: Stage,
-    /// The page's folder, while it is being worked on.
-    pub(crate) web_folder: Option<PathBuf>,
-    /// What it measures of itself.
-    pub(crate) metrics: Metrics,
-    /// A word that no other run of the host has.
-    pub(crate) started: String,
-    /// The API's description, once somebody has asked for it.
-    pub(crate) description: OnceLock<Bytes>,
-}
+use crate::page_paths::Pages;
+use crate::settings::Env;
 
 /// The plugins that there are, and the override chains and pages of the build.
 pub(crate) struct Registry {
@@ -137,6 +76,30 @@ impl Registry {
         let Found { plugins: found, trouble } = customer_plugins(data, &release);
         plugins.extend(found.into_iter().map(Arc::new));
         Registry { plugins, chains: self.chains.clone(), pages: self.pages.clone(), trouble }
+    }
+
+    /// A line for each thing that is wrong with a plugin of the customer's, or means nothing in it: at a start, and whenever
+    /// they are looked for anew.
+    pub(crate) fn report_customers(&self) {
+        for trouble in &self.trouble {
+            tracing::warn!("{trouble}");
+        }
+        for plugin in self.plugins.iter().filter(|plugin| plugin.origin == Origin::Data) {
+            let name = plugin.name();
+            for error in &plugin.errors {
+                tracing::warn!(
+                    plugin = name,
+                    "vertical plugin in {} is invalid: {error}",
+                    plugin.root.display()
+                );
+            }
+            for text in plugin.unset.iter() {
+                tracing::warn!(plugin = name, "vertical plugin is not configured: {text}");
+            }
+            for text in plugin.warnings.iter() {
+                tracing::warn!(plugin = name, "vertical plugin in {}: {text}", plugin.root.display());
+            }
+        }
     }
 }
 
@@ -216,19 +179,10 @@ impl Plugin {
     /// A plugin of the build, with its routes.
     pub(crate) fn of_build(
         about: HostPlugin,
-        routes: &[Mounted],
+        routes: Vec<PluginRoute>,
         config: Config,
         unset: Vec<String>,
     ) -> Plugin {
-        let routes = routes
-            .iter()
-            .filter(|route| route.plugin() == Some(about.name.as_str()))
-            .map(|route| PluginRoute {
-                method: route.method.to_string(),
-                path: route.path.clone(),
-                public: is_public(route.plugin(), route.method.as_str(), &route.path, |_| Some(&about)),
-            })
-            .collect();
         let warnings = about.warnings.clone();
         Plugin {
             about,
@@ -295,71 +249,4 @@ pub(crate) fn count<'a>(plugins: impl IntoIterator<Item = &'a Plugin>) -> Counts
         ok += usize::from(plugin.ok());
     }
     Counts { total, ok, invalid: total - ok }
-}
-
-impl Hub {
-    pub(crate) fn counts(&self) -> Counts {
-        count(self.live.snapshot().registry.plugins.iter().map(|plugin| &**plugin))
-    }
-
-    /// Takes in what has changed in the database, and on disk where somebody wants it looked at.
-    pub(crate) async fn look(&self) -> Result<(), Error> {
-        self.live.look(&self.db, self.rescan()).await
-    }
-
-    /// The plugins, with the customer's as they are on disk now.
-    async fn rescan(&self) -> Arc<Registry> {
-        let before = self.live.snapshot().registry.clone();
-        let (registry, data) = (before.clone(), self.data.clone());
-        let found = self.aside(move || registry.rescanned(&data, &process_env)).await;
-        let registry = found.map(Arc::new).unwrap_or_else(|problem| {
-            tracing::error!(%problem, "cannot look for the customer's plugins: those from before stay");
-            before
-        });
-        crate::start::report_customers(&registry);
-        registry
-    }
-
-    /// Looks for the customer's plugins anew, as all hosts of this database do then.
-    pub(crate) async fn reload(&self) -> Result<(), Error> {
-        let mut tx = self.db.begin().await?;
-        tx.announce_plugins().await?;
-        tx.commit().await?;
-        self.look().await
-    }
-
-    /// What became of importing each driver, by package. Tried once for a set of drivers.
-    pub(crate) async fn importable(&self) -> Arc<BTreeMap<String, Import>> {
-        let packages: Vec<&str> = self.aliases.iter().map(|alias| alias.package.as_str()).collect();
-        self.importable.all(&self.data, &packages).await
-    }
-
-    /// Does what waits for a disk on a thread that may wait.
-    pub(crate) async fn aside<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T> {
-        tokio::task::spawn_blocking(work).await.map_err(Problem::internal)
-    }
-
-    /// The answer in place of a plugin that cannot work.
-    pub(crate) fn why_unavailable(&self, slug: &str) -> Problem {
-        let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE);
-        let snapshot = self.live.snapshot();
-        match snapshot.registry.find(slug) {
-            Some(plugin) if plugin.ok() => {
-                let errors = plugin
-                    .unset
-                    .iter()
-                    .map(|text| FieldError { field: slug.to_owned(), message: text.clone() });
-                problem
-                    .code("plugin-not-configured")
-                    .detail(format!("vertical plugin `{slug}` lacks settings: {}", plugin.unset.join("; ")))
-                    .errors(errors.collect())
-            }
-            _ => problem
-                .code("plugin-invalid")
-                .detail(format!("vertical plugin `{slug}` has errors; the list of plugins tells them")),
-        }
-    }
 }

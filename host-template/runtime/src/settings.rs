@@ -7,14 +7,13 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use hub_manifest::environment;
-use hub_manifest::limits::{Limit, Limits, Unfit};
+use hub_manifest::limits::{Limits, Unfit};
 pub(crate) use hub_release::reason;
 use hub_release::{Install, beneath, started};
 use rustix::fs::Access;
 
 use crate::fault::Fault;
 use crate::locate;
-use crate::runs::{Presence, Runs};
 
 /// The data folder that a set-up machine has.
 pub(crate) const SYSTEM_DATA: &str = "/data/honeyframe";
@@ -178,14 +177,6 @@ pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
     numbers
         .parse()
         .map_err(|_| "write an IP address and a port, such as 127.0.0.1:8001 or [::]:8001".to_owned())
-}
-
-/// The host's part of the queue of runs.
-pub(crate) fn runs(limits: &Limits, data: &Path) -> Result<Runs, Fault> {
-    // Asked before one is made. What cannot be read is told by whoever reads it.
-    let known = fs::metadata(data.join("host-id")).is_ok_and(|about| about.len() > 0);
-    let presence = Presence::new(host_id(data)?, data).known(known);
-    Ok(Runs::new(presence, limits.size(Limit::RunsAtOnce), limits.time(Limit::RunSeconds)))
 }
 
 /// What the host is called in the database: it lies in the data folder, and is made with it.

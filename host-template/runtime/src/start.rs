@@ -13,8 +13,8 @@ use crate::access::{Proxies, Switches};
 use crate::api;
 use crate::app::Parts;
 use crate::audit::Actor;
+use crate::base::Base;
 use crate::config;
-use crate::connectors::Reach;
 use crate::db::migrate::{self, Owner};
 use crate::db::standing::Standing;
 use crate::db::{Db, Error, Patience, rights};
@@ -22,16 +22,20 @@ use crate::drivers;
 use crate::enable::{self, Change, Scope};
 use crate::fault::Fault;
 use crate::gather::Gathered;
+use crate::host::Hub;
 use crate::identity::mail::Mailer;
 use crate::identity::{Org, first};
 use crate::listing::Listing;
 use crate::live::Marks;
 use crate::locate::{self, Absent, Why};
 use crate::metrics::Metrics;
+use crate::mount::routes_of;
 use crate::platform::Platform;
-use crate::registry::{Counts, Hub, Origin, Plugin, Registry};
+use crate::reach::Reach;
+use crate::registry::{Counts, Origin, Plugin, Registry};
+use crate::runs::Runs;
 use crate::settings::{self, Database, Env};
-use crate::web::{Base, Web};
+use crate::web::Web;
 
 /// What is asked of a start.
 pub(crate) struct Options<'a> {
@@ -62,7 +66,7 @@ pub(crate) async fn parts(
     let reach = Reach::of(env)?;
     let metrics = Metrics::of(env)?;
     let base = Base::of(env)?;
-    let gathered = platform.gather(options.dev);
+    let gathered = platform.gather(api::router(options.dev));
     let install = settings::install_dir(env)?;
     let listing = Listing::of(&install)?;
     let web = Web::open(install.join("web"), options.dev, &listing, &base)?;
@@ -109,7 +113,7 @@ pub(crate) async fn parts(
         )
     })?;
     report(&registry);
-    let runs = settings::runs(&limits, &data)?;
+    let runs = Runs::of_host(&limits, &data)?;
     Ok(Parts {
         version,
         registry,
@@ -150,7 +154,8 @@ pub(crate) fn of_build(
         .map(|about| {
             let (config, unset) = config::resolve(&about.config, env);
             let errors = gathered.errors_of(&about.name);
-            Plugin { errors, ..Plugin::of_build(about, &gathered.routes, config, unset) }
+            let routes = routes_of(&about, &gathered.routes);
+            Plugin { errors, ..Plugin::of_build(about, routes, config, unset) }
         })
         .collect()
 }
@@ -330,28 +335,8 @@ fn report(registry: &Registry) {
             tracing::warn!(plugin = plugin.name(), "vertical plugin is not configured: {text}");
         }
     }
-    report_customers(registry);
+    registry.report_customers();
     tracing::info!("{}", start_line(crate::registry::count(registry.plugins.iter().map(|plugin| &**plugin))));
-}
-
-/// A line for each thing that is wrong with a plugin of the customer's, or means nothing in it: at a start, and whenever
-/// they are looked for anew.
-pub(crate) fn report_customers(registry: &Registry) {
-    for trouble in &registry.trouble {
-        tracing::warn!("{trouble}");
-    }
-    for plugin in registry.plugins.iter().filter(|plugin| plugin.origin == Origin::Data) {
-        let name = plugin.name();
-        for error in &plugin.errors {
-            tracing::warn!(plugin = name, "vertical plugin in {} is invalid: {error}", plugin.root.display());
-        }
-        for text in plugin.unset.iter() {
-            tracing::warn!(plugin = name, "vertical plugin is not configured: {text}");
-        }
-        for text in plugin.warnings.iter() {
-            tracing::warn!(plugin = name, "vertical plugin in {}: {text}", plugin.root.display());
-        }
-    }
 }
 
 /// While plugins are worked on, all of them are on for the first organisation: their author wants to see them.

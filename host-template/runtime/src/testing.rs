@@ -25,19 +25,22 @@ use crate::access::Proxies;
 use crate::api;
 use crate::app::{self, Parts};
 use crate::audit::Actor;
-use crate::ctx::Config;
+use crate::base::Base;
+use crate::config::Config;
 use crate::db::Db;
 use crate::db::migrate::{self, Owner};
 use crate::enable::{self, Change, Scope};
+use crate::host::Hub;
 use crate::identity::{Address, Role, sessions, store};
 use crate::live::Marks;
-use crate::mount::{Settled, Source, settle};
+use crate::mount::{Settled, Source, routes_of, settle};
 use crate::overrides::Chains;
+use crate::page_paths::Pages;
 use crate::problem::{Problem, Result};
-use crate::registry::{Hub, Plugin, Registry};
+use crate::registry::{Plugin, Registry};
 use crate::router::Router;
 use crate::runs::{Presence, Runs};
-use crate::web::{Base, Pages, Web};
+use crate::web::Web;
 
 /// A plugin to be tested. Whatever is wrong with it makes the test fail with a panic that says so.
 pub struct App {
@@ -101,7 +104,8 @@ impl App {
         let Settled { routes, conflicts } = settle(sources);
         let conflicts: Vec<String> = conflicts.into_iter().map(|conflict| conflict.message).collect();
         assert!(conflicts.is_empty(), "{}", conflicts.join("\n"));
-        let plugin = Plugin::of_build(about, &routes, config, Vec::new());
+        let of_plugin = routes_of(&about, &routes);
+        let plugin = Plugin::of_build(about, of_plugin, config, Vec::new());
         let (hub, router, admin) = runtime.block_on(async {
             let marks = Marks::read(&db).await.expect("the database in memory can be read");
             let (hub, router) = app::assemble(Parts {

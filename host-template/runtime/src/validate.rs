@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-use crate::identity::address;
+use crate::address;
 use crate::problem::{FieldError, Problem, Result};
 
 /// Collects what is wrong with a request; [`Check::done`] gives the problem that names all of it.

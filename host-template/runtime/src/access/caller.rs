@@ -8,9 +8,7 @@ use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 
-use super::View;
-use crate::ctx::Ctx;
-use crate::identity::{Org, Role, Tenant, Token, User};
+use super::{Org, Role, Tenant, Token, User, View};
 use crate::live::Snapshot;
 use crate::problem::Problem;
 
@@ -133,18 +131,18 @@ pub(crate) fn not_signed_in() -> Problem {
         .detail("sign in, or send a token: POST /api/auth/login gives one")
 }
 
-impl FromRequestParts<Ctx> for Caller {
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _ctx: &Ctx) -> Result<Caller, Problem> {
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Caller, Problem> {
         parts.extensions.get::<Caller>().cloned().ok_or_else(not_signed_in)
     }
 }
 
-impl OptionalFromRequestParts<Ctx> for Caller {
+impl<S: Send + Sync> OptionalFromRequestParts<S> for Caller {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _ctx: &Ctx) -> Result<Option<Caller>, Problem> {
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Option<Caller>, Problem> {
         Ok(parts.extensions.get::<Caller>().cloned())
     }
 }
@@ -190,11 +188,11 @@ impl<P: Permission> std::ops::Deref for Allowed<P> {
     }
 }
 
-impl<P: Permission> FromRequestParts<Ctx> for Allowed<P> {
+impl<P: Permission, S: Send + Sync> FromRequestParts<S> for Allowed<P> {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, ctx: &Ctx) -> Result<Allowed<P>, Problem> {
-        let caller = <Caller as FromRequestParts<Ctx>>::from_request_parts(parts, ctx).await?;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Allowed<P>, Problem> {
+        let caller = <Caller as FromRequestParts<S>>::from_request_parts(parts, state).await?;
         caller.need(P::NAME)?;
         Ok(Allowed(caller, PhantomData))
     }
@@ -203,11 +201,11 @@ impl<P: Permission> FromRequestParts<Ctx> for Allowed<P> {
 /// An admin of the caller's organisation.
 pub(crate) struct Admin(pub(crate) Caller);
 
-impl FromRequestParts<Ctx> for Admin {
+impl<S: Send + Sync> FromRequestParts<S> for Admin {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, ctx: &Ctx) -> Result<Admin, Problem> {
-        let caller = <Caller as FromRequestParts<Ctx>>::from_request_parts(parts, ctx).await?;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Admin, Problem> {
+        let caller = <Caller as FromRequestParts<S>>::from_request_parts(parts, state).await?;
         if caller.is_admin() {
             return Ok(Admin(caller));
         }

@@ -3,10 +3,10 @@
 use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode, header};
 
+use super::Token;
 use super::proxies::{self, Proxies, Seen, port_of};
-use crate::identity::Token;
+use crate::base::Base;
 use crate::problem::Problem;
-use crate::web::Base;
 
 /// Name of the session cookie.
 pub(crate) const SESSION_COOKIE: &str = "hub_session";

@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 
 use axum::http::StatusCode;
 
-use crate::identity::MANAGE;
-use crate::identity::Role;
+use super::Role;
 use crate::problem::Problem;
+
+/// The permission to invite, change and remove members.
+const MANAGE: &str = "members.manage";
 
 /// Where somebody works: which part of an organisation is theirs.
 #[derive(Debug, Clone, PartialEq, Eq)]

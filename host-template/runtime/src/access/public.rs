@@ -4,7 +4,22 @@
 use hub_manifest::plan::HostPlugin;
 use hub_manifest::public;
 
-use crate::api;
+/// The platform's own routes below `/api` that are for everybody.
+const OF_PLATFORM: [&str; 8] = [
+    // Anybody may try to sign in.
+    "/auth/login",
+    "/docs",
+    "/docs/docs.css",
+    "/docs/docs.js",
+    "/health",
+    // Who holds a link needs no session.
+    "/invitations/accept",
+    "/invitations/look",
+    "/openapi.json",
+];
+
+/// Below it is what reloads the page while it is worked on; a host that is in use has no such routes.
+const DEV: &str = "/_dev/";
 
 /// Whether a route answers anybody. `plugin` is the slug of whose it is, none for the platform's own; `about` finds what
 /// the build knows of that plugin.
@@ -15,10 +30,14 @@ pub(crate) fn is_public<'a>(
     about: impl FnOnce(&str) -> Option<&'a HostPlugin>,
 ) -> bool {
     match plugin {
-        None => path.strip_prefix("/api").is_some_and(api::answers_anybody),
+        None => path.strip_prefix("/api").is_some_and(answers_anybody),
         // A plugin that the build does not know has opened nothing.
         Some(slug) => about(slug).is_some_and(|about| public::is_public(about, method, path)),
     }
+}
+
+fn answers_anybody(below: &str) -> bool {
+    OF_PLATFORM.contains(&below) || below.starts_with(DEV)
 }
 
 #[cfg(test)]

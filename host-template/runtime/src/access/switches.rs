@@ -223,15 +223,15 @@ mod tests {
     use hub_manifest::plan::HostPlugin;
 
     use super::*;
-    use crate::ctx::Config;
+    use crate::config::Config;
     use crate::overrides::Chains;
+    use crate::page_paths::Pages;
     use crate::registry::Plugin;
     use crate::testing;
-    use crate::web::Pages;
 
     fn registry(slug: &str, origin: Origin) -> Registry {
         let about = HostPlugin { name: slug.to_owned(), ..HostPlugin::default() };
-        let plugin = Plugin { origin, ..Plugin::of_build(about, &[], Config::default(), Vec::new()) };
+        let plugin = Plugin { origin, ..Plugin::of_build(about, Vec::new(), Config::default(), Vec::new()) };
         Registry::new(vec![plugin], Chains::default(), Pages::default())
     }
 

@@ -12,16 +12,18 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::access::{Allowed, Permission, Watch};
+use crate::access::{Allowed, Permission};
 use crate::args;
 use crate::ctx::Ctx;
 use crate::db::{AssertSqlSafe, Db, Error};
 use crate::extract::{Json, Query};
+use crate::gate::Watch;
 use crate::identity::Address;
-use crate::page::{Part, Rows, Span, checked_limit};
+use crate::page::{Part, checked_limit};
 use crate::problem::{Problem, Result};
 use crate::purse::{Held, Purse};
 use crate::router::Router;
+use crate::rows::{Rows, Span};
 
 crate::permission!(Read = "audit.read");
 

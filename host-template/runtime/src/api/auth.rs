@@ -14,6 +14,7 @@ use crate::access::{
 };
 use crate::args;
 use crate::audit::{self, Actor, Event};
+use crate::base::Base;
 use crate::ctx::Ctx;
 use crate::db::{Error, Tx};
 use crate::extract::{Brief, Json};
@@ -25,10 +26,6 @@ use crate::identity::{
 use crate::problem::{Problem, Result};
 use crate::router::Router;
 use crate::validate::Check;
-use crate::web::Base;
-
-/// Anybody may try to sign in.
-pub(super) const LOGIN: &str = "/auth/login";
 
 pub(super) fn router() -> Router {
     Router::new()

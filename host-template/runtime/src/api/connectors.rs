@@ -9,8 +9,8 @@ use crate::access::Allowed;
 use crate::connectors::{self, Available, Field, KINDS, Kind, Parameters, Tested, Value};
 use crate::ctx::Ctx;
 use crate::extract::{Json, Path};
+use crate::host::Hub;
 use crate::problem::{Problem, Result};
-use crate::registry::Hub;
 use crate::router::Router;
 
 crate::permission!(pub(super) Read = "connectors.read", pub(super) Test = "connectors.test");

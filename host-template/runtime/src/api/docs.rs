@@ -4,36 +4,36 @@ use axum::body::Bytes;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
+use crate::base::Base;
 use crate::ctx::Ctx;
 use crate::extract::json_response;
+use crate::mount::Mounted;
 use crate::openapi;
+use crate::registry::Registry;
 use crate::router::{Router, get};
 use crate::web::headers;
 
-/// Everything here, which anyone may see.
-pub(super) const PATHS: [&str; 4] = ["/openapi.json", "/docs", "/docs/docs.js", "/docs/docs.css"];
-
 pub(super) fn router() -> Router {
-    let [openapi, docs, js, css] = PATHS;
     Router::new()
-        .route(openapi, get(description))
-        .route(docs, get(page))
-        .route(js, get(script))
-        .route(css, get(style))
+        .route("/openapi.json", get(description))
+        .route("/docs", get(page))
+        .route("/docs/docs.js", get(script))
+        .route("/docs/docs.css", get(style))
 }
 
 /// Made when first asked for: nobody waits for it at start.
 async fn description(ctx: Ctx) -> Response {
     let hub = ctx.hub();
-    let text = hub.description.get_or_init(|| {
-        let registry = hub.live.snapshot().registry.clone();
-        let mut document = openapi::document(&hub.version, &hub.routes, &|route| route.is_public(&registry));
-        if !hub.base.is_root() {
-            document["servers"] = serde_json::json!([{ "url": hub.base.prefix() }]);
-        }
-        Bytes::from(document.to_string())
-    });
-    json_response(text.clone())
+    json_response(hub.description.text(&hub.live.snapshot().registry))
+}
+
+/// The text of it, for routes that are served below a base path.
+pub(crate) fn describe(version: &str, routes: &[Mounted], base: &Base, registry: &Registry) -> Bytes {
+    let mut document = openapi::document(version, routes, &|route| route.is_public(registry));
+    if !base.is_root() {
+        document["servers"] = serde_json::json!([{ "url": base.prefix() }]);
+    }
+    Bytes::from(document.to_string())
 }
 
 async fn page() -> Response {

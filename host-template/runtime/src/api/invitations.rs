@@ -22,9 +22,6 @@ use crate::problem::{Problem, Result};
 use crate::router::Router;
 use crate::validate::tidy;
 
-/// Who holds a link needs no session.
-pub(super) const PUBLIC: [&str; 2] = ["/invitations/look", "/invitations/accept"];
-
 pub(super) fn router() -> Router {
     Router::new()
         .routes(crate::routes!(list, add))

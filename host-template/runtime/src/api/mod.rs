@@ -16,6 +16,7 @@ pub(crate) use records::samples;
 mod session;
 mod tenants;
 
+pub(crate) use docs::describe;
 pub(crate) use plugins::plugin_views;
 
 use crate::db::Db;
@@ -46,15 +47,6 @@ pub(crate) fn router(dev: bool) -> Router {
     } else {
         router
     }
-}
-
-/// The platform's own routes below `/api` that are for everybody; for [`crate::access::is_public`] alone to ask.
-pub(crate) fn answers_anybody(below: &str) -> bool {
-    below == "/health"
-        || below == auth::LOGIN
-        || invitations::PUBLIC.contains(&below)
-        || docs::PATHS.contains(&below)
-        || below.starts_with("/_dev/")
 }
 
 /// SQL of the platform's own tables, in order: what both engines understand, and what each has a word of its own for.

@@ -12,9 +12,10 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use super::auth::{Sender, entered};
-use crate::access::{Caller, Watch};
+use crate::access::Caller;
 use crate::ctx::Ctx;
 use crate::extract::Json;
+use crate::gate::Watch;
 use crate::identity::{Org, Role, Tenant, User, sessions, store};
 use crate::overrides::Active;
 use crate::problem::{Problem, Result};

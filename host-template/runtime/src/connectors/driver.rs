@@ -140,7 +140,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::connectors::{Reach, Tests};
+    use crate::connectors::Tests;
+    use crate::reach::Reach;
     use crate::scratch::Scratch;
 
     #[test]

@@ -4,7 +4,6 @@ mod builtin;
 mod driver;
 mod parameters;
 pub(crate) mod probe;
-mod reach;
 mod servers;
 mod test;
 
@@ -13,7 +12,6 @@ use std::collections::BTreeMap;
 use crate::drivers::{Alias, Import};
 
 pub(crate) use parameters::Parameters;
-pub(crate) use reach::Reach;
 pub(crate) use test::{Place, Tested, Tests, test};
 
 /// A kind of place.

@@ -12,12 +12,12 @@ use utoipa::ToSchema;
 
 use super::builtin::nobody;
 use super::probe::{self, Answer, Question};
-use super::reach::Reach;
 use super::{Kind, Parameters, driver};
 use crate::drivers::one_line;
 use crate::identity::{Buckets, Wait};
 use crate::problem::{Problem, Result};
 use crate::process::{self, Job};
+use crate::reach::Reach;
 use crate::runs::fences;
 use crate::settings::reason;
 

@@ -26,9 +26,9 @@ use serde::{Deserialize, Serialize};
 use crate::config;
 use crate::listing::Listing;
 use crate::overrides::Chains;
+use crate::page_paths::Pages;
 use crate::registry::{Origin, Plugin};
 use crate::settings::{Env, reason};
-use crate::web::Pages;
 use folder::Folder;
 
 /// What customers' plugins stand beside.
@@ -158,7 +158,7 @@ fn folders(folder: &Path) -> Folders {
             continue;
         }
         // What `drivers install` lists here is no vertical plugin, whatever is in it.
-        if fs::read_link(&entry).is_ok_and(|target| crate::drivers::is_ours(&target)) {
+        if fs::read_link(&entry).is_ok_and(|target| is_of_driver(&target)) {
             continue;
         }
         match Folder::read(&entry, &name.to_string_lossy()) {
@@ -170,6 +170,15 @@ fn folders(folder: &Path) -> Folders {
         }
     }
     found
+}
+
+/// Where the links lead that `drivers install` makes in the plugins' folder, one for each package: to the drivers' set, or into dbt's
+/// own. Any other entry of the folder is the customer's.
+pub(crate) const OF_DRIVERS: [&str; 2] = ["../drivers/current/", "../dbt/venv/"];
+
+/// Whether an entry of the plugins' folder is a driver's, and so no vertical plugin.
+pub(crate) fn is_of_driver(target: &Path) -> bool {
+    target.to_str().is_some_and(|target| OF_DRIVERS.iter().any(|ours| target.starts_with(ours)))
 }
 
 /// The names that could be read, sorted, and the first error: one entry that cannot be read hides no other.

@@ -5,7 +5,7 @@ use hub_manifest::plan::{ConfigField, ConfigKind, DbtWorkspace, HostPlugin, NavI
 use hub_manifest::source::MAX_BYTES;
 
 use super::*;
-use crate::ctx::Config;
+use crate::config::Config;
 use crate::scratch::Scratch;
 
 /// A data folder.
@@ -32,7 +32,7 @@ impl Data {
     fn found(&self, of_build: &[HostPlugin]) -> Found {
         let of_build = of_build.iter().cloned();
         let plugins: Vec<Arc<Plugin>> = of_build
-            .map(|about| Arc::new(Plugin::of_build(about, &[], Config::default(), Vec::new())))
+            .map(|about| Arc::new(Plugin::of_build(about, Vec::new(), Config::default(), Vec::new())))
             .collect();
         let release = Release {
             plugins: &plugins,

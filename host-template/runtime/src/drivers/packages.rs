@@ -10,6 +10,7 @@ use hub_release::beneath::Beneath;
 use super::aliases::plain;
 use super::install::{beside, packages_of};
 use super::slot::Slot;
+use crate::discover::{OF_DRIVERS, is_of_driver};
 
 /// Whether the text is a name of PEP 508, with extras and one exact version where they are asked for.
 pub(crate) fn is_exact(text: &str) -> bool {
@@ -37,9 +38,6 @@ pub(crate) fn is_exact(text: &str) -> bool {
     sound(name) && extras.is_some_and(|extras| extras.split(',').all(sound)) && version.is_none_or(released)
 }
 
-/// Where a link of ours leads; any other entry of the folder is the customer's.
-const OURS: [&str; 2] = ["../drivers/current/", "../dbt/venv/"];
-
 /// Makes one entry in `<data>/plugins` for each package that is installed, a link to what pip has noted of it, and takes
 /// those away whose package is gone. An entry that is not ours stays as it is; its name is given.
 pub(super) fn show(data: &Path) -> io::Result<Vec<String>> {
@@ -47,7 +45,7 @@ pub(super) fn show(data: &Path) -> io::Result<Vec<String>> {
     if let Some(set) = Slot::drivers(data).current() {
         for package in packages_of(&set)? {
             if let Some(noted) = noted(&set, &package) {
-                wanted.insert(plain(&package), Path::new(OURS[0]).join(noted));
+                wanted.insert(plain(&package), Path::new(OF_DRIVERS[0]).join(noted));
             }
         }
     }
@@ -56,7 +54,7 @@ pub(super) fn show(data: &Path) -> io::Result<Vec<String>> {
             for libraries in beside(&venv) {
                 if let (Ok(inner), Some(noted)) = (libraries.strip_prefix(&venv), noted(&libraries, &package))
                 {
-                    wanted.insert(plain(&package), Path::new(OURS[1]).join(inner).join(noted));
+                    wanted.insert(plain(&package), Path::new(OF_DRIVERS[1]).join(inner).join(noted));
                 }
             }
         }
@@ -66,7 +64,7 @@ pub(super) fn show(data: &Path) -> io::Result<Vec<String>> {
     for (name, _) in folder.list()? {
         let Some(name) = name.to_str() else { continue };
         match folder.target(name)? {
-            Some(target) if is_ours(&target) => {
+            Some(target) if is_of_driver(&target) => {
                 if wanted.get(name) == Some(&target) {
                     wanted.remove(name);
                 } else {
@@ -86,11 +84,6 @@ pub(super) fn show(data: &Path) -> io::Result<Vec<String>> {
     Ok(taken)
 }
 
-/// Whether an entry of the plugins' folder is a driver's, and so no vertical plugin.
-pub(crate) fn is_ours(target: &Path) -> bool {
-    target.to_str().is_some_and(|target| OURS.iter().any(|ours| target.starts_with(ours)))
-}
-
 /// The folder in which pip notes what it installed of a package.
 fn noted(libraries: &Path, package: &str) -> Option<String> {
     let package = plain(package);
@@ -105,9 +98,9 @@ fn noted(libraries: &Path, package: &str) -> Option<String> {
 mod tests {
     use super::*;
     use crate::overrides::Chains;
+    use crate::page_paths::Pages;
     use crate::registry::Registry;
     use crate::scratch::Scratch;
-    use crate::web::Pages;
 
     // O11
     #[test]

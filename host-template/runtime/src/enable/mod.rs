@@ -12,9 +12,10 @@ use crate::args;
 use crate::audit::{self, Actor, Event};
 use crate::db::migrate::{self, Migration, Owner};
 use crate::db::{Db, Error, Tx};
+use crate::host::Hub;
 use crate::live::Snapshot;
 use crate::problem::Problem;
-use crate::registry::{Hub, Plugin, Registry};
+use crate::registry::{Plugin, Registry};
 
 pub(crate) use rules::{Change, Scope};
 

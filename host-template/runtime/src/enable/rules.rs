@@ -187,15 +187,15 @@ mod tests {
     use hub_manifest::plan::HostPlugin;
 
     use super::*;
-    use crate::ctx::Config;
+    use crate::config::Config;
     use crate::overrides::Chains;
-    use crate::web::Pages;
+    use crate::page_paths::Pages;
 
     fn registry() -> Registry {
         let plugin = |name: &str, dependencies: &[&str]| {
             let dependencies = dependencies.iter().map(|&name| name.to_owned()).collect();
             let about = HostPlugin { name: name.to_owned(), dependencies, ..HostPlugin::default() };
-            Plugin::of_build(about, &[], Config::default(), Vec::new())
+            Plugin::of_build(about, Vec::new(), Config::default(), Vec::new())
         };
         Registry::new(
             vec![

@@ -12,8 +12,8 @@ use super::{Org, Role, Tenant, Token, User};
 use crate::access::Caller;
 use crate::args;
 use crate::db::{Db, Error, Tx};
+use crate::host::Hub;
 use crate::live::Snapshot;
-use crate::registry::Hub;
 
 /// Days that a session lasts.
 pub(crate) const SESSION_DAYS: i64 = 14;

@@ -21,7 +21,8 @@ use self::switched::Fate;
 use self::trial::Tried;
 pub(crate) use self::trial::{Pending, Removed};
 use crate::access::Proxies;
-use crate::connectors::Reach;
+use crate::api;
+use crate::base::Base;
 use crate::discover;
 use crate::drivers::{self, Import, Importable, plain};
 use crate::env_file::Variables;
@@ -32,11 +33,12 @@ use crate::locate;
 use crate::logs;
 use crate::metrics::Metrics;
 use crate::platform::Platform;
+use crate::reach::Reach;
 use crate::registry::{Origin, Plugin, Registry};
 use crate::serve;
 use crate::settings::{self, Env, reason};
 use crate::start;
-use crate::web::{Base, Web};
+use crate::web::Web;
 
 /// How long the release in use may take to tell of its plugins.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -188,7 +190,7 @@ async fn look(platform: &Platform, asked: &Asked, outer: Env<'_>, report: &mut R
     let Some(install) = report.take(settings::install_dir(outer)) else { return };
     let Some(listing) = report.take(Listing::of(&install)) else { return };
     report.take(Web::open(install.join("web"), false, &listing, &Base::default()));
-    let mut plugins = start::of_build(plan.plugins, &platform.gather(false), &env);
+    let mut plugins = start::of_build(plan.plugins, &platform.gather(api::router(false)), &env);
     for plugin in &mut plugins {
         plugin.root = install.join("plugins").join(plugin.name());
     }

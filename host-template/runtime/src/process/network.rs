@@ -16,7 +16,7 @@ use std::sync::mpsc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::connectors::Reach;
+use crate::reach::Reach;
 
 /// The port on which name servers answer.
 const NAMES: u16 = 53;

@@ -14,8 +14,8 @@ use super::recipe::Recipe;
 use super::store::Run;
 use crate::data_folder::is_of_machine;
 use crate::drivers;
+use crate::host::Hub;
 use crate::process::Job;
-use crate::registry::Hub;
 use crate::settings::{self, Database, Env, process_env};
 
 /// The limits and the sight of one run, for each program that it starts.

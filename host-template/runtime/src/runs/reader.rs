@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::dbt::apart_in;
 use super::{Lineage, fences, lineage};
+use crate::host::Hub;
 use crate::process::{self, Job, asked};
-use crate::registry::Hub;
 use crate::settings::reason;
 
 /// The hidden command.

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use super::Kind;
 use crate::access::Caller;
-use crate::registry::{Hub, Registry};
+use crate::host::Hub;
+use crate::registry::Registry;
 
 /// The platform's own workspace, which is always registered.
 pub(crate) const PLATFORM_WORKSPACE: &str = hub_manifest::grammar::PLATFORM_WORKSPACE;

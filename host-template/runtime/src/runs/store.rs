@@ -11,7 +11,7 @@ use super::options::Options;
 use super::{Kept, Kind, Lineage, State};
 use crate::args;
 use crate::db::{AssertSqlSafe, Db, Error, Tx, Value};
-use crate::page::{Rows, Span};
+use crate::rows::{Rows, Span};
 
 /// A run as it is kept.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]

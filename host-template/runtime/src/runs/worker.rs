@@ -1,11 +1,13 @@
 //! The host's part of the queue: takes what is next, runs it, writes down what it says and how it ended.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use hub_manifest::limits::{Limit, Unit};
+use hub_manifest::limits::{Limit, Limits, Unit};
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::fences::{Fences, together};
@@ -18,10 +20,11 @@ use super::store::{self, Beat, Run};
 use super::{Kind, Lineage, State, dbt, home};
 use crate::access::Switches;
 use crate::db::{Db, Error};
+use crate::fault::Fault;
+use crate::host::Hub;
 use crate::life::Life;
 use crate::process::{End, Excess, Job};
-use crate::registry::Hub;
-use crate::settings::reason;
+use crate::settings::{host_id, reason};
 
 /// How often the queue is looked at when nobody has said that something is in it.
 const POLL: Duration = Duration::from_secs(1);
@@ -56,6 +59,14 @@ pub(crate) struct Runs {
 }
 
 impl Runs {
+    /// The host's part of the queue, as its data folder and its limits have it.
+    pub(crate) fn of_host(limits: &Limits, data: &Path) -> Result<Runs, Fault> {
+        // Asked before one is made. What cannot be read is told by whoever reads it.
+        let known = fs::metadata(data.join("host-id")).is_ok_and(|about| about.len() > 0);
+        let presence = Presence::new(host_id(data)?, data).known(known);
+        Ok(Runs::new(presence, limits.size(Limit::RunsAtOnce), limits.time(Limit::RunSeconds)))
+    }
+
     /// For this host; so many runs at once, each for so long at most.
     pub(crate) fn new(presence: Presence, at_once: usize, timeout: Duration) -> Runs {
         let news = watch::Sender::new(0);
@@ -184,7 +195,7 @@ async fn queue(hub: &Arc<Hub>, comes: Comes) {
                     tracing::warn!(lost, "runs whose host died are marked as lost");
                     runs.tell();
                 }
-                // The log of `live::follow` says so already.
+                // The log of `Hub::follow` says so already.
                 Err(_) => {}
             }
         }

@@ -33,11 +33,12 @@ use super::door::{Conn, Counted, Door, Full, Phase, Place, asked_to_leave, place
 use super::line::Line;
 use super::pace::Patience;
 use crate::access::Proxies;
+use crate::base::Base;
 use crate::life::Watch;
 use crate::problem::Problem;
 use crate::purse::{Held, Purse, busy, no_room, paid};
 use crate::streams;
-use crate::web::{Base, headers};
+use crate::web::headers;
 
 /// How long a connection of a host that has handed over may be silent. A client that has just been answered may send its
 /// next request before it reads that the connection is no more: nothing is closed under its hands.

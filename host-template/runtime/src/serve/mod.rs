@@ -32,12 +32,11 @@ use self::successor::{Predecessor, Successor};
 use crate::app;
 use crate::db::unguarded;
 use crate::fault::Fault;
+use crate::host::Hub;
 use crate::life::Life;
-use crate::live;
 use crate::locate::Absent;
 use crate::platform::Platform;
 use crate::process;
-use crate::registry::Hub;
 use crate::runs::fences::bare;
 use crate::runs::{self, Before, Comes};
 use crate::settings::{self, Database, process_env, reason};
@@ -408,7 +407,7 @@ async fn follow(hub: Arc<Hub>, mut hangup: Signal, notify: Notify) {
             }
         }
     };
-    tokio::join!(reload, live::follow(&hub));
+    tokio::join!(reload, hub.follow());
 }
 
 /// Microseconds on the clock that systemd compares with.

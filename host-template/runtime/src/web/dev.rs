@@ -12,8 +12,8 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 
-use super::Base;
 use super::site::Asset;
+use crate::base::Base;
 use crate::ctx::Ctx;
 
 /// How often the stamp is looked at.

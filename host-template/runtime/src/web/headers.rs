@@ -2,7 +2,7 @@
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use super::Base;
+use crate::base::Base;
 
 /// The page runs its own scripts only. Styles may be inline: the component library writes them at run time.
 const POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; \

@@ -1,10 +1,8 @@
 //! The web page: files of the release's `web` folder, and `index.html` for the page's own paths.
 
-mod base;
 pub(crate) mod dev;
 pub(crate) mod headers;
 mod negotiate;
-mod pages;
 mod range;
 mod site;
 
@@ -16,12 +14,12 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use crate::base::Base;
 use crate::fault::Fault;
 use crate::listing::Listing;
+use crate::page_paths::Pages;
 use crate::problem::Problem;
-pub(crate) use base::Base;
 use headers::accepts_html;
-pub(crate) use pages::Pages;
 use range::Part;
 use site::{Asset, Site, Variant};
 

@@ -11,7 +11,7 @@ use axum::http::HeaderValue;
 use hub_release::beneath::Beneath;
 use sha2::{Digest, Sha256};
 
-use super::Base;
+use crate::base::Base;
 use crate::listing::Listing;
 
 /// For a file whose name holds a hash of what is in it.

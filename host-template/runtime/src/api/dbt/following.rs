@@ -9,12 +9,13 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 
 use super::{Read, find, waiting};
-use crate::access::{Allowed, Permission, Watch};
+use crate::access::{Allowed, Permission};
 use crate::ctx::Ctx;
 use crate::extract::Path;
-use crate::page::fitting;
+use crate::gate::Watch;
 use crate::problem::Result;
 use crate::purse::Held;
+use crate::rows::fitting;
 use crate::runs::State;
 use crate::runs::store::{self, Chunk};
 use crate::streams::Open;

@@ -2,7 +2,7 @@
 
 use tokio::sync::watch::Receiver;
 
-use super::Caller;
+use crate::access::Caller;
 use crate::ctx::Ctx;
 
 /// Follows whether a caller still is who it was when its stream began.

@@ -69,7 +69,7 @@ impl Reach {
     }
 
     /// All networks for a program that looks for itself: those allowed, and those denied.
-    pub(super) fn lists(&self) -> (Vec<String>, Vec<String>) {
+    pub(crate) fn lists(&self) -> (Vec<String>, Vec<String>) {
         let text = |networks: &[IpNet]| networks.iter().map(ToString::to_string).collect::<Vec<_>>();
         let deny = NEVER.iter().map(|text| (*text).to_owned()).chain(text(&self.deny));
         (text(&self.allow), deny.collect())

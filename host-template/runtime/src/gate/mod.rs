@@ -2,6 +2,8 @@
 //!
 //! A caller that is known already is let through without waiting; only one that has to be read costs a boxed future.
 
+mod watch;
+
 use std::future::ready;
 use std::sync::Arc;
 
@@ -11,12 +13,12 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use hyper::upgrade::OnUpgrade;
 
-use super::{Caller, Credentials};
-use crate::access::caller::not_signed_in;
+use crate::access::{Caller, Credentials, not_signed_in};
 use crate::ctx::Ctx;
+use crate::host::Hub;
 use crate::problem::Problem;
-use crate::registry::Hub;
 use crate::router::{Answer, Endpoint};
+pub(crate) use watch::Watch;
 
 /// A route's handler behind its gate.
 #[derive(Clone, Copy)]
