@@ -237,7 +237,8 @@ fn database(env: Env<'_>, data: &Path) -> Vec<PathBuf> {
 /// PostgreSQL driver looks for. One that is written out in a variable is no file.
 fn login(env: Env<'_>) -> Vec<PathBuf> {
     let of_home = home(env).map(|home| home.join(".pgpass"));
-    let named = [environment::PGPASSFILE, "PGSSLKEY"].into_iter().filter_map(env).map(PathBuf::from);
+    let named =
+        [environment::PGPASSFILE, environment::PGSSLKEY].into_iter().filter_map(env).map(PathBuf::from);
     // An address that cannot be read is the start's to tell.
     let url = env(environment::DATABASE_URL).and_then(|url| url::Url::parse(&url).ok());
     let keys = url
