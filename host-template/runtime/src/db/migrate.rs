@@ -179,7 +179,7 @@ async fn run_within(
     // Before any runs: in a dry run what ends the transaction would make all of it last.
     for migration in &pending {
         if let Some(unfit) = unfit(&migration.sql, engine(tx.is_postgres())) {
-            return Err(format!("migration {}: it {unfit}; {UNFIT_HELP}", migration.name));
+            return Err(format!("migration {}: it {unfit}; {}", migration.name, unfit.help()));
         }
     }
     let text = |e: Error| format!("cannot look at the references between tables: {e}");
