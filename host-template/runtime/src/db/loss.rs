@@ -273,14 +273,14 @@ impl Table {
             .filter(|(column, _)| !self.columns.contains_key(*column))
             .map(|(column, values)| (column.as_str(), *values))
             .collect();
-        // The fullest find theirs first.
+        // The fullest find theirs first, of these the ones with the most different values.
         let mut columns: Vec<(&str, Option<i64>)> = self
             .columns
             .iter()
             .filter(|(_, before)| **before != Some(0))
             .map(|(column, before)| (column.as_str(), *before))
             .collect();
-        columns.sort_by_key(|(_, before)| Reverse(*before));
+        columns.sort_by_key(|(column, before)| (Reverse(*before), Reverse(self.different(column))));
         let mut pairs: Vec<(&str, &str)> = Vec::new();
         // What holds the very same is the same column, before anything is guessed.
         for &(column, before) in &columns {
@@ -310,14 +310,39 @@ impl Table {
                 }
                 (_, Some(_)) => pairs.push((column, column)),
                 (_, None) if !touched.columns || pairs.iter().any(|(found, _)| *found == column) => {}
-                // Each new column stands for one that is gone: the one of those that hold as much that holds least.
-                (_, None) => match fitting(before, &new) {
+                // Each new column stands for one that is gone.
+                (_, None) => match self.fitting(column, before, after, &new) {
                     Some(at) => pairs.push((column, new.swap_remove(at).0)),
                     None => lost.push(loss(Some(0))),
                 },
             }
         }
         pairs
+    }
+
+    /// The place of the new column that may hold what one did that is gone: of those that hold as many values one in which they
+    /// have not become the same, then the one that holds the fewest, then the one with the most different ones. One that was not
+    /// counted fits as well as any.
+    fn fitting(
+        &self,
+        column: &str,
+        before: Option<i64>,
+        after: &Table,
+        new: &[(&str, Option<i64>)],
+    ) -> Option<usize> {
+        let fits = |values: Option<i64>| before.zip(values).is_none_or(|(before, values)| values >= before);
+        let collapsed = |twin: &str| {
+            let digests = self.digests.get(column).zip(after.digests.get(twin));
+            digests.is_some_and(|(was, is)| was.has_collapsed(*is))
+        };
+        let fit = new.iter().enumerate().filter(|(_, (_, values))| fits(*values));
+        fit.min_by_key(|(_, (twin, values))| (collapsed(twin), *values, Reverse(after.different(twin))))
+            .map(|(at, _)| at)
+    }
+
+    /// How many different values a column holds at the least, as far as they were read.
+    fn different(&self, column: &str) -> u32 {
+        self.digests.get(column).map_or(0, |digest| digest.different())
     }
 
     /// Of the new tables that may hold all that this one did, the one of which that is known best and that holds least.
@@ -338,13 +363,6 @@ impl Table {
         let before = self.rows.or(empty);
         (before != Some(0)).then(|| rows(name, before, Some(0), self.rows.is_none()))
     }
-}
-
-/// The place of the smallest number that is no less; one that was not counted fits as well as any.
-fn fitting(before: Option<i64>, new: &[(&str, Option<i64>)]) -> Option<usize> {
-    let fits = |values: Option<i64>| before.zip(values).is_none_or(|(before, values)| values >= before);
-    let fit = new.iter().enumerate().filter(|(_, (_, values))| fits(*values));
-    fit.min_by_key(|(_, (_, values))| *values).map(|(at, _)| at)
 }
 
 fn rows(name: &str, before: Option<i64>, after: Option<i64>, about: bool) -> Loss {
@@ -523,6 +541,13 @@ mod tests {
         check(MANY, "UPDATE a SET x = 'xxx'; INSERT INTO a VALUES (1, 'new', 1, 1, 'now')", &["a.x"], &[])
             .await;
         check(MANY, &format!("{other} x"), &["a.x"], &[]).await;
+        // One that was put in the place of another with its values mended, whatever came beside it.
+        let mended =
+            "ALTER TABLE a ADD COLUMN active INTEGER DEFAULT 2; ALTER TABLE a ADD COLUMN full_name TEXT;
+            UPDATE a SET full_name = upper(x); ALTER TABLE a DROP COLUMN x;";
+        check(MANY, mended, &[], &["a.x"]).await;
+        let flagged = format!("{MANY} ALTER TABLE a ADD COLUMN flag INTEGER DEFAULT 1;");
+        check(&flagged, &format!("{mended} ALTER TABLE a DROP COLUMN flag"), &[], &["a.flag", "a.x"]).await;
     }
 
     #[tokio::test]
