@@ -39,6 +39,17 @@ impl Loss {
     pub(crate) fn is_unknown(&self) -> bool {
         self.before.is_none() || self.after.is_none()
     }
+
+    /// What a migration does, in words.
+    pub(crate) fn does(&self) -> &'static str {
+        if self.is_unknown() {
+            "may remove data"
+        } else if self.alike {
+            "makes many different values the same"
+        } else {
+            "removes data"
+        }
+    }
 }
 
 impl fmt::Display for Loss {
@@ -67,7 +78,7 @@ pub(crate) struct Compared {
     pub(crate) shorter: BTreeSet<String>,
     /// Columns that hold as many values as before, and others.
     pub(crate) changed: BTreeSet<String>,
-    /// Tables that were counted, and whose values there was no time to read.
+    /// Tables that were counted, and whose values could not be read.
     pub(crate) unread: BTreeSet<String>,
 }
 
@@ -375,6 +386,7 @@ mod tests {
     use std::time::Duration;
 
     use crate::db::Db;
+    use crate::db::budget::Budget;
     use crate::db::census::Mark;
 
     const TIME: Duration = Duration::from_secs(9);
@@ -383,9 +395,9 @@ mod tests {
         let db = Db::open_memory().await.unwrap();
         let mut tx = db.begin().await.unwrap();
         tx.script(before.to_owned()).await.unwrap();
-        let before = Census::take(&mut tx, times[0], None, "").await.unwrap();
+        let before = Census::take(&mut tx, &mut Budget::of(times[0]), None, "").await.unwrap();
         tx.script(sql.to_owned()).await.unwrap();
-        let after = Census::take(&mut tx, times[1], Some(&before), "").await.unwrap();
+        let after = Census::take(&mut tx, &mut Budget::of(times[1]), Some(&before), "").await.unwrap();
         let Compared { lost, estimated, .. } = before.lost(&after);
         (lost.iter().map(Loss::to_string).collect(), estimated)
     }
@@ -469,9 +481,9 @@ mod tests {
             let before = "CREATE TABLE a (id INTEGER PRIMARY KEY, x TEXT, y TEXT, n INTEGER, b BLOB);
                 INSERT INTO a VALUES (1, 'long text', '10', 10, x'0102'), (2, NULL, '', NULL, NULL);";
             tx.script(before.to_owned()).await.unwrap();
-            let before = Census::take(&mut tx, TIME, None, "").await.unwrap();
+            let before = Census::take(&mut tx, &mut Budget::of(TIME), None, "").await.unwrap();
             tx.script(sql.to_owned()).await.unwrap();
-            let after = Census::take(&mut tx, TIME, Some(&before), "").await.unwrap();
+            let after = Census::take(&mut tx, &mut Budget::of(TIME), Some(&before), "").await.unwrap();
             let compared = before.lost(&after);
             assert_eq!(compared.shorter.into_iter().collect::<Vec<_>>(), want, "{sql}");
         };
@@ -505,9 +517,9 @@ mod tests {
             let db = Db::open_memory().await.unwrap();
             let mut tx = db.begin().await.unwrap();
             tx.script(before.to_owned()).await.unwrap();
-            let before = Census::take(&mut tx, TIME, None, "").await.unwrap();
+            let before = Census::take(&mut tx, &mut Budget::of(TIME), None, "").await.unwrap();
             tx.script(sql.to_owned()).await.unwrap();
-            let after = Census::take(&mut tx, TIME, Some(&before), "").await.unwrap();
+            let after = Census::take(&mut tx, &mut Budget::of(TIME), Some(&before), "").await.unwrap();
             let compared = before.lost(&after);
             let names: Vec<String> = compared.lost.iter().map(Loss::name).collect();
             assert!(compared.lost.iter().all(|loss| loss.alike), "{sql}");
@@ -556,14 +568,14 @@ mod tests {
         let mut tx = db.begin().await.unwrap();
         let tables = "CREATE TABLE a (id TEXT); INSERT INTO a VALUES ('1'); CREATE TABLE b (id TEXT);";
         tx.script(tables.to_owned()).await.unwrap();
-        let before = Census::take(&mut tx, TIME, None, "").await.unwrap();
+        let before = Census::take(&mut tx, &mut Budget::of(TIME), None, "").await.unwrap();
         let mut after = before.clone();
         after.tables.values_mut().for_each(|table| table.digests.clear());
         let compared = before.lost(&after);
         assert_eq!(compared.unread.into_iter().collect::<Vec<_>>(), ["a"]);
         assert!(compared.lost.is_empty() && compared.changed.is_empty());
         // Others' tables are watched instead.
-        let own = Census::take(&mut tx, TIME, None, "b").await.unwrap();
+        let own = Census::take(&mut tx, &mut Budget::of(TIME), None, "b").await.unwrap();
         assert!(own.tables["a"].digests.is_empty() && !own.tables["b"].digests.is_empty());
     }
 
