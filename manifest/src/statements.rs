@@ -9,6 +9,10 @@ use crate::migrations::Engine;
 /// What to do about an [`Unfit`] statement.
 pub const UNFIT_HELP: &str = "leave it out: the host runs migrations in a transaction of its own, and either all of it lasts or nothing";
 
+const READS_HELP: &str = "write what it needs into the migration itself";
+const SETS_HELP: &str = "write `ALTER SEQUENCE … RESTART WITH …`, or `ALTER TABLE … ALTER COLUMN … RESTART WITH …` for an \
+    identity column: a rollback takes that back";
+
 /// A statement that does not go with the transaction in which the host runs a migration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unfit {
@@ -31,6 +35,21 @@ pub enum Why {
     Outside,
     /// It does something to the server, to its files or to another one, which stays when the transaction is rolled back.
     Reaches,
+    /// It reads files of the server's machine.
+    Reads,
+    /// It sets a sequence in a way that no rollback takes back.
+    Sets,
+}
+
+impl Unfit {
+    /// What to do about it.
+    pub fn help(&self) -> &'static str {
+        match self.why {
+            Why::Controls | Why::Outside | Why::Reaches => UNFIT_HELP,
+            Why::Reads => READS_HELP,
+            Why::Sets => SETS_HELP,
+        }
+    }
 }
 
 impl fmt::Display for Unfit {
@@ -41,6 +60,16 @@ impl fmt::Display for Unfit {
             Why::Reaches => write!(
                 f,
                 "reaches beyond its database (`{}`): a rollback does not take that back, and a preflight would do it",
+                self.words
+            ),
+            Why::Reads => write!(
+                f,
+                "reads files of the server (`{}`), which differ from machine to machine",
+                self.words
+            ),
+            Why::Sets => write!(
+                f,
+                "sets a sequence (`{}`): a rollback does not take that back, and a preflight would do it",
                 self.words
             ),
         }
@@ -158,21 +187,16 @@ fn judge(head: &[Token<'_>], engine: Engine) -> Option<Unfit> {
 /// files of its machine, on other servers, on locks that the session keeps.
 const REACHING: &[&str] = &[
     "lo_export",
-    "lo_import",
     "pg_cancel_backend",
     "pg_create_logical_replication_slot",
     "pg_create_physical_replication_slot",
     "pg_create_restore_point",
-    "pg_current_logfile",
     "pg_drop_replication_slot",
     "pg_log_backend_memory_contexts",
     "pg_promote",
-    "pg_read_binary_file",
-    "pg_read_file",
     "pg_reload_conf",
     "pg_rotate_logfile",
     "pg_start_backup",
-    "pg_stat_file",
     "pg_stop_backup",
     "pg_switch_wal",
     "pg_terminate_backend",
@@ -186,33 +210,58 @@ const REACHING_LIKE: &[&str] = &[
     "pg_backup_",
     "pg_file_",
     "pg_logical_",
-    "pg_ls_",
     "pg_replication_",
     "pg_stat_reset",
     "pg_try_advisory_lock",
     "pg_wal_replay_",
 ];
 
+/// Functions that only read files of the server's machine.
+const READING: &[&str] = &[
+    "lo_import",
+    "pg_current_logfile",
+    "pg_file_length",
+    "pg_file_read",
+    "pg_logdir_ls",
+    "pg_read_binary_file",
+    "pg_read_file",
+    "pg_stat_file",
+];
+
+/// What the names of others begin with.
+const READING_LIKE: &[&str] = &["pg_ls_"];
+
+/// What a name in front of a bracket is that is called nowhere: a table with its columns, or a function that is spoken of.
+const NAMING: &[&str] =
+    &["table", "into", "references", "exists", "view", "function", "procedure", "routine"];
+
+/// Behind these a statement begins in a body.
+const BEGINNING: &[&str] = &["begin", "then", "else", "loop"];
+
 /// Bodies in bodies are looked at so deep.
 const DEEP: usize = 8;
 
-/// The first call on PostgreSQL that reaches beyond the database, or COPY that does: in a statement, in a text between dollar signs,
-/// in the body of DO, of a function or of a procedure, and in what such a body has between quotes. `base` is where the text begins.
-/// What a body puts together while it runs is not seen.
+/// The first call on PostgreSQL that reaches beyond the database, or statement that does: in a statement, in a text between dollar
+/// signs, in the body of DO, of a function or of a procedure, and in what such a body has between quotes. `base` is where the text
+/// begins. What a body puts together while it runs is not seen.
 fn reaches(sql: &str, base: usize, depth: usize) -> Option<Unfit> {
-    let found = |words: String, at: usize, end: usize| {
-        Some(Unfit { words, at: base + at, len: end - at, why: Why::Reaches })
+    let found = |words: String, at: usize, end: usize, why: Why| {
+        Some(Unfit { words, at: base + at, len: end - at, why })
     };
     let mut tokens = Tokens { sql, at: 0, engine: Engine::Postgres }.peekable();
-    let (mut first, mut before) = (None, None::<Token<'_>>);
+    // The first of the statement; the last two; the one before a name, with what the name is qualified by.
+    let mut first = None;
+    let (mut before, mut second, mut lead) = (None::<Token<'_>>, None::<Token<'_>>, None::<Token<'_>>);
     // With the brackets that are open there.
     let mut copy: Option<(Token<'_>, usize)> = None;
     let mut brackets = 0_usize;
+    let mut routine = false;
     while let Some(token) = tokens.next() {
         let raw = sql.get(token.at..token.end)?;
         match token.text {
             ";" => {
-                (first, before, copy, brackets) = (None, None, None, 0);
+                (first, before, second, lead, copy) = (None, None, None, None, None);
+                (brackets, routine) = (0, false);
                 continue;
             }
             "(" => brackets += 1,
@@ -220,32 +269,67 @@ fn reaches(sql: &str, base: usize, depth: usize) -> Option<Unfit> {
             _ => {}
         }
         let first = *first.get_or_insert(token);
-        let calls = tokens.peek().is_some_and(|next| next.text == "(");
-        if let Some(name) = name(token, raw).filter(|name| calls && is_reaching(name)) {
-            return found(name.to_ascii_uppercase(), token.at, token.end);
+        let next = tokens.peek().copied();
+        let calls =
+            next.is_some_and(|next| next.text == "(") && lead.is_none_or(|lead| !lead.is_one_of(NAMING));
+        if let Some(name) = name(token, raw).filter(|_| calls)
+            && let Some(why) = effect(&name)
+        {
+            return found(name.to_ascii_uppercase(), token.at, token.end, why);
         }
-        if token.is("copy") {
-            copy = Some((token, brackets));
+        if begins(sql, before, brackets, depth) {
+            if token.is("copy") {
+                copy = Some((token, brackets));
+            }
+            // Of a statement that is in no body the first words tell.
+            if depth > 0
+                && let Some(next) = next
+            {
+                if token.is("load") && next.text.is_empty() {
+                    return found("LOAD".to_owned(), token.at, token.end, Why::Reaches);
+                }
+                if token.is("import") && next.is("foreign") {
+                    return found("IMPORT FOREIGN".to_owned(), token.at, next.end, Why::Reaches);
+                }
+            }
         }
         // To or from a program or a file of the server's machine; STDIN and STDOUT are the client's.
-        let way = before.filter(|before| before.is("to") || before.is("from"));
+        let compares = second.is_some_and(|second| second.is("distinct"));
+        let way = before.filter(|before| before.is("to") || before.is("from") && !compares);
         if let (Some((copy, at)), Some(way)) = (copy, way)
             && at == brackets
             && (token.is("program") || token.text.is_empty() && !raw.starts_with('"'))
         {
-            let to = if token.is("program") { " PROGRAM" } else { "" };
-            return found(format!("COPY {}{to}", way.text.to_ascii_uppercase()), copy.at, token.end);
+            let (to, why) = match (token.is("program"), way.is("from")) {
+                (true, _) => (" PROGRAM", Why::Reaches),
+                (false, true) => ("", Why::Reads),
+                (false, false) => ("", Why::Reaches),
+            };
+            return found(format!("COPY {}{to}", way.text.to_ascii_uppercase()), copy.at, token.end, why);
         }
-        let runs = depth > 0 || first.is("do") || first.is("create");
+        routine |= first.is("create") && brackets == 0 && token.is_one_of(&["function", "procedure"]);
+        let runs = depth > 0 || routine || first.is("do");
         if depth < DEEP
             && let Some((inner, at)) = body(raw, runs)
             && let Some(inside) = reaches(inner, base + token.at + at, depth + 1)
         {
             return Some(inside);
         }
-        before = Some(token);
+        if token.text != "." && next.is_none_or(|next| next.text != ".") {
+            lead = Some(token);
+        }
+        (second, before) = (before, Some(token));
     }
     None
+}
+
+/// Whether a statement may begin behind this token, or where there is none: in a body also behind what its parts begin with, and
+/// behind the quotes of a text in it, which are doubled there. Elsewhere the same word is a name.
+fn begins(sql: &str, before: Option<Token<'_>>, brackets: usize, depth: usize) -> bool {
+    let Some(before) = before else { return true };
+    let raw = sql.get(before.at..before.end).unwrap_or_default();
+    let quotes = || raw.starts_with('\'') && raw.trim_matches('\'').is_empty();
+    depth > 0 && (brackets == 0 && before.is_one_of(BEGINNING) || quotes())
 }
 
 /// The name that a token is, in quotes or not, as PostgreSQL knows it.
@@ -256,8 +340,20 @@ fn name(token: Token<'_>, raw: &str) -> Option<String> {
     }
 }
 
-fn is_reaching(name: &str) -> bool {
-    REACHING.contains(&name) || REACHING_LIKE.iter().any(|beginning| name.starts_with(beginning))
+/// Why a function is none for a migration; none where it is one.
+fn effect(name: &str) -> Option<Why> {
+    let among = |names: &[&str], beginnings: &[&str]| {
+        names.contains(&name) || beginnings.iter().any(|beginning| name.starts_with(beginning))
+    };
+    if name == "setval" {
+        Some(Why::Sets)
+    } else if among(READING, READING_LIKE) {
+        Some(Why::Reads)
+    } else if among(REACHING, REACHING_LIKE) {
+        Some(Why::Reaches)
+    } else {
+        None
+    }
 }
 
 /// What stands in a text that may be the body of a function, and where in it that begins: between dollar signs, and between quotes
@@ -286,6 +382,10 @@ struct Token<'a> {
 impl Token<'_> {
     fn is(&self, word: &str) -> bool {
         self.text.eq_ignore_ascii_case(word)
+    }
+
+    fn is_one_of(&self, words: &[&str]) -> bool {
+        words.iter().any(|word| self.is(word))
     }
 }
 
@@ -597,15 +697,32 @@ mod tests {
             ("DO 'BEGIN EXECUTE ''COPY t TO PROGRAM x''; END'", "20 COPY TO PROGRAM"),
             ("DO $x$ BEGIN EXECUTE 'SELECT pg_ls_dir(''/'')'; END $x$", "29 PG_LS_DIR"),
             ("CREATE FUNCTION f() RETURNS void LANGUAGE sql AS 'SELECT pg_switch_wal()'", "57 PG_SWITCH_WAL"),
+            ("SELECT pg_catalog.setval('s', 1)", "18 SETVAL"),
+            ("DO $$ BEGIN IF a THEN COPY t TO '/x'; END IF; END $$", "22 COPY TO"),
+            ("DO $$ BEGIN LOOP copy t FROM PROGRAM 'x'; END LOOP; END $$", "17 COPY FROM PROGRAM"),
+            ("DO $$ BEGIN EXECUTE 'COPY t TO ''/x'' '; END $$", "21 COPY TO"),
+            ("DO 'BEGIN EXECUTE format(''COPY %I TO PROGRAM x'', 1); END'", "27 COPY TO PROGRAM"),
+            ("DO $$ BEGIN LOAD 'x'; END $$", "12 LOAD"),
+            ("DO $$ BEGIN IMPORT FOREIGN SCHEMA x FROM SERVER y INTO z; END $$", "12 IMPORT FOREIGN"),
         ] {
             check(sql, &[Postgres], Some(want));
         }
         for sql in [
             "INSERT INTO t VALUES ('SELECT pg_read_file(1)', 'COPY t TO PROGRAM')",
             "CREATE TABLE pg_ls (lo_export TEXT); -- pg_reload_conf()\nSELECT lo_export FROM t",
-            "SELECT pg_advisory_xact_lock(1), pg_notify('x', ''), setval('s', 1)",
+            "SELECT pg_advisory_xact_lock(1), pg_notify('x', ''), nextval('s'), currval('s')",
+            "ALTER SEQUENCE s RESTART WITH 5; ALTER TABLE t ALTER COLUMN id RESTART WITH 5",
             "COPY (SELECT substring(a FROM 'x') FROM t) TO STDOUT",
             "ALTER TABLE t RENAME TO copy; SELECT trim(both FROM ' x ')",
+            // Names, whatever they are.
+            "SELECT substring(copy from '^a') FROM t; UPDATE t SET copy = trim(both copy FROM 'x')",
+            "SELECT copy IS DISTINCT FROM 'x', CASE WHEN a THEN copy ELSE substring(copy from 'x') END FROM t",
+            "DO $$ BEGIN x := CASE WHEN a THEN copy IS NOT DISTINCT FROM 'x' ELSE (copy) END; END $$",
+            "CREATE TABLE t (load TEXT, import TEXT, attach TEXT, \"lo_export\" TEXT); SELECT load, import FROM t",
+            "DO $$ BEGIN UPDATE t SET load = 'x', import = load; END $$",
+            "CREATE TABLE IF NOT EXISTS x.pg_ls_of (a TEXT REFERENCES dblink (id)); INSERT INTO dblink_of (a) VALUES (1)",
+            "REVOKE EXECUTE ON FUNCTION pg_read_file(text) FROM x; DROP FUNCTION IF EXISTS dblink_of(text)",
+            "CREATE TABLE t (help TEXT DEFAULT 'copy it from ''here'' or call pg_reload_conf()')",
         ] {
             check(sql, &[Postgres], None);
         }
@@ -617,6 +734,36 @@ mod tests {
         check("COMMIT; SELECT pg_promote()", &[Postgres], Some("0 COMMIT"));
         let text = unfit("SELECT pg_promote()", Postgres).unwrap().to_string();
         assert!(text.starts_with("reaches beyond its database (`PG_PROMOTE`): a rollback"), "{text}");
+    }
+
+    /// What changes nothing is not said to stay, and what has another way is told with it.
+    #[test]
+    fn d2_a_call_is_refused_for_what_it_does() {
+        for (sql, why) in [
+            ("SELECT pg_read_file('x')", Why::Reads),
+            ("SELECT pg_read_binary_file('x')", Why::Reads),
+            ("SELECT * FROM pg_stat_file('x')", Why::Reads),
+            ("SELECT * FROM pg_ls_waldir()", Why::Reads),
+            ("SELECT pg_current_logfile()", Why::Reads),
+            ("SELECT lo_import('/x')", Why::Reads),
+            ("COPY t FROM '/x'", Why::Reads),
+            ("COPY t FROM PROGRAM 'x'", Why::Reaches),
+            ("COPY t TO '/x'", Why::Reaches),
+            ("SELECT pg_file_write('x', 'y', true)", Why::Reaches),
+            ("SELECT setval('s', (SELECT max(id) FROM t))", Why::Sets),
+        ] {
+            assert_eq!(unfit(sql, Postgres).map(|found| found.why), Some(why), "{sql}");
+        }
+        let reads = unfit("SELECT pg_read_file('x')", Postgres).unwrap();
+        assert!(reads.to_string().starts_with("reads files of the server (`PG_READ_FILE`)"), "{reads}");
+        assert!(!reads.to_string().contains("rollback") && !reads.help().contains("transaction"), "{reads}");
+        let sets = unfit("SELECT setval('s', 1)", Postgres).unwrap();
+        assert!(
+            sets.to_string().starts_with("sets a sequence (`SETVAL`): a rollback does not take"),
+            "{sets}"
+        );
+        assert!(sets.help().contains("ALTER SEQUENCE … RESTART WITH"), "{}", sets.help());
+        assert!(unfit("COMMIT", Postgres).is_some_and(|found| found.help() == UNFIT_HELP));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use hub_manifest::migrations::{
     Engine, Foreign, SQLITE_TABLES, Unordered, engine, foreign, runs_on, table_prefix,
 };
 use hub_manifest::rules::files::join;
-use hub_manifest::statements::{UNFIT_HELP, blank, unfit};
+use hub_manifest::statements::{blank, unfit};
 use rusqlite::fallible_iterator::FallibleIterator;
 use rusqlite::limits::Limit;
 use rusqlite::{Batch, Connection, Error};
@@ -119,7 +119,7 @@ fn unfits(plugin: &LoadedPlugin, failure: Option<&Diagnostic>) -> Vec<Diagnostic
             Diagnostic::error(codes::MIGRATION_FAILS, format!("the migration {} {unfit}", migration.name))
                 .plugin(plugin.slug())
                 .at(shown, Span::at(sql, unfit.at, unfit.len))
-                .help(UNFIT_HELP),
+                .help(unfit.help()),
         );
     }
     found

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
+use super::budget::Budget;
 use super::digest::{self, Digest};
 use super::error::Kind;
 use super::own::Own;
@@ -13,6 +14,9 @@ use super::{AssertSqlSafe, Error, Tx};
 
 /// Bytes that are read in a second at the least, as far as it is decided before whether a table can be counted in time.
 const PACE: i64 = 50 << 20;
+/// Bytes, and rows, whose values are read and hashed in a second at the most: what would take too long even so is not begun.
+const QUICK: i64 = 500 << 20;
+const QUICK_ROWS: i64 = 2_000_000;
 
 /// All tables by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -81,6 +85,8 @@ struct Listed {
     // Of PostgreSQL alone.
     /// Whether the column's type has texts, or bytes, of some length.
     sized: Option<bool>,
+    /// Whether it is bytes.
+    is_bytes: Option<bool>,
     oid: Option<i64>,
     file: Option<i64>,
     alone: Option<bool>,
@@ -116,6 +122,7 @@ const POSTGRES: &str = "
            CONCAT(quote_ident(n.nspname), '.', quote_ident(t.relname)) AS quoted,
            CAST(a.attname AS TEXT) AS column,
            COALESCE(NULLIF(y.typbasetype, 0), y.oid) IN (17, 25, 1042, 1043) AS sized,
+           COALESCE(NULLIF(y.typbasetype, 0), y.oid) = 17 AS is_bytes,
            CAST(t.oid AS BIGINT) AS oid,
            COALESCE(CAST(pg_relation_filenode(t.oid) AS BIGINT), 0) AS file,
            COALESCE(pg_relation_size(t.oid), 0) AS bytes,
@@ -143,17 +150,17 @@ const POSTGRES: &str = "
 const LOCK: u64 = 200;
 
 impl Census {
-    /// Counts as the transaction sees it, within about so much time. With an earlier one, what the transaction has not
-    /// touched since has the numbers of then. The values themselves are read of tables whose names begin with `prefix`, in what
-    /// is left of the time: what is counted goes first.
+    /// Counts as the transaction sees it, within about the time that there is. With an earlier one, what the transaction has not
+    /// touched since has the numbers of then, and what there is nothing to be held against is not looked at again. The values
+    /// themselves are read of tables whose names begin with `prefix`, in what is left of the time: what is counted goes first.
     pub(crate) async fn take(
         tx: &mut Tx,
-        time: Duration,
+        budget: &mut Budget,
         earlier: Option<&Census>,
         prefix: &str,
     ) -> Result<Census, Error> {
-        let began = Instant::now();
-        let mut to_read = Vec::new();
+        let (began, time) = (Instant::now(), budget.counting());
+        let mut to_read: Vec<ToRead> = Vec::new();
         let mut census = Census { tables: BTreeMap::new(), own: Own::read(tx).await? };
         let sql = if tx.is_postgres() { POSTGRES } else { SQLITE };
         let listed: Vec<Listed> = tx.all(AssertSqlSafe(sql), Vec::new()).await?;
@@ -179,12 +186,16 @@ impl Census {
                 }
                 // Somebody else has made it since.
                 Some(None) if !census.own.has(table.oid()) => {}
+                // It took too long before. On PostgreSQL it can be that somebody held it.
+                Some(Some(known)) if known.rows.is_none() && !tx.is_postgres() => {}
                 _ if in_time => {
                     if let Some(numbers) = count_aside(tx, &first.quoted, &names).await? {
                         (table.rows, table.columns) = (Some(numbers.rows), numbers.columns);
                         table.sizes = numbers.sizes;
-                        if table.is_own && !names.is_empty() && names.len() <= MEASURED {
-                            to_read.push((numbers.rows, first.name.clone(), first.quoted.clone()));
+                        let in_vain = known.flatten().is_some_and(|known| known.digests.is_empty());
+                        let read = !in_vain && !budget.has_forgone(&first.name);
+                        if read && table.is_own && !names.is_empty() && names.len() <= MEASURED {
+                            to_read.push(ToRead::of(columns, first, numbers.rows, &table.sizes));
                         }
                     }
                 }
@@ -193,17 +204,22 @@ impl Census {
             census.tables.insert(first.name.clone(), table);
         }
         // A large one takes no time from the others.
-        to_read.sort();
-        for (_, name, quoted) in to_read {
-            let Some(table) = census.tables.get_mut(&name) else { continue };
-            let Some(left) = time.checked_sub(began.elapsed()).filter(|left| table.fits(*left)) else {
-                continue;
+        to_read.sort_by_key(|one| (one.takes, one.rows));
+        let (reading, share) = (Instant::now(), budget.share(time.saturating_sub(began.elapsed())));
+        for one in to_read {
+            let Some(table) = census.tables.get_mut(&one.name) else { continue };
+            let left = share.checked_sub(reading.elapsed());
+            let digests = match left.filter(|left| !left.is_zero() && table.fits(*left) && one.takes <= *left)
+            {
+                Some(left) => digest::take(tx, &one.quoted, &one.columns, left, LOCK).await?,
+                None => None,
             };
-            let columns: Vec<&str> = table.columns.keys().map(String::as_str).collect();
-            if let Some(digests) = digest::take(tx, &quoted, &columns, left, LOCK).await? {
-                table.digests = digests;
+            match digests {
+                Some(digests) => table.digests = digests,
+                None => budget.forgo(one.name),
             }
         }
+        budget.spend(reading.elapsed());
         Ok(census)
     }
 
@@ -225,6 +241,33 @@ impl Table {
     fn fits(&self, left: Duration) -> bool {
         let bytes = self.mark.as_ref().map_or(0, |mark| mark.bytes);
         u64::try_from(bytes / PACE).unwrap_or(0) <= left.as_secs()
+    }
+}
+
+/// A table whose values are to be read.
+struct ToRead {
+    name: String,
+    quoted: String,
+    /// With whether they are bytes.
+    columns: Vec<(String, bool)>,
+    rows: i64,
+    /// At the least.
+    takes: Duration,
+}
+
+impl ToRead {
+    fn of(columns: &[Listed], first: &Listed, rows: i64, sizes: &BTreeMap<String, Size>) -> ToRead {
+        let longest = rows.saturating_mul(i64::try_from(digest::LONGEST).unwrap_or(i64::MAX));
+        let bytes = sizes.values().fold(0_i64, |sum, size| sum.saturating_add(size.all.min(longest)));
+        let millis = bytes.saturating_mul(1000) / QUICK + rows.saturating_mul(1000) / QUICK_ROWS;
+        let named = |listed: &Listed| Some((listed.column.clone()?, listed.is_bytes.unwrap_or(false)));
+        ToRead {
+            name: first.name.clone(),
+            quoted: first.quoted.clone(),
+            columns: columns.iter().filter_map(named).collect(),
+            rows,
+            takes: Duration::from_millis(u64::try_from(millis).unwrap_or(0)),
+        }
     }
 }
 
@@ -286,4 +329,76 @@ async fn count(tx: &mut Tx, quoted: &str, names: &[(String, bool)]) -> Result<Nu
         columns: each().map(|(at, name)| (name, number(&format!("c{at}")))).collect(),
         sizes: each().filter_map(|(at, name)| Some((name, size(at)?))).collect(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::Db;
+
+    const TIME: Duration = Duration::from_secs(9);
+
+    fn in_no_time() -> Budget {
+        let mut budget = Budget::of(TIME);
+        budget.spend(TIME);
+        budget
+    }
+
+    #[tokio::test]
+    async fn d2_values_that_did_not_fit_are_not_read_again_in_the_run() {
+        let db = Db::open_memory().await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        tx.script("CREATE TABLE a (x TEXT); INSERT INTO a VALUES ('x')".to_owned()).await.unwrap();
+        let mut budget = in_no_time();
+        let before = Census::take(&mut tx, &mut budget, None, "").await.unwrap();
+        assert!(before.tables["a"].rows == Some(1) && before.tables["a"].digests.is_empty());
+        // Whatever time there is for the next migration.
+        budget.begin(1);
+        let later = Census::take(&mut tx, &mut budget, None, "").await.unwrap();
+        assert!(later.tables["a"].digests.is_empty());
+        // In another run it is read, unless there is nothing to hold it against.
+        for (earlier, read) in [(None, true), (Some(&before), false)] {
+            let census = Census::take(&mut tx, &mut Budget::of(TIME), earlier, "").await.unwrap();
+            assert_eq!(!census.tables["a"].digests.is_empty(), read);
+        }
+    }
+
+    #[tokio::test]
+    async fn d2_what_was_not_counted_before_is_not_counted_after() {
+        let db = Db::open_memory().await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        tx.script("CREATE TABLE a (x TEXT)".to_owned()).await.unwrap();
+        let before = Census::take(&mut tx, &mut Budget::of(Duration::ZERO), None, "").await.unwrap();
+        tx.script("CREATE TABLE b (x TEXT)".to_owned()).await.unwrap();
+        let after = Census::take(&mut tx, &mut Budget::of(TIME), Some(&before), "").await.unwrap();
+        assert_eq!((after.tables["a"].rows, after.tables["b"].rows), (None, Some(0)));
+    }
+
+    #[test]
+    fn d2_what_takes_too_long_in_any_case_is_known_before() {
+        let column = Listed {
+            name: "a".to_owned(),
+            quoted: "\"a\"".to_owned(),
+            column: Some("x".to_owned()),
+            sized: None,
+            is_bytes: None,
+            oid: None,
+            file: None,
+            alone: None,
+            bytes: None,
+            believed: None,
+            inserted: None,
+            updated: None,
+            deleted: None,
+        };
+        let takes = |rows: i64, all: i64| {
+            let sizes = BTreeMap::from([("x".to_owned(), Size { texts: all, all })]);
+            ToRead::of(std::slice::from_ref(&column), &column, rows, &sizes).takes
+        };
+        assert_eq!(takes(10_000_000, 0), Duration::from_secs(5));
+        assert_eq!(takes(1_000_000, 10 * QUICK), Duration::from_millis(10_500));
+        // Of a long value its beginning is read.
+        assert_eq!(takes(1, 10 * QUICK), Duration::ZERO);
+        assert!(takes(i64::MAX, i64::MAX) > Duration::from_secs(1 << 30));
+    }
 }

@@ -11,8 +11,8 @@ use sqlx::Row as _;
 use super::error::Kind;
 use super::{AssertSqlSafe, Error, Tx};
 
-/// Of a longer value its beginning is read: so many bytes, or characters on PostgreSQL.
-const LONGEST: usize = 65_536;
+/// Of a longer value its beginning is read: so many bytes, or characters of what PostgreSQL does not keep as bytes.
+pub(super) const LONGEST: usize = 65_536;
 /// After so many rows it is asked whether there is time left.
 const STEP: usize = 1024;
 /// So many different values are many, and one of so many is few.
@@ -47,12 +47,12 @@ impl Digest {
     }
 }
 
-/// Of each of these columns, as the transaction sees them. None where that takes longer than there is time, or somebody else holds the
-/// table for more than `lock` milliseconds.
+/// Of each of these columns, with whether PostgreSQL keeps bytes in it, as the transaction sees them. None where that takes longer
+/// than there is time, somebody else holds the table for more than `lock` milliseconds, or PostgreSQL cannot do it.
 pub(super) async fn take(
     tx: &mut Tx,
     quoted: &str,
-    columns: &[&str],
+    columns: &[(String, bool)],
     time: Duration,
     lock: u64,
 ) -> Result<Option<BTreeMap<String, Digest>>, Error> {
@@ -62,7 +62,7 @@ pub(super) async fn take(
             asked(tx, postgres(quoted, columns), columns.len(), time, lock).await?
         }
     };
-    Ok(digests.map(|digests| columns.iter().map(|column| (*column).to_owned()).zip(digests).collect()))
+    Ok(digests.map(|digests| columns.iter().map(|(column, _)| column.clone()).zip(digests).collect()))
 }
 
 fn column(name: &str) -> String {
@@ -70,9 +70,9 @@ fn column(name: &str) -> String {
 }
 
 /// SQLite has no hashes: the rows are read, one after the other.
-fn sqlite(quoted: &str, columns: &[&str]) -> String {
-    let values: Vec<String> =
-        columns.iter().map(|name| format!("substr(CAST({} AS BLOB), 1, {LONGEST})", column(name))).collect();
+fn sqlite(quoted: &str, columns: &[(String, bool)]) -> String {
+    let value = |(name, _): &(String, bool)| format!("substr(CAST({} AS BLOB), 1, {LONGEST})", column(name));
+    let values: Vec<String> = columns.iter().map(value).collect();
     format!("SELECT {} FROM {quoted}", values.join(", "))
 }
 
@@ -103,10 +103,17 @@ async fn streamed(
 }
 
 /// The server computes it. `OFFSET 0` keeps it from hashing each value twice; the sum is taken within what a number has room for.
-fn postgres(quoted: &str, columns: &[&str]) -> String {
-    let hash = |(at, name): (usize, &&str)| {
-        let text = format!("left(CAST({} AS TEXT) COLLATE \"C\", {LONGEST})", column(name));
-        format!("hashtextextended(NULLIF({text}, ''), 0) AS h{at}")
+/// Bytes are cut before they become a text: that of a long value would be too long for the server, and an empty one's is not empty.
+fn postgres(quoted: &str, columns: &[(String, bool)]) -> String {
+    let hash = |(at, (name, bytes)): (usize, &(String, bool))| {
+        let column = column(name);
+        let text = match *bytes {
+            true => {
+                format!("CAST(NULLIF(substring({column} FROM 1 FOR {LONGEST}), '') AS TEXT) COLLATE \"C\"")
+            }
+            false => format!("NULLIF(left(CAST({column} AS TEXT) COLLATE \"C\", {LONGEST}), '')"),
+        };
+        format!("hashtextextended({text}, 0) AS h{at}")
     };
     let numbers = |at: usize| {
         format!(
@@ -137,7 +144,11 @@ async fn asked(
     tx.script("ROLLBACK TO SAVEPOINT digest; RELEASE SAVEPOINT digest".to_owned()).await?;
     let found = match found {
         Ok(found) => found.unwrap_or_default(),
-        Err(error) if error.kind() == Kind::Busy || error.is_undefined() => return Ok(None),
+        // Only a number is missing, whatever the server says: that the values were not read is told.
+        Err(error) if error.kind() == Kind::Busy || matches!(error, Error::Sql(sqlx::Error::Database(_))) => {
+            tracing::info!("the values of a table could not be read around a migration: {error}");
+            return Ok(None);
+        }
         Err(error) => return Err(error),
     };
     let number = |key: String| found.get(&key).copied();
@@ -154,7 +165,7 @@ mod tests {
     const TIME: Duration = Duration::from_secs(9);
 
     async fn of(tx: &mut Tx, time: Duration) -> Option<Digest> {
-        let digests = take(tx, "\"t\"", &["x"], time, 200).await.unwrap();
+        let digests = take(tx, "\"t\"", &[("x".to_owned(), false)], time, 200).await.unwrap();
         digests.and_then(|digests| digests.get("x").copied())
     }
 
@@ -189,6 +200,13 @@ mod tests {
         assert_eq!(of(&mut tx, Duration::ZERO).await, None);
         // The transaction goes on.
         assert!(of(&mut tx, TIME).await.is_some_and(|digest| digest.different() == 64));
+    }
+
+    #[test]
+    fn d2_bytes_are_cut_before_they_become_a_text() {
+        let sql = postgres("t", &[("x".to_owned(), false), ("b".to_owned(), true)]);
+        assert!(sql.contains("left(CAST(\"x\" AS TEXT)"), "{sql}");
+        assert!(sql.contains("CAST(NULLIF(substring(\"b\" FROM 1 FOR 65536), '') AS TEXT)"), "{sql}");
     }
 
     #[test]

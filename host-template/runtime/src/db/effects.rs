@@ -1,5 +1,5 @@
 //! What a migration may do without a word of it in its text: a trigger, a rule or a function that is in the database already
-//! removes something when rows are added.
+//! removes something when rows are added, and changes tables that the text does not name.
 
 use super::{Error, Tx};
 
@@ -42,4 +42,49 @@ pub(super) async fn may_follow(tx: &mut Tx, sql: &str) -> Result<bool, Error> {
         }
     }
     Ok(false)
+}
+
+/// What says on SQLite which tables a migration may touch: its own text, and those of the triggers that are there before it. None on
+/// PostgreSQL, which counts what is written to each table.
+#[derive(Debug)]
+pub(super) struct Texts(Option<String>);
+
+impl Texts {
+    pub(super) async fn of(tx: &mut Tx, sql: &str) -> Result<Texts, Error> {
+        if tx.is_postgres() {
+            return Ok(Texts(None));
+        }
+        let triggers = "SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND sql IS NOT NULL";
+        let triggers: Vec<(String,)> = tx.all(triggers, Vec::new()).await?;
+        let all = triggers.into_iter().map(|(text,)| text).chain([sql.to_owned()]);
+        Ok(Texts(Some(all.collect::<Vec<_>>().join(" ").to_ascii_lowercase())))
+    }
+
+    /// Whether they name this table. One whose name is no word is taken for named.
+    pub(super) fn may_touch(&self, table: &str) -> bool {
+        let is_sign = |c: char| !c.is_alphanumeric() && c != '_';
+        let table = table.to_ascii_lowercase();
+        let named = |text: &String| text.split(is_sign).any(|word| word == table);
+        table.contains(is_sign) || self.0.as_ref().is_none_or(named)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::Db;
+
+    #[tokio::test]
+    async fn d2_a_table_is_touched_by_its_name_or_by_a_trigger_that_says_it() {
+        let db = Db::open_memory().await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        let made = "CREATE TABLE a (x); CREATE TABLE b (x);
+            CREATE TRIGGER t AFTER INSERT ON a BEGIN UPDATE B SET x = 1; END";
+        tx.script(made.to_owned()).await.unwrap();
+        let texts = Texts::of(&mut tx, "UPDATE \"C\" SET x = (SELECT x FROM main.d)").await.unwrap();
+        let touched: Vec<&str> =
+            ["b", "c", "d", "e", "not a word"].into_iter().filter(|table| texts.may_touch(table)).collect();
+        assert_eq!(touched, ["b", "c", "d", "not a word"]);
+        assert!(Texts(None).may_touch("e"));
+    }
 }

@@ -141,6 +141,7 @@ mod tests {
 
     use super::*;
     use crate::db::Db;
+    use crate::db::budget::Budget;
 
     // D2
     #[tokio::test]
@@ -154,11 +155,11 @@ mod tests {
                 CREATE VIRTUAL TABLE f USING fts5(x);";
             tx.script(before.to_owned()).await.unwrap();
             let time = Duration::from_secs(9);
-            let before = Census::take(&mut tx, time, None, "").await.unwrap();
+            let before = Census::take(&mut tx, &mut Budget::of(time), None, "").await.unwrap();
             let watch = Watch::begin(&mut tx, "plugin_a_").await.unwrap();
             tx.script(sql.to_owned()).await.unwrap();
             let seen = watch.end(&mut tx).await.unwrap();
-            let after = Census::take(&mut tx, time, Some(&before), "").await.unwrap();
+            let after = Census::take(&mut tx, &mut Budget::of(time), Some(&before), "").await.unwrap();
             assert_eq!(before.meddled(&after, "plugin_a_", &seen), want, "{sql}");
             tx.rollback().await.unwrap();
         };

@@ -39,6 +39,17 @@ impl Loss {
     pub(crate) fn is_unknown(&self) -> bool {
         self.before.is_none() || self.after.is_none()
     }
+
+    /// What a migration does, in words.
+    pub(crate) fn does(&self) -> &'static str {
+        if self.is_unknown() {
+            "may remove data"
+        } else if self.alike {
+            "makes many different values the same"
+        } else {
+            "removes data"
+        }
+    }
 }
 
 impl fmt::Display for Loss {
@@ -67,7 +78,7 @@ pub(crate) struct Compared {
     pub(crate) shorter: BTreeSet<String>,
     /// Columns that hold as many values as before, and others.
     pub(crate) changed: BTreeSet<String>,
-    /// Tables that were counted, and whose values there was no time to read.
+    /// Tables that were counted, and whose values could not be read.
     pub(crate) unread: BTreeSet<String>,
 }
 
@@ -273,14 +284,14 @@ impl Table {
             .filter(|(column, _)| !self.columns.contains_key(*column))
             .map(|(column, values)| (column.as_str(), *values))
             .collect();
-        // The fullest find theirs first.
+        // The fullest find theirs first, of these the ones with the most different values.
         let mut columns: Vec<(&str, Option<i64>)> = self
             .columns
             .iter()
             .filter(|(_, before)| **before != Some(0))
             .map(|(column, before)| (column.as_str(), *before))
             .collect();
-        columns.sort_by_key(|(_, before)| Reverse(*before));
+        columns.sort_by_key(|(column, before)| (Reverse(*before), Reverse(self.different(column))));
         let mut pairs: Vec<(&str, &str)> = Vec::new();
         // What holds the very same is the same column, before anything is guessed.
         for &(column, before) in &columns {
@@ -310,14 +321,39 @@ impl Table {
                 }
                 (_, Some(_)) => pairs.push((column, column)),
                 (_, None) if !touched.columns || pairs.iter().any(|(found, _)| *found == column) => {}
-                // Each new column stands for one that is gone: the one of those that hold as much that holds least.
-                (_, None) => match fitting(before, &new) {
+                // Each new column stands for one that is gone.
+                (_, None) => match self.fitting(column, before, after, &new) {
                     Some(at) => pairs.push((column, new.swap_remove(at).0)),
                     None => lost.push(loss(Some(0))),
                 },
             }
         }
         pairs
+    }
+
+    /// The place of the new column that may hold what one did that is gone: of those that hold as many values one in which they
+    /// have not become the same, then the one that holds the fewest, then the one with the most different ones. One that was not
+    /// counted fits as well as any.
+    fn fitting(
+        &self,
+        column: &str,
+        before: Option<i64>,
+        after: &Table,
+        new: &[(&str, Option<i64>)],
+    ) -> Option<usize> {
+        let fits = |values: Option<i64>| before.zip(values).is_none_or(|(before, values)| values >= before);
+        let collapsed = |twin: &str| {
+            let digests = self.digests.get(column).zip(after.digests.get(twin));
+            digests.is_some_and(|(was, is)| was.has_collapsed(*is))
+        };
+        let fit = new.iter().enumerate().filter(|(_, (_, values))| fits(*values));
+        fit.min_by_key(|(_, (twin, values))| (collapsed(twin), *values, Reverse(after.different(twin))))
+            .map(|(at, _)| at)
+    }
+
+    /// How many different values a column holds at the least, as far as they were read.
+    fn different(&self, column: &str) -> u32 {
+        self.digests.get(column).map_or(0, |digest| digest.different())
     }
 
     /// Of the new tables that may hold all that this one did, the one of which that is known best and that holds least.
@@ -340,13 +376,6 @@ impl Table {
     }
 }
 
-/// The place of the smallest number that is no less; one that was not counted fits as well as any.
-fn fitting(before: Option<i64>, new: &[(&str, Option<i64>)]) -> Option<usize> {
-    let fits = |values: Option<i64>| before.zip(values).is_none_or(|(before, values)| values >= before);
-    let fit = new.iter().enumerate().filter(|(_, (_, values))| fits(*values));
-    fit.min_by_key(|(_, (_, values))| *values).map(|(at, _)| at)
-}
-
 fn rows(name: &str, before: Option<i64>, after: Option<i64>, about: bool) -> Loss {
     Loss { table: name.to_owned(), column: None, before, after, about, alike: false }
 }
@@ -357,6 +386,7 @@ mod tests {
     use std::time::Duration;
 
     use crate::db::Db;
+    use crate::db::budget::Budget;
     use crate::db::census::Mark;
 
     const TIME: Duration = Duration::from_secs(9);
@@ -365,9 +395,9 @@ mod tests {
         let db = Db::open_memory().await.unwrap();
         let mut tx = db.begin().await.unwrap();
         tx.script(before.to_owned()).await.unwrap();
-        let before = Census::take(&mut tx, times[0], None, "").await.unwrap();
+        let before = Census::take(&mut tx, &mut Budget::of(times[0]), None, "").await.unwrap();
         tx.script(sql.to_owned()).await.unwrap();
-        let after = Census::take(&mut tx, times[1], Some(&before), "").await.unwrap();
+        let after = Census::take(&mut tx, &mut Budget::of(times[1]), Some(&before), "").await.unwrap();
         let Compared { lost, estimated, .. } = before.lost(&after);
         (lost.iter().map(Loss::to_string).collect(), estimated)
     }
@@ -451,9 +481,9 @@ mod tests {
             let before = "CREATE TABLE a (id INTEGER PRIMARY KEY, x TEXT, y TEXT, n INTEGER, b BLOB);
                 INSERT INTO a VALUES (1, 'long text', '10', 10, x'0102'), (2, NULL, '', NULL, NULL);";
             tx.script(before.to_owned()).await.unwrap();
-            let before = Census::take(&mut tx, TIME, None, "").await.unwrap();
+            let before = Census::take(&mut tx, &mut Budget::of(TIME), None, "").await.unwrap();
             tx.script(sql.to_owned()).await.unwrap();
-            let after = Census::take(&mut tx, TIME, Some(&before), "").await.unwrap();
+            let after = Census::take(&mut tx, &mut Budget::of(TIME), Some(&before), "").await.unwrap();
             let compared = before.lost(&after);
             assert_eq!(compared.shorter.into_iter().collect::<Vec<_>>(), want, "{sql}");
         };
@@ -487,9 +517,9 @@ mod tests {
             let db = Db::open_memory().await.unwrap();
             let mut tx = db.begin().await.unwrap();
             tx.script(before.to_owned()).await.unwrap();
-            let before = Census::take(&mut tx, TIME, None, "").await.unwrap();
+            let before = Census::take(&mut tx, &mut Budget::of(TIME), None, "").await.unwrap();
             tx.script(sql.to_owned()).await.unwrap();
-            let after = Census::take(&mut tx, TIME, Some(&before), "").await.unwrap();
+            let after = Census::take(&mut tx, &mut Budget::of(TIME), Some(&before), "").await.unwrap();
             let compared = before.lost(&after);
             let names: Vec<String> = compared.lost.iter().map(Loss::name).collect();
             assert!(compared.lost.iter().all(|loss| loss.alike), "{sql}");
@@ -523,6 +553,13 @@ mod tests {
         check(MANY, "UPDATE a SET x = 'xxx'; INSERT INTO a VALUES (1, 'new', 1, 1, 'now')", &["a.x"], &[])
             .await;
         check(MANY, &format!("{other} x"), &["a.x"], &[]).await;
+        // One that was put in the place of another with its values mended, whatever came beside it.
+        let mended =
+            "ALTER TABLE a ADD COLUMN active INTEGER DEFAULT 2; ALTER TABLE a ADD COLUMN full_name TEXT;
+            UPDATE a SET full_name = upper(x); ALTER TABLE a DROP COLUMN x;";
+        check(MANY, mended, &[], &["a.x"]).await;
+        let flagged = format!("{MANY} ALTER TABLE a ADD COLUMN flag INTEGER DEFAULT 1;");
+        check(&flagged, &format!("{mended} ALTER TABLE a DROP COLUMN flag"), &[], &["a.flag", "a.x"]).await;
     }
 
     #[tokio::test]
@@ -531,14 +568,14 @@ mod tests {
         let mut tx = db.begin().await.unwrap();
         let tables = "CREATE TABLE a (id TEXT); INSERT INTO a VALUES ('1'); CREATE TABLE b (id TEXT);";
         tx.script(tables.to_owned()).await.unwrap();
-        let before = Census::take(&mut tx, TIME, None, "").await.unwrap();
+        let before = Census::take(&mut tx, &mut Budget::of(TIME), None, "").await.unwrap();
         let mut after = before.clone();
         after.tables.values_mut().for_each(|table| table.digests.clear());
         let compared = before.lost(&after);
         assert_eq!(compared.unread.into_iter().collect::<Vec<_>>(), ["a"]);
         assert!(compared.lost.is_empty() && compared.changed.is_empty());
         // Others' tables are watched instead.
-        let own = Census::take(&mut tx, TIME, None, "b").await.unwrap();
+        let own = Census::take(&mut tx, &mut Budget::of(TIME), None, "b").await.unwrap();
         assert!(own.tables["a"].digests.is_empty() && !own.tables["b"].digests.is_empty());
     }
 

@@ -4,7 +4,6 @@
 mod folder;
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 pub use folder::{Migration, read_folder};
 use hub_manifest::migrations::{Engine, Foreign, foreign, runs_on, table_prefix};
@@ -13,8 +12,9 @@ use hub_release::hash;
 use serde::Deserialize;
 
 use super::broken::Broken;
+use super::budget::Budget;
 use super::census::Census;
-use super::effects;
+use super::effects::{self, Texts};
 use super::foreign::Watch;
 use super::loss::Loss;
 use super::own::{Named, Own, names_around};
@@ -25,7 +25,7 @@ use crate::args;
 /// Whose tables they are.
 #[derive(Debug, Clone, Copy)]
 pub enum Owner<'a> {
-    /// The platform: its tables are named as it likes.
+    /// The platform: its tables are named `hub_*`.
     Platform,
     /// A plugin: its tables are named `plugin_<slug>_*`.
     Plugin(&'a str),
@@ -37,6 +37,14 @@ impl Owner<'_> {
             // No slug has parentheses.
             Owner::Platform => "(platform)",
             Owner::Plugin(slug) => slug,
+        }
+    }
+
+    /// What the names of its tables begin with.
+    fn prefix(&self) -> String {
+        match self {
+            Owner::Platform => "hub_".to_owned(),
+            Owner::Plugin(slug) => table_prefix(slug),
         }
     }
 }
@@ -112,9 +120,10 @@ pub(crate) async fn outstanding(
 /// The same as part of a transaction, for what may only happen together with it. Begun on a [`Db::for_migrations`].
 pub(crate) async fn run_in(tx: &mut Tx, owner: Owner<'_>, migrations: &[Migration]) -> Result<usize, String> {
     let mut counted = Counted::default();
-    let ran = run_counting(tx, owner, migrations, &mut counted).await?;
+    let mut budget = Budget::of(Patience::get().census);
+    let ran = run_counting(tx, owner, migrations, &mut budget, &mut counted).await?;
     for loss in counted.lost {
-        tracing::warn!(owner = owner.key(), "a migration removed what it says that it removes: {loss}");
+        tracing::warn!(owner = owner.key(), "a migration {}, as it says: {loss}", loss.does());
     }
     for column in counted.shorter {
         tracing::warn!(owner = owner.key(), "after a migration values hold less than before: {column}");
@@ -125,7 +134,7 @@ pub(crate) async fn run_in(tx: &mut Tx, owner: Owner<'_>, migrations: &[Migratio
     for table in counted.unread {
         tracing::warn!(
             owner = owner.key(),
-            "{table} was too large for its values to be compared around a migration: HUB_MIGRATION_COUNT_SECONDS"
+            "the values of {table} could not all be compared around a migration: HUB_MIGRATION_COUNT_SECONDS gives it more time"
         );
     }
     for table in counted.estimated {
@@ -148,26 +157,16 @@ pub(crate) struct Counted {
     pub(crate) shorter: BTreeSet<String>,
     /// Columns that hold as many values as before, and others.
     pub(crate) changed: BTreeSet<String>,
-    /// Tables whose values there was no time to compare.
+    /// Tables that they may change, and whose values could not be compared.
     pub(crate) unread: BTreeSet<String>,
 }
 
-/// The same; what they remove, and say that they remove, is added to `counted`.
+/// The same within so much time for counting; what they remove, and say that they remove, is added to `counted`.
 pub(crate) async fn run_counting(
     tx: &mut Tx,
     owner: Owner<'_>,
     migrations: &[Migration],
-    counted: &mut Counted,
-) -> Result<usize, String> {
-    run_within(tx, owner, migrations, Patience::get().census, counted).await
-}
-
-/// The same, with so much time for counting once.
-async fn run_within(
-    tx: &mut Tx,
-    owner: Owner<'_>,
-    migrations: &[Migration],
-    time: Duration,
+    budget: &mut Budget,
     counted: &mut Counted,
 ) -> Result<usize, String> {
     // Asked before waiting for other hosts: mostly there is nothing to do.
@@ -179,14 +178,15 @@ async fn run_within(
     // Before any runs: in a dry run what ends the transaction would make all of it last.
     for migration in &pending {
         if let Some(unfit) = unfit(&migration.sql, engine(tx.is_postgres())) {
-            return Err(format!("migration {}: it {unfit}; {UNFIT_HELP}", migration.name));
+            return Err(format!("migration {}: it {unfit}; {}", migration.name, unfit.help()));
         }
     }
     let text = |e: Error| format!("cannot look at the references between tables: {e}");
     let (broken, tables) = (Broken::find(tx).await.map_err(text)?, tx.tables().await.map_err(text)?);
     let mut census = None;
+    budget.begin(pending.len());
     for migration in &pending {
-        apply(tx, owner, migration, time, &mut census, counted)
+        apply(tx, owner, migration, budget, &mut census, counted)
             .await
             .map_err(|e| format!("migration {}: {e}", migration.name))?;
     }
@@ -255,24 +255,22 @@ async fn apply(
     tx: &mut Tx,
     owner: Owner<'_>,
     migration: &Migration,
-    time: Duration,
+    budget: &mut Budget,
     census: &mut Option<Census>,
     counted: &mut Counted,
 ) -> Result<(), String> {
     let text = |e: Error| e.to_string();
     let tables = Named::all(tx).await.map_err(text)?;
     let counts = may_remove(&migration.sql) || effects::may_follow(tx, &migration.sql).await.map_err(text)?;
-    // Of others' tables it is watched whether anything is changed at all.
-    let prefix = match owner {
-        Owner::Plugin(slug) => table_prefix(slug),
-        Owner::Platform => String::new(),
-    };
+    // The values of its own tables are read; of others' it is watched whether a plugin changes anything at all.
+    let prefix = owner.prefix();
     // What the one before counted after itself is what is there before this one.
     let before = match census.take() {
         _ if !counts => None,
         Some(known) => Some(known),
-        None => Some(Census::take(tx, time, None, &prefix).await.map_err(text)?),
+        None => Some(Census::take(tx, budget, None, &prefix).await.map_err(text)?),
     };
+    let texts = Texts::of(tx, &migration.sql).await.map_err(text)?;
     let watch = match (owner, &before) {
         (Owner::Plugin(slug), Some(_)) => Watch::begin(tx, &table_prefix(slug)).await.map_err(text)?,
         _ => Watch::default(),
@@ -283,6 +281,7 @@ async fn apply(
     };
     let number = transaction(tx).await.map_err(text)?;
     tx.script(migration.sql.clone()).await.map_err(text)?;
+    budget.ran();
     if number != transaction(tx).await.map_err(text)? {
         return Err(format!(
             "it has ended the transaction that it runs in, and what it did lasts; {UNFIT_HELP}"
@@ -296,7 +295,7 @@ async fn apply(
         check_names(slug, &before, &after)?;
     }
     if let Some(before) = before {
-        let after = Census::take(tx, time, Some(&before), &prefix).await.map_err(text)?;
+        let after = Census::take(tx, budget, Some(&before), &prefix).await.map_err(text)?;
         let compared = before.lost(&after);
         for loss in compared.lost {
             may_lose(owner, migration, &loss)?;
@@ -305,7 +304,7 @@ async fn apply(
         counted.estimated.extend(compared.estimated);
         counted.shorter.extend(compared.shorter);
         counted.changed.extend(compared.changed);
-        counted.unread.extend(compared.unread);
+        counted.unread.extend(compared.unread.into_iter().filter(|table| texts.may_touch(table)));
         if let Owner::Plugin(slug) = owner {
             let tables = before.meddled(&after, &table_prefix(slug), &seen);
             if !tables.is_empty() {
@@ -391,6 +390,11 @@ fn may_lose(owner: Owner<'_>, migration: &Migration, loss: &Loss) -> Result<(), 
             "it cannot be told whether it removes data ({loss}): let counting take longer, HUB_MIGRATION_COUNT_SECONDS; or, \
              where it means to remove some, write the comment `-- {REMOVES}{name}` into it"
         ),
+        false if loss.alike => format!(
+            "it {} ({loss}) and does not say so: keep them apart, or write the comment `-- {REMOVES}{name}` into it, which goes \
+             for values that become the same too",
+            loss.does()
+        ),
         false => format!(
             "it removes data ({loss}) and does not say so: keep the data, or write the comment `-- {REMOVES}{name}` into it"
         ),
@@ -418,7 +422,11 @@ fn checksum(sql: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+
+    const TIME: Duration = Duration::from_secs(9);
 
     fn file(name: &str, sql: &str) -> Migration {
         Migration { name: name.to_owned(), sql: sql.to_owned() }
@@ -615,7 +623,8 @@ mod tests {
             let mut counted = Counted::default();
             let mut tx = db.begin().await.unwrap();
             let all = [first.clone(), file("0002_b.sql", sql)];
-            let ran = run_within(&mut tx, owner, &all, Duration::ZERO, &mut counted).await;
+            let mut budget = Budget::of(Duration::ZERO);
+            let ran = run_counting(&mut tx, owner, &all, &mut budget, &mut counted).await;
             tx.rollback().await.unwrap();
             ran.map(|_| counted.lost.iter().map(Loss::to_string).collect::<Vec<_>>())
         };
@@ -644,5 +653,72 @@ mod tests {
              longer, HUB_MIGRATION_COUNT_SECONDS; or, where it means to remove some, write the comment `-- hub: removes \
              plugin_crm_a` into it"
         );
+    }
+
+    #[tokio::test]
+    async fn d2_what_could_not_be_compared_is_told_where_a_migration_touches_it() {
+        let db = database().await;
+        let owner = Owner::Plugin("crm");
+        let first = file(
+            "0001_a.sql",
+            "CREATE TABLE plugin_crm_a (x TEXT); INSERT INTO plugin_crm_a VALUES ('x');
+             CREATE TABLE plugin_crm_b (x TEXT); INSERT INTO plugin_crm_b VALUES ('x');",
+        );
+        assert_eq!(run(&db, owner, std::slice::from_ref(&first)).await, Ok(1));
+        let all = [first, file("0002_b.sql", "UPDATE plugin_crm_a SET x = 'y'")];
+        let attempt = async |mut budget: Budget| {
+            let mut counted = Counted::default();
+            let mut tx = db.begin().await.unwrap();
+            assert_eq!(run_counting(&mut tx, owner, &all, &mut budget, &mut counted).await, Ok(1));
+            tx.rollback().await.unwrap();
+            let names = |set: BTreeSet<String>| set.into_iter().collect::<Vec<_>>().join(" ");
+            (names(counted.changed), names(counted.unread))
+        };
+        let told = |changed: &str, unread: &str| (changed.to_owned(), unread.to_owned());
+        assert_eq!(attempt(Budget::of(TIME)).await, told("plugin_crm_a.x", ""));
+        // Where others wait for what the migration has locked, there is no time afterwards.
+        let mut held = Budget::of(TIME);
+        held.held = Some(Duration::ZERO);
+        assert_eq!(attempt(held).await, told("", "plugin_crm_a"));
+    }
+
+    #[tokio::test]
+    async fn d2_of_the_platforms_migrations_values_of_its_own_tables_are_compared() {
+        let db = database().await;
+        let made = "CREATE TABLE hub_a (x TEXT); INSERT INTO hub_a VALUES ('x');
+            CREATE TABLE plugin_crm_a (x TEXT); INSERT INTO plugin_crm_a VALUES ('x'); CREATE TABLE dbt (x TEXT);";
+        let all = [
+            file("0001_a.sql", made),
+            file(
+                "0002_b.sql",
+                "UPDATE hub_a SET x = 'y'; UPDATE plugin_crm_a SET x = 'y'; UPDATE dbt SET x = 'y'",
+            ),
+        ];
+        let mut counted = Counted::default();
+        let mut tx = db.begin().await.unwrap();
+        let ran = run_counting(&mut tx, Owner::Platform, &all, &mut Budget::of(TIME), &mut counted).await;
+        assert_eq!((ran, counted.unread.len()), (Ok(2), 0));
+        assert_eq!(counted.changed.into_iter().collect::<Vec<_>>(), ["hub_a.x"]);
+        tx.rollback().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn d2_values_that_become_the_same_are_told_as_that() {
+        let db = database().await;
+        let rows: Vec<String> = (10..50).map(|row| format!("('x{row}')")).collect();
+        let made = format!(
+            "CREATE TABLE plugin_crm_a (x TEXT); INSERT INTO plugin_crm_a VALUES {}",
+            rows.join(", ")
+        );
+        let same = "UPDATE plugin_crm_a SET x = 'xxx'";
+        let attempt = async |sql: &str| {
+            run(&db, Owner::Plugin("crm"), &[file("0001_a.sql", &made), file("0002_b.sql", sql)]).await
+        };
+        let refused = attempt(same).await.unwrap_err();
+        let begins =
+            "migration 0002_b.sql: it makes many different values the same (plugin_crm_a.x: at least ";
+        let ends = "or write the comment `-- hub: removes plugin_crm_a.x` into it, which goes for values that become the same too";
+        assert!(refused.starts_with(begins) && refused.ends_with(ends), "{refused}");
+        assert_eq!(attempt(&format!("-- hub: removes plugin_crm_a.x\n{same}")).await, Ok(2));
     }
 }

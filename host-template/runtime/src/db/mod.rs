@@ -5,6 +5,7 @@
 //! filled by column name.
 
 mod broken;
+pub(crate) mod budget;
 mod census;
 mod columns;
 pub(crate) mod copy;

@@ -15,6 +15,7 @@ use super::switched::{self, On};
 use super::{Asked, Finding, Purpose};
 use crate::api;
 use crate::args;
+use crate::db::budget::Budget;
 use crate::db::copy::Copy;
 use crate::db::loss::Loss;
 use crate::db::migrate::{self, Counted, Migration, Owner};
@@ -74,8 +75,7 @@ pub(super) async fn run(
     }
     for loss in &tried.losses {
         let (name, whose) = (loss.name(), loss.whose());
-        let removes = if loss.loss.is_unknown() { "may remove" } else { "removes" };
-        let what = format!("a migration of {whose} {removes} data, as it says: {}", loss.loss);
+        let what = format!("a migration of {whose} {}, as it says: {}", loss.loss.does(), loss.loss);
         if accepted.contains(&name) || accepted.contains(&loss.loss.table) {
             tried.warnings.push(Finding::machine(what, "it was accepted with --accept-loss"));
         } else {
@@ -268,7 +268,10 @@ async fn on(db: &Db, plugins: &[(String, PathBuf)], tried: &mut Tried) -> Result
 async fn rolled_back(db: &Db, plugins: &[(String, PathBuf)], tried: &mut Tried) -> Result<(), Error> {
     let mut tx = db.begin().await?;
     migrate::prepare_in(&mut tx).await?;
-    if one(&mut tx, Owner::Platform, &api::migrations(db), tried).await? {
+    let budget = Budget::of(Patience::get().census);
+    // A copy of a file is nobody else's.
+    let mut budget = if db.is_postgres() { budget.among_others() } else { budget };
+    if one(&mut tx, Owner::Platform, &api::migrations(db), &mut budget, tried).await? {
         // A start would refuse it, and what is lacking no migration brings.
         let lacking = Lacking::parts(&mut tx).await?;
         if lacking.any() {
@@ -280,7 +283,7 @@ async fn rolled_back(db: &Db, plugins: &[(String, PathBuf)], tried: &mut Tried) 
         for (slug, folder) in plugins.iter().filter(|(slug, _)| begun.contains(slug)) {
             match migrate::read_folder(folder) {
                 Ok(migrations) => {
-                    one(&mut tx, Owner::Plugin(slug), &migrations, tried).await?;
+                    one(&mut tx, Owner::Plugin(slug), &migrations, &mut budget, tried).await?;
                 }
                 Err(error) => tried.errors.push(of_plugin(slug, &error)),
             }
@@ -303,6 +306,7 @@ async fn one(
     tx: &mut Tx,
     owner: Owner<'_>,
     migrations: &[Migration],
+    budget: &mut Budget,
     tried: &mut Tried,
 ) -> Result<bool, Error> {
     let slug = match owner {
@@ -333,7 +337,7 @@ async fn one(
     let before = Schema::read(tx).await?;
     tx.execute("SAVEPOINT preflight", args![]).await?;
     let mut counted = Counted::default();
-    if let Err(error) = migrate::run_counting(tx, owner, migrations, &mut counted).await {
+    if let Err(error) = migrate::run_counting(tx, owner, migrations, budget, &mut counted).await {
         tx.execute("ROLLBACK TO SAVEPOINT preflight", args![]).await?;
         tried.errors.push(wrong(&error));
         return Ok(false);
@@ -362,11 +366,20 @@ async fn one(
             "see that this is meant (the plugin's authors know), or keep a copy of the database",
         )
     }));
+    let help = match tx.is_postgres() {
+        true => {
+            "see what the start says that runs it: it takes HUB_MIGRATION_COUNT_SECONDS for that; a preflight takes 2 s, because \
+             others wait for its locks"
+        }
+        false => "let it take longer: HUB_MIGRATION_COUNT_SECONDS",
+    };
     tried.warnings.extend(counted.unread.into_iter().map(|table| {
         let whose = whose(slug.as_deref());
         Finding::machine(
-            format!("{table} is too large for its values to be compared in time: a migration of {whose} may change them"),
-            "let it take longer: HUB_MIGRATION_COUNT_SECONDS",
+            format!(
+                "the values of {table} could not all be compared: a migration of {whose} may change them"
+            ),
+            help,
         )
     }));
     tried.losses.extend(counted.lost.into_iter().map(|loss| Removed { plugin: slug.clone(), loss }));
