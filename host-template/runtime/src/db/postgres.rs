@@ -25,7 +25,14 @@ impl Db {
     /// Opens a pool to the server that the address names, and finds out whether each connection is a session of the
     /// server's own or lent by a pooler for one transaction at a time.
     pub(crate) async fn open_postgres(url: &str, limits: &Limits) -> Result<Db, Error> {
-        let options = connect_options(url)?;
+        let (options, ignored) = connect_options(url)?;
+        // Here alone: others read the address again, and have nothing to add.
+        if !ignored.is_empty() {
+            tracing::warn!(
+                "the host makes nothing of these parameters of DATABASE_URL: {}",
+                ignored.join(", ")
+            );
+        }
         Patience::set(limits);
         let Patience { statement, lock, .. } = Patience::get();
         let sign = crate::new_id();
@@ -186,20 +193,17 @@ async fn session(options: &PgConnectOptions, sign: &str) -> Result<bool, Error> 
     Ok(found.as_deref() == Some(sign))
 }
 
-/// What the address says, with the user where it names none. The machine's own lists of users are read as a file and never
-/// asked: in a static program that ends it.
-fn connect_options(url: &str) -> Result<PgConnectOptions, Error> {
+/// What the address says, with the user where it names none, and the names of the parameters that the host makes nothing of. The
+/// machine's own lists of users are read as a file and never asked: in a static program that ends it.
+fn connect_options(url: &str) -> Result<(PgConnectOptions, Vec<&'static str>), Error> {
     let (known, ignored) = known_parameters(url)?;
-    if !ignored.is_empty() {
-        tracing::warn!("the host makes nothing of these parameters of DATABASE_URL: {}", ignored.join(", "));
-    }
     let options: PgConnectOptions = known.parse()?;
     let options = options.application_name("hub-platform").disable_statement_logging();
     let named = env::var_os(environment::PGUSER).is_some() || names_user(url);
     let user = if named { None } else { this_user() };
     match user {
-        Some(user) => Ok(options.username(&user)),
-        None if named => Ok(options),
+        Some(user) => Ok((options.username(&user), ignored)),
+        None if named => Ok((options, ignored)),
         None => Err(Error::Refused(
             "DATABASE_URL names no user, and the one who runs this has no name on this machine: write \
              postgres://USER:PASSWORD@SERVER/DATABASE, or set PGUSER"
@@ -339,7 +343,7 @@ fn unknown(place: &str, user: &str, why: &str) -> String {
 /// How somebody who has only the host's user would come: to the same server, or, where the host comes by a socket, which runs do not
 /// see, to one of this machine. Not at all where the host has a key, for that is what lets it in.
 fn strangers(url: &str) -> Result<Vec<PgConnectOptions>, Error> {
-    let options = connect_options(url)?;
+    let (options, _) = connect_options(url)?;
     if env::var_os("PGSSLKEY").is_some() || names_key(url) {
         return Ok(Vec::new());
     }
