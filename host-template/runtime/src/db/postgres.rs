@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use std::{env, fs};
+use std::{env, fs, io};
 
 use hub_manifest::environment;
 use hub_manifest::grammar::edits;
@@ -398,13 +398,30 @@ pub(crate) async fn unguarded(url: &str) -> Option<(String, String)> {
                      network"
                 )
             }
-            Ok(Err(sqlx::Error::Database(_) | sqlx::Error::Io(_))) => continue,
+            Ok(Err(error)) if is_guarded(&error) => continue,
             Ok(Err(error)) => unknown(&place, user, &error.to_string()),
             Err(_) => unknown(&place, user, &format!("no answer within {} s", PROBE.as_secs())),
         };
         return Some((told, help.to_owned()));
     }
     None
+}
+
+/// Whether a stranger was turned away for what it does not have (SQLSTATE of class 28), or has found no server. Any other refusal (no
+/// place is left, the server starts, a setting is not taken) may come before anything is asked, and says nothing of that.
+fn is_guarded(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| code.starts_with("28")),
+        sqlx::Error::Io(error) => is_nowhere(error),
+        _ => false,
+    }
+}
+
+/// Whether nobody listens at an address, or this machine has no such address: it may be without IPv6.
+fn is_nowhere(error: &io::Error) -> bool {
+    use io::ErrorKind::{AddrNotAvailable, ConnectionRefused, NetworkUnreachable};
+    matches!(error.kind(), ConnectionRefused | AddrNotAvailable | NetworkUnreachable)
+        || error.raw_os_error() == Some(libc::EAFNOSUPPORT)
 }
 
 fn unknown(place: &str, user: &str, why: &str) -> String {
@@ -416,12 +433,12 @@ fn unknown(place: &str, user: &str, why: &str) -> String {
 /// How somebody who has only the host's user would come: to the same server, or, where the host comes by a socket, which runs do not
 /// see, to one of this machine. Not at all where the host has a key, for that is what lets it in.
 fn strangers(url: &str) -> Result<Vec<PgConnectOptions>, Error> {
-    let (options, _) = connect_options(url)?;
+    let (options, _) = connect_options(&without_options(url))?;
     if env::var_os("PGSSLKEY").is_some() || names_key(url) {
         return Ok(Vec::new());
     }
     if options.get_socket().is_none() && !options.get_host().starts_with('/') {
-        return Ok(vec![options.password("")]);
+        return Ok(vec![plainly(options)]);
     }
     // What came by a socket has no other place.
     let of_network = |host: &str| {
@@ -429,15 +446,32 @@ fn strangers(url: &str) -> Result<Vec<PgConnectOptions>, Error> {
             .host(host)
             .port(options.get_port())
             .username(options.get_username())
-            .password("")
             .application_name("hub-platform")
             .disable_statement_logging();
-        match options.get_database() {
+        plainly(match options.get_database() {
             Some(name) => stranger.database(name),
             None => stranger,
-        }
+        })
     };
     Ok(["127.0.0.1", "::1"].map(of_network).into())
+}
+
+/// Without a password, and without settings: a pooler refuses those before it asks for anything.
+fn plainly(options: PgConnectOptions) -> PgConnectOptions {
+    options.password("").extra_float_digits(None).statement_cache_capacity(0)
+}
+
+/// The address without the settings of its sessions. (`PGOPTIONS` stays, which nothing takes from a program's options; a pooler that
+/// refuses them is one that the host does not work with either.)
+fn without_options(url: &str) -> String {
+    // What is no address is told by the driver.
+    let Ok(parsed) = url::Url::parse(url) else { return url.to_owned() };
+    if !parsed.query_pairs().any(|(name, _)| name == "options" || is_option(&name)) {
+        return url.to_owned();
+    }
+    let kept = parsed.query_pairs().filter(|(name, _)| name != "options" && !is_option(name));
+    let kept = kept.map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
+    with_query(parsed, kept)
 }
 
 fn names_key(url: &str) -> bool {
@@ -544,6 +578,118 @@ mod tests {
                 assert_eq!((stranger.get_username(), stranger.get_database()), ("hub", Some("hub")));
                 assert!(!format!("{stranger:?}").contains("s3cret"), "{url}");
             }
+        }
+    }
+
+    /// A server that takes one client and answers what it begins with; gives its port, and later what that was.
+    fn server(
+        answer: impl FnOnce(&[u8]) -> Vec<u8> + Send + 'static,
+    ) -> (u16, std::thread::JoinHandle<Vec<u8>>) {
+        use std::io::{Read, Write};
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let served = std::thread::spawn(move || {
+            let (mut client, _) = listener.accept().unwrap();
+            let mut length = [0; 4];
+            client.read_exact(&mut length).unwrap();
+            let mut begin = vec![0; usize::try_from(u32::from_be_bytes(length)).unwrap() - 4];
+            client.read_exact(&mut begin).unwrap();
+            client.write_all(&answer(&begin)).unwrap();
+            // Until the client goes: one that is cut off may not read what it was told.
+            let _ = client.read_to_end(&mut Vec::new());
+            begin
+        });
+        (port, served)
+    }
+
+    /// A message of PostgreSQL's.
+    fn message(kind: u8, body: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(body.len() + 4).unwrap().to_be_bytes();
+        [&[kind][..], &length, body].concat()
+    }
+
+    fn refusal(code: &str) -> Vec<u8> {
+        message(b'E', format!("SFATAL\0VFATAL\0C{code}\0Mno such luck\0\0").as_bytes())
+    }
+
+    fn welcome() -> Vec<u8> {
+        [message(b'R', &0_u32.to_be_bytes()), message(b'Z', b"I")].concat()
+    }
+
+    async fn told_of(port: u16) -> Option<String> {
+        let url = format!(
+            "postgres://hub:s3cret@127.0.0.1:{port}/hub?sslmode=disable&options=-c%20a%3Db&options[search_path]=x"
+        );
+        unguarded(&url).await.map(|(told, _)| told)
+    }
+
+    #[tokio::test]
+    async fn s5_a_server_that_lets_strangers_in_is_told_behind_a_pooler_too() {
+        // As PgBouncer does: what it cannot keep it refuses before it asks for a password.
+        let settings = ["extra_float_digits", "options"];
+        let (port, served) = server(move |begin| {
+            let begin = String::from_utf8_lossy(begin).into_owned();
+            let refused = settings.iter().any(|setting| begin.split('\0').any(|word| word == *setting));
+            if refused { refusal("08P01") } else { welcome() }
+        });
+        let told = told_of(port).await;
+        let begin = String::from_utf8(served.join().unwrap()).unwrap_or_default();
+        let want = format!("the database's server at 127.0.0.1:{port} lets `hub` in without a password");
+        assert!(told.as_ref().is_some_and(|told| told.starts_with(&want)), "{told:?}: {begin:?}");
+    }
+
+    #[tokio::test]
+    async fn s5_a_refusal_that_is_not_for_the_password_leaves_it_unknown() {
+        for (code, is_known) in [
+            ("28P01", true),
+            ("28000", true),
+            ("08P01", false),
+            ("3D000", false),
+            ("53300", false),
+            ("57P03", false),
+        ] {
+            let (port, served) = server(move |_| refusal(code));
+            let told = told_of(port).await;
+            served.join().unwrap();
+            let want = format!(
+                "it is not known whether the database's server at 127.0.0.1:{port} lets `hub` in without a password (",
+            );
+            match told {
+                None => assert!(is_known, "{code}"),
+                Some(told) => assert!(!is_known && told.starts_with(&want), "{code}: {told}"),
+            }
+        }
+        let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        assert_eq!(told_of(closed).await, None);
+        // Whoever says nothing has not asked either.
+        let (port, served) = server(|_| Vec::new());
+        let told = told_of(port).await;
+        assert!(told.is_some_and(|told| told.contains("is not known")));
+        served.join().unwrap();
+        for (error, nowhere) in [
+            (libc::ECONNREFUSED, true),
+            (libc::EADDRNOTAVAIL, true),
+            (libc::EAFNOSUPPORT, true),
+            (libc::ENETUNREACH, true),
+            (libc::ECONNRESET, false),
+            (libc::EMFILE, false),
+        ] {
+            assert_eq!(is_nowhere(&io::Error::from_raw_os_error(error)), nowhere, "{error}");
+        }
+    }
+
+    #[test]
+    fn a_stranger_asks_for_no_setting() {
+        for (url, want) in [
+            (
+                "postgres://hub@db/hub?options=-c%20a%3Db&sslmode=require",
+                "postgres://hub@db/hub?sslmode=require",
+            ),
+            ("postgres://hub@db/hub?options[a]=b", "postgres://hub@db/hub"),
+            ("postgres://hub@db/hub?host=/run/x", "postgres://hub@db/hub?host=/run/x"),
+            ("no address", "no address"),
+        ] {
+            assert_eq!(without_options(url), want);
         }
     }
 
