@@ -13,6 +13,7 @@ use program::fenced::{fenced, fenced_at_a_terminal, with_dbt, with_project};
 use program::postgres::Server;
 use program::runs::{build, ended, log, start, succeeded, with_scripts};
 use program::world::World;
+use program::{command, run};
 use serde_json::{Value, json};
 
 const SETTINGS: &[(&str, &str)] = &[
@@ -504,11 +505,16 @@ fn s5_a_run_does_not_reach_the_hosts_database_by_its_socket() {
         let world = World::new(Some(address));
         with_scripts(&world, "mine", "", &[("connects", &connects(&socket, server.port))]);
         let Some(host) = fenced(&world, namespaces, false, &[]) else { return };
-        // The tests' own server asks nobody for anything, by no way.
-        host.logs(&format!(
-            "the database's server at 127.0.0.1:{} lets `hub` in without a password",
-            server.port
-        ));
+        // The tests' own server asks nobody for anything, by no way. That is tried where it is asked for, and by no start.
+        let unguarded =
+            format!("the database's server at 127.0.0.1:{} lets `hub` in without a password", server.port);
+        let install = world.folder.path("opt").display().to_string();
+        let mut doctor = command(&world.folder);
+        world.prepare(&mut doctor);
+        doctor.args(["doctor", "--install-dir", &install]);
+        let (_, out, told) = run(doctor);
+        assert!((out + &told).contains(&unguarded), "namespaces: {namespaces}: {told}");
+        assert!(!host.log().contains("without a password"), "{}", host.log());
         host.enable("mine");
         let id = start(&host, "mine", "connects");
         succeeded(&host, &id);

@@ -382,7 +382,8 @@ fn names_user(url: &str) -> bool {
 }
 
 /// That the server asks nothing of whoever reaches it as the host does, with what mends it; none where it asks for something that
-/// runs do not have. They have the network, and the host's user. Tried as a stranger would, with an empty password.
+/// runs do not have. They have the network, and the host's user. Tried as a stranger would, with an empty password: a server that asks
+/// for one counts that as a failed sign-in of the host's own role, so that nobody tries it without being asked to.
 pub(crate) async fn unguarded(url: &str) -> Option<(String, String)> {
     let help = "let it ask for one (scram-sha-256 in pg_hba.conf, for connections over TCP too), and give it to the host in \
                 DATABASE_URL or a password file";
