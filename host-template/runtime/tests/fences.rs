@@ -5,8 +5,9 @@ mod program;
 
 use std::fs;
 use std::net::TcpListener;
+use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::{Path, PathBuf};
 
 use program::fenced::{fenced, fenced_at_a_terminal, with_dbt, with_project};
@@ -493,6 +494,29 @@ fn s5_a_run_reaches_no_engine_of_containers() {
             assert!(said.contains(part), "{part}, namespaces: {namespaces}: {said}");
         }
         drop(engine);
+    }
+}
+
+/// A screen's socket is in no folder too, where nothing hides it: the kernel does, or the run makes no such sockets.
+#[test]
+fn s5_a_run_reaches_no_screen_by_a_socket_in_no_folder() {
+    for namespaces in [true, false] {
+        let world = World::new(None);
+        let name = format!("/hub-{}-{namespaces}/.X11-unix/X0", std::process::id());
+        let screen = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
+        let network = TcpListener::bind("127.0.0.1:0").unwrap();
+        let socket = format!("\0{name}");
+        let script = connects(Path::new(&socket), network.local_addr().unwrap().port());
+        with_scripts(&world, "mine", "", &[("connects", &script)]);
+        let Some(host) = fenced(&world, namespaces, false, &[]) else { return };
+        host.enable("mine");
+        let id = start(&host, "mine", "connects");
+        succeeded(&host, &id);
+        let said = log(&host, &id);
+        for part in ["socket refused", "network reached", "pair reached"] {
+            assert!(said.contains(part), "{part}, namespaces: {namespaces}: {said}");
+        }
+        drop(screen);
     }
 }
 
