@@ -32,7 +32,7 @@ macro_rules! variables {
 variables! {
     /// What the host reads. What begins with `PG` completes DATABASE_URL.
     HOST;
-    DATABASE_URL, "`sqlite:` at `$DATA_DIR/hub.db`", "the database; `postgres://…` for more than one host; a parameter of it that is not known is refused";
+    DATABASE_URL, "`sqlite:` at `$DATA_DIR/hub.db`", "the database; `postgres://…` for more than one host; a parameter of it that is a typo, or that would guard the connection and is not kept, is refused";
     DATA_DIR, "what `setup` settled, else `/data/honeyframe` where that exists and is writable, else the user's data folder", "the customer's data; the log says which";
     HUB_ADMIN_EMAIL, "`admin@localhost`", "e-mail address of the first admin, who is created where there are no users";
     HUB_ADMIN_PASSWORD, "a random one, which the log shows once", "password of the first admin";

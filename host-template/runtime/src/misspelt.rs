@@ -230,8 +230,24 @@ mod tests {
     /// By what a variable is read.
     const READS: &[&str] = &["env(", ".env)(", "env.get(", "is_set(", "var(", "var_os(", "variable("];
 
+    /// By what it is given to another program, or kept from one.
+    const GIVES: &[&str] = &[".env(", ".env_remove("];
+    /// What lists names to pass them on, or to write them down.
+    const PASSING: &[&str] = &["privilege.rs", "setup.rs"];
+    /// What is written down for people, and nothing depends on.
+    const FOR_PEOPLE: &[&str] = &[environment::HUB_CUSTOMER];
+
+    /// The variables of sources.
+    #[derive(Default)]
+    struct Found {
+        /// All that are read, or that a constant or a text names.
+        named: BTreeSet<String>,
+        /// But for those that are given to others and nothing more.
+        read: BTreeSet<String>,
+    }
+
     /// The variables that the sources of a folder read, or have a constant for.
-    fn read(folder: &Path, found: &mut BTreeSet<String>) {
+    fn read(folder: &Path, found: &mut Found) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap();
@@ -240,7 +256,12 @@ mod tests {
             } else if name.ends_with(".rs") && !matches!(name, "tests.rs" | "testing.rs" | "misspelt.rs") {
                 let text = fs::read_to_string(&path).unwrap();
                 let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
-                found.extend(read_in(text).into_iter().chain(constants_in(text)));
+                let constants = constants_in(text);
+                let asked = constants.iter().filter(|(_, asked)| *asked && !PASSING.contains(&name));
+                found.read.extend(asked.map(|(name, _)| name.clone()));
+                found.read.extend(read_in(text));
+                found.named.extend(read_in(text));
+                found.named.extend(constants.into_iter().map(|(name, _)| name));
             }
         }
     }
@@ -259,44 +280,57 @@ mod tests {
         pieces.windows(3).filter(is_read).map(|around| around[1].to_owned()).collect()
     }
 
-    /// The variables that a source names by their constants.
-    fn constants_in(text: &str) -> Vec<String> {
+    /// The variables that a source names by their constants, and whether it does more with each than to give it to another program.
+    fn constants_in(text: &str) -> Vec<(String, bool)> {
         let other = |c: char| !c.is_ascii_uppercase() && !c.is_ascii_digit() && c != '_';
-        let named = text.split("environment::").skip(1).filter_map(|rest| rest.split(other).next());
-        named.filter(|name| !name.is_empty() && !name.ends_with('_')).map(str::to_owned).collect()
+        let pieces: Vec<&str> = text.split("environment::").collect();
+        let named = pieces.windows(2).filter_map(|around| {
+            let name =
+                around[1].split(other).next().filter(|name| !name.is_empty() && !name.ends_with('_'))?;
+            let before = around[0].trim_end_matches("hub_manifest::").trim_end();
+            Some((name.to_owned(), !GIVES.iter().any(|by| before.ends_with(by))))
+        });
+        named.collect()
     }
 
     #[test]
     fn the_list_is_that_of_what_the_host_reads() {
-        let mut found = BTreeSet::new();
+        let mut found = Found::default();
         read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
         let listed =
             |name: &str| known().chain(given()).chain(OF_SYSTEM.iter().copied()).any(|one| one == name);
-        let missing: Vec<&String> = found.iter().filter(|name| !listed(name)).collect();
+        let missing: Vec<&String> = found.named.iter().filter(|name| !listed(name)).collect();
         assert!(missing.is_empty(), "add to HOST of hub_manifest::environment: {missing:?}");
         // The driver of the database reads most of those that begin with `PG`.
-        let own = OF_PLATFORM.iter().copied().filter(|name| !name.starts_with("PG"));
-        let unread: Vec<&str> = own.chain(given()).filter(|name| !found.contains(*name)).collect();
+        let own =
+            OF_PLATFORM.iter().copied().filter(|name| !name.starts_with("PG") && !FOR_PEOPLE.contains(name));
+        let unread: Vec<&str> = own.filter(|name| !found.read.contains(*name)).collect();
         assert!(unread.is_empty(), "no longer read: {unread:?}");
+        let ungiven: Vec<&str> = given().filter(|name| !found.named.contains(*name)).collect();
+        assert!(ungiven.is_empty(), "no longer given: {ungiven:?}");
         // What the search sees.
         let text = "env(\"A_B\") is_set(\"C\") (options.env)(\"D\") command.env(\"E\", x) env!(\"F\") const G: &str = \"HUB_G\"";
         assert_eq!(read_in(text), ["A_B", "C", "D", "HUB_G"]);
         assert_eq!(
-            constants_in("use x::environment; env(environment::HUB_H), environment::I"),
-            ["HUB_H", "I"]
+            constants_in(
+                "use x::environment; env(environment::HUB_H), environment::I; command.env(environment::J, x)\n  \
+                 .env_remove(hub_manifest::environment::K); (options.env)(environment::L); here.env.get(environment::M)"
+            ),
+            [("HUB_H", true), ("I", true), ("J", false), ("K", false), ("L", true), ("M", true)]
+                .map(|(name, asked)| (name.to_owned(), asked))
         );
     }
 
     #[test]
     fn o3_what_the_build_and_its_tests_read_is_not_told() {
-        let mut found = BTreeSet::new();
+        let mut found = Found::default();
         for folder in ["xtask/src", "tests/src", "codegen/src"] {
             read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(folder), &mut found);
         }
-        let ours = found.iter().filter(|name| name.len() > OURS.len() && name.starts_with(OURS));
+        let ours = found.named.iter().filter(|name| name.len() > OURS.len() && name.starts_with(OURS));
         let told: Vec<&String> = ours.filter(|name| unknown(name, "1").is_some()).collect();
         assert!(told.is_empty(), "add to OF_TESTS: {told:?}");
-        assert!(found.contains("HUB_SIGN_PASSWORD"), "the search sees nothing");
+        assert!(found.named.contains("HUB_SIGN_PASSWORD"), "the search sees nothing");
     }
 
     /// Which variables of a file are doubted, and which of them may be the database's.

@@ -5,14 +5,16 @@ mod program;
 
 use std::fs;
 use std::net::TcpListener;
+use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::{Path, PathBuf};
 
 use program::fenced::{fenced, fenced_at_a_terminal, with_dbt, with_project};
 use program::postgres::Server;
 use program::runs::{build, ended, log, start, succeeded, with_scripts};
 use program::world::World;
+use program::{command, run};
 use serde_json::{Value, json};
 
 const SETTINGS: &[(&str, &str)] = &[
@@ -495,6 +497,29 @@ fn s5_a_run_reaches_no_engine_of_containers() {
     }
 }
 
+/// A screen's socket is in no folder too, where nothing hides it: the kernel does, or the run makes no such sockets.
+#[test]
+fn s5_a_run_reaches_no_screen_by_a_socket_in_no_folder() {
+    for namespaces in [true, false] {
+        let world = World::new(None);
+        let name = format!("/hub-{}-{namespaces}/.X11-unix/X0", std::process::id());
+        let screen = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
+        let network = TcpListener::bind("127.0.0.1:0").unwrap();
+        let socket = format!("\0{name}");
+        let script = connects(Path::new(&socket), network.local_addr().unwrap().port());
+        with_scripts(&world, "mine", "", &[("connects", &script)]);
+        let Some(host) = fenced(&world, namespaces, false, &[]) else { return };
+        host.enable("mine");
+        let id = start(&host, "mine", "connects");
+        succeeded(&host, &id);
+        let said = log(&host, &id);
+        for part in ["socket refused", "network reached", "pair reached"] {
+            assert!(said.contains(part), "{part}, namespaces: {namespaces}: {said}");
+        }
+        drop(screen);
+    }
+}
+
 /// A server takes the host's user for enough, who comes by its socket; a run is that user.
 #[test]
 fn s5_a_run_does_not_reach_the_hosts_database_by_its_socket() {
@@ -504,11 +529,16 @@ fn s5_a_run_does_not_reach_the_hosts_database_by_its_socket() {
         let world = World::new(Some(address));
         with_scripts(&world, "mine", "", &[("connects", &connects(&socket, server.port))]);
         let Some(host) = fenced(&world, namespaces, false, &[]) else { return };
-        // The tests' own server asks nobody for anything, by no way.
-        host.logs(&format!(
-            "the database's server at 127.0.0.1:{} lets `hub` in without a password",
-            server.port
-        ));
+        // The tests' own server asks nobody for anything, by no way. That is tried where it is asked for, and by no start.
+        let unguarded =
+            format!("the database's server at 127.0.0.1:{} lets `hub` in without a password", server.port);
+        let install = world.folder.path("opt").display().to_string();
+        let mut doctor = command(&world.folder);
+        world.prepare(&mut doctor);
+        doctor.args(["doctor", "--install-dir", &install]);
+        let (_, out, told) = run(doctor);
+        assert!((out + &told).contains(&unguarded), "namespaces: {namespaces}: {told}");
+        assert!(!host.log().contains("without a password"), "{}", host.log());
         host.enable("mine");
         let id = start(&host, "mine", "connects");
         succeeded(&host, &id);

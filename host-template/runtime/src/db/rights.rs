@@ -221,26 +221,32 @@ impl Lacking {
         format!("{} ({})", self.told(), parts.join("; "))
     }
 
-    /// What mends it.
-    pub(crate) fn help(&self) -> &'static str {
-        if self.tables.is_empty() && !self.columns.is_empty() {
-            return "somebody has removed or renamed them, for no migration does: give a column that was renamed its name again \
-                    (ALTER TABLE … RENAME COLUMN … TO …), and bring a copy of the database back where one was removed";
-        }
-        match (self.tables.is_empty(), self.rights.is_empty()) {
-            (false, _) => {
+    /// What mends it: all that is lacking, as a column that is back is not read without the right to.
+    pub(crate) fn help(&self) -> String {
+        let helps = [
+            (
+                !self.tables.is_empty(),
                 "see that DATABASE_URL names the platform's database, that the user may use its schema (GRANT USAGE ON SCHEMA … TO \
-                 …; search_path), and bring a copy of the database back where tables are lost"
-            }
-            (true, false) => {
+                 …; search_path), and bring a copy of the database back where tables are lost",
+            ),
+            (
+                !self.columns.is_empty(),
+                "somebody has removed or renamed columns, for no migration does: give one that was renamed its name again (ALTER TABLE \
+                 … RENAME COLUMN … TO …), and bring a copy of the database back where one was removed",
+            ),
+            (
+                !self.rights.is_empty(),
                 "let the user of DATABASE_URL own the tables, or: GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA … \
-                 TO …"
-            }
-            (true, true) => {
+                 TO …",
+            ),
+            (
+                !self.hidden.is_empty(),
                 "ALTER TABLE … DISABLE ROW LEVEL SECURITY, or ALTER ROLE … BYPASSRLS, or a policy on each: CREATE POLICY … ON … TO … \
-                 USING (true) WITH CHECK (true)"
-            }
-        }
+                 USING (true) WITH CHECK (true)",
+            ),
+        ];
+        let helps: Vec<&str> = helps.into_iter().filter(|(lacks, _)| *lacks).map(|(_, help)| help).collect();
+        helps.join("; and ")
     }
 }
 
@@ -288,6 +294,26 @@ mod tests {
             let columns: Vec<(String,)> = tx.all(AssertSqlSafe(sql), Vec::new()).await.unwrap();
             for column in *set {
                 assert!(columns.iter().any(|(known,)| known == column), "{name}.{column}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_help_is_for_all_that_is_lacking() {
+        let words = ["GRANT USAGE", "RENAME COLUMN", "GRANT SELECT", "ROW LEVEL SECURITY"];
+        for which in 0..16_u32 {
+            let some = |number: usize| match which & (1 << number) {
+                0 => Vec::new(),
+                _ => vec!["hub_x".to_owned()],
+            };
+            let rights = match some(2) {
+                none if none.is_empty() => BTreeMap::new(),
+                tables => BTreeMap::from([("SELECT".to_owned(), tables)]),
+            };
+            let lacking = Lacking { tables: some(0), columns: some(1), rights, hidden: some(3) };
+            let help = lacking.help();
+            for (number, word) in words.into_iter().enumerate() {
+                assert_eq!(help.contains(word), which & (1 << number) != 0, "{word}: {help}");
             }
         }
     }

@@ -7,7 +7,8 @@
 //!    stays: programs are here to talk to databases.
 //! 2. **Landlock**: the same for files as rules of the kernel, where there are no namespaces (the service's own unit forbids
 //!    them, as do many containers), and in either case no signals to, and no looking into, processes outside. It does not hold
-//!    sockets: where one of them leads out of the fences, seccomp lets a program make none that could reach it.
+//!    sockets in folders, and those without one from Linux 6.12 on: where one of them leads out of the fences, seccomp lets a
+//!    program make none that could reach it.
 //! 3. **Always**: no privileges to be gained, limits on memory, files and processes, an environment of its own.
 //!
 //! Nothing here is optional for the program; for a system that has neither of the first two, `doctor` and the log say so.
@@ -171,6 +172,8 @@ pub(super) fn namespaces() -> bool {
 
 /// Puts this process, the program's first, behind the fences.
 pub(super) fn confine(job: &Job, namespace: bool) -> io::Result<Confined> {
+    // Looked at before there is another `/proc`.
+    let in_no_folder = !holds_abstract() && may_leave(fs::read(ABSTRACT));
     let mounted = namespace && may_mount();
     if mounted {
         // Half of it would be neither the one nor the other.
@@ -187,13 +190,55 @@ pub(super) fn confine(job: &Job, namespace: bool) -> io::Result<Confined> {
     };
     give_up_capabilities()?;
     landlock(job, mounted).map_err(|error| io::Error::other(format!("cannot be confined: {error}")))?;
-    // The kernel's rules for files say nothing of whom a program connects to by a socket's name.
-    if !mounted && !job.sockets.is_empty() {
+    // The kernel's rules for files say nothing of whom a program connects to by a socket's name, and mounts do not cover a name that
+    // is in no folder.
+    if !mounted && !job.sockets.is_empty() || in_no_folder {
         network::no_local_sockets().map_err(|error| {
             io::Error::other(format!("cannot be kept from sockets of this machine: {error}"))
         })?;
     }
     Ok(Confined { temporary })
+}
+
+/// The sockets of this machine, those in no folder among them, as the network of this process has them.
+const ABSTRACT: &str = "/proc/self/net/unix";
+/// What the names of such ones have in them that lead out of the fences: to the screen that somebody sits at, to a user's session and
+/// services, to a server of PostgreSQL, and to who runs containers.
+const LEADING_OUT: &[&str] = &[
+    "/.ICE-unix/",
+    "/.X11-unix/",
+    "/.s.PGSQL.",
+    "/containerd-shim/",
+    "/dbus-",
+    "/lxc/",
+    "/systemd1/private",
+];
+
+/// Whether the kernel lets no program connect to a socket in no folder that is outside of its fences.
+fn holds_abstract() -> bool {
+    let rules = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
+    rules.scope(Scope::AbstractUnixSocket).and_then(Ruleset::create).is_ok()
+}
+
+/// Whether a socket in no folder may lead out of the fences: a list that cannot be read tells of none that it does not.
+fn may_leave(list: io::Result<Vec<u8>>) -> bool {
+    match list {
+        Ok(list) => String::from_utf8_lossy(&list).lines().any(leads_out),
+        Err(_) => true,
+    }
+}
+
+/// Whether a line of that list is of one that somebody listens on, and that leads out.
+fn leads_out(line: &str) -> bool {
+    /// In the flags: connections are taken.
+    const LISTENS: u32 = 1 << 16;
+    // Seven fields, of which the fourth are the flags, and a name, which may hold anything; `@` stands for its first byte, which is 0.
+    let Some((head, name)) = line.split_once(" @") else { return false };
+    let fields: Vec<&str> = head.split_whitespace().collect();
+    let flags = fields.get(3).and_then(|flags| u32::from_str_radix(flags, 16).ok());
+    fields.len() == 7
+        && flags.is_some_and(|flags| flags & LISTENS != 0)
+        && LEADING_OUT.iter().any(|part| name.contains(part))
 }
 
 /// What is at a whole path, whoever may have put a link on the way to it since somebody looked.
@@ -504,6 +549,9 @@ fn except(folder: &Path, hide: &[PathBuf]) -> Vec<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::linux::net::SocketAddrExt;
+    use std::os::unix::net::{SocketAddr, UnixListener};
+
     use super::*;
     use crate::scratch::Scratch;
 
@@ -526,6 +574,36 @@ mod tests {
         // A link to a folder above what is hidden would open it.
         std::os::unix::fs::symlink(root.join("a"), root.join("link")).unwrap();
         check(&["a/b"], &["a/d", "e"]);
+    }
+
+    #[test]
+    fn s5_sockets_in_no_folder_that_lead_out_are_told_by_their_names() {
+        for (flags, name, out) in [
+            ("00010000", " @/tmp/.X11-unix/X0", true),
+            ("00010000", " @/tmp/dbus-1aB2cD3eF4", true),
+            ("00010000", " @/pg/.s.PGSQL.5432", true),
+            ("00010000", " @/containerd-shim/1f.sock", true),
+            // A connection, and what systemd's clients are called.
+            ("00000000", " @/tmp/.X11-unix/X0", false),
+            ("00000000", " @5e1f/bus/dbus-broker-lau/bus-api-user", false),
+            ("00010000", " @/org/kernel/linux/storage/multipathd", false),
+            ("00010000", " @00a1f", false),
+            // In a folder, where others hide it.
+            ("00010000", " /tmp/.X11-unix/X0", false),
+            ("00010000", " /tmp/a @/.X11-unix/X0", false),
+            ("00010000", "", false),
+        ] {
+            let line = format!("0000000000000000: 00000002 00000000 {flags} 0001 01 31547{name}");
+            let list = format!("Num       RefCount Protocol Flags    Type St Inode Path\n{line}\n");
+            assert_eq!(may_leave(Ok(list.into_bytes())), out, "{line}");
+        }
+        assert!(may_leave(Err(io::ErrorKind::NotFound.into())), "nobody has looked");
+        // The kernel's own list is of that form.
+        let name = format!("/hub-test-{}/.X11-unix/X0", std::process::id());
+        let listener = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
+        let list = String::from_utf8_lossy(&fs::read(ABSTRACT).unwrap()).into_owned();
+        assert!(list.lines().any(|line| line.contains(&name) && leads_out(line)), "{list}");
+        drop(listener);
     }
 
     #[test]

@@ -17,6 +17,7 @@ use rustix::process::{
 use serde::{Deserialize, Serialize};
 
 use super::{GRACE, Job};
+use crate::settings::reason;
 
 /// How long processes are stopped one after the other before they are killed whatever follows.
 const FREEZE: Duration = Duration::from_secs(5);
@@ -243,24 +244,51 @@ impl Below {
     /// Ends those that have come since, and returns when they are gone: only what waits to be reaped is left of them. This process
     /// is to be the one that gets those which lose their parent. An error where one of them does not let itself be ended.
     pub(super) fn end_later(&self) -> io::Result<()> {
-        let begun = Instant::now();
-        let mut stopped = BTreeSet::new();
-        loop {
-            let mut later = below_this()?;
-            later.retain(|process| process.threads > 0 && !self.0.contains(&process.name()));
-            let Some(first) = later.first() else { return Ok(()) };
-            if begun.elapsed() >= GONE {
-                return Err(io::Error::other(format!("process {} does not let itself be ended", first.id)));
-            }
-            // Stopped first, until a round finds none that is new: one that is stopped starts no other.
-            let new: Vec<&Process> = later.iter().filter(|process| stopped.insert(process.name())).collect();
-            if !new.is_empty() && begun.elapsed() < FREEZE {
-                new.iter().try_for_each(|process| process.signal(Signal::STOP))?;
-                continue;
-            }
-            later.iter().try_for_each(|process| process.signal(Signal::KILL))?;
-            std::thread::sleep(Duration::from_millis(5));
+        end_all(|| self.later(), Process::signal, GONE)
+    }
+
+    /// Those that have come since, and have not ended.
+    fn later(&self) -> io::Result<Vec<Process>> {
+        let mut later = below_this()?;
+        later.retain(|process| process.threads > 0 && !self.0.contains(&process.name()));
+        Ok(later)
+    }
+}
+
+/// Ends all that are left, as long as there are any. One that may not be signalled (another user's, behind `sudo`) keeps no other
+/// alive; it is told when time is over.
+fn end_all(
+    left: impl Fn() -> io::Result<Vec<Process>>,
+    send: impl Fn(&Process, Signal) -> io::Result<()>,
+    patience: Duration,
+) -> io::Result<()> {
+    let begun = Instant::now();
+    let mut stopped = BTreeSet::new();
+    let mut unreached: io::Result<()> = Ok(());
+    loop {
+        let all = left()?;
+        let Some(first) = all.first() else { return Ok(()) };
+        if begun.elapsed() >= patience {
+            unreached?;
+            return Err(io::Error::other(format!("process {} does not let itself be ended", first.id)));
         }
+        // Stopped first, until a round finds none that is new: one that is stopped starts no other.
+        let new: Vec<&Process> = all.iter().filter(|process| stopped.insert(process.name())).collect();
+        if !new.is_empty() && begun.elapsed() < FREEZE {
+            for process in new {
+                // One that is not reached is not killed either, and told then.
+                let _ = send(process, Signal::STOP);
+            }
+            continue;
+        }
+        let killed = all.iter().map(|process| {
+            let told =
+                |e: io::Error| format!("process {} does not let itself be ended: {}", process.id, reason(&e));
+            send(process, Signal::KILL).map_err(|e| io::Error::new(e.kind(), told(e)))
+        });
+        // All of them, whichever cannot be reached.
+        unreached = killed.fold(Ok(()), |before: io::Result<()>, this| before.and(this));
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 
@@ -353,6 +381,8 @@ pub(super) fn reap(child: Option<Pid>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+
     use super::*;
 
     fn process(id: u32, parent: u32) -> Process {
@@ -421,6 +451,43 @@ mod tests {
         let earlier = Process { begun: own.begun + 1, ..own.clone() };
         earlier.signal(Signal::KILL).unwrap();
         own.signal(Signal::CONT).unwrap();
+    }
+
+    /// `sudo` is root's: whoever is not may not signal it, and ends all others.
+    #[test]
+    fn s13_a_process_that_may_not_be_signalled_keeps_no_other_alive() {
+        let lives = RefCell::new(vec![process(2, 1), process(3, 2), process(4, 1), process(5, 4)]);
+        let (begun, patience) = (Instant::now(), Duration::from_millis(100));
+        let sent = RefCell::new(Vec::new());
+        let ended = end_all(
+            || Ok(lives.borrow().clone()),
+            |process, signal| {
+                sent.borrow_mut().push((process.id, signal == Signal::KILL));
+                if [2, 4].contains(&process.id) {
+                    return Err(Errno::PERM.into());
+                }
+                if signal == Signal::KILL {
+                    lives.borrow_mut().retain(|other| other.id != process.id);
+                }
+                Ok(())
+            },
+            patience,
+        );
+        let left: Vec<u32> = lives.borrow().iter().map(|process| process.id).collect();
+        assert_eq!(left, [2, 4]);
+        let sent = sent.into_inner();
+        for id in [2, 3, 4, 5] {
+            let to = |kill: bool| sent.iter().position(|one| *one == (id, kill));
+            assert!(to(false).is_some() && to(false) < to(true), "{id}: {sent:?}");
+        }
+        // Told when they had their time, with the one that was not reached.
+        let error = ended.unwrap_err();
+        assert!(begun.elapsed() >= patience && error.kind() == io::ErrorKind::PermissionDenied, "{error}");
+        assert!(error.to_string().starts_with("process 2 does not let itself be ended: "), "{error}");
+        // All of them may be signalled, and one stays.
+        let error = end_all(|| Ok(vec![process(7, 1)]), |_, _| Ok(()), patience).unwrap_err();
+        assert_eq!(error.to_string(), "process 7 does not let itself be ended");
+        end_all(|| Ok(Vec::new()), |_, _| Ok(()), patience).unwrap();
     }
 
     #[test]

@@ -86,12 +86,59 @@ pub(super) fn together(limits: &Limits) -> u64 {
     limits.get(Limit::RunMemoryTotal).max(limits.get(Limit::RunMemory))
 }
 
-/// The folders of dbt and of the drivers, by the names that programs know them by.
+/// The folders of dbt, of its Python and of the drivers, by the names that programs know them by.
 pub(crate) fn programs(data: &Path) -> Vec<PathBuf> {
     let dbt = data.join("dbt/venv");
     let whole_dbt = dbt.canonicalize().ok();
     let drivers = drivers::python_path(data);
-    whole_dbt.into_iter().chain(dbt.exists().then_some(dbt)).chain(drivers).collect()
+    let mut all: Vec<PathBuf> = whole_dbt.into_iter().collect();
+    if dbt.exists() {
+        let mut hidden = hidden(data);
+        // Those within others too, which need not be hidden once more.
+        hidden
+            .extend(links(data).into_iter().map(|(_, target)| target).filter(|target| !is_machines(target)));
+        let python = python_of(&dbt, &hidden);
+        all.push(dbt);
+        let outside = |part: &PathBuf| !all.iter().any(|known| part.starts_with(known));
+        let python: Vec<PathBuf> = python.into_iter().filter(outside).collect();
+        all.extend(python);
+    }
+    all.into_iter().chain(drivers).collect()
+}
+
+/// What an environment of Python needs of the Python that it was made with, where that lies in what is hidden: a link of the data
+/// folder may lead there. It is that one's programs and libraries, by the names on the way and by where they lie; nothing that lies
+/// beside them, and no folder that has something hidden in it.
+fn python_of(environment: &Path, hidden: &[PathBuf]) -> Vec<PathBuf> {
+    // Without it, or without the program, nothing starts, and that is said then.
+    let about = fs::read_to_string(environment.join("pyvenv.cfg")).unwrap_or_default();
+    let home = about.lines().find_map(|line| {
+        let (name, value) = line.split_once('=')?;
+        (name.trim() == "home").then(|| PathBuf::from(value.trim()))
+    });
+    let links = ["python", "python3"].map(|name| environment.join("bin").join(name));
+    let files: Vec<PathBuf> = links.iter().filter_map(|link| link.canonicalize().ok()).collect();
+    let led = links.iter().filter_map(|link| fs::read_link(link).ok());
+    let beside = led.chain(files.iter().cloned()).filter_map(|file| file.parent().map(Path::to_path_buf));
+    let real_home = home.as_ref().and_then(|home| home.canonicalize().ok());
+    let folders = home.into_iter().chain(real_home).chain(beside);
+    // In a folder of another name anything may lie beside the program.
+    let folders = folders.filter(|folder| folder.is_absolute() && folder.ends_with("bin"));
+    let parts = folders.flat_map(|bin| {
+        let [lib, lib64] = ["lib", "lib64"].map(|name| bin.with_file_name(name));
+        [bin, lib, lib64]
+    });
+    let mut found: Vec<PathBuf> = Vec::new();
+    for part in parts.chain(files.iter().cloned()) {
+        let Ok(real) = part.canonicalize() else { continue };
+        let lies = |path: &Path| hidden.iter().any(|hidden| path.starts_with(hidden));
+        let holds = |path: &Path| hidden.iter().any(|hidden| hidden != path && hidden.starts_with(path));
+        let is_known = found.iter().any(|known| part.starts_with(known));
+        if (lies(&part) || lies(&real)) && !holds(&part) && !holds(&real) && !is_known {
+            found.push(part);
+        }
+    }
+    found
 }
 
 /// What a machine keeps for root alone, and a program of a host that is root would read like anything else of root's: it has given
@@ -414,6 +461,53 @@ mod tests {
         let tools = told.iter().filter(|text| text.contains("data/tools leads to /usr/bin")).count();
         assert_eq!((told.len(), tools), (1, 1), "{told:?}");
         fs::remove_dir_all(&folder).unwrap();
+    }
+
+    // S5
+    #[test]
+    fn s5_the_python_behind_a_link_of_the_data_folder_is_seen() {
+        let folder = folder("seen-python");
+        let files = [
+            "opt/python/bin/python3.12",
+            "opt/python/lib/python3.12/os.py",
+            "opt/python/secret",
+            "data/.env",
+            "data/dbt/venvs/1/bin/dbt",
+        ];
+        write(&folder, &files);
+        let link = |target: &str, name: &str| symlink(folder.join(target), folder.join(name)).unwrap();
+        link("opt/python", "data/dbt/python");
+        link("data/dbt/venvs/1", "data/dbt/venv");
+        link("data/dbt/python/bin/python3.12", "data/dbt/venvs/1/bin/python3");
+        symlink("python3", folder.join("data/dbt/venvs/1/bin/python")).unwrap();
+        assert!(names(&folder, &[]).contains(&"opt/python".to_owned()));
+        let seen = || {
+            let inner = |path: PathBuf| path.strip_prefix(&*folder).unwrap().display().to_string();
+            programs(&folder.join("data")).into_iter().map(inner).collect::<Vec<_>>()
+        };
+        let own = ["data/dbt/venvs/1", "data/dbt/venv"];
+        let python = |base: &str| [format!("{base}/bin"), format!("{base}/lib")];
+        for home in ["data/dbt/python/bin", "opt/python/bin"] {
+            let about = format!("home = {}\nversion = 3.12.3\n", folder.join(home).display());
+            fs::write(folder.join("data/dbt/venv/pyvenv.cfg"), about).unwrap();
+            let mut want = [own.map(str::to_owned), python("data/dbt/python"), python("opt/python")].concat();
+            let mut found = seen();
+            want.sort();
+            found.sort();
+            assert_eq!(found, want, "{home}");
+        }
+        // Where something hidden lies among them, it stays so.
+        write(&folder, &["opt/python/lib/hub.db"]);
+        link("opt/python/lib/hub.db", "data/hub.db");
+        let found = seen();
+        assert!(found.contains(&"opt/python/bin".to_owned()), "{found:?}");
+        assert!(!found.iter().any(|path| path.ends_with("/lib")), "{found:?}");
+        // What is not hidden needs no help.
+        fs::remove_file(folder.join("data/dbt/python")).unwrap();
+        fs::remove_file(folder.join("data/dbt/venvs/1/bin/python3")).unwrap();
+        link("opt/python/bin/python3.12", "data/dbt/venvs/1/bin/python3");
+        fs::write(folder.join("data/dbt/venv/pyvenv.cfg"), "home = /usr/bin\n").unwrap();
+        assert_eq!(seen(), own);
     }
 
     // S5

@@ -30,7 +30,6 @@ use self::lock::{DataLock, DatabaseLock, RunsLock};
 use self::notify::Notify;
 use self::successor::{Predecessor, Successor};
 use crate::app;
-use crate::db::unguarded;
 use crate::fault::Fault;
 use crate::host::Hub;
 use crate::life::Life;
@@ -145,7 +144,6 @@ async fn start(
     let comes = comes(&hub, alone, from.handed_over).await?;
     tracing::info!("listening on http://{address}");
     tell_lacks(&hub.data);
-    tell_unguarded(&hub.data);
     Ok(Started { listener, address, socket, signals, hub, app, lock, database, runs, comes })
 }
 
@@ -167,17 +165,6 @@ fn tell_lacks(data: &Path) {
     if let Err(error) = std::thread::Builder::new().name("fences".to_owned()).spawn(tell) {
         tracing::warn!(%error, "it is not known what runs and scripts can read on this machine");
     }
-}
-
-/// Says where a server of the database lets in whoever comes. No start waits for its answer.
-fn tell_unguarded(data: &Path) {
-    let database = settings::database(process_env(environment::DATABASE_URL).as_deref(), data);
-    let Ok(Database::Postgres(url)) = database else { return };
-    tokio::spawn(async move {
-        if let Some((what, help)) = unguarded(&url).await {
-            tracing::warn!("{what}; {help}");
-        }
-    });
 }
 
 /// How the host comes to the queue, once the database knows it. A host that is handed over to has its identifier from the one

@@ -287,8 +287,10 @@ fn o3_a_column_that_is_not_there_is_told() {
         let world = World::new(url);
         let host = world.host();
         until("it is not ready", || host.get("/readyz").status == 200);
+        // It says so itself where this machine cannot do it; the other kind of database is looked at all the same.
         if !world.sql("ALTER TABLE hub_dashboards RENAME COLUMN widgets TO cards") {
-            return;
+            host.stop();
+            continue;
         }
         until("it is ready", || host.get("/readyz").status == 503);
         let said = host.get("/readyz").text;

@@ -261,3 +261,14 @@ fn a_start_that_fails_says_why_and_never_to_restore() {
         );
     }
 }
+
+/// What the host makes nothing of in its address is said, and by one start once.
+#[test]
+fn a_parameter_that_is_ignored_is_told_once() {
+    let Some(server) = server() else { return };
+    let world = World::new(Some(format!("{}?connect_timeout=9&currentTool=s3cret", server.database())));
+    let (_, log) = world.host().stop();
+    let told = "the host makes nothing of these parameters of DATABASE_URL: connect_timeout, currentTool";
+    assert_eq!(log.matches(told).count(), 1, "{log}");
+    assert!(!log.contains("s3cret"), "{log}");
+}
