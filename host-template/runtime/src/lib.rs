@@ -114,7 +114,7 @@ pub mod prelude {
 
 /// What a generated host does: runs the command that it was started with.
 pub fn main(platform: Platform) -> ExitCode {
-    memory::give_back_at_once();
+    memory::give_back_large_blocks();
     if !names::settle() {
         eprintln!(
             "error: the C library cannot be told where to look names up\n  help: start it with more memory"

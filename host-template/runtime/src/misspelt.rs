@@ -30,20 +30,33 @@ const CALLED: &[(&str, &str)] = &[
 ];
 /// What the tests of a build read.
 const OF_TESTS: &[&str] = &[
+    "HUB_BOOT",
     "HUB_BROWSER",
+    "HUB_COMPILER",
+    "HUB_CONTAINERS",
     "HUB_CYCLONEDX",
     "HUB_DBT",
     "HUB_EXAMPLES",
     "HUB_HELM",
     "HUB_LONG",
     "HUB_LONG_UNTIL",
+    "HUB_MARIADB",
     "HUB_MINISIGN",
+    "HUB_NAMESPACES",
+    "HUB_NPM",
+    "HUB_PGBOUNCER",
+    "HUB_PIGZ",
     "HUB_POSTGRES",
+    "HUB_PROXIES",
+    "HUB_PYTHON",
     "HUB_ROOT",
     "HUB_SCHEMATHESIS",
     "HUB_SEED",
     "HUB_SKIPPED",
+    "HUB_SMTP",
     "HUB_STRACE",
+    "HUB_SYSTEMD",
+    "HUB_WRK",
     "HUB_XTASK",
 ];
 /// What such names begin with.
@@ -331,6 +344,14 @@ mod tests {
         let told: Vec<&String> = ours.filter(|name| unknown(name, "1").is_some()).collect();
         assert!(told.is_empty(), "add to OF_TESTS: {told:?}");
         assert!(found.named.contains("HUB_SIGN_PASSWORD"), "the search sees nothing");
+        // Tests are told of each line of this table, and the hosts that they start are so too.
+        let machine = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.ci/machine");
+        let machine = fs::read_to_string(machine).unwrap();
+        let lines = machine.lines().filter(|line| !line.starts_with('#'));
+        for name in lines.filter_map(|line| line.split_whitespace().next()) {
+            let name = format!("{OURS}{}", name.to_uppercase());
+            assert!(unknown(&name, "1").is_none(), "add to OF_TESTS: {name}");
+        }
     }
 
     /// Which variables of a file are doubted, and which of them may be the database's.
