@@ -278,10 +278,13 @@ async fn open(judged: &Judged, limits: &Limits, data: &Path) -> Result<Db, Fault
 /// Runs the platform's migrations.
 async fn bring_up_to_date(db: &Db, database: &Database) -> Result<(), Fault> {
     let no_database = |e: Error| unusable(database, &e);
-    // Mostly there is nothing to do, for which nobody waits and no connection is opened. Where that cannot be told, as without the
-    // table that remembers what ran, it comes to light below.
-    if let Ok(false) = migrate::is_pending(db, Owner::Platform, &api::migrations(db)).await {
-        return is_whole(&rights::Lacking::parts_now(db).await.map_err(no_database)?, database);
+    // Mostly there is nothing to do in a file, for which nobody waits and no other connection is opened. What is not as it has to be
+    // comes to light below.
+    if !db.is_postgres()
+        && matches!(migrate::is_pending(db, Owner::Platform, &api::migrations(db)).await, Ok(false))
+        && matches!(db.unwritable().await, Ok(None))
+    {
+        return Ok(());
     }
     let unreferenced = db.for_migrations().await.map_err(no_database)?;
     let done = migrated(&unreferenced.db, database).await;
@@ -299,17 +302,13 @@ async fn migrated(db: &Db, database: &Database) -> Result<(), Fault> {
         let shown = database.shown();
         Fault::machine(format!("cannot bring the database {shown} up to date: {e}"), migrate::UNCHANGED)
     })?;
-    is_whole(&rights::Lacking::parts(&mut tx).await.map_err(no_database)?, database)?;
-    tx.commit().await.map_err(no_database)
-}
-
-/// What somebody has removed or renamed no request would get past, and no migration brings it back.
-fn is_whole(lacking: &rights::Lacking, database: &Database) -> Result<(), Fault> {
+    // What somebody has removed or renamed no request would get past, and no migration brings it back.
+    let lacking = rights::Lacking::parts(&mut tx).await.map_err(no_database)?;
     if lacking.any() {
         let what = format!("cannot use the database {}: {}", database.shown(), lacking.detail());
         return Err(Fault::machine(what, lacking.help()));
     }
-    Ok(())
+    tx.commit().await.map_err(no_database)
 }
 
 /// Brings the tables of those plugins up to date that somebody has enabled before; the others wait until somebody does.

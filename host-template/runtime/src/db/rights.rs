@@ -134,18 +134,13 @@ impl Lacking {
         Ok(Lacking::of(Absent::find_in(tx).await?))
     }
 
-    /// The same outside a transaction.
-    pub(crate) async fn parts_now(db: &Db) -> Result<Lacking, Error> {
-        Ok(Lacking::of(Absent::find(db).await?))
-    }
-
     fn of(Absent { tables, columns }: Absent) -> Lacking {
         Lacking { tables, columns, ..Lacking::default() }
     }
 
     /// What is lacking in this database; on SQLite, which knows no users, tables and columns alone.
     pub(crate) async fn find(db: &Db) -> Result<Lacking, Error> {
-        let mut lacking = Lacking::parts_now(db).await?;
+        let mut lacking = Lacking::of(Absent::find(db).await?);
         if !db.is_postgres() {
             return Ok(lacking);
         }
