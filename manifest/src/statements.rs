@@ -12,6 +12,11 @@ pub const UNFIT_HELP: &str = "leave it out: the host runs migrations in a transa
 const READS_HELP: &str = "write what it needs into the migration itself";
 const SETS_HELP: &str = "write `ALTER SEQUENCE … RESTART WITH …`, or `ALTER TABLE … ALTER COLUMN … RESTART WITH …` for an \
     identity column: a rollback takes that back";
+const EXCHANGES_HELP: &str = "write the rows as `INSERT INTO … VALUES`";
+const LOCKS_HELP: &str =
+    "leave it out: migrations run alone, and each statement takes the locks that it needs";
+const SHARED_HELP: &str = "leave it to the operator, who has the server";
+const HIDES_HELP: &str = "write the signs themselves: the file is UTF-8";
 
 /// A statement that does not go with the transaction in which the host runs a migration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +44,14 @@ pub enum Why {
     Reads,
     /// It sets a sequence in a way that no rollback takes back.
     Sets,
+    /// It waits for a client's data, or gives it some.
+    Exchanges,
+    /// It locks a table for its own sake.
+    Locks,
+    /// It changes what the databases of a server have in common, or how a database is run.
+    Shared,
+    /// It writes a name, or a body, with escapes, so that it cannot be seen what that is.
+    Hides,
 }
 
 impl Unfit {
@@ -48,6 +61,10 @@ impl Unfit {
             Why::Controls | Why::Outside | Why::Reaches => UNFIT_HELP,
             Why::Reads => READS_HELP,
             Why::Sets => SETS_HELP,
+            Why::Exchanges => EXCHANGES_HELP,
+            Why::Locks => LOCKS_HELP,
+            Why::Shared => SHARED_HELP,
+            Why::Hides => HIDES_HELP,
         }
     }
 }
@@ -72,6 +89,20 @@ impl fmt::Display for Unfit {
                 "sets a sequence (`{}`): a rollback does not take that back, and a preflight would do it",
                 self.words
             ),
+            Why::Exchanges => {
+                write!(f, "exchanges data with a client (`{}`), which a migration has not", self.words)
+            }
+            Why::Locks => write!(
+                f,
+                "locks a table for its own sake (`{}`): in a preflight the host that is in use would wait for it",
+                self.words
+            ),
+            Why::Shared => {
+                write!(f, "changes the server and not what is in its database (`{}`)", self.words)
+            }
+            Why::Hides => {
+                write!(f, "writes a name or a body with escapes (`{}`): nobody sees what it says", self.words)
+            }
         }
     }
 }
@@ -79,7 +110,7 @@ impl fmt::Display for Unfit {
 /// The first such statement of a text, as this engine reads it. What stands in texts, names and comments is none, nor what
 /// the body of a trigger or a function is made of, but for calls that reach beyond the database.
 pub fn unfit(sql: &str, engine: Engine) -> Option<Unfit> {
-    let calls = (engine == Engine::Postgres).then(|| reaches(sql, 0, 0)).flatten();
+    let calls = (engine == Engine::Postgres).then(|| reaches(sql, 0, 0, true)).flatten();
     [statement(sql, engine), calls].into_iter().flatten().min_by_key(|found| found.at)
 }
 
@@ -155,7 +186,7 @@ fn begins_body(
 
 /// Whether a statement is one, by the tokens with which it begins.
 fn judge(head: &[Token<'_>], engine: Engine) -> Option<Unfit> {
-    use Why::{Controls, Outside, Reaches};
+    use Why::{Controls, Locks, Outside, Reaches, Shared};
     let words: Vec<String> = head.iter().map(|token| token.text.to_ascii_uppercase()).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let postgres = engine == Engine::Postgres;
@@ -170,6 +201,25 @@ fn judge(head: &[Token<'_>], engine: Engine) -> Option<Unfit> {
         ["CREATE" | "DROP", "DATABASE" | "TABLESPACE", ..] | ["ALTER", "SYSTEM", ..] if postgres => {
             (Outside, 2)
         }
+        ["CREATE" | "ALTER" | "DROP", "USER", "MAPPING", ..] => return None,
+        ["CREATE" | "ALTER" | "DROP", "ROLE" | "USER" | "GROUP", ..]
+        | ["ALTER", "DATABASE" | "TABLESPACE", ..]
+            if postgres =>
+        {
+            (Shared, 2)
+        }
+        // Of a role: rights are granted ON something.
+        ["GRANT" | "REVOKE", rest @ ..]
+            if postgres
+                && rest
+                    .iter()
+                    .find(|word| matches!(**word, "ON" | "TO" | "FROM"))
+                    .is_some_and(|word| *word != "ON") =>
+        {
+            (Shared, 1)
+        }
+        // In a body it may be the name of a variable.
+        ["LOCK", name, ..] if postgres && name.chars().all(in_word) => (Locks, 1),
         ["CREATE" | "DROP", "INDEX", "CONCURRENTLY", ..] if postgres => (Outside, 3),
         ["CREATE", "UNIQUE", "INDEX", "CONCURRENTLY", ..] if postgres => (Outside, 4),
         ["REINDEX", rest @ ..] if postgres => {
@@ -241,10 +291,10 @@ const BEGINNING: &[&str] = &["begin", "then", "else", "loop"];
 /// Bodies in bodies are looked at so deep.
 const DEEP: usize = 8;
 
-/// The first call on PostgreSQL that reaches beyond the database, or statement that does: in a statement, in a text between dollar
-/// signs, in the body of DO, of a function or of a procedure, and in what such a body has between quotes. `base` is where the text
-/// begins. What a body puts together while it runs is not seen.
-fn reaches(sql: &str, base: usize, depth: usize) -> Option<Unfit> {
+/// The first call on PostgreSQL that reaches beyond the database, or statement that does: in a statement, in the body of DO, of a
+/// function or of a procedure, and in what such a body has between quotes or dollar signs. `base` is where the text begins, and `code`
+/// says whether it is a body, or one that is executed as it stands. What a body puts together while it runs is not seen.
+fn reaches(sql: &str, base: usize, depth: usize, code: bool) -> Option<Unfit> {
     let found = |words: String, at: usize, end: usize, why: Why| {
         Some(Unfit { words, at: base + at, len: end - at, why })
     };
@@ -256,6 +306,8 @@ fn reaches(sql: &str, base: usize, depth: usize) -> Option<Unfit> {
     let mut copy: Option<(Token<'_>, usize)> = None;
     let mut brackets = 0_usize;
     let mut routine = false;
+    // Names of variables stand in the place of statements there.
+    let mut declares = false;
     while let Some(token) = tokens.next() {
         let raw = sql.get(token.at..token.end)?;
         match token.text {
@@ -270,6 +322,12 @@ fn reaches(sql: &str, base: usize, depth: usize) -> Option<Unfit> {
         }
         let first = *first.get_or_insert(token);
         let next = tokens.peek().copied();
+        routine |= first.is("create") && brackets == 0 && token.is_one_of(&["function", "procedure"]);
+        let bodied = routine || first.is("do");
+        declares = token.is("declare") || declares && !token.is("begin");
+        if let Some(end) = escapes(sql, token, depth == 0 && bodied) {
+            return found("U&".to_owned(), token.at, end, Why::Hides);
+        }
         let calls =
             next.is_some_and(|next| next.text == "(") && lead.is_none_or(|lead| !lead.is_one_of(NAMING));
         if let Some(name) = name(token, raw).filter(|_| calls)
@@ -292,10 +350,27 @@ fn reaches(sql: &str, base: usize, depth: usize) -> Option<Unfit> {
                     return found("IMPORT FOREIGN".to_owned(), token.at, next.end, Why::Reaches);
                 }
             }
+            // Of another text, as an error's, it is no statement.
+            let executed = second.is_some_and(|second| second.is("execute"));
+            if depth > 0
+                && !declares
+                && (executed || code && before.is_none_or(|before| !before.text.is_empty()))
+                && let Some(unfit) = shared(sql, token)
+            {
+                return Some(Unfit { at: base + unfit.at, ..unfit });
+            }
         }
-        // To or from a program or a file of the server's machine; STDIN and STDOUT are the client's.
+        // To or from a program or a file of the server's machine, or the client. A body takes no client's: the server sees to that.
         let compares = second.is_some_and(|second| second.is("distinct"));
         let way = before.filter(|before| before.is("to") || before.is("from") && !compares);
+        if let (Some((copy, at)), Some(way)) = (copy, way)
+            && at == brackets
+            && depth == 0
+            && token.is_one_of(&["stdin", "stdout"])
+        {
+            let words = format!("COPY {} {}", way.text, token.text).to_ascii_uppercase();
+            return found(words, copy.at, token.end, Why::Exchanges);
+        }
         if let (Some((copy, at)), Some(way)) = (copy, way)
             && at == brackets
             && (token.is("program") || token.text.is_empty() && !raw.starts_with('"'))
@@ -307,11 +382,12 @@ fn reaches(sql: &str, base: usize, depth: usize) -> Option<Unfit> {
             };
             return found(format!("COPY {}{to}", way.text.to_ascii_uppercase()), copy.at, token.end, why);
         }
-        routine |= first.is("create") && brackets == 0 && token.is_one_of(&["function", "procedure"]);
-        let runs = depth > 0 || routine || first.is("do");
+        let is = |token: Option<Token<'_>>, word: &str| token.is_some_and(|token| token.is(word));
+        let executed = is(before, "execute") || is(second, "format") && is(before, "(");
         if depth < DEEP
-            && let Some((inner, at)) = body(raw, runs)
-            && let Some(inside) = reaches(inner, base + token.at + at, depth + 1)
+            && (depth > 0 || bodied)
+            && let Some((inner, at)) = body(raw)
+            && let Some(inside) = reaches(inner, base + token.at + at, depth + 1, depth == 0 || executed)
         {
             return Some(inside);
         }
@@ -330,6 +406,19 @@ fn begins(sql: &str, before: Option<Token<'_>>, brackets: usize, depth: usize) -
     let raw = sql.get(before.at..before.end).unwrap_or_default();
     let quotes = || raw.starts_with('\'') && raw.trim_matches('\'').is_empty();
     depth > 0 && (brackets == 0 && before.is_one_of(BEGINNING) || quotes())
+}
+
+/// A statement with this first token that is none for a migration in a body either.
+fn shared(sql: &str, first: Token<'_>) -> Option<Unfit> {
+    let tokens = Tokens { sql, at: first.at, engine: Engine::Postgres };
+    let head: Vec<Token<'_>> = tokens.take_while(|token| token.text != ";").take(HEAD).collect();
+    judge(&head, Engine::Postgres).filter(|found| matches!(found.why, Why::Locks | Why::Shared))
+}
+
+/// Where what begins a name with escapes, `U&"…"`, ends; also of a text, where that may be a `body`.
+fn escapes(sql: &str, token: Token<'_>, body: bool) -> Option<usize> {
+    let rest = sql.get(token.end..)?.strip_prefix('&').filter(|_| token.is("u"))?;
+    (rest.starts_with('"') || body && rest.starts_with('\'')).then_some(token.end + 1)
 }
 
 /// The name that a token is, in quotes or not, as PostgreSQL knows it.
@@ -356,9 +445,8 @@ fn effect(name: &str) -> Option<Why> {
     }
 }
 
-/// What stands in a text that may be the body of a function, and where in it that begins: between dollar signs, and between quotes
-/// where such a text `runs`.
-fn body(raw: &str, runs: bool) -> Option<(&str, usize)> {
+/// What stands in a text that may be the body of a function, and where in it that begins: between dollar signs or quotes.
+fn body(raw: &str) -> Option<(&str, usize)> {
     if let Some(rest) = raw.strip_prefix('$') {
         let (tag, _) = rest.split_once('$')?;
         let mark = raw.get(..tag.len() + 2)?;
@@ -367,7 +455,7 @@ fn body(raw: &str, runs: bool) -> Option<(&str, usize)> {
     }
     let begin = usize::from(raw.starts_with(['e', 'E']));
     let inner = raw.get(begin..)?.strip_prefix('\'')?;
-    runs.then_some((inner.strip_suffix('\'').unwrap_or(inner), begin + 1))
+    Some((inner.strip_suffix('\'').unwrap_or(inner), begin + 1))
 }
 
 /// A word or a sign, and where it lies.
@@ -669,6 +757,7 @@ mod tests {
             ("REINDEX (CONCURRENTLY) TABLE t", "0 REINDEX CONCURRENTLY"),
             ("CREATE DATABASE x", "0 CREATE DATABASE"),
             ("ALTER SYSTEM SET x = 1", "0 ALTER SYSTEM"),
+            ("DROP TABLESPACE x", "0 DROP TABLESPACE"),
         ] {
             check(sql, &[Postgres], Some(want));
             check(sql, &[Sqlite], None);
@@ -712,7 +801,6 @@ mod tests {
             "CREATE TABLE pg_ls (lo_export TEXT); -- pg_reload_conf()\nSELECT lo_export FROM t",
             "SELECT pg_advisory_xact_lock(1), pg_notify('x', ''), nextval('s'), currval('s')",
             "ALTER SEQUENCE s RESTART WITH 5; ALTER TABLE t ALTER COLUMN id RESTART WITH 5",
-            "COPY (SELECT substring(a FROM 'x') FROM t) TO STDOUT",
             "ALTER TABLE t RENAME TO copy; SELECT trim(both FROM ' x ')",
             // Names, whatever they are.
             "SELECT substring(copy from '^a') FROM t; UPDATE t SET copy = trim(both copy FROM 'x')",
@@ -764,6 +852,128 @@ mod tests {
         );
         assert!(sets.help().contains("ALTER SEQUENCE … RESTART WITH"), "{}", sets.help());
         assert!(unfit("COMMIT", Postgres).is_some_and(|found| found.help() == UNFIT_HELP));
+    }
+
+    /// D2: nobody gives it data, and a server waits for them without end.
+    #[test]
+    fn d2_what_exchanges_data_with_a_client_is_found() {
+        for (sql, want) in [
+            ("SELECT 1; COPY plugin_crm_accounts FROM STDIN;", "10 COPY FROM STDIN"),
+            ("copy t (a, b) from /* me */ stdin WITH (FORMAT csv)", "0 COPY FROM STDIN"),
+            ("COPY (SELECT substring(a FROM 'x') FROM stdin) TO STDOUT", "0 COPY TO STDOUT"),
+            ("COPY t TO stdin", "0 COPY TO STDIN"),
+        ] {
+            check(sql, &[Postgres], Some(want));
+            assert_eq!(unfit(sql, Postgres).map(|found| found.why), Some(Why::Exchanges), "{sql}");
+        }
+        for sql in [
+            "CREATE TABLE stdin (stdout TEXT, copy TEXT); SELECT copy FROM stdin",
+            "DO $$ BEGIN RAISE 'copy it from stdin'; END $$; COMMENT ON TABLE t IS 'COPY t FROM STDIN'",
+        ] {
+            check(sql, &[Postgres], None);
+        }
+        let text = unfit("COPY t FROM STDIN", Postgres).unwrap().to_string();
+        assert_eq!(text, "exchanges data with a client (`COPY FROM STDIN`), which a migration has not");
+    }
+
+    /// D2: the host that is in use would wait for a preflight.
+    #[test]
+    fn d2_what_locks_a_table_for_its_own_sake_is_found() {
+        for (sql, want) in [
+            ("LOCK TABLE hub_sessions IN ACCESS EXCLUSIVE MODE", "0 LOCK"),
+            ("SELECT 1; lock \"plugin_crm_accounts\"", "10 LOCK"),
+            ("LOCK ONLY t IN SHARE MODE NOWAIT", "0 LOCK"),
+            ("DO $$ BEGIN LOCK TABLE t; END $$", "12 LOCK"),
+            ("DO $$ BEGIN PERFORM 1; LOCK t; END $$", "23 LOCK"),
+            ("DO $$ BEGIN EXECUTE 'LOCK TABLE t'; END $$", "21 LOCK"),
+            ("DO 'BEGIN EXECUTE ''LOCK t''; END'", "20 LOCK"),
+            ("CREATE FUNCTION f() RETURNS void LANGUAGE sql AS 'LOCK t'", "50 LOCK"),
+        ] {
+            check(sql, &[Postgres], Some(want));
+            assert_eq!(unfit(sql, Postgres).map(|found| found.why), Some(Why::Locks), "{sql}");
+        }
+        for sql in [
+            "CREATE TABLE t (lock TEXT); UPDATE t SET lock = 'LOCK TABLE t'; SELECT lock FROM t",
+            "DO $$ DECLARE a int; lock int; BEGIN lock := 1; lock = 2; RAISE 'lock not available'; END $$",
+            "DO 'BEGIN RAISE ''lock table is full''; END'; SELECT 1 FROM t FOR UPDATE",
+        ] {
+            check(sql, &[Postgres], None);
+        }
+    }
+
+    #[test]
+    fn d2_what_changes_what_databases_have_in_common_is_found() {
+        for (sql, want) in [
+            ("ALTER ROLE hub SET search_path = x", "0 ALTER ROLE"),
+            ("create user x", "0 CREATE USER"),
+            ("DROP USER IF EXISTS x", "0 DROP USER"),
+            ("ALTER GROUP x ADD USER y", "0 ALTER GROUP"),
+            ("ALTER DATABASE x SET search_path = y", "0 ALTER DATABASE"),
+            ("ALTER TABLESPACE x RENAME TO y", "0 ALTER TABLESPACE"),
+            ("GRANT a, b TO c", "0 GRANT"),
+            ("REVOKE ADMIN OPTION FOR a FROM c", "0 REVOKE"),
+            (
+                "DO $$ BEGIN CREATE ROLE x; EXCEPTION WHEN duplicate_object THEN NULL; END $$",
+                "12 CREATE ROLE",
+            ),
+            (
+                "DO $$ BEGIN IF a THEN EXECUTE format('ALTER ROLE %I SET x = 1', y); END IF; END $$",
+                "38 ALTER ROLE",
+            ),
+        ] {
+            check(sql, &[Postgres], Some(want));
+            assert_eq!(unfit(sql, Postgres).map(|found| found.why), Some(Why::Shared), "{sql}");
+        }
+        check("DROP USER x", &[Sqlite], None);
+        for sql in [
+            "CREATE USER MAPPING FOR x SERVER y; ALTER USER MAPPING FOR x SERVER y OPTIONS (a 'b')",
+            "GRANT SELECT (a, b, c, d, e, f), UPDATE (a) ON t TO x; GRANT ALL ON t TO x; REVOKE ALL ON t FROM x",
+            "REVOKE GRANT OPTION FOR SELECT ON t FROM x; ALTER TABLE role OWNER TO x",
+            "DO $$ BEGIN RAISE 'grant access to somebody'; RAISE EXCEPTION 'create user first'; END $$",
+        ] {
+            check(sql, &[Postgres], None);
+        }
+    }
+
+    /// D2: what a name is called may be hidden from whoever reads the file.
+    #[test]
+    fn d2_a_name_with_escapes_is_found() {
+        for (sql, want) in [
+            ("SELECT U&\"pg\\005fcancel_backend\"(1)", "7 U&"),
+            ("SELECT u&\"setv!0061l\" UESCAPE '!' ('s', 1)", "7 U&"),
+            ("SELECT pg_catalog.U&\"setv\\0061l\"('s', 1)", "18 U&"),
+            ("DO $$ BEGIN PERFORM U&\"setv\\0061l\"('s', 1); END $$", "20 U&"),
+            ("DO U&'BEGIN PERFORM setv\\0061l(1); END'", "3 U&"),
+        ] {
+            check(sql, &[Postgres], Some(want));
+            assert_eq!(unfit(sql, Postgres).map(|found| found.why), Some(Why::Hides), "{sql}");
+        }
+        for sql in ["INSERT INTO t VALUES (U&'d\\0061t')", "SELECT u & \"x\", bu&\"x\" FROM t"] {
+            check(sql, &[Postgres], None);
+        }
+        check("SELECT u&\"x\" FROM t", &[Sqlite], None);
+    }
+
+    /// D2: what stands between dollar signs is a body only where one may be.
+    #[test]
+    fn d2_a_text_between_dollar_signs_is_a_text() {
+        check(
+            "CREATE TABLE t (\"begin\" text, vacuum int, savepoint text, copy text, program text);
+             INSERT INTO t (copy, program) VALUES ($$COPY x TO PROGRAM y$$, $x$SELECT pg_read_file('/x')$x$)",
+            &[Postgres],
+            None,
+        );
+        check("COMMENT ON TABLE t IS $$COPY x TO PROGRAM y; LOCK TABLE t$$", &[Postgres], None);
+        check(
+            "SELECT $$a$$; DO $$ BEGIN COPY x TO PROGRAM 'y'; END $$",
+            &[Postgres],
+            Some("26 COPY TO PROGRAM"),
+        );
+        check(
+            "CREATE FUNCTION f() RETURNS void LANGUAGE sql AS $$SELECT pg_switch_wal()$$",
+            &[Postgres],
+            Some("58 PG_SWITCH_WAL"),
+        );
     }
 
     #[test]
