@@ -41,6 +41,11 @@ impl Digest {
         self.spread.count_ones()
     }
 
+    /// Whether values that were here are not there any more, as far as the bits of others do not hide it.
+    pub(super) fn has_lost(self, after: Digest) -> bool {
+        self.spread & !after.spread != 0
+    }
+
     /// Whether many different values have become few.
     pub(super) fn has_collapsed(self, after: Digest) -> bool {
         self.different() >= MANY && after.different() * MANY <= self.different()
@@ -207,6 +212,18 @@ mod tests {
         let sql = postgres("t", &[("x".to_owned(), false), ("b".to_owned(), true)]);
         assert!(sql.contains("left(CAST(\"x\" AS TEXT)"), "{sql}");
         assert!(sql.contains("CAST(NULLIF(substring(\"b\" FROM 1 FOR 65536), '') AS TEXT)"), "{sql}");
+    }
+
+    #[test]
+    fn d2_a_value_that_is_gone_has_left_its_bit() {
+        let of = |values: &[&str]| {
+            let mut digest = Digest::default();
+            values.iter().for_each(|value| digest.add(value.as_bytes()));
+            digest
+        };
+        assert!(of(&["o1", "o1"]).has_lost(of(&["other", "other", "other"])));
+        assert!(of(&["o1", "zz"]).has_lost(of(&["o1", "other", "o1"])));
+        assert!(!of(&["o1"]).has_lost(of(&["o1", "other"])) && !of(&[]).has_lost(of(&["o1"])));
     }
 
     #[test]

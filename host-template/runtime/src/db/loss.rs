@@ -76,7 +76,7 @@ pub(crate) struct Compared {
     pub(crate) estimated: BTreeSet<String>,
     /// Columns whose values are all there still, and hold less.
     pub(crate) shorter: BTreeSet<String>,
-    /// Columns that hold as many values as before, and others.
+    /// Columns that hold as many values as before, and others; or more of them, and not all those of before.
     pub(crate) changed: BTreeSet<String>,
     /// Tables that were counted, and whose values could not be read.
     pub(crate) unread: BTreeSet<String>,
@@ -211,14 +211,16 @@ impl Table {
     }
 
     /// Whether a column holds other values than before; none where it is not known. Where there are more of them than before
-    /// nothing tells those that came from those that were changed.
+    /// those that came are no change, but that some are gone is.
     fn changed(&self, column: &str, after: &Table, twin: &str) -> Option<bool> {
-        let (before, now) = (self.columns.get(column)?, after.columns.get(twin)?);
+        let counts = (*self.columns.get(column)?, *after.columns.get(twin)?);
         // That these were not counted is told.
-        if before.is_none() || before != now || *before == Some(0) {
+        let (Some(before), Some(now)) = counts else { return Some(false) };
+        if before == 0 || now < before {
             return Some(false);
         }
-        Some(self.digests.get(column)? != after.digests.get(twin)?)
+        let (was, is) = (*self.digests.get(column)?, *after.digests.get(twin)?);
+        Some(if now == before { was != is } else { was.has_lost(is) })
     }
 
     /// The columns that hold less than before, and with what they hold; those of which it is known anyhow aside.
@@ -534,12 +536,18 @@ mod tests {
         check(FEW, "UPDATE a SET x = 'xx' WHERE x <> ''", &[], &["a.x"]).await;
         check(FEW, "UPDATE a SET x = y, y = x WHERE id < 3", &[], &["a.x", "a.y"]).await;
         check(FEW, "UPDATE a SET s = 'ran' WHERE s = 'new'", &[], &["a.s"]).await;
-        // What was empty is filled.
+        // What was empty is filled, and what was not is as it was; or is not.
         check(FEW, "UPDATE a SET y = 'zz' WHERE y IS NULL", &[], &[]).await;
+        check(FEW, "UPDATE a SET y = 'zz'", &[], &["a.y"]).await;
+        check(FEW, "UPDATE a SET y = 'zz' WHERE id > 1", &[], &["a.y"]).await;
+        let orgs = "CREATE TABLE a (id INTEGER PRIMARY KEY, org_id TEXT); INSERT INTO a (org_id)
+            VALUES ('o1'), ('o1'), ('o1'), ('o1'), (NULL), (NULL), (NULL);";
+        check(orgs, "UPDATE a SET org_id = 'other'", &[], &["a.org_id"]).await;
+        check(orgs, "UPDATE a SET org_id = 'other' WHERE org_id IS NULL", &[], &[]).await;
         // A column that only has another name, and one that another one was put in the place of.
         check(FEW, "ALTER TABLE a RENAME COLUMN x TO z; ALTER TABLE a RENAME COLUMN y TO k", &[], &[]).await;
         let other = "ALTER TABLE a ADD COLUMN z TEXT DEFAULT 'zz'; ALTER TABLE a DROP COLUMN";
-        check(FEW, &format!("{other} y"), &[], &[]).await;
+        check(FEW, &format!("{other} y"), &[], &["a.y"]).await;
         check(FEW, &format!("{other} s"), &[], &["a.s"]).await;
         // In the order of the rows, and in their type, nothing is changed.
         let rebuilt = "CREATE TABLE m (id INTEGER PRIMARY KEY, x TEXT, n TEXT, r INTEGER, at TEXT);

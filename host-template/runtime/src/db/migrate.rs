@@ -155,7 +155,7 @@ pub(crate) struct Counted {
     pub(crate) estimated: BTreeSet<String>,
     /// Columns whose values are all there still, and hold less.
     pub(crate) shorter: BTreeSet<String>,
-    /// Columns that hold as many values as before, and others.
+    /// Columns that hold as many values as before, and others; or more of them, and not all those of before.
     pub(crate) changed: BTreeSet<String>,
     /// Tables that they may change, and whose values could not be compared.
     pub(crate) unread: BTreeSet<String>,
