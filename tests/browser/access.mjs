@@ -152,7 +152,7 @@ async function enabling({ base, pageCheck, shot }) {
 
   await pageCheck("a look for customer plugins says what it found", {}, async (page) => {
     await visit(page, base, "/plugins");
-    await page.getByRole("button", { name: "Look for customer plugins" }).click();
+    await page.getByRole("button", { name: "Reload customer plugins" }).click();
     await page.getByText("There are no customer plugins.").waitFor();
   });
 }
@@ -233,7 +233,7 @@ async function members({ base, pageCheck, shot, axe }) {
       await page.getByRole("button", { name: /account of/ }).waitFor();
       await page.goto("about:blank");
       await page.goto(invitation);
-      await page.getByRole("heading", { level: 1, name: "This link does not work any more" }).waitFor();
+      await page.getByRole("heading", { level: 1, name: "This link no longer works" }).waitFor();
       assert.deepEqual(await accessibilityFindings(page, axe), []);
       await shot(page, "invitation-used");
     },
@@ -353,7 +353,7 @@ async function following({ browser, base, pageCheck, shot, axe }) {
 
   await pageCheck("who is no admin sees neither the switches nor the way to them", { state: asNora }, async (page) => {
     await visit(page, base, "/plugins");
-    await page.getByText("403: this page is not for you").waitFor();
+    await page.getByText("403: you do not have access to this page").waitFor();
     await becomes(() => page.getByText("Administration", { exact: true }).count(), 0);
     assert.deepEqual(await accessibilityFindings(page, axe), []);
     await shot(page, "forbidden");
@@ -383,12 +383,12 @@ async function auditing({ base, pageCheck, shot }) {
     await visit(page, base, "/audit");
     await page
       .getByRole("row")
-      .filter({ hasText: "Switched healthcare off" })
+      .filter({ hasText: "Disabled healthcare" })
       .filter({ hasText: "North" })
       .filter({ hasText: ADMIN.email })
       .waitFor();
     await page.getByRole("combobox", { name: "Kind of event" }).click();
-    await page.getByRole("option", { name: "Plugin switched" }).click();
+    await page.getByRole("option", { name: "Plugin enabled or disabled" }).click();
     await page.getByRole("combobox", { name: "Plugin", exact: true }).click();
     await page.getByRole("option", { name: "finance" }).click();
     await page.waitForURL(/type=plugin_state_change&plugin=finance/);
@@ -403,7 +403,7 @@ async function auditing({ base, pageCheck, shot }) {
     ]);
     assert.equal(download.suggestedFilename(), "audit-log.csv");
     await page
-      .getByRole("button", { name: /^Details of Switched finance/ })
+      .getByRole("button", { name: /^Details of (Enabled|Disabled) finance/ })
       .first()
       .click();
     await page.getByText("plugin_state_change", { exact: true }).waitFor();
@@ -445,7 +445,7 @@ async function leaving({ browser, base, pageCheck, shot }) {
       await page.getByRole("dialog").getByRole("button", { name: "Change password" }).click();
     };
     await fill(NORA.password, "a lake in the south", "a lake");
-    await page.getByText("is not the same as the new password").waitFor();
+    await page.getByText("does not match the new password").waitFor();
     await fill("not the password", "a lake in the south", "a lake in the south");
     await page.getByText("is not your password").waitFor();
     await fill(NORA.password, "a lake in the south", "a lake in the south");

@@ -67,7 +67,7 @@ async function withoutDbt(state) {
     const build = page.getByRole("button", { name: "Build", exact: true });
     assert.equal(await build.getAttribute("aria-disabled"), "true");
     await build.click({ force: true });
-    await page.getByText("Nothing has run yet").waitFor();
+    await page.getByText("No runs yet").waitFor();
     assert.deepEqual(await accessibilityFindings(page, axe), []);
     await page.setViewportSize({ width: 360, height: 740 });
     await fits(page);
@@ -264,7 +264,7 @@ async function ways() {
     await becomes(() => page.getByRole("button", { name: /^(Build|Run)/ }).count(), 0);
     await becomes(() => page.getByRole("link", { name: "Connectors" }).count(), 0);
     await page.goto(`${base}/connectors`);
-    await page.getByText("403: this page is not for you").waitFor();
+    await page.getByText("403: you do not have access to this page").waitFor();
   });
 }
 

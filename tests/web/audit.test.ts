@@ -55,13 +55,13 @@ test("the API is asked for what the filter says, addresses in small letters", ()
 });
 
 test("a switch is told in words", () => {
-  assert.equal(whatOf(event("plugin_state_change", { plugin: "crm", to: "disabled" })), "Switched `crm` off");
-  assert.equal(whatOf(event("plugin_state_change", { plugin: "crm", to: "enabled" })), "Switched `crm` on");
+  assert.equal(whatOf(event("plugin_state_change", { plugin: "crm", to: "disabled" })), "Disabled `crm`");
+  assert.equal(whatOf(event("plugin_state_change", { plugin: "crm", to: "enabled" })), "Enabled `crm`");
 });
 
 test("every kind of event has words of its own, and an unknown one those of its name", () => {
   for (const type of Object.keys(EVENT_TYPES)) {
-    assert.notEqual(whatOf(event(type)), "Did something");
+    assert.notEqual(whatOf(event(type)), "Unknown event");
     assert.doesNotMatch(whatOf(event(type)), /undefined|null|_/);
   }
   assert.equal(
@@ -110,7 +110,7 @@ test("permissions stand under who declares them; those of plugins that are off s
     [
       ["audit.read", "Platform"],
       ["crm.read", "crm"],
-      ["finance.read", "Of plugins that are off"],
+      ["finance.read", "Of disabled plugins"],
     ],
   );
 });

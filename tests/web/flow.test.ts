@@ -250,11 +250,11 @@ test("D9: the last good build is told from the last try", () => {
   assert.equal(told({}), "As of the last build: 1 built, 1 exposure.");
   assert.equal(
     told({ last_try: bad }),
-    "The last try, 2026-01-02: failed. Shown is what was there before it: 1 built, 1 exposure. The last good build was 2026-01-01.",
+    "The last attempt, 2026-01-02: failed. Shown is the state before it: 1 built, 1 exposure. The last good build was 2026-01-01.",
   );
   assert.equal(
     told({ run: "2", last_good: null, last_try: bad }),
-    "The last try, 2026-01-02: failed. What it came to: 1 built, 1 exposure. No build has succeeded yet.",
+    "The last attempt, 2026-01-02: failed. Its result: 1 built, 1 exposure. No build has succeeded yet.",
   );
   assert.equal(told({ run: null, nodes: [], last_good: null, last_try: null }), "Not built yet.");
 });

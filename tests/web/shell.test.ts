@@ -136,7 +136,7 @@ test("a look for customer plugins says what it found", () => {
   const [crm, own] = [plugin("crm"), plugin("own", { source: "data" })];
   assert.equal(newsOf([crm], [crm]), "Nothing new. There are no customer plugins.");
   assert.equal(newsOf([crm], [crm, own]), "New: OWN. There is 1 customer plugin.");
-  assert.equal(newsOf([crm, own], [crm]), "Gone: OWN. There are no customer plugins.");
+  assert.equal(newsOf([crm, own], [crm]), "Removed: OWN. There are no customer plugins.");
 });
 
 test("keys are listed by the plugins that claim them", () => {

@@ -42,10 +42,10 @@ const member = (event: AuditEvent): string => named(event, "email") || " a membe
 
 /** Every kind of event that the platform writes. */
 const KINDS: Readonly<Record<string, EventKind>> = {
-  plugin_state_change: kind("Plugin switched", ({ plugin, to }) => {
-    return `Switched${plugin === null ? " a plugin" : ` \`${plugin}\``} ${to === "disabled" ? "off" : "on"}`;
+  plugin_state_change: kind("Plugin enabled or disabled", ({ plugin, to }) => {
+    return `${to === "disabled" ? "Disabled" : "Enabled"}${plugin === null ? " a plugin" : ` \`${plugin}\``}`;
   }),
-  plugins_reload: kind("Looked for customer plugins"),
+  plugins_reload: kind("Customer plugins reloaded"),
   run_requested: kind("Run started", (event) => `Started a run of${named(event, "slug") || " a recipe"}`),
   run_cancelled: kind("Run cancelled", (event) => `Cancelled a run of${named(event, "slug") || " a recipe"}`),
   dashboard_added: kind("Dashboard added", (event) => `Added the dashboard${named(event, "title")}`),
@@ -55,15 +55,15 @@ const KINDS: Readonly<Record<string, EventKind>> = {
   sign_in_failed: kind("Sign-in failed", () => "Tried to sign in with a wrong password"),
   sign_out: kind("Signed out"),
   password_change: kind("Password changed", () => "Changed their password"),
-  user_created: kind("Account created", (event) => `Made the account${named(event, "email")}${asRole(event)}`),
+  user_created: kind("Account created", (event) => `Created the account${named(event, "email")}${asRole(event)}`),
   user_changed: kind("Account changed", (event) => `Changed the account${named(event, "email")}`),
-  org_created: kind("Organisation created", (event) => `Made the organisation${named(event, "name")}`),
+  org_created: kind("Organisation created", (event) => `Created the organisation${named(event, "name")}`),
   tenant_created: kind("Tenant added", (event) => `Added the tenant${named(event, "name")}`),
   password_reset: kind("Password reset", (event) => `Set the password of${named(event, "email")} and ended its sessions`),
   sessions_ended: kind("Sessions ended", (event) => `Ended the sessions of${named(event, "email") || " everybody"}`),
   member_invited: kind("Member invited", (event) => `Invited${member(event)}${asRole(event)}`),
-  invitation_resent: kind("Invitation renewed", (event) => `Made a new link for${member(event)}`),
-  invitation_revoked: kind("Invitation taken back", (event) => `Took back the invitation of${member(event)}`),
+  invitation_resent: kind("Invitation renewed", (event) => `Created a new link for${member(event)}`),
+  invitation_revoked: kind("Invitation withdrawn", (event) => `Withdrew the invitation of${member(event)}`),
   member_joined: kind(
     "Invitation accepted",
     (event) => `Accepted the invitation of${named(event, "invited_by")}${asRole(event)}`,
@@ -130,7 +130,7 @@ export function whatOf(event: AuditEvent): string {
     return known.what(event);
   }
   const words = event.event_type.replaceAll(/[_-]+/g, " ").trim();
-  return words === "" ? "Did something" : words.charAt(0).toUpperCase() + words.slice(1);
+  return words === "" ? "Unknown event" : words.charAt(0).toUpperCase() + words.slice(1);
 }
 
 /** Where it took effect: the organisation, or one of its tenants by name where it is known; nothing where that says nothing. */

@@ -62,16 +62,16 @@ export function parted(connectors: readonly Connector[]): readonly [readonly Con
 }
 
 const LABELS: Readonly<Record<string, string>> = {
-  auth_database: "Database that knows the user",
-  srv: "The host stands for a cluster (SRV)",
+  auth_database: "Authentication database",
+  srv: "Resolve the host as a cluster (SRV)",
   tls: "Encryption (TLS)",
   through: "Connect through",
 };
 
 const HINTS: Readonly<Record<string, string>> = {
-  credentials: "The content of the service account’s key file.",
-  file: "A path below the platform’s data folder, in a folder of the organisation’s.",
-  folder: "A path below the platform’s data folder, in a folder of the organisation’s.",
+  credentials: "Content of the service account’s key file",
+  file: "Path below the platform’s data folder, in one of the organisation’s folders",
+  folder: "Path below the platform’s data folder, in one of the organisation’s folders",
 };
 
 /** A field's name as a label: "auth_database" becomes words. */

@@ -209,7 +209,7 @@ export function toldOfBuilds(lineage: Lineage, time: (text: string) => string): 
   }
   const count = countOf(nodes.length, "model");
   if (run === null) {
-    const never = `${count}, not built yet: the first build tells what each is made of.`;
+    const never = `${count}, not built yet: the first build shows what each depends on.`;
     return tried === null || tried === undefined ? never : `${never} ${failedTry(tried, time)}`;
   }
   if (tried === null || tried === undefined || tried.state === "succeeded") {
@@ -217,13 +217,12 @@ export function toldOfBuilds(lineage: Lineage, time: (text: string) => string): 
   }
   const before =
     good === null || good === undefined ? "No build has succeeded yet." : `The last good build was ${time(good.created_at)}.`;
-  const shown =
-    run === tried.id ? `What it came to: ${summaryOf(nodes)}.` : `Shown is what was there before it: ${summaryOf(nodes)}.`;
+  const shown = run === tried.id ? `Its result: ${summaryOf(nodes)}.` : `Shown is the state before it: ${summaryOf(nodes)}.`;
   return `${failedTry(tried, time)} ${shown} ${before}`;
 }
 
 function failedTry(tried: Run, time: (text: string) => string): string {
-  return `The last try, ${time(tried.created_at)}: ${verdictOfRun(tried).word.toLowerCase()}.`;
+  return `The last attempt, ${time(tried.created_at)}: ${verdictOfRun(tried).word.toLowerCase()}.`;
 }
 
 /** The workspace to show: the one that the address names, else the one built last, else a plugin's, else the first. */

@@ -33,7 +33,7 @@ export interface PermissionInfo {
 }
 
 const PLATFORM = "Platform";
-const NOT_HERE = "Of plugins that are off";
+const NOT_HERE = "Of disabled plugins";
 
 /** The permissions as choices, by who declares them; those that a group holds of plugins that are off stay choices too. */
 export function permissionOptions(known: readonly PermissionInfo[], held: readonly string[]): readonly FormOption[] {
@@ -58,8 +58,8 @@ export function mayChange(
 
 /** The roles that the caller may give: nobody makes an admin without being one. */
 export function rolesFor(session: Pick<Session, "role">): readonly FormOption[] {
-  const member = { value: "member", label: "Member: holds what its groups give" };
-  return session.role === "admin" ? [member, { value: "admin", label: "Admin: holds every permission" }] : [member];
+  const member = { value: "member", label: "Member: has the permissions of its groups" };
+  return session.role === "admin" ? [member, { value: "admin", label: "Admin: has every permission" }] : [member];
 }
 
 /** All tenants that are known: the organisation's where they may be listed, and those that members work in. */

@@ -130,7 +130,7 @@ export function newsOf(before: readonly PluginInfo[], after: readonly PluginInfo
   const [found, gone] = [names(after, before), names(before, after)];
   const parts = [
     ...(found.length > 0 ? [`New: ${found.join(", ")}.`] : []),
-    ...(gone.length > 0 ? [`Gone: ${gone.join(", ")}.`] : []),
+    ...(gone.length > 0 ? [`Removed: ${gone.join(", ")}.`] : []),
   ];
   const own = after.filter((plugin) => plugin.source === "data").length;
   const total = own === 1 ? "There is 1 customer plugin." : `There are ${own === 0 ? "no" : own} customer plugins.`;

@@ -81,11 +81,11 @@ function Failed({ error, onRetry }: { readonly error: ApiError; readonly onRetry
   return (
     <Stack gap="md">
       <Title order={1} className={styles.title}>
-        This link does not work any more
+        This link no longer works
       </Title>
       <Text size="sm">
-        The invitation has been used, taken back or replaced by a newer one, or its time is over. Ask whoever invited you for a
-        new link.
+        The invitation was used, withdrawn or replaced by a newer one, or it has expired. Ask the person who invited you for a new
+        link.
       </Text>
       <Button component="a" href={platformUrl("/")} variant="default">
         Go to the sign-in page
@@ -132,7 +132,7 @@ function Accept({ token, offer, source }: AcceptProps): ReactNode {
         </Title>
         <Text size="sm">
           {offer.invited_by} invites <strong className={styles.address}>{offer.email}</strong> to work in {offer.org}
-          {offer.role === "admin" ? " as an admin" : ""}. The invitation is open until {formatDate(offer.expires_at)}.
+          {offer.role === "admin" ? " as an admin" : ""}. The invitation is valid until {formatDate(offer.expires_at)}.
         </Text>
       </Stack>
       {refusal !== undefined && (
@@ -200,7 +200,7 @@ function newFields(offer: Offer): readonly FormField[] {
       kind: "password",
       required: true,
       autoComplete: "new-password",
-      description: "10 to 200 characters. It is yours alone: nobody who invites you can see or change it.",
+      description: "10 to 200 characters. Nobody who invites you can see or change it.",
     },
   ];
 }
@@ -212,6 +212,6 @@ const ACCOUNT_FIELDS: readonly FormField[] = [
     kind: "password",
     required: true,
     autoComplete: "current-password",
-    description: "The one that you sign in to this platform with.",
+    description: "The password of your account on this platform",
   },
 ];

@@ -44,7 +44,7 @@ function PasswordForm({ onClose }: Pick<Props, "onClose">): ReactNode {
   if (done) {
     return (
       <Stack gap="md" role="status">
-        <Text size="sm">Your password is changed. Wherever else you were signed in, you no longer are.</Text>
+        <Text size="sm">Your password is changed. All your other sessions have ended.</Text>
         <Group justify="flex-end">
           <Button onClick={onClose} autoFocus>
             Done
@@ -74,8 +74,8 @@ function PasswordForm({ onClose }: Pick<Props, "onClose">): ReactNode {
 export function checkAgain(values: Readonly<Record<string, unknown>>): void {
   if (values.new !== values.again) {
     throw new ApiError(422, {
-      title: "Not the same",
-      errors: [{ field: "again", message: "is not the same as the new password" }],
+      title: "The passwords do not match",
+      errors: [{ field: "again", message: "does not match the new password" }],
     });
   }
 }

@@ -40,14 +40,14 @@ export function SignInPage({ ended, onSignedIn }: Props): ReactNode {
             </Title>
             {ended && (
               <Alert variant="light" color="blue" icon={<Info size={18} aria-hidden="true" />} role="status">
-                Your session has ended. Sign in to go on where you were.
+                Your session has ended. Sign in to continue where you were.
               </Alert>
             )}
             <SignInForm onSignedIn={onSignedIn} />
           </Stack>
         </Paper>
         <Text size="xs" c="dimmed" className={styles.hint}>
-          No account? An admin of your organisation can invite you. A lost password is replaced by who runs this platform.
+          No account? An admin of your organisation can invite you. If you lost your password, ask the operator of this platform.
         </Text>
       </main>
     </div>
@@ -147,7 +147,7 @@ function SignInForm({ onSignedIn }: Pick<Props, "onSignedIn">): ReactNode {
 
 const NO_COOKIE: Refusal = {
   title: "The browser did not keep the session",
-  detail: "E-mail address and password are right, but signing in needs a cookie. Allow cookies for this address.",
+  detail: "E-mail address and password are correct, but signing in requires a cookie. Allow cookies for this address.",
 };
 
 function missingIn(email: string, password: string): Refusal | undefined {

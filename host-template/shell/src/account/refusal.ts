@@ -24,7 +24,7 @@ const LONGEST_WAIT = 600;
 export function refusalOf(error: ApiError): Refusal {
   if (error.code === "wrong-credentials") {
     return {
-      title: "That did not match",
+      title: "Sign-in failed",
       detail: "The e-mail address or the password is wrong. Check both and try again.",
       focus: "password",
     };
@@ -33,7 +33,7 @@ export function refusalOf(error: ApiError): Refusal {
     const seconds = Math.min(error.retryAfter ?? 30, LONGEST_WAIT);
     return {
       title: "Too many attempts",
-      detail: `Too many attempts to sign in were made. Wait ${inWords(seconds)} before the next one.`,
+      detail: `There were too many attempts to sign in. Wait ${inWords(seconds)} before the next one.`,
       retryAfter: seconds,
     };
   }

@@ -8,7 +8,7 @@ import Sun from "lucide-react/icons/sun";
 import type { ReactNode } from "react";
 
 const SCHEMES = [
-  { value: "auto", label: "As the system", Glyph: Monitor },
+  { value: "auto", label: "System", Glyph: Monitor },
   { value: "light", label: "Light", Glyph: Sun },
   { value: "dark", label: "Dark", Glyph: Moon },
 ] as const;

@@ -188,7 +188,7 @@ function Nothing({ filter, onClear }: { readonly filter: AuditFilter; readonly o
   return narrowed ? (
     <EmptyState
       title="No event matches"
-      hint="Nothing in the log fits these filters."
+      hint="Nothing in the log matches these filters."
       action={
         <Button variant="default" onClick={onClear}>
           Clear the filters
@@ -196,10 +196,7 @@ function Nothing({ filter, onClear }: { readonly filter: AuditFilter; readonly o
       }
     />
   ) : (
-    <EmptyState
-      title="Nothing has happened yet"
-      hint="Sign-ins, switches of plugins and changes of members will be listed here."
-    />
+    <EmptyState title="Nothing has happened yet" hint="Sign-ins and changes of plugins and members will be listed here." />
   );
 }
 

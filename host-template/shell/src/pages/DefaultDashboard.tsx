@@ -119,7 +119,7 @@ function LatestRecords(): ReactNode {
       <ResourceView resource={records} what="the records" skeleton={<Skeleton height={120} />}>
         {({ items }) =>
           items.length === 0 ? (
-            <EmptyState title="No records yet" hint="The first one is made on the Records page." />
+            <EmptyState title="No records yet" hint="Create the first one on the Records page." />
           ) : (
             <ul className={styles.list}>
               {items.map((record) => (

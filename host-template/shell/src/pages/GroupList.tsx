@@ -40,7 +40,7 @@ export function GroupList({ groups, permissions, onChanged }: Props): ReactNode 
     <Stack gap="sm">
       <Group justify="space-between" gap="sm">
         <Text size="sm" c="dimmed" maw={560}>
-          A group gives its members permissions. Plugins bring groups of their own when they are switched on.
+          A group gives its members permissions. Plugins add groups of their own when they are enabled.
         </Text>
         {groups.length > 0 && add}
       </Group>
@@ -97,8 +97,8 @@ export function GroupList({ groups, permissions, onChanged }: Props): ReactNode 
       >
         <Text size="sm">
           {group !== undefined && group.members > 0
-            ? `${countOf(group.members, "member")} will lose what only this group gives.`
-            : "Nobody is in it."}
+            ? `${countOf(group.members, "member")} will lose the permissions that only this group grants.`
+            : "It has no members."}
         </Text>
       </ConfirmDialog>
     </Stack>
@@ -129,7 +129,7 @@ function columns(session: Session, onOpen: (open: Open) => void): readonly Colum
       ),
     },
     {
-      label: "Brought by",
+      label: "Added by",
       cell: ({ plugin }) =>
         plugin === null ? (
           <Text size="sm" c="dimmed">
@@ -168,7 +168,7 @@ function Permissions({ group, known }: { readonly group: MemberGroup; readonly k
   if (options.length === 0) {
     return (
       <Text size="sm" c="dimmed">
-        It gives no permissions.
+        The group grants no permissions.
       </Text>
     );
   }

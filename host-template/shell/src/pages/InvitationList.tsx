@@ -114,7 +114,7 @@ export function InvitationList({ invitations, onChanged, onInvited }: Props): Re
     <Stack gap="sm">
       {trouble !== undefined && <ErrorState title={trouble.title} detail={trouble.detail} />}
       {invitations.length === 0 ? (
-        <EmptyState title="No open invitations" hint="Whoever you invite stands here until they accept." />
+        <EmptyState title="No open invitations" hint="People whom you invite are listed here until they accept." />
       ) : (
         <DataTable
           caption={`Open invitations of ${session.org.name}`}
@@ -124,10 +124,10 @@ export function InvitationList({ invitations, onChanged, onInvited }: Props): Re
         />
       )}
       <ConfirmDialog
-        title={`Take back the invitation of ${invitation?.email ?? ""}?`}
+        title={`Withdraw the invitation of ${invitation?.email ?? ""}?`}
         opened={revoking.open}
         onClose={() => setRevoking((last) => ({ ...last, open: false }))}
-        confirmLabel="Take back"
+        confirmLabel="Withdraw"
         onConfirm={async () => {
           if (invitation !== undefined) {
             await apiDelete(`/api/invitations/${encodeURIComponent(invitation.id)}`);
@@ -135,7 +135,7 @@ export function InvitationList({ invitations, onChanged, onInvited }: Props): Re
           }
         }}
       >
-        <Text size="sm">The link that was sent or passed on no longer works.</Text>
+        <Text size="sm">The link stops working immediately.</Text>
       </ConfirmDialog>
     </Stack>
   );
@@ -178,8 +178,8 @@ function InvitedBody({ invited, onClose }: { readonly invited: Invited; readonly
   return (
     <Stack gap="md">
       <Text size="sm">
-        {invited.mail === "failed" ? "The mail server did not take the mail. " : ""}
-        Pass this link on to {invited.email} and to nobody else: whoever opens it can join. It is shown this once, works once, and
+        {invited.mail === "failed" ? "The mail server did not accept the mail. " : ""}
+        Pass this link on to {invited.email} and to nobody else: whoever opens it can join. It is shown only once, works once, and
         is open until {formatDate(invited.expires_at)}.
       </Text>
       <TextInput

@@ -116,7 +116,7 @@ const INVITATION_FIELDS: readonly FormField[] = [
     required: true,
     placeholder: "ada@example.com",
     autoComplete: "off",
-    description: "Whoever owns it accepts by a link, with a password of their own.",
+    description: "Its owner accepts by a link and chooses a password.",
   },
   { name: "name", label: "Name", placeholder: "Ada Brandt", autoComplete: "off" },
 ];
@@ -138,7 +138,7 @@ function placeFields(
       options: asChoices(tenants),
       initial: ids(member?.tenants),
       placeholder: `All of ${session.org.name}`,
-      description: "Where a member works. An admin sees every tenant in any case.",
+      description: "Where a member works. An admin always sees every tenant.",
     },
     {
       name: "groups",
@@ -147,7 +147,7 @@ function placeFields(
       options: asChoices(groups),
       initial: ids(member === undefined ? firstGroups(groups) : member.groups),
       placeholder: "None",
-      description: "What a member may do is the sum of its groups.",
+      description: "A member has the permissions of all its groups.",
     },
   ];
 }

@@ -20,7 +20,7 @@ export function NotEnabledPage({ plugin }: { readonly plugin: string }): ReactNo
         hint={
           <>
             It is off for {session.tenant?.name ?? session.org.name}, so its pages are not available.{" "}
-            {admin ? "You can switch it on on the Plugins page." : `An admin of ${session.org.name} can switch it on.`}
+            {admin ? "You can enable it on the Plugins page." : `An admin of ${session.org.name} can enable it.`}
           </>
         }
         action={

@@ -16,7 +16,7 @@ export function NotFoundPage(): ReactNode {
       title="404: there is no page here"
       hint={
         <>
-          Nothing answers at <code>{pathname}</code>. It may belong to a plugin that is not enabled for you.
+          There is nothing at <code>{pathname}</code>. It may belong to a plugin that is not enabled for you.
         </>
       }
       action={

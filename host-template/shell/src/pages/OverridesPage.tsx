@@ -98,7 +98,7 @@ function KeyCard({ name, chain }: { readonly name: string; readonly chain: reado
         <li className={styles.claim} data-outcome="default">
           <span className={styles.rail} aria-hidden="true" />
           <Text size="sm" c="dimmed">
-            The default of whoever asks for it
+            The default of the component that uses it
           </Text>
         </li>
       </ol>
@@ -177,7 +177,7 @@ function FreeKeys({ keys }: { readonly keys: readonly string[] }): ReactNode {
         Not claimed
       </Title>
       <Text size="sm" c="dimmed" mb="sm">
-        The shell asks for these too; no plugin of this build claims them, so their default shows. The{" "}
+        The shell has these surfaces too; no plugin of this build claims them, so their default is shown. The{" "}
         <Anchor component={Link} to="/plugins" size="sm" underline="always">
           Plugins
         </Anchor>{" "}

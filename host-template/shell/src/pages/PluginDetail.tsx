@@ -114,7 +114,7 @@ function Tenants({ plugin, switches, org }: Omit<Props, "keys">): ReactNode {
             variant="default"
             onClick={() => switches.turn({ plugin: plugin.name, tenant: null, on: false })}
           >
-            Switch off for all
+            Disable for all
           </Button>
         </Group>
       )}
@@ -127,7 +127,7 @@ function Routes({ plugin }: Pick<Props, "plugin">): ReactNode {
     <Section title="Routes">
       {plugin.routes.length === 0 ? (
         <Text size="sm" c="dimmed">
-          It has no backend.
+          The plugin has no backend.
         </Text>
       ) : (
         <ul className={styles.routes}>
@@ -155,7 +155,7 @@ function Overrides({ keys }: Pick<Props, "keys">): ReactNode {
     <Section title="Overrides">
       {keys.length === 0 ? (
         <Text size="sm" c="dimmed">
-          It claims no surface.
+          The plugin claims no surface.
         </Text>
       ) : (
         <Group gap={6}>

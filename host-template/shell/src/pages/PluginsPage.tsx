@@ -29,7 +29,7 @@ export default function PluginsPage(): ReactNode {
   return (
     <Page
       title="Plugins"
-      description={`What came with the release, what the customer added, and what of it is on for ${org.name}.`}
+      description={`Plugins of the release and of the customer, and which are on for ${org.name}.`}
       actions={
         <>
           <SearchField label="Search plugins" placeholder="Search by name, route or key" value={search} onChange={setSearch} />
@@ -209,11 +209,11 @@ function CustomerPlugins({ known, onList }: CustomerProps): ReactNode {
         leftSection={<FolderSearch size={16} aria-hidden="true" />}
         onClick={() => void look()}
       >
-        Look for customer plugins
+        Reload customer plugins
       </Button>
       {said === undefined ? (
         <Text size="xs" c="dimmed" maw={420}>
-          Customers put plugins of their own into <code>plugins/</code> of the data folder.
+          Customer plugins belong in <code>plugins/</code> of the data folder.
         </Text>
       ) : (
         <Alert color={said.failed ? "red" : "teal"} variant="light" p="xs" role={said.failed ? "alert" : "status"}>

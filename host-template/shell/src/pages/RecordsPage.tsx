@@ -10,7 +10,7 @@ const FIELDS: readonly FormField[] = [
   { name: "title", label: "Title", required: true, placeholder: "Northwind Traders" },
   { name: "subtitle", label: "Subtitle", placeholder: "Renewal of the service contract" },
   { name: "status", label: "Status", options: ["open", "waiting", "done"], initial: "open" },
-  { name: "owner", label: "Owner", placeholder: "Who looks after it" },
+  { name: "owner", label: "Owner", placeholder: "Person responsible" },
   { name: "email", label: "E-mail", kind: "email", placeholder: "hello@example.com" },
 ];
 
@@ -31,11 +31,11 @@ export function RecordsPage(): ReactNode {
     />
   );
   return (
-    <Page title="Records" description="Everything that the platform keeps, whichever plugin it came from." actions={create}>
+    <Page title="Records" description="All records of the platform, whichever plugin added them." actions={create}>
       <ResourceView resource={resource} what="the records" skeleton={<CardSkeletons />}>
         {(list) =>
           list.items.length === 0 ? (
-            <EmptyState title="No records yet" hint="Make the first one with “New record”." />
+            <EmptyState title="No records yet" hint="Create the first one with “New record”." />
           ) : (
             <>
               <SimpleGrid cols={{ base: 1, sm: 2, lg: 3 }}>

@@ -25,7 +25,7 @@ function Forbidden({ access, title }: Pick<Props, "access" | "title">): ReactNod
   return (
     <EmptyState
       icon={<Lock size={22} aria-hidden="true" />}
-      title="403: this page is not for you"
+      title="403: you do not have access to this page"
       hint={
         access === "admin" ? (
           <>

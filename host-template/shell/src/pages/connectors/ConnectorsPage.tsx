@@ -16,7 +16,7 @@ export default function ConnectorsPage(): ReactNode {
   const catalog = useResource<readonly Connector[]>("/api/connectors/catalog");
   const [tested, setTested] = useState<Connector>();
   return (
-    <Page title="Connectors" description="Places that data can come from, and what this platform needs to reach them.">
+    <Page title="Connectors" description="Data sources, and what this platform needs to connect to them.">
       <ResourceView resource={catalog} what="the connectors" skeleton={<ListSkeleton rows={4} height={96} />}>
         {(connectors) => {
           const [ready, waiting] = parted(connectors);

@@ -42,7 +42,7 @@ function TestForm({ connector, onClose }: { readonly connector: Connector; reado
       }}
     >
       <Text size="sm" c="dimmed">
-        The platform connects, and closes the connection again. Nothing that you enter is kept.
+        The platform opens a connection and closes it again. Nothing that you enter is stored.
       </Text>
       <div aria-live="polite">{result !== undefined && <Outcome result={result} />}</div>
     </Form>
@@ -59,7 +59,7 @@ function Outcome({ result: { ok, message, millis } }: { readonly result: Tested 
       color={ok ? "teal" : "red"}
       variant="light"
       icon={ok ? <CircleCheck size={18} aria-hidden="true" /> : <CircleAlert size={18} aria-hidden="true" />}
-      title={ok ? `Connected in ${millis} ms` : "No connection"}
+      title={ok ? `Connected in ${millis} ms` : "Could not connect"}
       data-test-result={ok ? "ok" : "failed"}
     >
       <Ticked text={sentence(message)} />

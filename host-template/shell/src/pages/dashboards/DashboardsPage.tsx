@@ -37,7 +37,7 @@ export default function DashboardsPage(): ReactNode {
     </Button>
   );
   return (
-    <Page title="Dashboards" description="Pages made of blocks that plugins draw." actions={add === false ? undefined : add}>
+    <Page title="Dashboards" description="Pages built from blocks of plugins." actions={add === false ? undefined : add}>
       <ResourceView resource={dashboards} what="the dashboards">
         {(rows) =>
           rows.length === 0 ? (
@@ -45,8 +45,8 @@ export default function DashboardsPage(): ReactNode {
               title="No dashboards yet"
               hint={
                 mayWrite
-                  ? "Plugins bring some when they are switched on; you can also make one of the blocks that there are."
-                  : "Plugins bring some when they are switched on."
+                  ? "Plugins add some when they are enabled; you can also build one from the available blocks."
+                  : "Plugins add some when they are enabled."
               }
             />
           ) : (
@@ -165,7 +165,7 @@ function Dialogs({ open, onClose, onChanged }: DialogsProps): ReactNode {
           It disappears for everybody in the organisation.
           {open?.dialog === "remove" &&
             open.of.plugin !== null &&
-            ` The plugin ${open.of.plugin} brought it and will not bring it again.`}
+            ` The plugin ${open.of.plugin} added it and will not add it again.`}
         </Text>
       </ConfirmDialog>
     </>
@@ -185,7 +185,7 @@ function fields(blocks: readonly string[], of?: Dashboard): readonly FormField[]
       options: all.map((block) => ({ value: block, label: nameOfBlock(block) })),
       initial: held,
       placeholder: all.length === 0 ? "No enabled plugin has one" : "Choose blocks",
-      description: "They stand in the order in which they are chosen.",
+      description: "Shown in the order in which you choose them.",
     },
   ];
 }

@@ -16,7 +16,7 @@ export default function DatasetsPage(): ReactNode {
   return (
     <Page
       title="Datasets"
-      description="Templates that plugins bring: the columns that a dataset of each kind has."
+      description="Templates of plugins, with the columns of a dataset of each kind."
       actions={
         (templates.data?.length ?? 0) > 1 && (
           <SearchField label="Search templates" placeholder="Search by name or column" value={search} onChange={setSearch} />
@@ -38,7 +38,7 @@ interface Props {
 
 function Templates({ all, shown, search }: Props): ReactNode {
   if (all.length === 0) {
-    return <EmptyState title="No templates" hint="No enabled plugin brings a dataset template." />;
+    return <EmptyState title="No templates" hint="No enabled plugin has a dataset template." />;
   }
   if (shown.length === 0) {
     return <EmptyState title="No template matches" hint={`Nothing is found for “${search}”.`} />;

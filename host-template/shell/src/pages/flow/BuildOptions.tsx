@@ -11,7 +11,7 @@ const FIELDS: readonly FormField[] = [
     name: "select",
     label: "Select",
     placeholder: "stg_orders+ tag:daily",
-    description: "Only these are built. Empty: all.",
+    description: "Builds only these. Empty: all.",
     autoComplete: "off",
   },
   { name: "exclude", label: "Exclude", placeholder: "tag:slow", autoComplete: "off" },
@@ -29,7 +29,7 @@ const FIELDS: readonly FormField[] = [
     label: "How",
     kind: "checks",
     options: [
-      { value: "full_refresh", label: "Full refresh: incremental models from nothing" },
+      { value: "full_refresh", label: "Full refresh: rebuild incremental models from scratch" },
       { value: "seed_first", label: "Load all seeds first" },
     ],
   },
@@ -64,7 +64,7 @@ export function BuildOptionsDialog({ workspace, opened, onClose, onStarted }: Pr
         }}
       >
         <Text size="sm" c="dimmed">
-          What is asked for here is kept with the run.
+          These options are stored with the run.
         </Text>
       </Form>
     </Modal>

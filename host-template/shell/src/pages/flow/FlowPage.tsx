@@ -116,8 +116,8 @@ function DbtMissing({ command }: { readonly command: string | null }): ReactNode
     >
       <Stack gap="xs" align="flex-start">
         <Text size="sm">
-          Nothing can be built until it is.
-          {command !== null && " An operator runs this on the server; the platform need not be restarted:"}
+          You cannot build until it is.
+          {command !== null && " An operator runs this on the server; no restart is needed:"}
         </Text>
         {command !== null && <CopyCommand command={command} />}
       </Stack>
@@ -127,11 +127,11 @@ function DbtMissing({ command }: { readonly command: string | null }): ReactNode
 
 function NoWorkspace({ wanted }: { readonly wanted: string | null }): ReactNode {
   return wanted === null ? (
-    <EmptyState title="There is no dbt workspace" hint="Plugins bring them; switch one on that does." />
+    <EmptyState title="No dbt workspaces" hint="Enable a plugin that has one." />
   ) : (
     <EmptyState
       title={`There is no workspace “${wanted}” here`}
-      hint="Its plugin may be switched off, or not be part of this release."
+      hint="Its plugin may be disabled, or missing from this release."
       action={
         <Anchor component={Link} to="/flow" size="sm">
           Show another workspace
@@ -167,7 +167,7 @@ function Build({ workspace, installed }: { readonly workspace: Workspace; readon
   };
   return (
     <>
-      <Tooltip label={installed ? "A run is under way" : "dbt is not installed"} disabled={installed && !waiting}>
+      <Tooltip label={installed ? "A run is active" : "dbt is not installed"} disabled={installed && !waiting}>
         <Button
           leftSection={<Hammer size={16} aria-hidden="true" />}
           loading={sending}

@@ -150,7 +150,7 @@ function Drawing({ nodes, chosen, onChoose, direction, width }: DrawingProps): R
   return (
     <SharedContext value={shared}>
       <VisuallyHidden id={helpId}>
-        Arrow keys lead from model to model, Enter shows the details of one. The same models are listed in the table view.
+        Arrow keys move between models, Enter shows the details of one. The same models are listed in the table view.
       </VisuallyHidden>
       {/* biome-ignore lint/a11y/useSemanticElements: a fieldset groups the fields of a form */}
       <div ref={frame} style={{ height }} role="group" aria-label="Lineage of the models" aria-describedby={helpId}>

@@ -16,7 +16,7 @@ export function ModelFacts({ model, nodes }: Props): ReactNode {
   const names = (models: readonly Model[]) => (models.length === 0 ? undefined : models.map((one) => one.name).join(", "));
   const facts: readonly (readonly [string, ReactNode])[] = [
     ["Last run", <VerdictBadge key="verdict" verdict={verdictOfModel(model)} />],
-    ["Took", model.seconds === null ? undefined : formatSeconds(model.seconds)],
+    ["Duration", model.seconds === null ? undefined : formatSeconds(model.seconds)],
     ["Failed tests", model.failed_tests.length === 0 ? undefined : <Tests key="tests" names={model.failed_tests} />],
     [
       "dbt says",
@@ -27,7 +27,7 @@ export function ModelFacts({ model, nodes }: Props): ReactNode {
       ),
     ],
     ["Kind", model.kind],
-    ["Made of", names(parentsOf(nodes, model))],
+    ["Depends on", names(parentsOf(nodes, model))],
     ["Used by", names(childrenOf(nodes, model.id))],
     ["Identifier", model.id],
   ];

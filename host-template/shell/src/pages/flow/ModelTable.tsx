@@ -26,7 +26,7 @@ export function ModelTable({ nodes, searched }: Props): ReactNode {
         <EmptyState title="No model matches" hint={`Nothing is found for “${search}”.`} />
       ) : (
         <DataTable
-          caption="Models, each after what it is made of"
+          caption="Models, each after those it depends on"
           columns={columns(nodes)}
           rows={rows}
           rowKey={(model) => model.id}
@@ -50,9 +50,9 @@ function columns(nodes: readonly Model[]): readonly Column<Model>[] {
     },
     { label: "Kind", cell: (model) => model.kind },
     { label: "Last run", cell: (model) => <VerdictBadge verdict={verdictOfModel(model)} /> },
-    { label: "Took", numeric: true, cell: (model) => (model.seconds === null ? "–" : formatSeconds(model.seconds)) },
+    { label: "Duration", numeric: true, cell: (model) => (model.seconds === null ? "–" : formatSeconds(model.seconds)) },
     {
-      label: "Made of",
+      label: "Depends on",
       cell: (model) => (
         <Text size="sm" c="dimmed">
           {parentsOf(nodes, model)

@@ -57,8 +57,8 @@ export function Models({ workspace, lineage, view, onView }: Props): ReactNode {
         {({ nodes }) =>
           nodes.length === 0 ? (
             <EmptyState
-              title="No models are known yet"
-              hint="dbt tells which models there are, and what each is made of, when the workspace is built for the first time."
+              title="No models yet"
+              hint="The first build of the workspace shows its models and what each depends on."
             />
           ) : view === "table" ? (
             <ModelTable nodes={nodes} searched={nodes.length > MANY} />

@@ -25,7 +25,7 @@ export function Recipes({ scripts, onStarted }: Props): ReactNode {
         Recipes
       </Title>
       <Text size="sm" c="dimmed" mb="sm">
-        Scripts that plugins bring. Each waits for its turn in the workspace whose data it writes.
+        Scripts of plugins. Each queues in the workspace whose data it writes.
       </Text>
       <SimpleGrid cols={{ base: 1, sm: 2, lg: 3 }}>
         {scripts.map((script) => (

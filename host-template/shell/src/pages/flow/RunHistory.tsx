@@ -53,10 +53,7 @@ export function RunHistory({ workspace, all, onAll, runs, scripts, shown, onShow
       <ResourceView resource={{ data: items, error, loading, reload, replace: () => undefined }} what="the runs">
         {(rows) =>
           rows.length === 0 ? (
-            <EmptyState
-              title="Nothing has run yet"
-              hint="Each build, and each run of a recipe, will be listed here with its log."
-            />
+            <EmptyState title="No runs yet" hint="Builds and runs of recipes will be listed here with their logs." />
           ) : (
             <Stack gap="sm">
               <DataTable
@@ -110,7 +107,7 @@ function columns(
       ),
     },
     { label: "State", cell: (run) => <VerdictBadge verdict={verdictOfRun(run)} /> },
-    { label: "Asked for by", cell: (run) => <span className={styles.who}>{run.requested_by}</span> },
+    { label: "Requested by", cell: (run) => <span className={styles.who}>{run.requested_by}</span> },
     {
       label: "When",
       cell: (run) => (
@@ -119,7 +116,7 @@ function columns(
         </time>
       ),
     },
-    { label: "Took", numeric: true, cell: (run) => took(run) },
+    { label: "Duration", numeric: true, cell: (run) => took(run) },
     {
       label: "Log",
       actions: true,

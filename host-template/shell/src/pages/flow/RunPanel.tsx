@@ -75,7 +75,7 @@ export function RunPanel({ id, scripts, onState, onClose }: Props): ReactNode {
       <LogView log={log} run={run} />
       {broken && isUnderWay(run) && (
         <Text size="xs" c="dimmed" className={styles.runError} role="status">
-          The connection is broken; trying again.
+          The connection is lost; reconnecting.
         </Text>
       )}
     </Paper>
@@ -89,7 +89,7 @@ function Facts({ run }: { readonly run: Run }): ReactNode {
   return (
     <Text size="xs" c="dimmed">
       {seconds === undefined ? "" : `${formatSeconds(run.finished_at === null ? Math.floor(seconds) : seconds)} · `}
-      asked for by {run.requested_by}, <time dateTime={run.created_at}>{formatTime(run.created_at)}</time>
+      requested by {run.requested_by}, <time dateTime={run.created_at}>{formatTime(run.created_at)}</time>
     </Text>
   );
 }
@@ -167,7 +167,7 @@ function LogView({ log, run }: LogProps): ReactNode {
     <>
       {log.cut && (
         <Text size="xs" c="dimmed" className={styles.runError}>
-          The beginning of the log is left out: it is too long to show.
+          The log is too long to show: its beginning is left out.
         </Text>
       )}
       <pre
@@ -195,10 +195,10 @@ function emptyLog(run: Run | undefined): string {
     case undefined:
       return "…";
     case "queued":
-      return "Waits for its turn: a workspace has one run at a time.";
+      return "Queued: a workspace has one run at a time.";
     case "running":
-      return "Nothing has been written yet.";
+      return "No output yet.";
     default:
-      return "Nothing was written.";
+      return "No output.";
   }
 }
