@@ -17,31 +17,31 @@ pub struct Cli {
 pub enum Command {
     /// Build the platform with all its plugins into one tarball
     BuildPlatform(BuildArgs),
-    /// Bring everything to this machine that a build without a network needs
+    /// Download everything that a build without a network needs
     Fetch,
     /// Check every plugin, without compiling or bundling anything
     Check(CheckCommand),
-    /// Make a plugin that runs: router, page, override and dbt project
+    /// Create a plugin that runs: router, page, override and dbt project
     NewPlugin(NewPluginArgs),
     /// Build, serve, and do both again on every change
     Dev(DevArgs),
-    /// Tell why an override wins, who answers a route, what a plugin brings, what a code means
+    /// Explain why an override wins, who answers a route, what a plugin contributes, what a code means
     Explain(ExplainArgs),
-    /// Check a tarball: its list, its signature, every file; build it again and compare
+    /// Verify a tarball: its list, its signature, every file; optionally build it again and compare
     Verify(VerifyArgs),
-    /// Make a key pair to sign releases with
+    /// Create a key pair to sign releases with
     Keygen(KeygenArgs),
-    /// Tell what differs between two releases
+    /// List the differences between two releases
     Diff(DiffArgs),
-    /// Bring the committed example of a generated host up to date
+    /// Update the committed example of a generated host
     Golden(GoldenArgs),
-    /// Bring the generated documents and schemas up to date
+    /// Update the generated documents and schemas
     Docs(DocsArgs),
-    /// Run everything that the project checks, set-up included
+    /// Run all tests and checks of the project, including their setup
     Test(TestArgs),
-    /// Check the terms, sources and known holes of all crates, with cargo-deny
+    /// Check the licences, sources and known vulnerabilities of all crates, with cargo-deny
     Audit(AuditArgs),
-    /// Look for inputs that break a parser: with libFuzzer where a nightly toolchain is there
+    /// Fuzz the parsers, with libFuzzer if a nightly toolchain is installed
     Fuzz(FuzzArgs),
     /// Run the benchmarks and print ratios
     Bench(BenchArgs),
@@ -56,7 +56,7 @@ pub struct CheckArgs {
     /// Treat warnings as errors
     #[arg(long)]
     pub deny_warnings: bool,
-    /// How findings are printed
+    /// How diagnostics are printed
     #[arg(long, value_enum, default_value_t = MessageFormat::Human)]
     pub message_format: MessageFormat,
 }
@@ -66,16 +66,16 @@ pub struct CheckArgs {
 pub struct CheckCommand {
     #[command(flatten)]
     pub check: CheckArgs,
-    /// Let dbt's own parser check the dbt projects too
+    /// Check the dbt projects too, with dbt's own parser
     #[arg(long)]
     pub dbt: bool,
-    /// Have TypeScript check the frontends, and every claim against the props of its surface
+    /// Check the frontends with TypeScript, and every claim against the props of its surface
     #[arg(long)]
     pub types: bool,
-    /// Try the migrations on PostgreSQL too, on a throw-away server; HUB_CHECK_POSTGRES=1 asks for it as well
+    /// Run the migrations on PostgreSQL too, on a temporary server; HUB_CHECK_POSTGRES=1 does the same
     #[arg(long)]
     pub postgres: bool,
-    /// Stay, and check again after every change
+    /// Keep running, and check again after every change
     #[arg(long, conflicts_with_all = ["dbt", "postgres", "types"])]
     pub watch: bool,
 }
@@ -93,22 +93,22 @@ pub struct BuildArgs {
     /// How the host is compiled and the web shell bundled
     #[arg(long, value_enum, default_value_t = Profile::Release)]
     pub profile: Profile,
-    /// Fail where a lock file would have to change
+    /// Fail if a lock file would have to change
     #[arg(long)]
     pub locked: bool,
     /// Lock to compare the build with and to update [default: hub.lock; none with --plugins]
     #[arg(long, value_name = "FILE")]
     pub lock: Option<PathBuf>,
-    /// Make a container image of the release too, as an OCI layout
+    /// Also build a container image of the release, as an OCI layout
     #[arg(long)]
     pub image: bool,
-    /// Make a Helm chart of the release too
+    /// Also build a Helm chart of the release
     #[arg(long)]
     pub chart: bool,
     /// Leave plugins with errors out and record their errors in the release
     #[arg(long)]
     pub keep_going: bool,
-    /// Use no network: `cargo xtask fetch` has brought everything
+    /// Use no network; requires an earlier `cargo xtask fetch`
     #[arg(long)]
     pub offline: bool,
     /// Sign the release with this secret key of minisign; HUB_SIGN_PASSWORD may hold its password
@@ -121,7 +121,7 @@ pub struct VerifyArgs {
     /// Tarball of a release
     #[arg(value_name = "TARBALL")]
     pub tarball: PathBuf,
-    /// Public key of minisign that has to have signed it; may repeat, any of them will do
+    /// Public key of minisign that must have signed it; may repeat, one of them is enough
     #[arg(long, value_name = "FILE")]
     pub key: Vec<PathBuf>,
     /// Build it again from this checkout, and compare every byte
@@ -137,7 +137,7 @@ pub struct KeygenArgs {
     /// File of the secret key; the public one gets the same name with `.pub`
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-    /// Make a key without a password (else HUB_SIGN_PASSWORD holds it, or it is asked for)
+    /// Create a key without a password [default: from HUB_SIGN_PASSWORD, or prompted for]
     #[arg(long)]
     pub no_password: bool,
 }
@@ -146,7 +146,7 @@ pub struct KeygenArgs {
 pub struct NewPluginArgs {
     /// Name of the plugin: lowercase letters, digits and single hyphens
     pub slug: String,
-    /// Folder that the plugin's own folder is made in [default: plugins]
+    /// Folder to create the plugin's folder in [default: plugins]
     #[arg(long, value_name = "DIR")]
     pub plugins: Option<PathBuf>,
 }
@@ -189,34 +189,34 @@ pub struct DiffArgs {
 
 #[derive(Debug, Clone, Args)]
 pub struct GoldenArgs {
-    /// Change nothing; fail where the example is out of date
+    /// Change nothing; fail if the example is outdated
     #[arg(long)]
     pub check: bool,
 }
 
 #[derive(Debug, Clone, Args)]
 pub struct DocsArgs {
-    /// Change nothing; fail where a document is out of date
+    /// Change nothing; fail if a document is outdated
     #[arg(long)]
     pub check: bool,
 }
 
 #[derive(Debug, Clone, Args)]
 pub struct TestArgs {
-    /// Run only the steps whose name holds one of these words
+    /// Run only the steps whose name contains one of these words
     #[arg(value_name = "STEP")]
     pub only: Vec<String>,
-    /// Fail, rather than skip, where the machine lacks something that a test needs
+    /// Fail, rather than skip, if the machine lacks something that a test needs
     #[arg(long)]
     pub require_all: bool,
-    /// Run tests that take long too: all, or those named (`--long=power-cut,systemd`)
+    /// Run the long tests too: all, or those named (`--long=power-cut,systemd`)
     #[arg(long, value_name = "TEST", value_enum, num_args = 0.., require_equals = true)]
     #[arg(value_delimiter = ',', default_missing_value = "all")]
     pub long: Vec<Long>,
-    /// Run the test programs this many times, all of them each time, and name the tests that fail now and then
+    /// Run all test programs this many times, and list the flaky tests
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub repeat: Option<u32>,
-    /// With --repeat: keep the machine busy meanwhile, with this many threads
+    /// With --repeat: keep the machine busy with this many threads
     #[arg(long, value_name = "THREADS", default_value_t = 0, requires = "repeat")]
     pub load: usize,
 }
@@ -226,9 +226,9 @@ pub struct TestArgs {
 pub enum Long {
     /// All of them
     All,
-    /// An upgrade that is cut off at every one of its system calls
+    /// An upgrade that is interrupted at each of its system calls
     PowerCut,
-    /// A second build from nothing, without a network, by another user at another time, gives the same bytes
+    /// A second build from scratch, without a network, by another user at another time, gives the same bytes
     Reproducible,
     /// An installation under a real systemd
     Systemd,
@@ -248,10 +248,10 @@ impl Long {
 
 #[derive(Debug, Clone, Default, Args)]
 pub struct AuditArgs {
-    /// Leave out the known holes, whose database comes from the network
+    /// Skip the known vulnerabilities, whose database comes from the network
     #[arg(long)]
     pub no_advisories: bool,
-    /// Take the database of known holes as it was last fetched
+    /// Use the database of known vulnerabilities as it was last fetched
     #[arg(long)]
     pub offline: bool,
 }
@@ -264,7 +264,7 @@ pub struct FuzzArgs {
     /// Another seed gives other inputs
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
-    /// The runner on stable Rust, even where a nightly toolchain is there
+    /// Use the runner on stable Rust, even if a nightly toolchain is installed
     #[arg(long)]
     pub stable: bool,
     /// Run only these targets [default: all]
@@ -277,17 +277,17 @@ pub struct BenchArgs {
     /// Which benchmarks to run
     #[arg(value_enum, default_values_t = [Bench::Bundle, Bench::Check, Bench::Host, Bench::Release])]
     pub which: Vec<Bench>,
-    /// On little and once, to see that they run: 10 plugins, one round
+    /// Run once on a small input, to see that they work: 10 plugins, one round
     #[arg(long)]
     pub small: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum MessageFormat {
-    /// Frames for people
+    /// Text for people, with the source lines
     #[default]
     Human,
-    /// One JSON object a line
+    /// One JSON object per line
     Json,
     /// One SARIF 2.1.0 document at the end, for code review
     Sarif,
@@ -299,7 +299,7 @@ pub enum DiffFormat {
     /// Text for people
     #[default]
     Human,
-    /// One JSON object a line
+    /// One JSON object per line
     Json,
 }
 
