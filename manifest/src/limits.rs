@@ -6,6 +6,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::environment::quoted;
+
 /// What the number of a limit counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
@@ -173,8 +175,8 @@ impl fmt::Display for Unfit {
         let About { variable, least, most, .. } = self.limit.about();
         write!(
             f,
-            "{variable} is `{}`, which is not a number from {least} to {most}",
-            self.text.escape_debug()
+            "{variable} is {}, which is not a number from {least} to {most}",
+            quoted(&self.text)
         )
     }
 }

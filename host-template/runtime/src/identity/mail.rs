@@ -42,7 +42,7 @@ fn public_url(env: Env<'_>) -> Result<Option<String>, Fault> {
         return Ok(Some(text.trim_end_matches('/').to_owned()));
     }
     Err(Fault::machine(
-        format!("{PUBLIC} is `{}`, which is not the address of a page", text.escape_debug()),
+        format!("{PUBLIC} is {}, which is not the address of a page", quoted(&text)),
         "write it as a browser shows it, such as https://hub.example.com",
     ))
 }
@@ -59,7 +59,7 @@ impl Mailer {
         })?;
         let from: Mailbox = from.parse().map_err(|e| {
             Fault::machine(
-                format!("{FROM} is `{}`, which is no address: {e}", from.escape_debug()),
+                format!("{FROM} is {}, which is no address: {e}", quoted(&from)),
                 format!("write {FROM} as hub@example.com or `Hub <hub@example.com>`"),
             )
         })?;

@@ -211,7 +211,7 @@ impl Reader<'_> {
             Ok(()) => Some(text),
             Err(why) => {
                 let at = self.source.span(&node.range);
-                let what = format!("{what} is `{}`, which will not do: it {why}", text.escape_debug());
+                let what = format!("{what} is {}, which will not do: it {why}", quoted(&text));
                 self.conf.unfit.push(self.placed(at, &what));
                 None
             }
