@@ -122,7 +122,9 @@ mod tests {
     #[test]
     fn a_value_that_may_hold_a_password_is_not_repeated() {
         assert_eq!(quoted("xml\n"), "`xml\\n`");
-        for value in ["json;DATABASE_URL=s3cret", "postgres://s3cret", "hub:s3cret@db", "json DATABASE_URL=s3cret"] {
+        for value in
+            ["json;DATABASE_URL=s3cret", "postgres://s3cret", "hub:s3cret@db", "json DATABASE_URL=s3cret"]
+        {
             let shown = quoted(value);
             assert!(shown.starts_with("`…`") && !shown.contains("s3cret"), "{shown}");
         }

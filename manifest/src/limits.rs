@@ -173,11 +173,7 @@ pub struct Unfit {
 impl fmt::Display for Unfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let About { variable, least, most, .. } = self.limit.about();
-        write!(
-            f,
-            "{variable} is {}, which is not a number from {least} to {most}",
-            quoted(&self.text)
-        )
+        write!(f, "{variable} is {}, which is not a number from {least} to {most}", quoted(&self.text))
     }
 }
 

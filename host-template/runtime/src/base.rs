@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use axum::http::Uri;
 use axum::http::uri::PathAndQuery;
-use hub_manifest::environment;
+use hub_manifest::environment::{self, quoted};
 
 use crate::fault::Fault;
 use crate::settings::Env;

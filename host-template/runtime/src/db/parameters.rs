@@ -334,10 +334,9 @@ fn names(kept: &[(String, String)], name: &str) -> bool {
 fn fits(takes: &Takes, whose: &str, value: &str) -> Result<(), Error> {
     match takes.instead(value) {
         None => Ok(()),
-        Some(instead) => Err(Error::Refused(format!(
-            "{whose} is {}, which the host cannot use: {instead}",
-            quoted(value)
-        ))),
+        Some(instead) => {
+            Err(Error::Refused(format!("{whose} is {}, which the host cannot use: {instead}", quoted(value))))
+        }
     }
 }
 
@@ -500,7 +499,10 @@ mod tests {
             assert!(!said.contains("s3cret") && !said.contains("not known"), "{said}");
             let Some(variable) = variable else { continue };
             let said = with("postgres://hub@db/hub", &[(variable, "s3cret")]).unwrap_err();
-            assert!(said.contains(variable) && said.contains("less safe") && !said.contains("s3cret"), "{said}");
+            assert!(
+                said.contains(variable) && said.contains("less safe") && !said.contains("s3cret"),
+                "{said}"
+            );
             for value in *harmless {
                 assert!(with("postgres://hub@db/hub", &[(variable, value)]).is_ok(), "{variable}={value}");
                 // The address goes before the variable.
@@ -516,7 +518,10 @@ mod tests {
             ("sslnegotiation", "direct"),
             ("target_session_attrs", "standby"),
         ] {
-            assert!(refused(&format!("postgres://hub@db/hub?{name}={value}")).contains("less safe"), "{name}");
+            assert!(
+                refused(&format!("postgres://hub@db/hub?{name}={value}")).contains("less safe"),
+                "{name}"
+            );
         }
     }
 
@@ -525,7 +530,12 @@ mod tests {
     fn a_word_or_number_that_cannot_be_read_is_refused() {
         let url = "postgres://hub@db/hub";
         for (variable, parameter, value, want) in [
-            ("PGSSLMODE", "sslmode", "verify_full", "`verify_full`, which the host cannot use: write one of `disable`"),
+            (
+                "PGSSLMODE",
+                "sslmode",
+                "verify_full",
+                "`verify_full`, which the host cannot use: write one of `disable`",
+            ),
             ("PGSSLMODE", "sslmode", " require", "` require`"),
             ("PGPORT", "port", "abc", "`abc`, which the host cannot use: write a number from 1 to 65535"),
             ("PGPORT", "port", "0", "`0`"),
@@ -539,7 +549,10 @@ mod tests {
             let mut parsed = url::Url::parse(url).unwrap();
             parsed.query_pairs_mut().append_pair(parameter, value);
             let said = refused(parsed.as_str());
-            assert!(said.contains(&format!("`{parameter}` of DATABASE_URL is ")) && said.contains(want), "{said}");
+            assert!(
+                said.contains(&format!("`{parameter}` of DATABASE_URL is ")) && said.contains(want),
+                "{said}"
+            );
         }
         assert!(refused(&format!("{url}?statement-cache-capacity=many")).contains("a whole number"));
         let said = with(url, &[("PGSSLMODE", "require;PGPASSWORD=s3cret")]).unwrap_err();

@@ -10,7 +10,8 @@ use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::types::Oid;
 use sqlx::postgres::{
-    PgArgumentBuffer, PgArguments, PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgSslMode, PgTypeInfo,
+    PgArgumentBuffer, PgArguments, PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgSslMode,
+    PgTypeInfo,
 };
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Encode, Postgres, Row as _, Type};
 

@@ -1,6 +1,6 @@
 //! Making people: the first admin of a new installation, and those that the operator adds from the command line.
 
-use hub_manifest::environment;
+use hub_manifest::environment::{self, quoted};
 
 use super::accounts::Kept;
 use super::{

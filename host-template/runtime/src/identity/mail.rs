@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use hub_manifest::environment;
+use hub_manifest::environment::{self, quoted};
 use hub_manifest::limits::{Limit, Limits};
 use lettre::message::Mailbox;
 use lettre::message::header::ContentType;

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use hub_manifest::environment;
+use hub_manifest::environment::{self, quoted};
 use hub_release::Install;
 
 use super::say;

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use hub_manifest::environment;
+use hub_manifest::environment::{self, quoted};
 use hub_release::Install;
 use hub_release::manifest::HOST;
 use serde::de::DeserializeOwned;

@@ -11,7 +11,7 @@ use std::net::TcpListener;
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 
-use hub_manifest::environment;
+use hub_manifest::environment::{self, quoted};
 use rustix::io::{FdFlags, fcntl_setfd};
 
 use super::notify::{self, Notify};
