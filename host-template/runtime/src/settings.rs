@@ -49,7 +49,7 @@ pub(crate) fn install_dir(env: Env<'_>) -> Result<PathBuf, Fault> {
         let dir = PathBuf::from(dir);
         if !dir.is_dir() {
             return Err(Fault::machine(
-                format!("INSTALL_DIR is {}, which is not a folder", quoted(&dir.to_string_lossy())),
+                format!("INSTALL_DIR names {}, which is not a folder", quoted(&dir.to_string_lossy())),
                 "set INSTALL_DIR to an unpacked release (…/releases/<version>), or leave it unset",
             ));
         }

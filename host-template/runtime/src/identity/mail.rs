@@ -158,7 +158,7 @@ impl Server {
                     "what stands behind `?` can be tls=required, tls=opportunistic or tls=none".to_owned()
                 );
             }
-            (other, _) => return Err(format!("`{other}` is neither smtp nor smtps")),
+            _ => return Err("it begins with neither smtp:// nor smtps://".to_owned()),
         };
         let port = url.port().unwrap_or(match (safety, &credentials) {
             (Safety::Wrapped, _) => 465,
@@ -284,7 +284,7 @@ mod tests {
         assert_eq!(said(&[(SERVER, "smtp://mail"), (FROM, "Hub <hub@example.com>")]), None);
         assert!(said(&[(SERVER, "smtp://mail")]).unwrap().contains("HUB_MAIL_FROM is not"));
         let secret = said(&[(SERVER, "smtpx://u:secret@mail"), (FROM, "hub@example.com")]).unwrap();
-        assert!(secret.contains("neither smtp nor smtps") && !secret.contains("secret"), "{secret}");
+        assert!(secret.contains("neither smtp:// nor smtps://") && !secret.contains("secret"), "{secret}");
         assert!(said(&[(SERVER, "smtp://mail"), (FROM, "nobody")]).unwrap().contains("no address"));
     }
 
