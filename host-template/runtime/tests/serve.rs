@@ -88,9 +88,9 @@ fn a_variable_of_postgresql_that_cannot_be_kept_ends_the_start() {
             let ran = |url: Option<&str>| {
                 let mut command = command(&folder);
                 command.args(arguments).env(name, value);
-                url.iter().for_each(|url| {
+                if let Some(url) = url {
                     command.env("DATABASE_URL", url);
-                });
+                }
                 run(command)
             };
             let (status, out, told) = ran(Some("postgres://hub:s3cret@127.0.0.1:1/hub"));
