@@ -55,6 +55,7 @@ variables! {
     LOG_FORMAT, "text", "`json` for one JSON object a line";
     PGDATABASE, "the user's name", "database on PostgreSQL, where DATABASE_URL does not name it";
     PGHOST, "a socket of this machine, else `localhost`", "server of PostgreSQL, where DATABASE_URL does not name it";
+    PGHOSTADDR, "none", "IP address of that server, which is connected to in the place of PGHOST";
     PGPASSFILE, "`~/.pgpass`", "file with the password for PostgreSQL, where DATABASE_URL has none";
     PGPASSWORD, "none", "password for PostgreSQL, where DATABASE_URL has none";
     PGPORT, "`5432`", "port of PostgreSQL, where DATABASE_URL does not name it";
@@ -92,6 +93,15 @@ variables! {
     HUB_SIGN_PASSWORD, "asked for", "password of the secret key that `build-platform --sign` signs with, and that `keygen` makes";
 }
 
+/// A variable's value as a message may repeat it: in backticks, or `…` where it may be, or hold, a password. Lines of a file that run into
+/// one another put an assignment or an address with its login into any variable.
+pub fn quoted(value: &str) -> String {
+    match ["=", "://", "@"].iter().any(|sign| value.contains(sign)) {
+        true => "`…` (not shown, because it may contain a password)".to_owned(),
+        false => format!("`{}`", value.escape_debug()),
+    }
+}
+
 /// The names of [`HOST`].
 pub const HOST_NAMES: &[&str] = &names::<{ HOST.len() }>(HOST);
 
@@ -108,6 +118,17 @@ const fn names<const N: usize>(list: &[About]) -> [&'static str; N] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_value_that_may_hold_a_password_is_not_repeated() {
+        assert_eq!(quoted("xml\n"), "`xml\\n`");
+        for value in
+            ["json;DATABASE_URL=s3cret", "postgres://s3cret", "hub:s3cret@db", "json DATABASE_URL=s3cret"]
+        {
+            let shown = quoted(value);
+            assert!(shown.starts_with("`…`") && !shown.contains("s3cret"), "{shown}");
+        }
+    }
 
     #[test]
     fn every_variable_is_declared_once_and_in_order() {

@@ -6,6 +6,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::environment::quoted;
+
 /// What the number of a limit counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
@@ -171,11 +173,7 @@ pub struct Unfit {
 impl fmt::Display for Unfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let About { variable, least, most, .. } = self.limit.about();
-        write!(
-            f,
-            "{variable} is `{}`, which is not a number from {least} to {most}",
-            self.text.escape_debug()
-        )
+        write!(f, "{variable} is {}, which is not a number from {least} to {most}", quoted(&self.text))
     }
 }
 

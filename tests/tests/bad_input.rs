@@ -501,7 +501,7 @@ fn a_host_that_cannot_start_says_why() {
     });
     assert_eq!(
         said.lines().next().map(|line| line.replace(&shown, "INSTALL")).as_deref(),
-        Some("error: INSTALL_DIR names INSTALL/gone, which is not a folder")
+        Some("error: INSTALL_DIR names `INSTALL/gone`, which is not a folder")
     );
 }
 

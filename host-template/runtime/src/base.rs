@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use axum::http::Uri;
 use axum::http::uri::PathAndQuery;
-use hub_manifest::environment;
+use hub_manifest::environment::{self, quoted};
 
 use crate::fault::Fault;
 use crate::settings::Env;
@@ -24,11 +24,11 @@ impl Base {
     pub(crate) fn of(env: Env<'_>) -> Result<Base, Fault> {
         let Some(text) = env(VARIABLE) else { return Ok(Base::default()) };
         Base::parse(&text).ok_or_else(|| {
-            let shown = text.escape_debug();
+            let shown = quoted(&text);
             let own: Vec<String> = OWN.iter().map(|name| format!("/{name}")).collect();
             let what = match own.iter().find(|own| covers(&text, own)) {
-                Some(own) => format!("{VARIABLE} is `{shown}`, which would cover {own}: the host answers there itself"),
-                None => format!("{VARIABLE} is `{shown}`, which is no path to serve below"),
+                Some(own) => format!("{VARIABLE} is {shown}, which would cover {own}: the host answers there itself"),
+                None => format!("{VARIABLE} is {shown}, which is no path to serve below"),
             };
             Fault::machine(
                 what,

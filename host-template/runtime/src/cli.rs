@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
-use hub_manifest::environment;
+use hub_manifest::environment::{self, quoted};
 use hub_release::Install;
 use rustix::fs::Mode;
 use rustix::process::umask;
@@ -354,7 +354,7 @@ fn serve(platform: &Platform, listen: Option<SocketAddr>, demo: bool, dev: bool)
     let listen = match (listen, process_env(environment::LISTEN)) {
         (Some(listen), _) => listen,
         (None, Some(text)) => address(&text).map_err(|how| {
-            Fault::machine(format!("LISTEN in .env of the data folder is `{}`", text.escape_debug()), how)
+            Fault::machine(format!("LISTEN is {}, which is no address to listen on", quoted(&text)), how)
         })?,
         (None, None) => SocketAddr::from(settings::LISTEN),
     };

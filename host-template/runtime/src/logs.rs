@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::panic::PanicHookInfo;
 
-use hub_manifest::environment;
+use hub_manifest::environment::{self, quoted};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt;
@@ -45,7 +45,7 @@ pub(crate) fn start(env: Env<'_>) -> Result<(), Fault> {
         tracing_subscriber::registry().with(filter).with(lines).try_init()
     };
     if let (Some(asked), Some(Err(error))) = (asked, parsed) {
-        tracing::warn!(RUST_LOG = asked, %error, "RUST_LOG cannot be read; logging at level info");
+        tracing::warn!(RUST_LOG = quoted(&asked), %error, "RUST_LOG cannot be read; logging at level info");
     }
     std::panic::set_hook(Box::new(log_panic));
     Ok(())

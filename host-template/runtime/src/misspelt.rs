@@ -193,7 +193,8 @@ fn is_of_cluster(name: &str, value: &str) -> bool {
 
 /// The names that a value assigns to, of those that the host has, or almost has.
 fn held(value: &str) -> impl Iterator<Item = &str> {
-    let words = value.split_whitespace();
+    // People separate them as they do in other files.
+    let words = value.split(|c: char| c.is_whitespace() || matches!(c, ';' | ','));
     words.filter_map(|word| word.split_once('=')).map(|(name, _)| name).filter(|name| meant(name).is_some())
 }
 
@@ -470,6 +471,10 @@ mod tests {
         assert_eq!(told("A=1 DATABASE_URL=postgres://h/d\n"), [(two("A", "DATABASE_URL"), true)]);
         assert_eq!(told("LISTEN=[::]:80\tDATABSE_URL=x\n"), [(two("LISTEN", "DATABSE_URL"), true)]);
         assert_eq!(told("A=1 HUB_DEMO=1\n"), [(two("A", "HUB_DEMO"), false)]);
+        for separator in [";", ",", "; ", " ,"] {
+            let text = format!("LOG_FORMAT=json{separator}DATABASE_URL=postgres://u:p@h/d\n");
+            assert_eq!(told(&text), [(two("LOG_FORMAT", "DATABASE_URL"), true)], "{text}");
+        }
         // A quotation mark that is closed lines later takes those lines with it.
         assert_eq!(told("A=\"1\nDATABASE_URL=x\nB=\"2\n"), [(two("A", "DATABASE_URL"), true)]);
         // What is another program's is its own business, and what is set by its name is in no doubt.

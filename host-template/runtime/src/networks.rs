@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use hub_manifest::environment::quoted;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use crate::fault::Fault;
@@ -19,13 +20,13 @@ pub(crate) fn of_variable(env: Env<'_>, variable: &str) -> Result<Vec<IpNet>, Fa
     // Whoever sets it means some: none is what an unset one says, and that may mean all.
     if words.is_empty() && !text.is_empty() {
         return Err(Fault::machine(
-            format!("{variable} is `{}`, which names no network", text.escape_debug()),
+            format!("{variable} is {}, which names no network", quoted(&text)),
             "write addresses or networks with commas between them, such as 10.0.0.0/8,192.0.2.7, or leave it unset",
         ));
     }
     let networks = words.into_iter().map(|word| {
         network(word).map_err(|Wrong { what, how }| {
-            Fault::machine(format!("{variable} holds `{}`, which {what}", word.escape_debug()), how)
+            Fault::machine(format!("{variable} holds {}, which {what}", quoted(word)), how)
         })
     });
     networks.collect()

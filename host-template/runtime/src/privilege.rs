@@ -35,6 +35,17 @@ const PASSED_ON: &[&str] = &[
     environment::LOG_FORMAT,
     "NO_PROXY",
     "PATH",
+    // Which server, and how safely; what a sign-in needs may be root's own.
+    "PGCHANNELBINDING",
+    environment::PGDATABASE,
+    "PGGSSENCMODE",
+    environment::PGHOST,
+    environment::PGHOSTADDR,
+    "PGMINPROTOCOLVERSION",
+    environment::PGPORT,
+    "PGSERVICE",
+    "PGTARGETSESSIONATTRS",
+    environment::PGUSER,
     "REQUESTS_CA_BUNDLE",
     environment::RUST_LOG,
     "SSL_CERT_DIR",
@@ -46,7 +57,7 @@ const PASSED_ON: &[&str] = &[
     "https_proxy",
     "no_proxy",
 ];
-const PREFIXES: &[&str] = &["HUB_", "PIP_"];
+const PREFIXES: &[&str] = &["HUB_", "PGREQUIRE", "PGSSL", "PIP_"];
 
 /// Whom root becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use hub_manifest::environment;
+use hub_manifest::environment::{self, quoted};
 use hub_manifest::limits::{Limits, Unfit};
 pub(crate) use hub_release::reason;
 use hub_release::{Install, beneath, started};
@@ -49,7 +49,7 @@ pub(crate) fn install_dir(env: Env<'_>) -> Result<PathBuf, Fault> {
         let dir = PathBuf::from(dir);
         if !dir.is_dir() {
             return Err(Fault::machine(
-                format!("INSTALL_DIR names {}, which is not a folder", dir.display()),
+                format!("INSTALL_DIR names {}, which is not a folder", quoted(&dir.to_string_lossy())),
                 "set INSTALL_DIR to an unpacked release (…/releases/<version>), or leave it unset",
             ));
         }
@@ -145,7 +145,7 @@ pub(crate) fn is_on(env: Env<'_>, variable: &str) -> Result<bool, Fault> {
     let Some(text) = env(variable) else { return Ok(false) };
     truth(&text).ok_or_else(|| {
         Fault::machine(
-            format!("{variable} is `{}`, which is neither yes nor no", text.escape_debug()),
+            format!("{variable} is {}, which is neither yes nor no", quoted(&text)),
             format!("set {variable} to 1, true, yes or on, or to 0, false, no or off, or leave it unset"),
         )
     })
@@ -162,7 +162,7 @@ pub(crate) fn one_of(
     found.map(|word| Some(*word)).ok_or_else(|| {
         let words: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
         Fault::machine(
-            format!("{variable} is `{}`, which is none of the words that it takes", text.escape_debug()),
+            format!("{variable} is {}, which is none of the words that it takes", quoted(&text)),
             format!("set {variable} to {}, or leave it unset", words.join(" or ")),
         )
     })

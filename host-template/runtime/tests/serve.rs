@@ -59,13 +59,50 @@ fn a_word_or_a_number_that_a_setting_does_not_take_ends_the_start() {
         ("HUB_FORWARDED_HEADER", "x-real-ip", "to `x-forwarded` or `forwarded`"),
         ("HUB_CONNECTOR_ALLOW", ",", "HUB_CONNECTOR_ALLOW is `,`, which names no network"),
         ("HUB_TRUSTED_PROXIES", " ", "HUB_TRUSTED_PROXIES is ` `, which names no network"),
+        ("LOG_FORMAT", "json;DATABASE_URL=postgres://u:s3cret@h/db", "LOG_FORMAT is `…`"),
         ("HUB_RUNS_AT_ONCE", "+5", "HUB_RUNS_AT_ONCE is `+5`, which is not a number from 1 to 64"),
     ] {
         let mut command = command(&folder);
         command.args(["serve", "--listen", "127.0.0.1:0"]).env(name, value);
         let (status, _, told) = run(command);
         assert_eq!(status, Some(3), "{name}: {told}");
-        assert!(told.contains(said), "{name}: {told}");
+        assert!(told.contains(said) && !told.contains("s3cret"), "{name}: {told}");
+    }
+}
+
+/// The driver would take another word for no TLS at all, and ask another server. None is asked here.
+#[test]
+fn a_variable_of_postgresql_that_cannot_be_kept_ends_the_start() {
+    let folder = Folder::release();
+    for (name, value, said) in [
+        (
+            "PGSSLMODE",
+            "verify_full",
+            "PGSSLMODE is `verify_full`, which the host cannot use: write one of `disable`",
+        ),
+        ("PGPORT", "abc", "PGPORT is `abc`, which the host cannot use: write a number from 1 to 65535"),
+        ("PGCHANNELBINDING", "require", "PGCHANNELBINDING is set, which the host cannot keep"),
+    ] {
+        for arguments in [&["serve", "--listen", "127.0.0.1:0"][..], &["admin", "list-users"], &["preflight"]]
+        {
+            let ran = |url: Option<&str>| {
+                let mut command = command(&folder);
+                command.args(arguments).env(name, value);
+                if let Some(url) = url {
+                    command.env("DATABASE_URL", url);
+                }
+                run(command)
+            };
+            let (status, out, told) = ran(Some("postgres://hub:s3cret@127.0.0.1:1/hub"));
+            assert_eq!(status, Some(3), "{arguments:?}: {told}");
+            assert!((out.clone() + &told).contains(said), "{arguments:?}: {out}{told}");
+            assert!(!(out + &told).contains("s3cret"), "{arguments:?}: {told}");
+            if arguments[0] == "preflight" {
+                // A file has no use for them.
+                let (_, out, told) = ran(None);
+                assert!(!(out + &told).contains(name), "{told}");
+            }
+        }
     }
 }
 

@@ -145,6 +145,9 @@ impl Error {
             return "set `pool_mode = transaction` (or `session`) for this database in PgBouncer's settings, and reload it: in \
                     statement mode there are no transactions";
         }
+        if let (Error::Refused(_), true) = (self, postgres) {
+            return "change that in .env of the data folder, or in the environment that the host is started in, and try again";
+        }
         match (self.kind(), postgres) {
             (Kind::Unreachable, true) => {
                 "see that PostgreSQL runs at that address and port, and that this machine may reach it"

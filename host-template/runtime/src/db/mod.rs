@@ -21,6 +21,7 @@ mod look;
 pub(crate) mod loss;
 pub mod migrate;
 mod own;
+mod parameters;
 mod parts;
 mod patience;
 mod postgres;

@@ -2,22 +2,23 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use std::{env, fs, io};
+use std::{fs, io};
 
 use hub_manifest::environment;
-use hub_manifest::grammar::edits;
 use hub_manifest::limits::{Limit, Limits};
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::types::Oid;
 use sqlx::postgres::{
-    PgArgumentBuffer, PgArguments, PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgTypeInfo,
+    PgArgumentBuffer, PgArguments, PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgSslMode,
+    PgTypeInfo,
 };
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Encode, Postgres, Row as _, Type};
 
 use super::engine::engine;
+use super::parameters::{self, Known, is_option, with_query};
 use super::{Db, Error, Patience, Row};
-use crate::settings::reason;
+use crate::settings::{Env, process_env, reason};
 
 /// A setting that has no meaning but to arrive: one that does not was kept back by something between here and the server.
 const SIGN: &str = "hub.session";
@@ -26,7 +27,7 @@ impl Db {
     /// Opens a pool to the server that the address names, and finds out whether each connection is a session of the
     /// server's own or lent by a pooler for one transaction at a time.
     pub(crate) async fn open_postgres(url: &str, limits: &Limits) -> Result<Db, Error> {
-        let (options, ignored) = connect_options(url)?;
+        let (options, ignored) = connect_options(url, &process_env)?;
         // Here alone: others read the address again, and have nothing to add.
         if !ignored.is_empty() {
             tracing::warn!(
@@ -194,183 +195,28 @@ async fn session(options: &PgConnectOptions, sign: &str) -> Result<bool, Error> 
     Ok(found.as_deref() == Some(sign))
 }
 
-/// What the address says, with the user where it names none, and the names of the parameters that the host makes nothing of. The
-/// machine's own lists of users are read as a file and never asked: in a static program that ends it.
-fn connect_options(url: &str) -> Result<(PgConnectOptions, Vec<String>), Error> {
-    let (known, ignored) = known_parameters(url)?;
-    let options: PgConnectOptions = known.parse()?;
+/// What the address and the variables say, with the user if they name none, and the names of the parameters that the host makes nothing
+/// of. The machine's own lists of users are read as a file and never asked: in a static program that ends it.
+fn connect_options(url: &str, env: Env<'_>) -> Result<(PgConnectOptions, Vec<String>), Error> {
+    let Known { url, ignored, has_roots } = parameters::known(url, env)?;
+    let options: PgConnectOptions = url.parse()?;
     let options = options.application_name("hub-platform").disable_statement_logging();
-    let named = env::var_os(environment::PGUSER).is_some() || names_user(url);
-    let user = if named { None } else { this_user() };
-    match user {
+    let options = match options.get_ssl_mode() {
+        // As libpq does. The driver would take any certificate.
+        PgSslMode::Require if has_roots => options.ssl_mode(PgSslMode::VerifyCa),
+        _ => options,
+    };
+    if names_user(&url) {
+        return Ok((options, ignored));
+    }
+    match this_user() {
         Some(user) => Ok((options.username(&user), ignored)),
-        None if named => Ok((options, ignored)),
         None => Err(Error::Refused(
             "DATABASE_URL names no user, and the one who runs this has no name on this machine: write \
              postgres://USER:PASSWORD@SERVER/DATABASE, or set PGUSER"
                 .to_owned(),
         )),
     }
-}
-
-/// Parameters that the driver reads, besides `options[…]`.
-const READ: &[&str] = &[
-    "application_name",
-    "dbname",
-    "host",
-    "hostaddr",
-    "options",
-    "password",
-    "port",
-    "ssl-ca",
-    "ssl-cert",
-    "ssl-key",
-    "ssl-mode",
-    "ssl-root-cert",
-    "sslcert",
-    "sslkey",
-    "sslmode",
-    "sslrootcert",
-    "statement-cache-capacity",
-    "user",
-];
-/// Those of PostgreSQL's own library that it makes nothing of, and of poolers and of what other programs connect with, which addresses
-/// of hosted servers hold.
-const IGNORED: &[&str] = &[
-    "channel_binding",
-    "client_encoding",
-    "connect_timeout",
-    "connection_limit",
-    "fallback_application_name",
-    "gssdelegation",
-    "gssencmode",
-    "gsslib",
-    "keepalives",
-    "keepalives_count",
-    "keepalives_idle",
-    "keepalives_interval",
-    "krbsrvname",
-    "load_balance_hosts",
-    "max_protocol_version",
-    "min_protocol_version",
-    "passfile",
-    "pgbouncer",
-    "pool_timeout",
-    "replication",
-    "schema",
-    "scram_client_key",
-    "scram_server_key",
-    "service",
-    "servicefile",
-    "socket_timeout",
-    "ssl_max_protocol_version",
-    "ssl_min_protocol_version",
-    "sslcertmode",
-    "sslcompression",
-    "sslkeylogfile",
-    "sslnegotiation",
-    "sslpassword",
-    "sslsni",
-    "target_session_attrs",
-    "tcp_user_timeout",
-];
-/// Those of the library without which the connection would be less safe than the address says, each with what is to be done. The driver
-/// makes nothing of them either.
-const WEAKENING: &[(&str, &str)] = &[
-    ("require_auth", "leave it out, and let the server ask for scram-sha-256 (pg_hba.conf)"),
-    ("requirepeer", "leave it out, or come over TCP with sslmode=verify-full"),
-    ("requiressl", "write sslmode=require, or better sslmode=verify-full"),
-    ("ssl", "write sslmode=require, or better sslmode=verify-full"),
-    (
-        "sslcrl",
-        "leave it out, and give the server a certificate of an authority that has withdrawn none (sslrootcert)",
-    ),
-    (
-        "sslcrldir",
-        "leave it out, and give the server a certificate of an authority that has withdrawn none (sslrootcert)",
-    ),
-];
-
-/// The address with the parameters that the driver reads, and the names of the others. The driver logs what it does not know, with its
-/// value, which may be a password under a misspelt name: so it does not get to see that. An address is refused where a parameter is
-/// almost one that does something, where its name may not be told, and where passing over it would weaken the connection.
-fn known_parameters(url: &str) -> Result<(String, Vec<String>), Error> {
-    // What is no address is told by the driver.
-    let Ok(parsed) = url::Url::parse(url) else { return Ok((url.to_owned(), Vec::new())) };
-    let (mut kept, mut ignored) = (Vec::new(), Vec::new());
-    for (name, value) in parsed.query_pairs() {
-        if READ.contains(&&*name) || is_option(&name) {
-            kept.push((name.into_owned(), value.into_owned()));
-        } else if let Some((known, help)) = WEAKENING.iter().find(|(known, _)| *known == &*name) {
-            return Err(Error::Refused(format!(
-                "DATABASE_URL has `{known}`, which the host cannot keep, and without it the connection would be less safe than the \
-                 address says: {help}"
-            )));
-        } else if IGNORED.contains(&&*name) {
-            ignored.push(name.into_owned());
-        } else if let Some(meant) = almost(&name) {
-            return Err(Error::Refused(unread(url, &name, Some(meant))));
-        } else if may_be_told(url, &name) {
-            ignored.push(name.into_owned());
-        } else {
-            // No program's parameter: rather the rest of a password that holds a `?` or `&`.
-            return Err(Error::Refused(unread(url, &name, None)));
-        }
-    }
-    if ignored.is_empty() {
-        return Ok((url.to_owned(), ignored));
-    }
-    Ok((with_query(parsed, kept), ignored))
-}
-
-fn is_option(name: &str) -> bool {
-    name.starts_with("options[") && name.ends_with(']')
-}
-
-/// The address with these parameters, and no others.
-fn with_query(mut url: url::Url, kept: Vec<(String, String)>) -> String {
-    if kept.is_empty() {
-        url.set_query(None);
-    } else {
-        url.query_pairs_mut().clear().extend_pairs(kept);
-    }
-    url.into()
-}
-
-/// The parameter that a name is one or two edits from, of those that the connection depends on; case is a slip too.
-fn almost(name: &str) -> Option<&'static str> {
-    let lower = name.to_ascii_lowercase();
-    // A name that is shorter than this is another one after two edits.
-    let most = |known: &str| if known.len() < 6 { 1 } else { 2 };
-    let known = READ.iter().copied().chain(WEAKENING.iter().map(|(known, _)| *known));
-    let close = |known: &&str| {
-        known.len().abs_diff(lower.len()) <= most(known) && edits(&lower, known) <= most(known)
-    };
-    known.filter(close).min_by_key(|known| edits(&lower, known))
-}
-
-/// What stands for a name that is not told.
-const HIDDEN: &str = "one whose name is not repeated here";
-
-/// Whether what stands there as a name may be told. Only what is one to the letter is: what stands behind `?` may be the rest of a
-/// password.
-fn may_be_told(url: &str, name: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    let is_name = !name.is_empty() && name.chars().all(plain) && url.contains(&format!("{name}="));
-    let query = url.split_once('?').map_or("", |(_, query)| query);
-    is_name && !query.contains('@')
-}
-
-/// Why an address is refused that has a parameter which nobody reads; with the one that may be meant, as far as that can be told.
-fn unread(url: &str, name: &str, meant: Option<&str>) -> String {
-    let (which, meant) = match meant {
-        Some(meant) if may_be_told(url, name) => (format!("`{name}`"), format!("`{meant}` may be meant; ")),
-        _ => (HIDDEN.to_owned(), String::new()),
-    };
-    format!(
-        "DATABASE_URL has a parameter that is not known, {which}: {meant}write the name that is meant (such as sslmode, sslrootcert, \
-         host, user, password, options), or leave it out; a `?` or `&` in a password is written %3F or %26"
-    )
 }
 
 fn names_user(url: &str) -> bool {
@@ -434,8 +280,8 @@ fn unknown(place: &str, user: &str, why: &str) -> String {
 /// How somebody who has only the host's user would come: to the same server, or, where the host comes by a socket, which runs do not
 /// see, to one of this machine. Not at all where the host has a key, for that is what lets it in.
 fn strangers(url: &str) -> Result<Vec<PgConnectOptions>, Error> {
-    let (options, _) = connect_options(&without_options(url))?;
-    if env::var_os(environment::PGSSLKEY).is_some() || names_key(url) {
+    let (options, _) = connect_options(&without_options(url), &process_env)?;
+    if process_env(environment::PGSSLKEY).is_some() || names_key(url) {
         return Ok(Vec::new());
     }
     if options.get_socket().is_none() && !options.get_host().starts_with('/') {
@@ -691,73 +537,6 @@ mod tests {
             ("no address", "no address"),
         ] {
             assert_eq!(without_options(url), want);
-        }
-    }
-
-    #[test]
-    fn a_parameter_that_is_almost_a_known_one_is_refused_without_its_value() {
-        for (url, named) in [
-            ("postgres://hub@db/hub?passwrod=s3cret", Some("`passwrod`: `password` may be meant")),
-            ("postgres://hub@db/hub?sslmode=require&sslmod=s3cret", Some("`sslmod`: `sslmode` may be meant")),
-            ("postgres://hub@db/hub?SSLMODE=s3cret", Some("`SSLMODE`: `sslmode` may be meant")),
-            ("postgres://hub@db/hub?requirepear=s3cret", Some("`requirepear`: `requirepeer` may be meant")),
-            ("postgres://hub@db/hub?passw%72od=s3cret", None),
-            ("postgres://hub@db/hub?passwrod=s3cret@y", None),
-            // No names: the rest of a password, rather.
-            ("postgres://hub@db/hub?s3cret", None),
-            ("postgres://hub@db/hub?s3%63ret=x", None),
-            ("postgres://hub@db/hub?s3cret=x@y", None),
-            ("postgres://hub@db/hub?password=x&s3cret!s3cret=y", None),
-            ("postgres://hub@db/hub?=s3cret", None),
-        ] {
-            let said = known_parameters(url).unwrap_err().to_string();
-            assert!(!said.contains("s3cret"), "{said}");
-            assert!(said.contains(named.unwrap_or(HIDDEN)), "{said}");
-        }
-    }
-
-    #[test]
-    fn a_parameter_that_the_host_makes_nothing_of_is_left_out_and_named() {
-        for (url, known, ignored) in [
-            ("postgres://hub@db/hub", "postgres://hub@db/hub", &[][..]),
-            (
-                "postgres://hub@db/hub?sslmode=require&options[search_path]=a&user=x",
-                "postgres://hub@db/hub?sslmode=require&options[search_path]=a&user=x",
-                &[],
-            ),
-            (
-                "postgres://hub:p%40@db/hub?sslmode=require&channel_binding=require&password=a%26b",
-                "postgres://hub:p%40@db/hub?sslmode=require&password=a%26b",
-                &["channel_binding"],
-            ),
-            ("postgres://hub@db/hub?connect_timeout=9", "postgres://hub@db/hub", &["connect_timeout"]),
-            (
-                "postgres://hub@db/hub?currentTool=s3cret&host=h",
-                "postgres://hub@db/hub?host=h",
-                &["currentTool"],
-            ),
-        ] {
-            let ignored: Vec<String> = ignored.iter().map(|name| (*name).to_owned()).collect();
-            assert_eq!(known_parameters(url).unwrap(), (known.to_owned(), ignored), "{url}");
-        }
-        // All that the library takes was passed over by the first release, and addresses hold it.
-        for name in IGNORED {
-            let (known, ignored) = known_parameters(&format!("postgres://hub@db/hub?{name}=x")).unwrap();
-            assert_eq!((known.as_str(), ignored), ("postgres://hub@db/hub", vec![(*name).to_owned()]));
-            assert!(
-                !READ.contains(name) && !WEAKENING.iter().any(|(weakening, _)| weakening == name),
-                "{name}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_parameter_that_guards_the_connection_is_not_left_out() {
-        for (name, _) in WEAKENING {
-            let said =
-                known_parameters(&format!("postgres://hub@db/hub?{name}=s3cret")).unwrap_err().to_string();
-            assert!(said.contains(&format!("`{name}`")) && said.contains("less safe"), "{said}");
-            assert!(!said.contains("s3cret") && !said.contains("not known"), "{said}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! Making people: the first admin of a new installation, and those that the operator adds from the command line.
 
-use hub_manifest::environment;
+use hub_manifest::environment::{self, quoted};
 
 use super::accounts::Kept;
 use super::{
@@ -137,7 +137,7 @@ fn named(variable: &str, text: &str, check: Check) -> Result<(), Fault> {
     match why_not(check) {
         None => Ok(()),
         Some(why) => Err(Fault::machine(
-            format!("{variable} is `{}`, which will not do: it {why}", text.escape_debug()),
+            format!("{variable} is {}, which will not do: it {why}", quoted(text)),
             format!("write another one into {variable}, and start again"),
         )),
     }

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use hub_manifest::environment;
+use hub_manifest::environment::{self, quoted};
 use hub_manifest::limits::{Limit, Limits};
 use lettre::message::Mailbox;
 use lettre::message::header::ContentType;
@@ -42,7 +42,7 @@ fn public_url(env: Env<'_>) -> Result<Option<String>, Fault> {
         return Ok(Some(text.trim_end_matches('/').to_owned()));
     }
     Err(Fault::machine(
-        format!("{PUBLIC} is `{}`, which is not the address of a page", text.escape_debug()),
+        format!("{PUBLIC} is {}, which is not the address of a page", quoted(&text)),
         "write it as a browser shows it, such as https://hub.example.com",
     ))
 }
@@ -59,7 +59,7 @@ impl Mailer {
         })?;
         let from: Mailbox = from.parse().map_err(|e| {
             Fault::machine(
-                format!("{FROM} is `{}`, which is no address: {e}", from.escape_debug()),
+                format!("{FROM} is {}, which is no address: {e}", quoted(&from)),
                 format!("write {FROM} as hub@example.com or `Hub <hub@example.com>`"),
             )
         })?;
@@ -158,7 +158,7 @@ impl Server {
                     "what stands behind `?` can be tls=required, tls=opportunistic or tls=none".to_owned()
                 );
             }
-            (other, _) => return Err(format!("`{other}` is neither smtp nor smtps")),
+            _ => return Err("it begins with neither smtp:// nor smtps://".to_owned()),
         };
         let port = url.port().unwrap_or(match (safety, &credentials) {
             (Safety::Wrapped, _) => 465,
@@ -284,7 +284,7 @@ mod tests {
         assert_eq!(said(&[(SERVER, "smtp://mail"), (FROM, "Hub <hub@example.com>")]), None);
         assert!(said(&[(SERVER, "smtp://mail")]).unwrap().contains("HUB_MAIL_FROM is not"));
         let secret = said(&[(SERVER, "smtpx://u:secret@mail"), (FROM, "hub@example.com")]).unwrap();
-        assert!(secret.contains("neither smtp nor smtps") && !secret.contains("secret"), "{secret}");
+        assert!(secret.contains("neither smtp:// nor smtps://") && !secret.contains("secret"), "{secret}");
         assert!(said(&[(SERVER, "smtp://mail"), (FROM, "nobody")]).unwrap().contains("no address"));
     }
 

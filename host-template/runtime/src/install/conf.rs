@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use hub_manifest::diagnostic::{Diagnostic, Span};
+use hub_manifest::environment::quoted;
 use hub_manifest::grammar::nearest;
 use hub_manifest::node::{Entry, Node, Value};
 use hub_manifest::source::Source;
@@ -211,7 +212,7 @@ impl Reader<'_> {
             Ok(()) => Some(text),
             Err(why) => {
                 let at = self.source.span(&node.range);
-                let what = format!("{what} is `{}`, which will not do: it {why}", text.escape_debug());
+                let what = format!("{what} is {}, which will not do: it {why}", quoted(&text));
                 self.conf.unfit.push(self.placed(at, &what));
                 None
             }
@@ -222,7 +223,7 @@ impl Reader<'_> {
         let near = nearest(&entry.key, known.iter().copied());
         let meant = near.first().map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
         let at = self.source.span(&entry.key_range);
-        let text = format!("`{}` means nothing here{meant}", entry.key.escape_debug());
+        let text = format!("{} means nothing here{meant}", quoted(&entry.key));
         self.conf.warnings.push(self.placed(at, &text));
     }
 

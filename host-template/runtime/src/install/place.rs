@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use hub_manifest::environment;
+use hub_manifest::environment::{self, quoted};
 use hub_release::Install;
 
 use super::say;
@@ -105,7 +105,7 @@ impl Place {
         let mut address = match told {
             Some(text) => settings::address(text).map_err(|how| {
                 let file = self.data.join(".env");
-                Fault::machine(format!("LISTEN in {} is `{}`", file.display(), text.escape_debug()), how)
+                Fault::machine(format!("LISTEN in {} is {}", file.display(), quoted(text)), how)
             })?,
             None => serve::who(&self.data).map_or(SocketAddr::from(settings::LISTEN), |host| host.address),
         };

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use hub_manifest::environment;
+use hub_manifest::environment::{self, quoted};
 use hub_release::Install;
 use hub_release::manifest::HOST;
 use serde::de::DeserializeOwned;
@@ -182,7 +182,7 @@ async fn look(platform: &Platform, asked: &Asked, outer: Env<'_>, report: &mut R
     report.take(Mailer::of(&env, &limits, asked.listen.unwrap_or(settings::LISTEN.into())));
     if let Some((text, error)) = logs::unreadable(&env) {
         report.warnings.push(Finding::machine(
-            format!("RUST_LOG is `{}`, which cannot be read: {error}", text.escape_debug()),
+            format!("RUST_LOG is {}, which cannot be read: {error}", quoted(&text)),
             "write a level, or levels of modules, such as info,sqlx=debug",
         ));
     }
@@ -265,7 +265,7 @@ fn address(listen: Option<SocketAddr>, data: &Path, env: Env<'_>, report: &mut R
     let listen = match (listen, env(environment::LISTEN).map(|text| (settings::address(&text), text))) {
         (Some(listen), _) | (None, Some((Ok(listen), _))) => listen,
         (None, Some((Err(how), text))) => {
-            let what = format!("LISTEN is `{}`, which is no address to listen on", text.escape_debug());
+            let what = format!("LISTEN is {}, which is no address to listen on", quoted(&text));
             report.errors.push(Finding::machine(what, how));
             return;
         }

@@ -11,7 +11,7 @@ use std::net::TcpListener;
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 
-use hub_manifest::environment;
+use hub_manifest::environment::{self, quoted};
 use rustix::io::{FdFlags, fcntl_setfd};
 
 use super::notify::{self, Notify};
@@ -97,7 +97,7 @@ fn of_host(value: &str) -> Result<Descriptors, Fault> {
         .filter(|(socket, talk)| Some(*socket) != *talk)
         .ok_or_else(|| {
             Fault::usage(
-                format!("{HANDOVER} is `{}`, which is not two descriptors", value.escape_debug()),
+                format!("{HANDOVER} is {}, which is not two descriptors", quoted(value)),
                 format!("leave {HANDOVER} unset: a host sets it for the one that takes its place"),
             )
         })
@@ -112,7 +112,7 @@ fn of_systemd(pid: Option<&str>, count: Option<&str>, own: u32) -> Result<Option
         Some("1") => Ok(Some((FIRST, None))),
         None | Some("0") => Ok(None),
         Some(count) => Err(Fault::machine(
-            format!("systemd hands over `{}` sockets, and the host listens on one", count.escape_debug()),
+            format!("systemd hands over {} sockets, and the host listens on one", quoted(count)),
             "leave one ListenStream= in the socket unit",
         )),
     }
