@@ -8,6 +8,7 @@
 //! otherwise: the unit runs it as root, with the service's own environment. The host is told that folder, since parts of it may be
 //! links to another disk.
 
+use std::ffi::OsStr;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -21,9 +22,10 @@ const MACHINE: u8 = 3;
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    let answer = arguments.first().and_then(|first| own_answer(first));
     let install = match root() {
         Ok(root) => Install::at(root),
-        Err(why) => return failed(&why),
+        Err(why) => return answered(answer, &why),
     };
     let trusted = guard::trusted_by_root(install.root());
     let only_select = arguments.first().is_some_and(|first| first == "select");
@@ -35,13 +37,14 @@ fn main() -> ExitCode {
     let found = match chosen {
         Ok(Some((found, _))) => found,
         Ok(None) => {
-            return failed(&format!(
+            let why = format!(
                 "{} holds no release that can be started\n  help: {}",
                 install.root().join("releases").display(),
                 cure(install.root(), &passed)
-            ));
+            );
+            return answered(answer, &why);
         }
-        Err(problem) => return failed(&problem.to_string()),
+        Err(problem) => return answered(answer, &problem.to_string()),
     };
     if arguments.first().is_some_and(|first| first == "which") {
         println!("{}", found.path.display());
@@ -63,6 +66,42 @@ fn main() -> ExitCode {
     // files.
     let error = Command::new(found.path.join(HOST)).args(arguments).env("INSTALL_DIR", &found.path).exec();
     failed(&format!("release {} cannot be started: {error}", found.version))
+}
+
+/// What this program says of itself. Where a release can be started, that one's host is asked instead.
+const HELP: &str = "\
+Starts the highest release of its install folder that is whole and not marked as failed
+
+Usage: hub-launch [COMMAND OF hub-platform]...
+       hub-launch select
+       hub-launch which
+
+Commands:
+  select  Point the link `current` to the release that would be started; start nothing
+  which   Print the folder of the release that would be started; start nothing
+
+All else is given to the program of that release, such as: hub-launch serve. `hub-launch --help` and `hub-launch --version` are
+that program's too, once there is a release.
+";
+
+/// The answer to a question that needs no release.
+fn own_answer(first: &OsStr) -> Option<String> {
+    match first.to_str()? {
+        "--help" | "-h" => Some(HELP.to_owned()),
+        "--version" | "-V" => Some(format!("hub-launch {}\n", env!("CARGO_PKG_VERSION"))),
+        _ => None,
+    }
+}
+
+/// Answers what was asked where no release can be started, or fails with the reason for that.
+fn answered(answer: Option<String>, why: &str) -> ExitCode {
+    match answer {
+        Some(text) => {
+            print!("{text}");
+            ExitCode::SUCCESS
+        }
+        None => failed(why),
+    }
 }
 
 /// The install folder that this program was started in, as `<root>/bin/hub-launch`.

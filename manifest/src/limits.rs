@@ -154,6 +154,7 @@ limits! {
     InvitationsPending, "HUB_INVITATIONS_PENDING", Count, 500, 1..=100_000, "invitations of one organisation that wait to be accepted";
     Invitations, "HUB_INVITATIONS_PER_MINUTE", PerMinute, 30, 1..=10_000, "invitations that one organisation makes or sends again";
     MailSeconds, "HUB_MAIL_TIMEOUT", Seconds, 10, 1..=120, "time that the mail server has to take an invitation";
+    InstallSeconds, "HUB_INSTALL_SECONDS", Seconds, 3600, 1..=DAY, "time that each program may take which installs drivers or dbt (Python's venv, pip), in setup and in drivers install; then it and all that it started are ended, and nothing has changed";
     Reloads, "HUB_RELOADS_PER_MINUTE", PerMinute, 20, 1..=10_000, "looks for customer plugins that one organisation asks for";
 }
 

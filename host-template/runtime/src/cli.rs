@@ -28,7 +28,7 @@ use crate::discover;
 use crate::env_file::Variables;
 use crate::fault::Fault;
 use crate::gather::gather;
-use crate::locate::{self, Absent};
+use crate::locate::{self, Absent, Settled, Why};
 use crate::logs;
 use crate::mount::PLATFORM;
 use crate::platform::{Mount, Platform};
@@ -293,6 +293,7 @@ fn installation(
     if let Some(code) = privilege::carry_on(&data, why, touch == Touch::Serves)? {
         return Ok(Some(code));
     }
+    as_settled(&data, why, install, touch)?;
     let variables = match locate::variables(&data) {
         Ok(variables) => variables,
         // One that is a link to nowhere is read by nobody else either.
@@ -335,6 +336,40 @@ fn installation(
         let _ = writeln!(io::stderr(), "{}", found.meant(absent)?);
     }
     Ok(None)
+}
+
+/// Sees that a command means the installation that it lies in: neither another one's data folder, which a variable left over in a shell
+/// names, nor its own as root where another user's service works in it. A flag is typed with the command, and always meant; a host
+/// and whoever only looks are told.
+fn as_settled(data: &Path, why: Why, install: Option<Install>, touch: Touch) -> Result<(), Fault> {
+    let Some(install) = install.or_else(locate::own_install) else { return Ok(()) };
+    let changes = matches!(touch, Touch::Begins | Touch::Adds | Touch::Works);
+    let warn = |text: &str| {
+        // A reader that is gone wants nothing.
+        let _ = writeln!(io::stderr(), "warning: {text}");
+    };
+    let settled = match Settled::read(install.root()) {
+        Ok(settled) => settled,
+        // A folder that is named needs no file: one that cannot be read keeps nobody from working there.
+        Err(fault) => {
+            warn(fault.what());
+            return Ok(());
+        }
+    };
+    if why == Why::Variable
+        && let Some(other) = settled.other_than(data)
+    {
+        let fault = locate::stray(data, other, &install);
+        if changes {
+            return Err(fault);
+        }
+        warn(fault.what());
+    }
+    match settled.user_of(data) {
+        Some(user) if touch != Touch::Looks => privilege::see_settled(data, user, touch == Touch::Serves),
+        // `doctor` says it.
+        _ => Ok(()),
+    }
 }
 
 fn serve(platform: &Platform, listen: Option<SocketAddr>, demo: bool, dev: bool) -> Result<(), Fault> {

@@ -47,8 +47,13 @@ pub(crate) fn is_of_machine(folder: &Path) -> bool {
     OF_MACHINE.iter().any(|of_machine| folder == Path::new(of_machine))
 }
 
-/// What an install folder has of its own: the programs that root runs, and what says which of them are trusted.
-const OF_INSTALL: &[&str] = &["bin", "current", "failed", "releases", "trusted-keys"];
+/// Root's own folder: what root keeps there is not to become anybody else's.
+const HOME_OF_ROOT: &str = "/root";
+
+/// What an install folder has of its own: the programs that root runs, what says which of them are trusted, and what `setup` links
+/// to them.
+const OF_INSTALL: &[&str] =
+    &["bin", "current", "failed", "iaas", "install.json", "plugins", "releases", "trusted-keys"];
 
 /// Sees that a folder can be a data folder: others' files are not to become its owner's, nor the programs that root runs.
 pub(crate) fn own(data: &Path, install: Option<&Install>) -> Result<(), Fault> {
@@ -64,6 +69,9 @@ pub(crate) fn own(data: &Path, install: Option<&Install>) -> Result<(), Fault> {
     };
     if is_of_machine(&data) {
         return Err(refused(format!("{shown} cannot be the data folder: it is one of the machine's own")));
+    }
+    if data == whole(Path::new(HOME_OF_ROOT)) {
+        return Err(refused(format!("{shown} cannot be the data folder: it is root's home folder")));
     }
     let Some(install) = install else { return Ok(()) };
     let root = whole(install.root());
@@ -84,8 +92,28 @@ pub(crate) fn own(data: &Path, install: Option<&Install>) -> Result<(), Fault> {
     }
 }
 
+/// The path without `.`, `..` and doubled slashes. Links in it keep their names, but for one that a `..` follows: what is above it is
+/// above the folder that it leads to.
+pub(crate) fn straight(path: &Path) -> PathBuf {
+    let mut found = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                if let Ok(real) = found.canonicalize() {
+                    found = real;
+                }
+                // Above the root is the root.
+                found.pop();
+            }
+            part => found.push(part),
+        }
+    }
+    found
+}
+
 /// The path without links and `..`, as far as it is there; what is not there yet is what it is called.
-fn whole(path: &Path) -> PathBuf {
+pub(crate) fn whole(path: &Path) -> PathBuf {
     let mut found = PathBuf::new();
     for part in path.components() {
         match part {
@@ -283,6 +311,36 @@ mod tests {
         for name in ["opt/data", "opt/binaries", "link/data", "opt/failed/../data", "disk/data"] {
             assert_eq!(own(&folder.join(name), Some(&install)), Ok(()), "{name}");
         }
+    }
+
+    /// S3: root's own folder is nobody's data folder, and what setup puts into an install folder later is its own already.
+    #[test]
+    fn s3_neither_roots_home_nor_the_links_of_an_install_folder_become_a_data_folder() {
+        let folder = Scratch::new("data-links");
+        let install = Install::at(folder.join("opt"));
+        let said = own(Path::new("/root/"), None).unwrap_err();
+        assert!(said.exit() == 2 && said.what().contains("root's home folder"), "{said}");
+        for name in ["opt/plugins", "opt/iaas/data", "opt/install.json"] {
+            let said = own(&folder.join(name), Some(&install)).unwrap_err();
+            assert!(said.what().contains("of the install folder, which is root's alone"), "{name}: {said}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_straightened_as_the_system_walks_it() {
+        let folder = Scratch::new("data-straight");
+        let folder = folder.canonicalize().unwrap();
+        fs::create_dir_all(folder.join("disk/hub")).unwrap();
+        symlink(folder.join("disk/hub"), folder.join("link")).unwrap();
+        for (name, want) in [
+            ("hub/../hub/data/", "hub/data"),
+            ("./hub//data/.", "hub/data"),
+            ("link/data", "link/data"),
+            ("link/../data", "disk/data"),
+        ] {
+            assert_eq!(straight(&folder.join(name)), folder.join(want), "{name}");
+        }
+        assert_eq!(straight(Path::new("/../..//a")), Path::new("/a"));
     }
 
     #[test]

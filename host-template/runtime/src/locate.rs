@@ -44,7 +44,7 @@ pub(crate) struct Settled {
     pub(crate) format: u32,
     /// The customer's data.
     pub(crate) data_dir: Option<PathBuf>,
-    /// The user that the service runs as, where a unit was written.
+    /// The user that the service runs as, where a unit was written or somebody named one.
     pub(crate) user: Option<String>,
     /// That unit's name.
     pub(crate) unit: Option<String>,
@@ -76,6 +76,17 @@ impl Settled {
             },
             Err(e) => Err(Fault::machine(format!("cannot read {}: {}", file.display(), reason(&e)), help)),
         }
+    }
+
+    /// The data folder that was settled, where this is another one.
+    pub(crate) fn other_than(&self, data: &Path) -> Option<&Path> {
+        self.data_dir.as_deref().filter(|settled| data_folder::whole(settled) != data_folder::whole(data))
+    }
+
+    /// The user that the service runs as, where this is the data folder that was settled with it.
+    pub(crate) fn user_of(&self, data: &Path) -> Option<&str> {
+        let is_settled = self.data_dir.is_some() && self.other_than(data).is_none();
+        self.user.as_deref().filter(|_| is_settled)
     }
 
     /// Notes it.
@@ -178,7 +189,7 @@ fn told(named: Option<&Path>, settled: &Settled, env: Env<'_>) -> Result<Option<
         return Ok(Some((absolute(Path::new(&dir))?, Why::Variable)));
     }
     if let Some(dir) = &settled.data_dir {
-        return Ok(Some((dir.clone(), Why::Settled)));
+        return Ok(Some((absolute(dir)?, Why::Settled)));
     }
     let system = Path::new(settings::SYSTEM_DATA);
     if system.is_dir() && settings::may_write(system) {
@@ -193,10 +204,11 @@ pub(crate) fn own_install() -> Option<Install> {
     Install::of_release(&release)
 }
 
-/// A path that means the same in every folder.
+/// A path that means the same in every folder, written in one way.
 pub(crate) fn absolute(path: &Path) -> Result<PathBuf, Fault> {
     std::path::absolute(path)
-        .map_err(|e| Fault::usage(format!("`{}` is no path: {e}", path.display()), "name a folder"))
+        .map(|path| data_folder::straight(&path))
+        .map_err(|e| Fault::usage(format!("`{}` is not a path: {e}", path.display()), "name a folder"))
 }
 
 /// The variables of `.env` in a data folder. It is not followed where it is a link to somewhere else and this process is
@@ -302,6 +314,18 @@ fn is_new(database: &Database) -> bool {
         // What cannot be looked at is told by whoever opens it.
         Err(e) => e.kind() == io::ErrorKind::NotFound,
     }
+}
+
+/// That a variable which may have been left over from another installation names another data folder than the one that was settled.
+pub(crate) fn stray(data: &Path, settled: &Path, install: &Install) -> Fault {
+    let (data, settled) = (data.display(), settled.display());
+    Fault::usage(
+        format!(
+            "two data folders could be meant: {data} of DATA_DIR, and {settled}, which setup settled for the install folder {}",
+            install.root().display()
+        ),
+        format!("unset DATA_DIR to work with {settled}; where {data} is meant, say so: --data-dir {data}"),
+    )
 }
 
 /// That a command needs a database, and what it looked at.

@@ -247,6 +247,56 @@ pub(crate) fn carry_on(data: &Path, why: Why, stay: bool) -> Result<Option<ExitC
     Ok(Some(ExitCode::from(u8::try_from(code).unwrap_or(1))))
 }
 
+/// Sees that root, who has nobody to go on as in this data folder, is meant to: not where setup settled another user for the service.
+/// What root made there would be in that user's way, and a host would serve as root. `stay` is said of a host.
+pub(crate) fn see_settled(data: &Path, user: &str, stay: bool) -> Result<(), Fault> {
+    // A machine without the file has no other name for root.
+    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    if !geteuid().is_root() || is_root(&users, user) {
+        return Ok(());
+    }
+    let fault = match data.exists() {
+        true => roots(data, user),
+        false => Fault::machine(
+            format!(
+                "setup settled that the service runs as {user}, and its data folder {} is not there",
+                data.display()
+            ),
+            "mount the disk that it lies on, or run `hub-platform setup`, which makes the folder and gives it to that user",
+        ),
+    };
+    if stay && is_first() {
+        // The log begins later, with the settings of the folder that this is about.
+        let _ = writeln!(io::stderr(), "warning: going on as root in this container: {}", fault.what());
+        return Ok(());
+    }
+    Err(fault)
+}
+
+/// That the data folder is root's, and the service another user's.
+pub(crate) fn roots(data: &Path, user: &str) -> Fault {
+    Fault::machine(
+        format!(
+            "the data folder {} belongs to root, and setup settled that the service runs as {user}: a host would serve as root, or \
+             not get into its folder",
+            data.display()
+        ),
+        format!(
+            "give the folder to that user: chown -hR {user} {}; where root is meant, run `hub-platform setup --user root`",
+            guard::quoted(data)
+        ),
+    )
+}
+
+/// Whether this name is root's, on a machine with these accounts.
+fn is_root(users: &str, user: &str) -> bool {
+    let is_zero = |line: &str| {
+        let mut fields = line.split(':');
+        fields.next() == Some(user) && fields.nth(1) == Some("0")
+    };
+    matches!(user, "root" | "0") || users.lines().any(is_zero)
+}
+
 /// Whether this process, or the launcher that it was, is the first of a PID namespace: of a container, or of the machine, where
 /// nobody starts a service so.
 fn is_first() -> bool {
@@ -354,6 +404,14 @@ mod tests {
         ] {
             assert!(many.contains(find) && !many.contains("/0-"), "{many}");
         }
+    }
+
+    #[test]
+    fn root_is_known_by_its_number_too() {
+        let users =
+            "root:x:0:0:root:/root:/bin/sh\ntoor:x:0:0::/root:/bin/sh\nhub:x:990:0::/data:/bin/false\n";
+        assert!(["root", "0", "toor"].iter().all(|user| is_root(users, user)));
+        assert!(["hub", "honeyframe", "", "x"].iter().all(|user| !is_root(users, user)));
     }
 
     /// S3: escape sequences, in either of their forms, are no more than question marks on root's terminal.

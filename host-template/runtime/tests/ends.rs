@@ -135,7 +135,11 @@ fn everything_ends(world: &World, namespaces: bool) {
     forget(&folder);
 
     // Whoever ends the supervisor ends the run. Without namespaces nobody is left then who knows all of it.
-    if !namespaces || !has_namespaces() {
+    if !namespaces {
+        return;
+    }
+    if !has_namespaces() {
+        program::skip("the end of a run whose supervisor is ended: there are no user namespaces");
         return;
     }
     let id = start(&host, "mine", "stays");

@@ -2,8 +2,10 @@
 
 use std::io::{self, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use hub_manifest::grammar::nearest;
+use hub_manifest::limits::Limit;
 use serde::Serialize;
 
 use super::{existing_data_dir, print_json, print_table};
@@ -31,7 +33,8 @@ pub(super) fn install(names: &[String]) -> Result<(), Fault> {
         );
     }
     let (data, _) = settings::data_dir(&process_env)?;
-    for (name, version) in chosen.install(&data)? {
+    let limit = settings::limits(&process_env)?.time(Limit::InstallSeconds);
+    for (name, version) in chosen.install(&data, limit)? {
         let _ = writeln!(io::stdout(), "installed {name} {version}");
     }
     Ok(())
@@ -56,10 +59,10 @@ impl Chosen {
         self.names.iter().all(|name| name.trim().is_empty())
     }
 
-    /// Installs all of them, or none; gives names and versions.
-    pub(crate) fn install(&self, data: &Path) -> Result<Vec<(String, String)>, Fault> {
+    /// Installs all of them, or none; gives names and versions. Each program that does it is ended after that time.
+    pub(crate) fn install(&self, data: &Path, limit: Duration) -> Result<Vec<(String, String)>, Fault> {
         let wanted = wanted(&self.names, &self.aliases)?;
-        drivers::install(data, &wanted).map_err(|fault| {
+        drivers::install(data, &wanted, limit).map_err(|fault| {
             // What lay beside dbt before was installed once, and is not what is wrong.
             let of_names = fault.what().starts_with(drivers::BESIDE_FAILED) && !wanted.beside.is_empty();
             if of_names { taken_for_packages(&fault, &wanted.beside, &self.aliases) } else { fault }

@@ -4,7 +4,9 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
+use hub_manifest::limits::Limit;
 use hub_release::beneath;
 
 use super::aliases::{Alias, plain};
@@ -12,6 +14,7 @@ use super::packages;
 use super::python_program;
 use super::slot::{Fresh, Slot};
 use crate::fault::Fault;
+use crate::process;
 use crate::settings::reason;
 
 /// What is installed under this name is dbt itself.
@@ -28,6 +31,10 @@ const NO_PYTHON: &str = "install Python 3.10 or newer with pip and venv (Debian:
 const PIP_FAILED: &str = "pip says above what is wrong; see that this machine reaches PyPI, or set PIP_INDEX_URL to a mirror, and run \
                           the command again; nothing was changed";
 
+/// As many programs run one after another in an install, at most: a virtual environment is made, pip fills it, pip is asked whether it is
+/// there, and pip installs the drivers.
+pub(crate) const PROGRAMS: u32 = 4;
+
 /// How a failure begins where packages were to lie beside dbt.
 pub(crate) const BESIDE_FAILED: &str = "pip could not install these packages beside this version of dbt";
 
@@ -40,12 +47,16 @@ pub(crate) struct Wanted<'a> {
 }
 
 /// Installs; gives what is there now: name and version.
-pub(crate) fn install(data: &Path, wanted: &Wanted<'_>) -> Result<Vec<(String, String)>, Fault> {
+pub(crate) fn install(
+    data: &Path,
+    wanted: &Wanted<'_>,
+    limit: Duration,
+) -> Result<Vec<(String, String)>, Fault> {
     let data = data.canonicalize().map_err(|e| cannot(data, &e))?;
-    let lock = lock(&data)?;
+    let turn = Turn { lock: lock(&data)?, limit };
     let mut done = Vec::new();
     if wanted.dbt || !wanted.beside.is_empty() {
-        install_dbt(&data, &lock, &wanted.beside)?;
+        install_dbt(&data, &turn, &wanted.beside)?;
         if wanted.dbt {
             done.extend(dbt_version(&data).map(|version| (DBT.to_owned(), version)));
         }
@@ -54,7 +65,7 @@ pub(crate) fn install(data: &Path, wanted: &Wanted<'_>) -> Result<Vec<(String, S
         }
     }
     if !wanted.drivers.is_empty() {
-        install_drivers(&data, &lock, &wanted.drivers)?;
+        install_drivers(&data, &turn, &wanted.drivers)?;
         for alias in &wanted.drivers {
             let version = version(&data, &alias.package).unwrap_or_default();
             done.push((alias.name.clone(), version));
@@ -102,7 +113,7 @@ fn lock(data: &Path) -> Result<File, Fault> {
 
 /// dbt at its versions, with what lay beside it before and what is asked for now; all in one call of pip, so that nothing
 /// beside it moves what dbt itself is made of.
-fn install_dbt(data: &Path, lock: &File, beside: &[String]) -> Result<(), Fault> {
+fn install_dbt(data: &Path, turn: &Turn, beside: &[String]) -> Result<(), Fault> {
     let slot = Slot::dbt(data);
     let python = PathBuf::from("python3");
     let kept = before(&slot)?
@@ -113,7 +124,7 @@ fn install_dbt(data: &Path, lock: &File, beside: &[String]) -> Result<(), Fault>
     let fresh = fresh(&slot)?;
     let mut venv = Command::new(&python);
     venv.args(["-m", "venv"]).arg(&fresh.path);
-    run(venv, &python, lock, "Python cannot make a virtual environment", NO_PYTHON)?;
+    turn.run(venv, &python, "Python cannot make a virtual environment", NO_PYTHON)?;
     let requirements = fresh.path.join("requirements.txt");
     fs::write(&requirements, DBT_REQUIREMENTS).map_err(|e| cannot(&requirements, &e))?;
     let mut listed: Vec<&String> = kept.iter().map(|(package, _)| package).chain(beside).collect();
@@ -130,15 +141,15 @@ fn install_dbt(data: &Path, lock: &File, beside: &[String]) -> Result<(), Fault>
     }));
     pip.args(beside);
     let what = if listed.is_empty() { "pip could not install dbt" } else { BESIDE_FAILED };
-    run(pip, &own, lock, what, PIP_FAILED)?;
+    turn.run(pip, &own, what, PIP_FAILED)?;
     switch(fresh)
 }
 
 /// Everything that was installed before, at its version, and what is asked for now. Each install begins with an empty
 /// folder: what pip would leave of an older version never mixes with a newer one.
-fn install_drivers(data: &Path, lock: &File, wanted: &[&Alias]) -> Result<(), Fault> {
+fn install_drivers(data: &Path, turn: &Turn, wanted: &[&Alias]) -> Result<(), Fault> {
     let python = python_program(data);
-    see_pip(&python)?;
+    turn.see_pip(&python)?;
     let slot = Slot::drivers(data);
     let asked: Vec<String> = wanted.iter().map(|alias| alias.package.clone()).collect();
     let before = before(&slot)?.into_iter();
@@ -160,7 +171,7 @@ fn install_drivers(data: &Path, lock: &File, wanted: &[&Alias]) -> Result<(), Fa
     }
     let mut pip = pip(&python);
     pip.arg("--target").arg(&fresh.path).arg("--constraint").arg(&constraints).arg("--").args(&all);
-    run(pip, &python, lock, "pip could not install the drivers", PIP_FAILED)?;
+    turn.run(pip, &python, "pip could not install the drivers", PIP_FAILED)?;
     switch(fresh)
 }
 
@@ -189,30 +200,50 @@ fn no_python(python: &Path, error: &io::Error) -> Fault {
     Fault::machine(what, NO_PYTHON)
 }
 
-/// Whether this Python has pip.
-fn see_pip(python: &Path) -> Result<(), Fault> {
-    let output = Command::new(python)
-        .args(["-m", "pip", "--version"])
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|e| no_python(python, &e))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let text = String::from_utf8_lossy(&output.stderr);
-    let last = text.lines().last().unwrap_or("it says nothing").to_owned();
-    Err(Fault::machine(format!("{} has no pip: {last}", python.display()), NO_PYTHON))
+/// An install whose turn it is.
+struct Turn {
+    lock: File,
+    /// How long each of its programs may take.
+    limit: Duration,
 }
 
-/// Runs the program to its end. What it says goes to standard error: standard output is for the result.
-fn run(mut command: Command, program: &Path, lock: &File, what: &str, how: &str) -> Result<(), Fault> {
-    let held = lock.try_clone().map_err(|e| no_python(program, &e))?;
-    let status = command
-        .stdin(Stdio::from(held))
-        .stdout(Stdio::from(io::stderr()))
-        .status()
-        .map_err(|e| no_python(program, &e))?;
-    if status.success() { Ok(()) } else { Err(Fault::machine(format!("{what} ({status})"), how)) }
+impl Turn {
+    /// Whether this Python has pip.
+    fn see_pip(&self, python: &Path) -> Result<(), Fault> {
+        let mut asked = Command::new(python);
+        asked.args(["-m", "pip", "--version"]);
+        let what = "pip does not say whether it is there";
+        let ran = process::ran(asked, self.limit).map_err(|e| not_run(python, what, &e))?;
+        if ran.status.success() {
+            return Ok(());
+        }
+        let text = String::from_utf8_lossy(&ran.err);
+        let last = text.lines().last().unwrap_or("it says nothing").to_owned();
+        Err(Fault::machine(format!("{} has no pip: {last}", python.display()), NO_PYTHON))
+    }
+
+    /// Runs the program to its end. What it says goes to standard error: standard output is for the result.
+    fn run(&self, mut command: Command, program: &Path, what: &str, how: &str) -> Result<(), Fault> {
+        let held = self.lock.try_clone().map_err(|e| no_python(program, &e))?;
+        command.stdin(Stdio::from(held)).stdout(Stdio::from(io::stderr()));
+        let status = process::lasted(command, self.limit).map_err(|e| not_run(program, what, &e))?;
+        if status.success() { Ok(()) } else { Err(Fault::machine(format!("{what} ({status})"), how)) }
+    }
+}
+
+/// That a program did not come to its end.
+fn not_run(program: &Path, what: &str, error: &io::Error) -> Fault {
+    if error.kind() != io::ErrorKind::TimedOut {
+        return no_python(program, error);
+    }
+    Fault::machine(
+        format!("{} took too long; {what}: {error}", program.display()),
+        format!(
+            "see that the package index answers, or set PIP_INDEX_URL to a mirror; where it only takes longer, set {} to more \
+             seconds; nothing was changed",
+            Limit::InstallSeconds.about().variable
+        ),
+    )
 }
 
 /// The packages that were asked for in a set; none where it has no list. An error is not taken for none: the next install would

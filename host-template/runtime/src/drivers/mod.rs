@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use aliases::{Alias, plain, read};
 pub(crate) use importable::{Import, Importable, no_python, one_line};
-pub(crate) use install::{BESIDE_FAILED, DBT, Wanted, beside_dbt, dbt_version, install, version};
+pub(crate) use install::{BESIDE_FAILED, DBT, PROGRAMS, Wanted, beside_dbt, dbt_version, install, version};
 pub(crate) use packages::is_exact;
 pub(crate) use python::{MOST, python};
 

@@ -10,6 +10,7 @@ use hub_release::manifest::LAUNCHER;
 
 use super::activate::runtime;
 use super::place::Place;
+use super::user::see_settled;
 use super::{health, say, service, verify};
 use crate::fault::Fault;
 use crate::platform::Platform;
@@ -36,6 +37,7 @@ pub(crate) fn doctor(
     note(verify::installed(&place.install));
     note(links(&place));
     say::done("data", &format!("{} ({})", place.data.display(), place.why.told()));
+    note(see_settled(&place.settled, &place.data));
     let asked = Asked {
         purpose: Purpose::Doctor,
         data: Some(place.data.clone()),

@@ -60,6 +60,30 @@ impl Place {
         })
     }
 
+    /// The same for a command that changes which release serves: only with the data folder that `setup` settled, and as its owner.
+    /// Another one would be tried by the new release, and the service works with the one that was settled.
+    pub(super) fn to_change(install_dir: Option<&Path>, data_dir: Option<&Path>) -> Result<Place, Fault> {
+        let place = Place::find(install_dir, data_dir)?;
+        if let Some(settled) = place.settled.other_than(&place.data) {
+            let (data, settled) = (place.data.display(), settled.display());
+            return Err(Fault::usage(
+                format!(
+                    "this installation works with the data folder {settled}, and {data} ({}) is another one: the service would go \
+                     on with {settled}",
+                    place.why.told()
+                ),
+                format!(
+                    "leave --data-dir and DATA_DIR out to go on with {settled}; where {data} is meant, settle it first, with `setup \
+                     --leave-data-dir` of the release in use; nothing was changed"
+                ),
+            ));
+        }
+        if let (None, Some(user)) = (place.owner, place.settled.user_of(&place.data)) {
+            privilege::see_settled(&place.data, user, false)?;
+        }
+        Ok(place)
+    }
+
     /// The same for `setup`, which makes what is missing.
     pub(super) fn to_set_up(install_dir: Option<&Path>, data_dir: Option<&Path>) -> Result<Place, Fault> {
         Place::of(install_dir, |settled| locate::data_dir_to_set_up(data_dir, settled, &process_env))

@@ -16,7 +16,7 @@ pub(crate) fn rollback(
     restart: Option<&str>,
     waits: Waits,
 ) -> Result<(), Fault> {
-    let place = Place::find(install_dir, data_dir)?;
+    let place = Place::to_change(install_dir, data_dir)?;
     let lock = place.install.lock()?;
     place.tell()?;
     lock.sweep()?;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hub_manifest::environment;
+use hub_manifest::limits::Limit;
 use hub_release::Trusted;
 use hub_release::beneath::{self, Beneath};
 use hub_release::bounds::MAX_SIGNATURE;
@@ -26,20 +27,18 @@ use super::conf::Conf;
 use super::place::Place;
 use super::reach::Reader;
 use super::service::{self, Service, UNIT, Waits};
-use super::user::{USER, asked_id, own_user, see_owner, see_self, see_user};
+use super::user::{USER, asked_id, id, own_user, see_home, see_owner, see_self, see_user};
 use super::{say, upgrade};
 use crate::cli::drivers as wanted;
 use crate::data_folder;
 use crate::discover::Namesake;
+use crate::drivers;
 use crate::fault::Fault;
-use crate::locate::{Settled, absolute};
+use crate::locate::Settled;
 use crate::preflight::namesakes;
 use crate::privilege;
 use crate::process;
-use crate::settings::{process_env, reason};
-
-/// How long pip may take for all drivers.
-const INSTALLING: Duration = Duration::from_secs(3600);
+use crate::settings::{self, process_env, reason};
 
 /// Folder of the units that an administrator adds.
 const UNITS: &str = "/etc/systemd/system";
@@ -82,16 +81,21 @@ pub(crate) fn setup(options: &Setup) -> Result<(), Fault> {
     let mut names = conf.plugins.clone();
     names.extend(options.plugins.iter().cloned());
     // Everything that can be wrong in what was asked for is found out before anything is changed.
-    let drivers = wanted::of_names(&place.release, &names)?;
-    drivers.none_by_mistake()?;
+    let chosen = wanted::of_names(&place.release, &names)?;
+    chosen.none_by_mistake()?;
     let keys = options.trust.iter().map(|file| Key::read(&place, file)).collect::<Result<Vec<_>, _>>()?;
     let system = !options.no_service && (options.unit_dir.is_some() || service::has_systemd());
-    let settled = place.settled.user.clone().filter(|_| system);
-    let user = options.user.clone().or(settled).unwrap_or_else(|| USER.to_owned());
-    let user = &*user;
-    see_user(user)?;
+    // Whoever was settled once owns every data folder of the installation, with a unit and without one.
+    let said = options.user.clone().or_else(|| place.settled.user.clone());
     // Without a unit the folder is root's own, unless somebody says whose it is.
-    let gives = rustix::process::geteuid().is_root() && (system || options.user.is_some());
+    let me = rustix::process::geteuid();
+    let gives = me.is_root() && (system || said.is_some());
+    let user = said.unwrap_or_else(|| USER.to_owned());
+    let user = &*user;
+    if gives || system || options.user.is_some() {
+        see_user(user, options.user.is_some())?;
+    }
+    see_home(&place.data, if gives { id(user, "-u")? } else { Some(me.as_raw()) })?;
     match (gives, &options.user) {
         (true, _) => see_owner(user, &place.data)?,
         // A unit may be written for somebody else to put in its place.
@@ -113,15 +117,15 @@ pub(crate) fn setup(options: &Setup) -> Result<(), Fault> {
     let version = own_release(&place, &keys, options.allow_downgrade)?;
     names_of_customer(&place, &options.take_over)?;
     make_data_folder(&place, &conf, options.listen)?;
-    let data = absolute(&place.data)?;
+    let data = place.data.clone();
     if gives {
         own_user(user, &data)?;
     }
     close_variables(&data)?;
     // It may be the service's only now.
     place.owner = privilege::owner(&data)?;
-    if !drivers.is_empty() {
-        install_drivers(&place, &names, &drivers)?;
+    if !chosen.is_empty() {
+        install_drivers(&place, &names, &chosen)?;
     }
     if system {
         unit(&place, &folder, user, options.listen)?;
@@ -154,8 +158,12 @@ pub(crate) fn setup(options: &Setup) -> Result<(), Fault> {
 
 /// Installs drivers as the owner of the data folder: pip runs what it downloads, and what lies there already.
 fn install_drivers(place: &Place, names: &[String], chosen: &wanted::Chosen) -> Result<(), Fault> {
+    let env = |name: &str| {
+        process_env(name).or_else(|| place.env.get(name).cloned().filter(|value| !value.is_empty()))
+    };
+    let limit = settings::limits(&env)?.time(Limit::InstallSeconds);
     let Some(owner) = place.owner else {
-        for (name, version) in chosen.install(&place.data)? {
+        for (name, version) in chosen.install(&place.data, limit)? {
             say::done("driver", &format!("{name} {version}"));
         }
         return Ok(());
@@ -170,7 +178,12 @@ fn install_drivers(place: &Place, names: &[String], chosen: &wanted::Chosen) -> 
             "run `hub-platform drivers install` by hand, and see what it says; then run setup again",
         )
     };
-    let heard = process::hear(command, INSTALLING).map_err(|e| cannot(reason(&e)))?;
+    // It holds each of its programs to the limit by itself.
+    let heard = process::hear(command, limit * drivers::PROGRAMS).map_err(|e| match e.kind() {
+        // Its own sentence, which the system has no other for.
+        io::ErrorKind::TimedOut => cannot(e.to_string()),
+        _ => cannot(reason(&e)),
+    })?;
     let said = |bytes: &[u8]| privilege::shown(String::from_utf8_lossy(bytes).trim());
     if !heard.status.success() {
         return Err(cannot(said(&heard.err)));
@@ -226,8 +239,9 @@ fn names_of_customer(place: &Place, take_over: &[String]) -> Result<(), Fault> {
     let program = place.release.join(HOST);
     let mut command = privilege::command(&program, place.owner, &place.data);
     command
-        .args(["plugins", "namesakes"])
-        .env(environment::DATA_DIR, &place.data)
+        .args(["plugins", "namesakes", "--data-dir"])
+        .arg(&place.data)
+        .env_remove(environment::DATA_DIR)
         .env_remove(environment::INSTALL_DIR);
     let unknown = |why: String| {
         Fault::machine(
@@ -403,16 +417,24 @@ fn env_line(name: &str, value: &str) -> String {
     format!("{name}=\"{value}\"\n")
 }
 
-/// Sees that another data folder than that of before is meant, where that one has something of the customer's.
+/// Sees that another data folder than that of before is meant, where that one has something of the customer's, and that neither lies
+/// in the other.
 fn see_left(place: &Place, agreed: bool) -> Result<(), Fault> {
-    let Some(before) = &place.settled.data_dir else { return Ok(()) };
-    // One that cannot be looked at, or is not there, is what it is called.
-    let whole = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
-    if whole(before) == whole(&place.data) {
-        return Ok(());
-    }
+    let Some(before) = place.settled.other_than(&place.data) else { return Ok(()) };
     let (old, new) = (before.display(), place.data.display());
-    if agreed || !data_folder::is_begun(before) {
+    let is_begun = data_folder::is_begun(before);
+    let (of_old, of_new) = (data_folder::whole(before), data_folder::whole(&place.data));
+    if is_begun && (of_new.starts_with(&of_old) || of_old.starts_with(&of_new)) {
+        let (inner, outer) = if of_new.starts_with(&of_old) { (&new, &old) } else { (&old, &new) };
+        return Err(Fault::usage(
+            format!(
+                "{new} cannot be the data folder: {inner} lies in {outer}, and {old} is the data folder of before: one would \
+                 hold the files of the other"
+            ),
+            "name a folder beside it: --data-dir DIR or DATA_DIR=DIR; nothing was changed",
+        ));
+    }
+    if agreed || !is_begun {
         say::warn(&format!(
             "the service worked with the data folder {old} before, and works with {new} from now on; what is in {old} stays there"
         ));

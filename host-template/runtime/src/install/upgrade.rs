@@ -49,7 +49,7 @@ pub(crate) struct Upgrade {
 
 /// Runs `upgrade`.
 pub(crate) fn upgrade(options: &Upgrade) -> Result<(), Fault> {
-    let place = Place::find(options.install_dir.as_deref(), options.data_dir.as_deref())?;
+    let place = Place::to_change(options.install_dir.as_deref(), options.data_dir.as_deref())?;
     let lock = place.install.lock()?;
     place.tell()?;
     lock.sweep()?;

@@ -10,21 +10,25 @@ use hub_release::beneath::Beneath;
 use hub_release::guard::quoted;
 
 use super::{say, service};
+use crate::data_folder::whole;
 use crate::fault::Fault;
+use crate::locate::Settled;
+use crate::privilege;
 use crate::process;
 use crate::settings::reason;
 
 /// The user that the service runs as where nobody names another. Setup makes this one where it is missing, and no other.
 pub(super) const USER: &str = "honeyframe";
 
-/// Sees that the user that is named is there: a unit with another would start nothing, and a name that nobody made is most
-/// likely a slip.
-pub(super) fn see_user(user: &str) -> Result<(), Fault> {
+/// Sees that the user that is named, or that an earlier setup settled, is there: a unit with another would start nothing, and a name
+/// that nobody made is most likely a slip.
+pub(super) fn see_user(user: &str, named: bool) -> Result<(), Fault> {
     if user == USER || is_user(user)? {
         return Ok(());
     }
+    let who = if named { "--user names" } else { "an earlier setup settled the user" };
     Err(Fault::usage(
-        format!("--user names `{}`, and there is no such user on this machine", user.escape_debug()),
+        format!("{who} `{}`, and there is no such user on this machine", user.escape_debug()),
         format!(
             "make it first, as with useradd --system, or leave --user out: setup makes the user {USER} where it is missing; \
              nothing was changed"
@@ -69,6 +73,64 @@ pub(super) fn see_owner(user: &str, data: &Path) -> Result<(), Fault> {
         // One that cannot be looked at is told by whoever opens it.
         _ => Ok(()),
     }
+}
+
+/// Sees that the data folder of an installation belongs to the user that setup settled for its service.
+pub(super) fn see_settled(settled: &Settled, data: &Path) -> Result<(), Fault> {
+    let Some(user) = settled.user_of(data) else { return Ok(()) };
+    // One that cannot be looked at is told by whoever opens it.
+    let Ok(about) = fs::metadata(data) else { return Ok(()) };
+    match (id(user, "-u")?, about.uid()) {
+        (Some(uid), owner) if uid == owner => Ok(()),
+        (None, _) => Err(Fault::machine(
+            format!(
+                "setup settled that the service runs as {user}, and there is no such user on this machine"
+            ),
+            "make that user again, or name another: hub-platform setup --user NAME",
+        )),
+        (Some(_), 0) => Err(privilege::roots(data, user)),
+        (Some(_), owner) => Err(Fault::machine(
+            format!(
+                "the data folder {} belongs to user {owner}, and setup settled that the service runs as {user}",
+                data.display()
+            ),
+            format!(
+                "give it to that user: chown -hR {user} {}; or settle its owner: hub-platform setup --user NAME",
+                quoted(data)
+            ),
+        )),
+    }
+}
+
+/// Numbers of the accounts that people have, as Linux gives them out; below are the system's.
+const PEOPLE: std::ops::RangeInclusive<u32> = 1000..=60_000;
+
+/// Sees that a data folder is not a person's home folder: what lies in there would become its owner's alone. The home of the user
+/// that is to own it is that user's to give.
+pub(super) fn see_home(data: &Path, owner: Option<u32>) -> Result<(), Fault> {
+    // A machine without the file has no people there.
+    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    match at_home(&users, data, owner) {
+        None => Ok(()),
+        Some(person) => Err(Fault::usage(
+            format!(
+                "{} cannot be the data folder: it is the home folder of the user {person}",
+                data.display()
+            ),
+            "name a folder of its own: --data-dir DIR or DATA_DIR=DIR; nothing was changed",
+        )),
+    }
+}
+
+/// The person whose home this folder is, of these accounts.
+fn at_home<'u>(users: &'u str, data: &Path, owner: Option<u32>) -> Option<&'u str> {
+    let data = whole(data);
+    users.lines().find_map(|line| {
+        let fields: Vec<&str> = line.split(':').collect();
+        let [name, _, uid, _, _, home, ..] = *fields else { return None };
+        let uid: u32 = uid.parse().ok()?;
+        (PEOPLE.contains(&uid) && Some(uid) != owner && whole(Path::new(home)) == data).then_some(name)
+    })
 }
 
 /// That the data folder belongs to somebody else than the service's user.
@@ -118,7 +180,7 @@ pub(super) fn own_user(user: &str, data: &Path) -> Result<(), Fault> {
 
 /// The number of a user or its group, as the system's own tool knows it: accounts may come from a directory service. None where there
 /// is no such user.
-fn id(user: &str, flag: &str) -> Result<Option<u32>, Fault> {
+pub(super) fn id(user: &str, flag: &str) -> Result<Option<u32>, Fault> {
     Ok(asked_id(user, flag)?.and_then(|text| text.parse().ok()))
 }
 
@@ -139,4 +201,23 @@ pub(super) fn asked_id(user: &str, flag: &str) -> Result<Option<String>, Fault> 
     })?;
     let text = String::from_utf8_lossy(&ran.out).trim().to_owned();
     Ok((ran.status.success() && !text.is_empty()).then_some(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_persons_home_is_nobody_elses_data_folder() {
+        let users = "root:x:0:0:root:/root:/bin/sh\nhub:x:990:990::/home/hub:/usr/sbin/nologin\nann:x:1000:1000:Ann:/home/ann/:/bin/sh\n\
+                     nobody:x:65534:65534::/nonexistent:/bin/false\nbroken\n";
+        let of = |data: &str, owner| at_home(users, Path::new(data), owner);
+        assert_eq!(of("/home/ann", None), Some("ann"));
+        assert_eq!(of("/home/../home/./ann/", Some(990)), Some("ann"));
+        for (data, owner) in
+            [("/home/ann", Some(1000)), ("/home/hub", None), ("/home/ann/data", None), ("/nonexistent", None)]
+        {
+            assert_eq!(of(data, owner), None, "{data}");
+        }
+    }
 }

@@ -48,7 +48,16 @@ pub(crate) fn ran(mut command: Command, limit: Duration) -> io::Result<Ran> {
     Ok(Ran { status, out: said(out)?, err: said(err)?, held })
 }
 
-/// The same where all that the command has said is needed.
+/// Runs a command to its end, with the input and output that it was given. An error of the kind [`io::ErrorKind::TimedOut`], and the
+/// end of all that it has started, as with [`ran`].
+pub(crate) fn lasted(mut command: Command, limit: Duration) -> io::Result<ExitStatus> {
+    let _orphans = Orphans::taken()?;
+    let before = tree::Below::now()?;
+    let mut child = command.spawn()?;
+    wait(&mut child, limit, &before)
+}
+
+/// [`ran`], where all that the command has said is needed.
 pub(crate) fn hear(command: Command, limit: Duration) -> io::Result<Ran> {
     match ran(command, limit)? {
         Ran { held: true, .. } => {

@@ -31,7 +31,7 @@ use tokio::sync::mpsc;
 
 use crate::settings::reason;
 
-pub(crate) use command::{hear, ran};
+pub(crate) use command::{hear, lasted, ran};
 pub(crate) use confine::{Kernel, held};
 use members::Registered;
 pub(crate) use members::{is_elsewhere, is_of_a_job};

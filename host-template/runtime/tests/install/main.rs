@@ -7,6 +7,7 @@ mod place;
 #[path = "../program/mod.rs"]
 mod program;
 mod rollback;
+mod settled;
 mod setup;
 
 use std::fs;

@@ -24,12 +24,12 @@ impl Server {
     pub fn shared() -> Option<&'static Server> {
         // One that cannot be started once is not tried again by every test.
         static SERVER: LazyLock<Option<Server>> = LazyLock::new(start);
-        SERVER.as_ref()
+        told(SERVER.as_ref())
     }
 
     /// Another one, for a test that stops it.
     pub fn own() -> Option<Server> {
-        start()
+        told(start())
     }
 
     /// Ends the server and all its connections.
@@ -128,10 +128,17 @@ impl Drop for Lock {
     }
 }
 
+/// Where there is none, the calling test says of itself that it is skipped.
+fn told<S>(server: Option<S>) -> Option<S> {
+    if server.is_none() {
+        super::skip("on PostgreSQL: initdb is not installed (Debian: postgresql)");
+    }
+    server
+}
+
 fn start() -> Option<Server> {
     let Some(bin) = programs() else {
         assert!(std::env::var_os("HUB_REQUIRE_POSTGRES").is_none(), "PostgreSQL's initdb is not installed");
-        super::skip("on PostgreSQL: initdb is not installed (Debian: postgresql)");
         return None;
     };
     static NEXT: AtomicU32 = AtomicU32::new(0);
