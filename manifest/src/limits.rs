@@ -111,6 +111,7 @@ limits! {
     MigrationSeconds, "HUB_MIGRATION_SECONDS", Seconds, 3_600, 1..=7 * DAY, "time of one statement of a migration on PostgreSQL, and that a host waits for another one's migrations";
     MigrationLock, "HUB_MIGRATION_LOCK_SECONDS", Seconds, 10, 1..=DAY, "time that a migration on PostgreSQL waits for a table that others work with; then it is undone and told";
     CensusSeconds, "HUB_MIGRATION_COUNT_SECONDS", Seconds, 30, 1..=3_600, "time for counting rows before and after a migration that may remove some, once, and for comparing values in all migrations of a run together; what is left then is estimated (PostgreSQL), refused or, of values, told";
+    PreflightSeconds, "HUB_PREFLIGHT_SECONDS", Seconds, 3_000, 10..=3_500, "time of a whole preflight, and of the same look by `doctor`; then it ends with an error that says what was under way, and leaves no copy of the database";
     Connections, "HUB_CONNECTIONS", Count, 4096, 16..=1_000_000, "open connections; at that number the one that has waited longest for its client gives way, and where all are being answered on, new ones are refused (fewer where the process may not have as many files open)";
     ConnectionsPerAddress, "HUB_CONNECTIONS_PER_ADDRESS", Count, 1024, 1..=1_000_000, "connections of one address, or of one /64 of IPv6, and half of all at most; behind a trusted proxy, requests under way for one address";
     HeadSeconds, "HUB_HEAD_SECONDS", Seconds, 10, 1..=300, "time for the head of a request, from its first byte; then the connection is closed";

@@ -63,19 +63,22 @@ const POSTGRES_COLUMNS: &str = "
     SELECT CAST(table_name AS TEXT) AS place, CAST(column_name AS TEXT) AS name,
            CONCAT(udt_name, '(' || character_maximum_length || ')') AS kind, is_nullable = 'NO' AS required,
            column_default IS NOT NULL OR is_identity = 'YES' OR is_generated = 'ALWAYS' AS has_default
-    FROM information_schema.columns WHERE table_schema NOT IN ('pg_catalog', 'information_schema')";
+    FROM information_schema.columns WHERE table_schema NOT IN ('pg_catalog', 'information_schema')
+      AND table_schema NOT LIKE 'pg\\_temp%' AND table_schema NOT LIKE 'pg\\_toast%'";
 
 const POSTGRES_RULES: &str = "
     SELECT CAST(t.relname AS TEXT) AS place, pg_get_constraintdef(c.oid) AS rule,
            (SELECT string_agg(a.attname, ',') FROM pg_attribute a WHERE a.attrelid = t.oid AND a.attnum = ANY (c.conkey)) AS columns
     FROM pg_constraint c JOIN pg_class t ON t.oid = c.conrelid JOIN pg_namespace n ON n.oid = t.relnamespace
-    WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND c.contype IN ('c', 'f', 'u', 'x')
+    WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_temp%'
+      AND n.nspname NOT LIKE 'pg\\_toast%' AND c.contype IN ('c', 'f', 'u', 'x')
     UNION ALL
     SELECT CAST(t.relname AS TEXT), CONCAT('unique index ', i.relname),
            (SELECT string_agg(a.attname, ',') FROM pg_attribute a WHERE a.attrelid = t.oid AND a.attnum = ANY (x.indkey))
     FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_class t ON t.oid = x.indrelid
     JOIN pg_namespace n ON n.oid = t.relnamespace
-    WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND x.indisunique
+    WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_temp%'
+      AND n.nspname NOT LIKE 'pg\\_toast%' AND x.indisunique
       AND NOT EXISTS (SELECT 1 FROM pg_constraint c WHERE c.conindid = i.oid)";
 
 impl Schema {

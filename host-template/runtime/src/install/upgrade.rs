@@ -292,6 +292,7 @@ impl Migration {
 }
 
 /// How long the new host may look: it copies the database, and tries all migrations on the copy.
+/// Longer than HUB_PREFLIGHT_SECONDS can be, so that it says itself what took so long.
 const LOOKING: Duration = Duration::from_secs(3600);
 
 /// Runs the new host's own look at this installation, with the service's environment and as the user that owns the data: a

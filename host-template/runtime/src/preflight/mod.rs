@@ -12,10 +12,12 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use hub_manifest::environment::{self, quoted};
+use hub_manifest::limits::{About, Limit, Limits};
 use hub_release::Install;
 use hub_release::manifest::HOST;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, timeout_at};
 
 use self::switched::Fate;
 use self::trial::Tried;
@@ -171,6 +173,7 @@ async fn look(platform: &Platform, asked: &Asked, outer: Env<'_>, report: &mut R
         _ => variables.get(name).cloned().filter(|value| !value.is_empty()).or_else(|| outer(name)),
     };
     let limits = report.take(settings::limits(&env)).unwrap_or_default();
+    let until = Instant::now() + limits.time(Limit::PreflightSeconds);
     report.take(Proxies::of(&env));
     report.take(Reach::of(&env));
     report.take(Base::of(&env));
@@ -198,7 +201,11 @@ async fn look(platform: &Platform, asked: &Asked, outer: Env<'_>, report: &mut R
         Ok(database) => {
             let folders =
                 plugins.iter().filter_map(|plugin| Some((plugin.name().to_owned(), plugin.migrations()?)));
-            trial::run(&database, &data, &folders.collect::<Vec<_>>(), &limits, asked).await
+            let folders = folders.collect::<Vec<_>>();
+            match timeout_at(until, trial::run(&database, &data, &folders, &limits, asked)).await {
+                Ok(tried) => tried,
+                Err(_) => return report.errors.push(late(&limits, "the migrations were tried")),
+            }
         }
         Err(fault) => Tried { errors: vec![fault.into()], ..Tried::default() },
     };
@@ -222,7 +229,12 @@ async fn look(platform: &Platform, asked: &Asked, outer: Env<'_>, report: &mut R
     }
     let old = Release::in_use(asked.since.as_deref(), &install, &data, &variables);
     let before = match &old {
-        Some(old) => old.ask::<Vec<Known>>(&["plugins", "list", "--json"]).await,
+        Some(old) => match timeout_at(until, old.ask::<Vec<Known>>(&["plugins", "list", "--json"])).await {
+            Ok(before) => before,
+            Err(_) => {
+                return report.errors.push(late(&limits, "the release in use was asked for its plugins"));
+            }
+        },
         None => None,
     };
     let agreed = outer(TAKE_OVER).unwrap_or_default();
@@ -256,7 +268,22 @@ async fn look(platform: &Platform, asked: &Asked, outer: Env<'_>, report: &mut R
             Fate::Told(finding) => report.warnings.push(finding),
         }
     }
-    installed_drivers(&install, &data, old.as_ref(), report).await;
+    if timeout_at(until, installed_drivers(&install, &data, old.as_ref(), report)).await.is_err() {
+        report.errors.push(late(&limits, "the installed drivers were looked at"));
+    }
+}
+
+/// What is said where the time for all of it is over. What was under way is dropped: a copy is removed, a program ended, and a
+/// transaction rolled back.
+fn late(limits: &Limits, doing: &str) -> Finding {
+    let About { variable, unit, .. } = Limit::PreflightSeconds.about();
+    let time = unit.told(limits.get(Limit::PreflightSeconds));
+    Finding::machine(
+        format!("the look at this machine took longer than {time}: the time was over while {doing}"),
+        format!(
+            "see what it waits for (locks on the database, a slow disk), or set {variable} to a higher number"
+        ),
+    )
 }
 
 /// Whether the address is free, or the host's that runs now.
@@ -416,5 +443,17 @@ async fn installed_drivers(install: &Path, data: &Path, old: Option<&Release<'_>
             format!("the driver {} is installed, and this release knows no `{}`", row.package, row.alias),
             "its connector is no longer offered",
         ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_under_way_when_the_time_was_over_is_told() {
+        let finding = late(&Limits::default().with(Limit::PreflightSeconds, 20), "the migrations were tried");
+        assert!(finding.what.contains("20 s") && finding.what.contains("the migrations were tried"));
+        assert!(finding.help.contains("HUB_PREFLIGHT_SECONDS") && !finding.of_plugin);
     }
 }

@@ -173,7 +173,9 @@ pub(super) fn namespaces() -> bool {
 /// Puts this process, the program's first, behind the fences.
 pub(super) fn confine(job: &Job, namespace: bool) -> io::Result<Confined> {
     // Looked at before there is another `/proc`.
-    let in_no_folder = !holds_abstract() && may_leave(fs::read(ABSTRACT));
+    let list = fs::read(ABSTRACT);
+    // Without the list nobody knows which sockets in folders are to be hidden either.
+    let may_leave = list.is_err() || (!holds_abstract() && may_leave(list));
     let mounted = namespace && may_mount();
     if mounted {
         // Half of it would be neither the one nor the other.
@@ -192,7 +194,7 @@ pub(super) fn confine(job: &Job, namespace: bool) -> io::Result<Confined> {
     landlock(job, mounted).map_err(|error| io::Error::other(format!("cannot be confined: {error}")))?;
     // The kernel's rules for files say nothing of whom a program connects to by a socket's name, and mounts do not cover a name that
     // is in no folder.
-    if !mounted && !job.sockets.is_empty() || in_no_folder {
+    if !mounted && !job.sockets.is_empty() || may_leave {
         network::no_local_sockets().map_err(|error| {
             io::Error::other(format!("cannot be kept from sockets of this machine: {error}"))
         })?;
@@ -309,7 +311,11 @@ pub(super) fn mounts(job: &Job) -> io::Result<()> {
     }
     // Nobody connects to what is no socket either.
     for file in files.into_iter().filter(|path| is_no_folder(path)) {
-        mount_bind("/dev/null", file)?;
+        match mount_bind("/dev/null", file) {
+            // Whoever listened on it has ended meanwhile.
+            Err(rustix::io::Errno::NOENT) if !file.exists() => {}
+            done => done?,
+        }
     }
     few_devices(devices, &shared)?;
     for (folder, tree) in kept {

@@ -1,7 +1,9 @@
 //! Sockets of this machine that lead out of a run's fences: to the host's own database, to engines of containers, and to what the
 //! machine or the host's user has running besides. All of them look at who comes, and a run has the host's user.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
@@ -10,7 +12,7 @@ use rustix::fs::Access;
 
 use super::fences::home;
 use crate::data_folder::is_of_machine;
-use crate::settings::{self, Database, Env};
+use crate::settings::{self, Database, Env, reason};
 
 /// Where PostgreSQL has its sockets, whatever an address says of it: there a server takes a user's name for enough (`peer`), though
 /// the host itself comes over the network with a password. Below the root folder.
@@ -51,6 +53,21 @@ const NAMED: &[&str] = &[
     "SSH_AUTH_SOCK",
 ];
 
+/// The sockets of this machine, as the network of this process has them, whatever folders they are in. Below the root folder.
+const LISTED: &str = "proc/self/net/unix";
+/// What answers to names, and to nothing else: of servers (nscd, systemd-resolved, Avahi) and of users (sssd, systemd-userdb). Below the
+/// root folder.
+const NAMES: &[&str] = &[
+    "run/avahi-daemon/socket",
+    "run/nscd/socket",
+    "run/systemd/resolve",
+    "run/systemd/userdb",
+    "var/lib/sss/pipes/nss",
+    "var/run/nscd/socket",
+];
+/// Where systemd has its own, which ask who comes, as those of [`OF_MACHINE`] do.
+const OF_SYSTEMD: &str = "run/systemd";
+
 /// Those that the user of this process reaches. A run does not see them; where they cannot be hidden from it, it makes no sockets of
 /// this machine.
 pub(super) fn open(env: Env<'_>, data: &Path, root: &Path) -> Vec<PathBuf> {
@@ -66,6 +83,7 @@ pub(super) fn open(env: Env<'_>, data: &Path, root: &Path) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = engines.chain(there).collect();
     found.extend(of_machine.chain([of_user]).filter(|path| path.exists()));
     found.extend(servers(env, data, root));
+    found.extend(listed(env, data, root));
     let mut all: Vec<PathBuf> = Vec::new();
     for path in found.into_iter().map(real) {
         if !all.iter().any(|known| path.starts_with(known)) {
@@ -79,6 +97,84 @@ pub(super) fn open(env: Env<'_>, data: &Path, root: &Path) -> Vec<PathBuf> {
 /// is not for everybody.
 pub(super) fn of_machine(root: &Path) -> impl Iterator<Item = PathBuf> {
     OF_MACHINE.iter().map(|path| root.join(path)).filter(|path| path.exists()).map(real)
+}
+
+/// Whatever else somebody listens on in a folder: a run needs none of it. A list that cannot be read is told here, and a run whose
+/// supervisor cannot read it either makes no sockets of this machine.
+fn listed(env: Env<'_>, data: &Path, root: &Path) -> Vec<PathBuf> {
+    let list = match fs::read(root.join(LISTED)) {
+        Ok(list) => list,
+        Err(error) => {
+            tracing::warn!(
+                "cannot read /{LISTED}: {}: sockets of this machine in folders of unusual names are not found, and not hidden from \
+                 runs; mount /proc for the host",
+                reason(&error)
+            );
+            return Vec::new();
+        }
+    };
+    // A warehouse may be on a server that the host has nothing to do with.
+    let on_postgres = matches!(
+        settings::database(env(environment::DATABASE_URL).as_deref(), data),
+        Ok(Database::Postgres(_))
+    );
+    let is_root = rustix::process::geteuid().is_root();
+    let data = real(data.to_path_buf());
+    let below = |path: &Path, all: &[&str]| all.iter().any(|part| path.starts_with(root.join(part)));
+    let leads_out = |path: &PathBuf| {
+        let is_servers = path.file_name().is_some_and(|name| name.as_bytes().starts_with(SOCKET.as_bytes()));
+        let is_machines = below(path, OF_MACHINE) || below(path, &[OF_SYSTEMD]);
+        !path.starts_with(&data)
+            && !below(path, NAMES)
+            && (is_root || !is_machines)
+            && (on_postgres || !is_servers)
+            && reaches(path)
+    };
+    listening(&list).into_iter().map(real).filter(leads_out).map(with_its_folder).collect()
+}
+
+/// The sockets in folders that somebody listens on, of the kernel's list. Names without a folder begin with `@` there.
+fn listening(list: &[u8]) -> Vec<PathBuf> {
+    list.split(|byte| *byte == b'\n').filter_map(listening_at).collect()
+}
+
+fn listening_at(line: &[u8]) -> Option<PathBuf> {
+    /// In the flags: connections are taken.
+    const LISTENS: u32 = 1 << 16;
+    // Seven fields, of which the fourth are the flags, a blank, and a name, which may hold blanks.
+    let (mut rest, mut flags) = (line, None);
+    for number in 0..7 {
+        rest = rest.trim_ascii_start();
+        let end = rest.iter().position(|byte| *byte == b' ')?;
+        let (field, behind) = rest.split_at(end);
+        if number == 3 {
+            flags = std::str::from_utf8(field).ok().and_then(|text| u32::from_str_radix(text, 16).ok());
+        }
+        rest = behind;
+    }
+    let name = rest.strip_prefix(b" ")?;
+    let is_open = flags.is_some_and(|flags| flags & LISTENS != 0);
+    (is_open && name.starts_with(b"/")).then(|| PathBuf::from(OsStr::from_bytes(name)))
+}
+
+/// The folder that a socket is in where there is nothing else in it, as its server may make the socket anew; else the socket.
+fn with_its_folder(socket: PathBuf) -> PathBuf {
+    let is_beside = |name: &OsStr| {
+        let name = name.to_string_lossy();
+        name.starts_with(SOCKET) || BESIDE.iter().any(|end| name.ends_with(end))
+    };
+    let is_alone = |folder: &Path| {
+        let is_shared = is_of_machine(folder) || folder.starts_with("/dev");
+        let Ok(mut entries) = fs::read_dir(folder) else { return false };
+        let is_sockets = |entry: fs::DirEntry| {
+            entry.file_type().is_ok_and(|kind| kind.is_socket()) || is_beside(&entry.file_name())
+        };
+        !is_shared && entries.all(|entry| entry.is_ok_and(is_sockets))
+    };
+    match socket.parent().filter(|folder| is_alone(folder)) {
+        Some(folder) => folder.to_path_buf(),
+        None => socket,
+    }
 }
 
 /// Where a path leads to; one that is not there leads nowhere else.
@@ -231,6 +327,38 @@ mod tests {
         assert_eq!(names(&root, &[]), Vec::<String>::new());
         assert_eq!(names(&root, &[url("sqlite://@ROOT@/hub.db")]), Vec::<String>::new());
         drop((own, shared));
+    }
+
+    #[test]
+    fn s5_sockets_in_folders_of_any_name_are_found() {
+        let root = Scratch::new("listed");
+        let real = root.canonicalize().unwrap();
+        let open = [
+            "srv/pgsock/.s.PGSQL.5432",
+            "srv/two words/redis.sock",
+            "srv/mixed/mysqld.sock",
+            "run/nscd/socket",
+            "data/host.sock",
+            "srv/silent/s",
+        ];
+        let open = open.map(|name| (name, socket(&root, name)));
+        fs::write(root.join("srv/mixed/other"), "").unwrap();
+        let line = |flags: &str, name: &str| {
+            format!("0000000000000000: 00000002 00000000 {flags} 0001 01   123 {name}\n")
+        };
+        let mut list = "Num       RefCount Protocol Flags    Type St Inode Path\n".to_owned();
+        for (name, _) in &open {
+            let flags = if name.ends_with("silent/s") { "00000000" } else { "00010000" };
+            list += &line(flags, &real.join(name).display().to_string());
+        }
+        list += &line("00010000", "@abstract");
+        list += &line("00010000", &real.join("srv/gone").display().to_string());
+        fs::create_dir_all(root.join("proc/self/net")).unwrap();
+        fs::write(root.join(LISTED), list).unwrap();
+        let others = ["srv/mixed/mysqld.sock", "srv/two words"];
+        assert_eq!(names(&root, &[]), others);
+        let url = [("DATABASE_URL", "postgres://hub:password@localhost/hub".to_owned())];
+        assert_eq!(names(&root, &url), ["srv/mixed/mysqld.sock", "srv/pgsock", "srv/two words"]);
     }
 
     #[test]
