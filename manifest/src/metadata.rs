@@ -6,8 +6,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::node::Entry;
+use crate::node::{Entry, Node};
 use crate::reader::{Reader, get};
+use crate::source::Spanned;
+use crate::{codes, grammar};
 
 /// The form of a field's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +18,8 @@ pub enum Form {
     Line,
     /// One line or more.
     Prose,
+    /// The address of a web page, as [`grammar::web_address`] takes it.
+    WebAddress,
 }
 
 /// A row of the table.
@@ -36,8 +40,22 @@ fn text(reader: &mut Reader<'_>, entries: &[Entry], name: &str, form: Form) -> O
     let text = match form {
         Form::Line => reader.text(node, &what),
         Form::Prose => reader.prose(node, &what),
+        Form::WebAddress => web_address(reader, node, &what),
     };
     text.map(|text| text.value)
+}
+
+fn web_address(reader: &mut Reader<'_>, node: &Node, what: &str) -> Option<Spanned<String>> {
+    let text = reader.text(node, what)?;
+    match grammar::web_address(&text.value) {
+        Ok(()) => Some(text),
+        Err(help) => {
+            // The message does not repeat the address: it may hold a password.
+            let message = format!("{what} is not a web address");
+            reader.error(codes::MALFORMED_NAME, &text.range, message, help);
+            None
+        }
+    }
 }
 
 macro_rules! metadata {

@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use hub_manifest::metadata::Metadata;
 use hub_manifest::plugin::FIELDS;
+use hub_manifest::schema::patterns;
 use serde_json::{Value, json};
 
 use crate::base::text::cell;
@@ -98,6 +99,9 @@ fn form(root: &Value, schema: &Value) -> String {
     };
     if !known.is_empty() {
         return known.to_string();
+    }
+    if schema["pattern"] == patterns::WEB_ADDRESS {
+        return "web address".to_string();
     }
     let resolved = resolve(root, schema);
     if !std::ptr::eq(resolved, schema) {

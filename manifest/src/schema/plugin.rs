@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::{InnerPath, Requirement, Slug, Text, names, open, patterns};
 use crate::grammar;
-use crate::metadata::Metadata;
+use crate::metadata::{Form, Metadata};
 
 /// The manifest of a vertical plugin.
 #[derive(JsonSchema)]
@@ -84,7 +84,10 @@ fn name_is_free(schema: &mut Schema) {
 fn metadata(schema: &mut Schema) {
     if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
         for field in Metadata::FIELDS {
-            let form = json!({ "$ref": "#/definitions/Text" });
+            let form = match field.form {
+                Form::Line | Form::Prose => json!({ "$ref": "#/definitions/Text" }),
+                Form::WebAddress => json!({ "type": "string", "pattern": patterns::WEB_ADDRESS }),
+            };
             let optional = json!({ "description": field.about, "anyOf": [form, { "type": "null" }] });
             properties.insert(field.name.to_string(), optional);
         }
