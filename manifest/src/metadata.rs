@@ -103,6 +103,8 @@ metadata! {
     license: Line,
     /// Where to read more.
     homepage: Line,
+    /// Where the source code is, as a web address.
+    repository: WebAddress,
 }
 
 #[cfg(test)]
