@@ -196,7 +196,7 @@ fn change(rng: &mut Rng, out: &mut Vec<u8>, other: &[u8]) {
 }
 
 fn word(rng: &mut Rng) -> &'static str {
-    let lists: [&[&str]; 4] = [WORDS, FIELDS, METHODS, RESERVED_SLUGS];
+    let lists: [&[&str]; 4] = [WORDS, &FIELDS, METHODS, RESERVED_SLUGS];
     let list = lists[[0, 0, 0, 0, 1, 1, 2, 3][rng.usize(..8)]];
     list[rng.usize(..list.len())]
 }

@@ -336,6 +336,31 @@ pub fn router_spec(text: &str) -> Result<RouterSpec, String> {
     })
 }
 
+/// The address of a web page: `http` or `https`, a host, and what follows it. It is what a browser opens, so it has neither a
+/// user's name nor a password.
+pub fn web_address(text: &str) -> Result<(), String> {
+    const FORM: &str =
+        "write an address that begins with `https://` or `http://`, like `https://acme.example/crm`";
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).ok_or(FORM)?;
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if authority.contains('@') {
+        return Err(
+            "leave out what stands before the `@`: everybody who sees the plugin sees it too".to_string()
+        );
+    }
+    let (host, port) = match authority.split_once(':') {
+        None => (authority, None),
+        Some((host, port)) => (host, Some(port)),
+    };
+    let port_is_sound = port
+        .is_none_or(|port| (1..=5).contains(&port.len()) && port.bytes().all(|digit| digit.is_ascii_digit()));
+    let is_foreign = |c: char| c.is_whitespace() || "\\\"<>^`{|}".contains(c);
+    if host.is_empty() || !port_is_sound || text.contains(is_foreign) {
+        return Err(FORM.to_string());
+    }
+    Ok(())
+}
+
 /// Longest line of text that a field may hold, in characters.
 pub const MAX_LINE: usize = 1000;
 
@@ -388,5 +413,41 @@ pub fn alternatives(names: &[&str]) -> String {
         [] => String::new(),
         [one] => one.clone(),
         [head @ .., last] => format!("{} or {last}", head.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn web_addresses() {
+        for sound in [
+            "https://acme.example",
+            "http://localhost:8001/crm",
+            "https://git.acme.example/crm?tab=readme#install",
+            "https://acme.example/@crm",
+            "https://b\u{fc}cher.example/",
+        ] {
+            assert_eq!(web_address(sound), Ok(()), "{sound}");
+        }
+        for malformed in [
+            "",
+            "acme.example",
+            "https://",
+            "https:///crm",
+            "https://:80",
+            "ftp://acme.example",
+            "javascript:alert(1)",
+            "git@git.acme.example:crm.git",
+            "https://acme.example:port/",
+            "https://acme.example/two words",
+            "https://acme.example/\"onclick",
+            "https://jane:secret@acme.example/crm",
+            "https://jane@acme.example",
+        ] {
+            let help = web_address(malformed).expect_err(malformed);
+            assert!(!help.contains("secret"), "{help}");
+        }
     }
 }

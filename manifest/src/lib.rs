@@ -14,6 +14,7 @@ pub mod environment;
 pub mod grammar;
 pub mod json;
 pub mod limits;
+pub mod metadata;
 pub mod migrations;
 pub mod node;
 pub mod override_kind;

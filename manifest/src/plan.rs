@@ -6,7 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::metadata::Metadata;
 
 /// What one build makes, all of it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -38,18 +40,9 @@ pub struct HostPlugin {
     pub display_name: String,
     /// Semver version.
     pub version: String,
-    /// Free text.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub description: Option<String>,
-    /// Free text.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub author: Option<String>,
-    /// Free text, usually an SPDX expression.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub license: Option<String>,
-    /// Address of the plugin's own page.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub homepage: Option<String>,
+    /// What its author says about it to people only.
+    #[serde(flatten, serialize_with = "written")]
+    pub metadata: Metadata,
     /// Who sees it.
     pub visibility: Visibility,
     /// Slugs that must be present.
@@ -79,6 +72,11 @@ pub struct HostPlugin {
     pub migrations: Option<String>,
     /// Warnings that the build gave, for the list of plugins.
     pub warnings: Vec<String>,
+}
+
+/// A field that the author did not write is left out.
+fn written<S: Serializer>(metadata: &Metadata, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_map(metadata.written())
 }
 
 /// Who sees a plugin.

@@ -18,10 +18,7 @@ impl HostPlugin {
         HostPlugin {
             display_name: text(&manifest.display_name).unwrap_or_else(|| slug.clone()),
             version: manifest.version.as_ref().map_or_else(String::new, |version| version.value.to_string()),
-            description: text(&manifest.description),
-            author: text(&manifest.author),
-            license: text(&manifest.license),
-            homepage: text(&manifest.homepage),
+            metadata: manifest.metadata.clone(),
             visibility: manifest.visibility.unwrap_or_default(),
             dependencies: manifest
                 .dependencies

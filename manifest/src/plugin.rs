@@ -4,12 +4,14 @@
 //! they exist only in the [`crate::plan::Plan`].
 
 use std::collections::HashSet;
+use std::sync::LazyLock;
 
 use semver::{Version, VersionReq};
 
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::grammar::{self, RouterSpec};
+use crate::metadata::Metadata;
 use crate::node::{Entry, Node, Value};
 use crate::plan::Visibility;
 use crate::reader::{Reader, get};
@@ -20,15 +22,17 @@ pub use crate::contributions::{
     ConfigField, DashboardSeed, DatasetTemplate, DbtWorkspace, KnownScript, NavItem, SeedGroup,
 };
 
-/// Every field of `plugin.yaml`.
-pub const FIELDS: &[&str] = &[
-    "name",
-    "version",
-    "display_name",
-    "description",
-    "author",
-    "license",
-    "homepage",
+/// Every field of `plugin.yaml`, in the order in which documents list them.
+pub static FIELDS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+    let metadata = Metadata::FIELDS.iter().map(|field| field.name);
+    REQUIRED.iter().copied().chain(metadata).chain(OPTIONAL.iter().copied()).collect()
+});
+
+/// The fields that every manifest has.
+const REQUIRED: &[&str] = &["name", "version", "display_name"];
+
+/// The fields by which the platform does something.
+const OPTIONAL: &[&str] = &[
     "min_platform_version",
     "dependencies",
     "optional_dependencies",
@@ -60,14 +64,8 @@ pub struct Manifest {
     pub version: Option<Spanned<Version>>,
     /// Name shown to people.
     pub display_name: Option<Spanned<String>>,
-    /// Free text.
-    pub description: Option<Spanned<String>>,
-    /// Free text.
-    pub author: Option<Spanned<String>>,
-    /// Free text.
-    pub license: Option<Spanned<String>>,
-    /// Free text.
-    pub homepage: Option<Spanned<String>>,
+    /// What it says to people only.
+    pub metadata: Metadata,
     /// Requirement on the platform's version.
     pub min_platform_version: Option<Spanned<VersionReq>>,
     /// Plugins that must be present.
@@ -148,17 +146,11 @@ pub fn parse(source: &Source, folder: &str) -> (Manifest, Vec<Diagnostic>) {
 }
 
 fn read(reader: &mut Reader<'_>, entries: &[Entry], folder: &str, out: &mut Manifest) {
-    reader.unknown_keys(entries, FIELDS, "plugin.yaml");
+    reader.unknown_keys(entries, &FIELDS, "plugin.yaml");
     identity(reader, entries, folder, out);
     let slug = out.name.as_ref().map_or_else(|| folder.to_string(), |name| name.value.clone());
 
-    let text = |reader: &mut Reader<'_>, field: &str| {
-        get(entries, field).and_then(|node| reader.text(node, &format!("`{field}`")))
-    };
-    out.description = get(entries, "description").and_then(|node| reader.prose(node, "`description`"));
-    out.author = text(reader, "author");
-    out.license = text(reader, "license");
-    out.homepage = text(reader, "homepage");
+    out.metadata = Metadata::read(reader, entries);
     out.min_platform_version = get(entries, "min_platform_version")
         .and_then(|node| reader.checked(node, codes::MALFORMED_REQUIREMENT, "the requirement", requirement));
     if let Some(node) = get(entries, "dependencies") {

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { pieces } from "../../host-template/plugin-host/src/ui/prose.tsx";
 import { schemeOf } from "../../host-template/shell/src/color-scheme.ts";
+import fields from "../../host-template/shell/src/plugin-metadata.json";
 import { asPages, entryFor, slugOf } from "../../host-template/shell/src/plugin-pages.ts";
 import {
   asWanted,
@@ -11,6 +12,7 @@ import {
   matching,
   newsOf,
   type PluginInfo,
+  type PluginMetadata,
   reach,
   summaryOf,
   turnable,
@@ -19,14 +21,12 @@ import {
 import { summarize } from "../../plugins/finance/frontend/src/figures.ts";
 
 const entry = (plugin: string) => ({ id: `entry#${plugin}`, plugin, file: "pages.tsx", paths: [], load: async () => [] });
+const noMetadata = Object.fromEntries(Object.keys(fields).map((field) => [field, null])) as unknown as PluginMetadata;
 const plugin = (name: string, more: Partial<PluginInfo> = {}): PluginInfo => ({
   name,
   display_name: name.toUpperCase(),
   version: "0.1.0",
-  description: null,
-  author: null,
-  license: null,
-  homepage: null,
+  ...noMetadata,
   source: "install",
   visibility: "protected",
   dependencies: [],

@@ -1,11 +1,24 @@
-//! The table of every field of `plugin.yaml`, made of its JSON Schema.
+//! The table of every field of `plugin.yaml`, made of its JSON Schema, and those fields that the shell shows as they are.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use hub_manifest::metadata::Metadata;
 use hub_manifest::plugin::FIELDS;
-use serde_json::Value;
+use hub_manifest::schema::patterns;
+use serde_json::{Value, json};
 
 use crate::base::text::cell;
+
+/// The file of the shell that names the fields of [`Metadata`]; a type in `plugins.ts` is made of its keys.
+pub(super) const SHELL: &str = "host-template/shell/src/plugin-metadata.json";
+
+/// Each field of [`Metadata`] with what it is, as JSON.
+pub(super) fn of_metadata() -> String {
+    let fields: BTreeMap<&str, &str> =
+        Metadata::FIELDS.iter().map(|field| (field.name, field.about)).collect();
+    format!("{:#}\n", json!(fields))
+}
 
 /// The table, the fields in the order of [`FIELDS`], those inside a field behind it.
 pub(super) fn table(schema: &Value) -> String {
@@ -86,6 +99,9 @@ fn form(root: &Value, schema: &Value) -> String {
     };
     if !known.is_empty() {
         return known.to_string();
+    }
+    if schema["pattern"] == patterns::WEB_ADDRESS {
+        return "web address".to_string();
     }
     let resolved = resolve(root, schema);
     if !std::ptr::eq(resolved, schema) {

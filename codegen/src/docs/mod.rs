@@ -1,4 +1,5 @@
-//! Documents that are made of the code: the list of diagnostics, the JSON Schemas, the marked parts of the guides.
+//! Documents that are made of the code: the list of diagnostics, the JSON Schemas, the marked parts of the guides, the
+//! fields that the shell's types are made of.
 
 mod diagnostics;
 mod fields;
@@ -20,6 +21,7 @@ pub fn all(root: &Path) -> io::Result<BTreeMap<PathBuf, String>> {
     let mut all = BTreeMap::new();
     all.insert(PathBuf::from("docs/diagnostics.md"), diagnostics::page(root)?);
     all.insert(PathBuf::from("docs/limits.md"), limits::page());
+    all.insert(PathBuf::from(fields::SHELL), fields::of_metadata());
     all.extend(schema::files().map(|(path, text)| (PathBuf::from(path), text)));
     let marked = [
         ("docs/operations.md", "variables", variables::of_host()),

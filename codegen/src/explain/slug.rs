@@ -11,7 +11,7 @@ pub fn explain(world: &World<'_>, slug: &str) -> Option<String> {
     let position = plan.host.plugins.iter().position(|plugin| plugin.name == slug)?;
     let plugin = &plan.host.plugins[position];
     let mut out = Page::new(&format!("plugin {slug} {}: {}", plugin.version, plugin.display_name));
-    if let Some(description) = &plugin.description {
+    if let Some(description) = &plugin.metadata.description {
         out.line(description);
     }
     out.section("place in plugin order");

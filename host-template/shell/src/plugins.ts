@@ -1,16 +1,16 @@
 /** What the API tells of vertical plugins, and pure functions over it. */
 
 import { countOf } from "./count.ts";
+import type fields from "./plugin-metadata.json";
+
+/** What a plugin's author says about it to people: the fields of `manifest/src/metadata.rs`, `null` where there is no text. */
+export type PluginMetadata = { readonly [Field in keyof typeof fields]: string | null };
 
 /** A plugin as `GET /api/plugins` lists it. */
-export interface PluginInfo {
+export interface PluginInfo extends PluginMetadata {
   readonly name: string;
   readonly display_name: string;
   readonly version: string;
-  readonly description: string | null;
-  readonly author: string | null;
-  readonly license: string | null;
-  readonly homepage: string | null;
   /** `install`: came with the release; `data`: the customer's own. */
   readonly source: "install" | "data";
   readonly visibility: string;

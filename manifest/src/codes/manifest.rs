@@ -49,9 +49,9 @@ codes! {
         .cure("Write the value in the form that the help line shows. A number that is meant as text goes in quotes.")
         .why("An error: the value cannot be used, and a guess could be a wrong one (`version: 1.10` would be read as 1.1).");
     MALFORMED_NAME = error("HUB012", "a name or text is malformed")
-        .cause("A slug, a name of a setting, an environment variable or an export does not keep to its grammar, a text is blank, or a priority is beyond a million.")
+        .cause("A slug, a name of a setting, an environment variable or an export does not keep to its grammar, a text is blank, a web address is malformed, or a priority is beyond a million.")
         .cure("Write what the help line suggests. A slug has at most 40 lowercase letters, digits and single hyphens, a letter first; a leading `_` is allowed.")
-        .why("An error: these names become folders, routes, crates, SQL tables and variables, in which other characters do not work.");
+        .why("An error: these names become folders, routes, crates, SQL tables and variables, in which other characters do not work. An address becomes a link.");
     NAME_NOT_OF_FOLDER = error("HUB013", "the plugin's name is not that of its folder")
         .cause("`name` differs from the name of the folder that holds plugin.yaml, `-` and `_` taken as equal.")
         .cure("Rename the folder, or change `name`.")

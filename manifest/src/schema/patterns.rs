@@ -6,6 +6,8 @@ pub const SLUG: &str = r"^_?[a-z](?:[a-z0-9]|-(?=[a-z0-9]))*$";
 pub const INNER_SLUG: &str = r"^[-_]*[a-z](?:[a-z0-9]|[-_]{1,2}(?=[a-z0-9]))*[-_]*$";
 /// Text that is not blank.
 pub const TEXT: &str = r"\S";
+/// The address of a web page.
+pub const WEB_ADDRESS: &str = r#"^https?://[^\s/?#@:\\"<>^`{|}]+(?::[0-9]{1,5})?(?:[/?#][^\s\\"<>^`{|}]*)?$"#;
 /// A semantic version.
 pub const VERSION: &str = r"^(?:0|[1-9][0-9]*)\.(?:0|[1-9][0-9]*)\.(?:0|[1-9][0-9]*)(?:-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?$";
 /// A requirement on a version.

@@ -8,10 +8,11 @@ use serde_json::{Map, Value, json};
 
 use super::{InnerPath, Requirement, Slug, Text, names, open, patterns};
 use crate::grammar;
+use crate::metadata::{Form, Metadata};
 
 /// The manifest of a vertical plugin.
 #[derive(JsonSchema)]
-#[schemars(title = "plugin.yaml", transform = open, transform = name_is_free)]
+#[schemars(title = "plugin.yaml", transform = open, transform = name_is_free, transform = metadata)]
 pub struct PluginYaml {
     /// The plugin's slug: at most 40 lowercase letters, digits and single hyphens, a leading `_` allowed. It equals the
     /// name of the plugin's folder, `-` and `_` taken as equal.
@@ -21,14 +22,6 @@ pub struct PluginYaml {
     pub version: String,
     /// The name that people see.
     pub display_name: Text,
-    /// What the plugin is for.
-    pub description: Option<Text>,
-    /// Who wrote it.
-    pub author: Option<Text>,
-    /// Its licence.
-    pub license: Option<Text>,
-    /// Where to read more.
-    pub homepage: Option<Text>,
     /// Versions of the platform's own crates that the plugin works with, such as `>=0.1.0`; the version of a release does not
     /// matter. `0.2.0-rc.1` meets `>=0.2.0`.
     pub min_platform_version: Option<Requirement>,
@@ -84,6 +77,20 @@ fn name_is_free(schema: &mut Schema) {
         let about = name.get("description").cloned().unwrap_or_default();
         let free = json!({ "not": { "enum": grammar::RESERVED_SLUGS } });
         *name = json!({ "description": about, "allOf": [{ "$ref": "#/definitions/Slug" }, free] });
+    }
+}
+
+/// The fields that are said to people only, which [`Metadata`] declares.
+fn metadata(schema: &mut Schema) {
+    if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+        for field in Metadata::FIELDS {
+            let form = match field.form {
+                Form::Line | Form::Prose => json!({ "$ref": "#/definitions/Text" }),
+                Form::WebAddress => json!({ "type": "string", "pattern": patterns::WEB_ADDRESS }),
+            };
+            let optional = json!({ "description": field.about, "anyOf": [form, { "type": "null" }] });
+            properties.insert(field.name.to_string(), optional);
+        }
     }
 }
 

@@ -1,9 +1,11 @@
 //! `/api/plugins`: the list of vertical plugins, their state for the page, and the switches.
 
+use hub_manifest::metadata::Metadata;
 use hub_manifest::plan::Visibility;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
 
 use super::auth::too_many;
 use crate::access::{Admin, Caller, OrgState, Switches};
@@ -34,10 +36,9 @@ pub(crate) struct PluginView {
     pub(crate) name: String,
     display_name: String,
     version: String,
-    description: Option<String>,
-    author: Option<String>,
-    license: Option<String>,
-    homepage: Option<String>,
+    #[serde(flatten)]
+    #[schema(schema_with = described)]
+    metadata: Metadata,
     source: Origin,
     /// `protected`, `public` or `internal`.
     #[schema(value_type = String)]
@@ -64,6 +65,16 @@ pub(crate) struct PluginView {
     state: &'static str,
     errors: Vec<String>,
     warnings: Vec<String>,
+}
+
+/// The schema of [`Metadata`]: each field is there, `null` where the author wrote none.
+fn described() -> ObjectBuilder {
+    Metadata::FIELDS.iter().fold(ObjectBuilder::new(), |object, field| {
+        let text = ObjectBuilder::new()
+            .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
+            .description(Some(field.about));
+        object.property(field.name, text)
+    })
 }
 
 /// A plugin for one tenant.
@@ -113,10 +124,7 @@ fn view(plugin: &Plugin) -> PluginView {
         name: about.name.clone(),
         display_name: about.display_name.clone(),
         version: about.version.clone(),
-        description: about.description.clone(),
-        author: about.author.clone(),
-        license: about.license.clone(),
-        homepage: about.homepage.clone(),
+        metadata: about.metadata.clone(),
         source: plugin.origin,
         visibility: about.visibility,
         dependencies: about.dependencies.clone(),
@@ -374,4 +382,34 @@ async fn status(ctx: Ctx, caller: Caller) -> Json<Status> {
         installed: found.get(&plain(&alias.package)) == Some(&Import::Works),
     });
     Json(Status { vertical, drivers: drivers.collect() })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use hub_manifest::plan::HostPlugin;
+    use serde_json::Value;
+    use utoipa::PartialSchema;
+
+    use super::*;
+    use crate::config::Config;
+
+    fn keys(value: &Value) -> BTreeSet<String> {
+        value.as_object().into_iter().flat_map(|object| object.keys().cloned()).collect()
+    }
+
+    #[test]
+    fn the_description_names_the_fields_of_the_answer() {
+        let plugin = Plugin::of_build(HostPlugin::default(), Vec::new(), Config::default(), Vec::new());
+        let answer = serde_json::to_value(view(&plugin)).expect("an answer is JSON");
+        let schema = serde_json::to_value(PluginView::schema()).expect("a schema is JSON");
+        let parts = schema["allOf"].as_array().expect("metadata, and the rest");
+        let described: BTreeSet<String> = parts.iter().flat_map(|part| keys(&part["properties"])).collect();
+        assert_eq!(keys(&answer), described);
+        assert!(
+            Metadata::FIELDS.iter().all(|field| answer.get(field.name) == Some(&Value::Null)),
+            "{answer}"
+        );
+    }
 }

@@ -59,11 +59,8 @@ function About({ plugin }: Pick<Props, "plugin">): ReactNode {
             {facts.join(" · ")}
           </Text>
         )}
-        {plugin.homepage !== null && /^https?:/.test(plugin.homepage) && (
-          <Anchor href={plugin.homepage} size="xs" target="_blank" rel="noreferrer" underline="always">
-            Homepage
-          </Anchor>
-        )}
+        <Outside label="Homepage" address={plugin.homepage} />
+        <Outside label="Source code" address={plugin.repository} />
       </Group>
       {plugin.dependencies.length > 0 && (
         <Text size="xs" c="dimmed">
@@ -71,6 +68,18 @@ function About({ plugin }: Pick<Props, "plugin">): ReactNode {
         </Text>
       )}
     </Stack>
+  );
+}
+
+/** A link that leaves the platform; nothing where there is no web address. */
+function Outside({ label, address }: { readonly label: string; readonly address: string | null }): ReactNode {
+  if (address === null || !/^https?:/.test(address)) {
+    return null;
+  }
+  return (
+    <Anchor href={address} size="xs" target="_blank" rel="noreferrer" underline="always">
+      {label}
+    </Anchor>
   );
 }
 
