@@ -83,7 +83,7 @@ pub(super) fn open(env: Env<'_>, data: &Path, root: &Path) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = engines.chain(there).collect();
     found.extend(of_machine.chain([of_user]).filter(|path| path.exists()));
     found.extend(servers(env, data, root));
-    found.extend(listed(env, data, root));
+    found.extend(listed(env, data, root).into_iter().filter(|socket| is_known(socket)).map(with_its_folder));
     let mut all: Vec<PathBuf> = Vec::new();
     for path in found.into_iter().map(real) {
         if !all.iter().any(|known| path.starts_with(known)) {
@@ -97,6 +97,20 @@ pub(super) fn open(env: Env<'_>, data: &Path, root: &Path) -> Vec<PathBuf> {
 /// is not for everybody.
 pub(super) fn of_machine(root: &Path) -> impl Iterator<Item = PathBuf> {
     OF_MACHINE.iter().map(|path| root.join(path)).filter(|path| path.exists()).map(real)
+}
+
+/// Sockets in folders that somebody listens on, whatever they are: hidden where that can be done, for a run needs none of them. Where
+/// only seccomp is there to keep a run from sockets, they are no reason to take all of them from it: a machine always has some.
+pub(super) fn everywhere(env: Env<'_>, data: &Path, root: &Path) -> Vec<PathBuf> {
+    listed(env, data, root).into_iter().map(with_its_folder).collect()
+}
+
+/// Whether a socket has the name of a server's of PostgreSQL or of an engine's of containers, in whichever folder.
+fn is_known(socket: &Path) -> bool {
+    let Some(name) = socket.file_name() else { return false };
+    let mut engines =
+        ENGINES.iter().map(|(_, socket)| Path::new(socket)).chain(OF_HOME.iter().map(Path::new));
+    name.as_bytes().starts_with(SOCKET.as_bytes()) || engines.any(|engine| engine.file_name() == Some(name))
 }
 
 /// Whatever else somebody listens on in a folder: a run needs none of it. A list that cannot be read is told here, and a run whose
@@ -130,7 +144,7 @@ fn listed(env: Env<'_>, data: &Path, root: &Path) -> Vec<PathBuf> {
             && (on_postgres || !is_servers)
             && reaches(path)
     };
-    listening(&list).into_iter().map(real).filter(leads_out).map(with_its_folder).collect()
+    listening(&list).into_iter().map(real).filter(leads_out).collect()
 }
 
 /// The sockets in folders that somebody listens on, of the kernel's list. Names without a folder begin with `@` there.
@@ -355,10 +369,11 @@ mod tests {
         list += &line("00010000", &real.join("srv/gone").display().to_string());
         fs::create_dir_all(root.join("proc/self/net")).unwrap();
         fs::write(root.join(LISTED), list).unwrap();
-        let others = ["srv/mixed/mysqld.sock", "srv/two words"];
-        assert_eq!(names(&root, &[]), others);
+        let all = everywhere(&|_| None, &root.join("data"), &root);
+        assert_eq!(all, [real.join("srv/two words"), real.join("srv/mixed/mysqld.sock")]);
+        assert_eq!(names(&root, &[]), Vec::<String>::new());
         let url = [("DATABASE_URL", "postgres://hub:password@localhost/hub".to_owned())];
-        assert_eq!(names(&root, &url), ["srv/mixed/mysqld.sock", "srv/pgsock", "srv/two words"]);
+        assert_eq!(names(&root, &url), ["srv/pgsock"]);
     }
 
     #[test]
