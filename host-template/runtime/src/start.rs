@@ -249,7 +249,7 @@ impl Judged {
             (true, Absent::Refused) => return Err(not_there(&database, data)),
             (false, _) => {}
         }
-        let looked = Db::open_unchanged(file).await.map_err(|e| unusable(&database, &e))?;
+        let looked = Db::open_briefly(file).await.map_err(|e| unusable(&database, &e))?;
         let fit = judged(&looked, &database, data, absent).await;
         looked.close().await;
         fit.map(|()| Judged { database, absent })

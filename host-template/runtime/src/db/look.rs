@@ -18,6 +18,16 @@ impl Db {
         look(file, options()).await
     }
 
+    /// The same for a glance: where nobody works with the file, SQLite makes nothing beside it and takes no locks. Only for what is
+    /// looked at again once the file is open.
+    pub(crate) async fn open_briefly(file: &Path) -> Result<Db, Error> {
+        let idle = log::check(file).is_ok() && PARTS.iter().all(|part| length(&beside(file, part)).is_none());
+        match idle && !file.is_symlink() {
+            true => one(options().filename(file).read_only(true).immutable(true)).await,
+            false => look(file, options()).await,
+        }
+    }
+
     /// The same to read from it: nothing is written through it either.
     pub(crate) async fn open_to_read(file: &Path) -> Result<Db, Error> {
         look(file, options().pragma("query_only", "ON")).await
