@@ -9,6 +9,7 @@
 //! links to another disk.
 
 use std::ffi::OsStr;
+use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -44,7 +45,7 @@ fn main() -> ExitCode {
             );
             return answered(answer, &why);
         }
-        Err(problem) => return answered(answer, &problem.to_string()),
+        Err(problem) => return failed(&problem.to_string()),
     };
     if arguments.first().is_some_and(|first| first == "which") {
         println!("{}", found.path.display());
@@ -97,7 +98,8 @@ fn own_answer(first: &OsStr) -> Option<String> {
 fn answered(answer: Option<String>, why: &str) -> ExitCode {
     match answer {
         Some(text) => {
-            print!("{text}");
+            // A reader that is gone wants nothing.
+            let _ = io::stdout().write_all(text.as_bytes());
             ExitCode::SUCCESS
         }
         None => failed(why),

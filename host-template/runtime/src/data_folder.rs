@@ -47,9 +47,6 @@ pub(crate) fn is_of_machine(folder: &Path) -> bool {
     OF_MACHINE.iter().any(|of_machine| folder == Path::new(of_machine))
 }
 
-/// Root's own folder: what root keeps there is not to become anybody else's.
-const HOME_OF_ROOT: &str = "/root";
-
 /// What an install folder has of its own: the programs that root runs, what says which of them are trusted, and what `setup` links
 /// to them.
 const OF_INSTALL: &[&str] =
@@ -69,9 +66,6 @@ pub(crate) fn own(data: &Path, install: Option<&Install>) -> Result<(), Fault> {
     };
     if is_of_machine(&data) {
         return Err(refused(format!("{shown} cannot be the data folder: it is one of the machine's own")));
-    }
-    if data == whole(Path::new(HOME_OF_ROOT)) {
-        return Err(refused(format!("{shown} cannot be the data folder: it is root's home folder")));
     }
     let Some(install) = install else { return Ok(()) };
     let root = whole(install.root());
@@ -313,13 +307,11 @@ mod tests {
         }
     }
 
-    /// S3: root's own folder is nobody's data folder, and what setup puts into an install folder later is its own already.
+    /// S3: what setup puts into an install folder later is its own already.
     #[test]
-    fn s3_neither_roots_home_nor_the_links_of_an_install_folder_become_a_data_folder() {
+    fn s3_what_setup_links_into_an_install_folder_is_no_data_folder() {
         let folder = Scratch::new("data-links");
         let install = Install::at(folder.join("opt"));
-        let said = own(Path::new("/root/"), None).unwrap_err();
-        assert!(said.exit() == 2 && said.what().contains("root's home folder"), "{said}");
         for name in ["opt/plugins", "opt/iaas/data", "opt/install.json"] {
             let said = own(&folder.join(name), Some(&install)).unwrap_err();
             assert!(said.what().contains("of the install folder, which is root's alone"), "{name}: {said}");

@@ -44,6 +44,13 @@ const PASSED_ON: &[&str] = &[
     "PGMINPROTOCOLVERSION",
     environment::PGPORT,
     "PGSERVICE",
+    "PGSSLCERTMODE",
+    "PGSSLCRL",
+    "PGSSLCRLDIR",
+    "PGSSLMINPROTOCOLVERSION",
+    environment::PGSSLMODE,
+    "PGSSLNEGOTIATION",
+    environment::PGSSLROOTCERT,
     "PGTARGETSESSIONATTRS",
     environment::PGUSER,
     "REQUESTS_CA_BUNDLE",
@@ -57,7 +64,7 @@ const PASSED_ON: &[&str] = &[
     "https_proxy",
     "no_proxy",
 ];
-const PREFIXES: &[&str] = &["HUB_", "PGREQUIRE", "PGSSL", "PIP_"];
+const PREFIXES: &[&str] = &["HUB_", "PGREQUIRE", "PIP_"];
 
 /// Whom root becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -172,12 +179,14 @@ pub(crate) fn command(program: &Path, owner: Option<Owner>, data: &Path) -> Comm
     command
 }
 
+/// Whether the owner's programs get a variable of root's.
+fn is_passed_on(name: &str) -> bool {
+    PASSED_ON.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
 /// Other groups than the owner's are dropped with the user.
 fn become_owner(command: &mut Command, owner: Owner, data: &Path) {
-    let passed = std::env::vars_os().filter(|(name, _)| {
-        let Some(name) = name.to_str() else { return false };
-        PASSED_ON.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
-    });
+    let passed = std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(is_passed_on));
     let passed: Vec<_> = passed.collect();
     command.env_clear().envs(passed);
     // Root's own is not the owner's to read.
@@ -403,6 +412,18 @@ mod tests {
             ": find '/srv/my hub' -mindepth 1 -maxdepth 1 ! -user root -exec chown -hR root {} +",
         ] {
             assert!(many.contains(find) && !many.contains("/0-"), "{many}");
+        }
+    }
+
+    #[test]
+    fn what_root_signs_in_with_is_not_passed_on() {
+        assert!(
+            ["PGSSLMODE", "PGSSLROOTCERT", "PGHOST", "PGREQUIREAUTH", "PATH"].into_iter().all(is_passed_on)
+        );
+        for name in
+            ["PGSSLKEY", "PGSSLCERT", "PGPASSWORD", "PGPASSFILE", "PGSSLPASSWORD", "AWS_SECRET_ACCESS_KEY"]
+        {
+            assert!(!is_passed_on(name), "{name}");
         }
     }
 

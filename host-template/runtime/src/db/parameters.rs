@@ -228,6 +228,7 @@ pub(super) struct Known {
 /// connection in a way that the host cannot, if a parameter is almost one that does something, and if its name must not be repeated.
 pub(super) fn known(url: &str, env: Env<'_>) -> Result<Known, Error> {
     let parsed = parse(url)?;
+    let is_verified = is_verified(&parsed, env);
     let (mut kept, mut ignored) = (Vec::new(), Vec::new());
     for (name, value) in parsed.query_pairs() {
         let parameter = PARAMETERS.iter().find(|parameter| parameter.name == &*name);
@@ -238,7 +239,9 @@ pub(super) fn known(url: &str, env: Env<'_>) -> Result<Known, Error> {
                 kept.push((name.into_owned(), value));
             }
             Some(Fate::Guards { harmless, help }) => {
-                guarded(harmless, help, &format!("DATABASE_URL has `{name}`"), &value)?;
+                if !(is_verified && is_kept_by_verifying(&name)) {
+                    guarded(harmless, help, &format!("DATABASE_URL has `{name}`"), &value)?;
+                }
                 ignored.push(name.into_owned());
             }
             Some(Fate::Ignored) => ignored.push(name.into_owned()),
@@ -279,6 +282,18 @@ fn parse(url: &str) -> Result<url::Url, Error> {
     Ok(parsed)
 }
 
+/// Whether the server has to prove that it is the one that is meant.
+fn is_verified(url: &url::Url, env: Env<'_>) -> bool {
+    let said = url.query_pairs().filter(|(name, _)| name == "sslmode" || name == "ssl-mode");
+    let mode = said.map(|(_, value)| value.into_owned()).last().or_else(|| env(environment::PGSSLMODE));
+    mode.is_some_and(|mode| mode.eq_ignore_ascii_case("verify-full"))
+}
+
+/// Whether a server that is verified gives all that this guard is there for: nobody can be in between.
+fn is_kept_by_verifying(name: &str) -> bool {
+    matches!(name, "channel_binding" | "gssencmode")
+}
+
 /// What the variables say that the address does not, as parameters.
 fn of_variables(
     url: &url::Url,
@@ -295,11 +310,20 @@ fn of_variables(
                 fits(takes, variable, &value)?;
                 // A certificate or key itself, and not its file: the driver takes that from the variable alone.
                 let is_file = !value.trim_start().starts_with("-----BEGIN");
+                if !is_file && std::env::var_os(variable).is_none() {
+                    return Err(Error::Refused(format!(
+                        "{variable} in .env holds the text of a certificate or key, which only the environment can: write it to a \
+                         file, and name that"
+                    )));
+                }
                 if is_file && !is_given(url, kept, name) {
                     found.push(((*name).to_owned(), bare(name, &value).to_owned()));
                 }
             }
-            Fate::Guards { harmless, help } if !ignored.iter().any(|given| given == name) => {
+            Fate::Guards { harmless, help }
+                if !ignored.iter().any(|given| given == name)
+                    && !(is_kept_by_verifying(name) && is_verified(url, env)) =>
+            {
                 guarded(harmless, help, &format!("{variable} is set"), &value)?;
             }
             Fate::Guards { .. } | Fate::Ignored => {}
@@ -579,12 +603,25 @@ mod tests {
         assert_eq!(with(url, &all).as_deref(), Ok(url));
         let both = [("PGHOST", "db"), ("PGHOSTADDR", "::1")];
         assert_eq!(with("postgres:///hub", &both).as_deref(), Ok("postgres:///hub?hostaddr=%3A%3A1"));
-        // The driver reads a certificate from the variable itself.
+        // The driver reads a certificate from the variable itself, which is not there.
         let inline = [("PGSSLROOTCERT", "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----")];
-        assert_eq!(with("postgres://db/hub", &inline).as_deref(), Ok("postgres://db/hub"));
-        let env = |name: &str| (name == "PGSSLROOTCERT").then(|| inline[0].1.to_owned());
-        assert!(known("postgres://db/hub", &env).unwrap().has_roots);
+        assert!(with("postgres://db/hub", &inline).unwrap_err().contains("write it to a file"));
+        let roots = |name: &str| (name == "PGSSLROOTCERT").then(|| "/ca.pem".to_owned());
+        assert!(known("postgres://db/hub", &roots).unwrap().has_roots);
         assert!(known("postgres://db/hub?ssl-ca=/x", &none).unwrap().has_roots);
+    }
+
+    #[test]
+    fn what_keeps_strangers_out_is_not_asked_for_twice() {
+        let full = "postgres://hub@db/hub?channel_binding=require&gssencmode=require&sslmode=verify-full";
+        assert_eq!(known(full, &none).unwrap().url, "postgres://hub@db/hub?sslmode=verify-full");
+        let variables = [("PGSSLMODE", "verify-full"), ("PGCHANNELBINDING", "require")];
+        assert!(with("postgres://hub@db/hub", &variables).is_ok());
+        assert!(
+            with("postgres://hub@db/hub?sslmode=require", &variables)
+                .unwrap_err()
+                .contains("PGCHANNELBINDING")
+        );
     }
 
     #[test]

@@ -95,7 +95,8 @@ pub(crate) fn setup(options: &Setup) -> Result<(), Fault> {
     if gives || system || options.user.is_some() {
         see_user(user, options.user.is_some())?;
     }
-    see_home(&place.data, if gives { id(user, "-u")? } else { Some(me.as_raw()) })?;
+    let of_folder = || fs::metadata(&place.data).map_or(me.as_raw(), |about| about.uid());
+    see_home(&place.data, if gives { id(user, "-u")? } else { Some(of_folder()) })?;
     match (gives, &options.user) {
         (true, _) => see_owner(user, &place.data)?,
         // A unit may be written for somebody else to put in its place.

@@ -300,6 +300,12 @@ const LOOKING: Duration = Duration::from_secs(3600);
 fn ask(place: &Place, release: &Path, options: &Upgrade) -> Result<Preflight, Fault> {
     let program = release.join(HOST);
     let mut command = privilege::command(&program, place.owner, &place.data);
+    if place.settled.unit.is_some() {
+        // The service has none of them from whoever upgrades it: they would judge another server, or refuse what it never sees.
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PG")) {
+            command.env_remove(name);
+        }
+    }
     command
         .args(["preflight", "--json"])
         .args(options.accept_loss.iter().flat_map(|name| ["--accept-loss", name]))

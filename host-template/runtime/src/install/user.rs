@@ -108,6 +108,13 @@ const PEOPLE: std::ops::RangeInclusive<u32> = 1000..=60_000;
 /// Sees that a data folder is not a person's home folder: what lies in there would become its owner's alone. The home of the user
 /// that is to own it is that user's to give.
 pub(super) fn see_home(data: &Path, owner: Option<u32>) -> Result<(), Fault> {
+    // What root keeps there is not to become anybody else's.
+    if owner != Some(0) && whole(data) == whole(Path::new("/root")) {
+        return Err(Fault::usage(
+            format!("{} cannot be the data folder: it is root's home folder", data.display()),
+            "name a folder of its own: --data-dir DIR or DATA_DIR=DIR; nothing was changed",
+        ));
+    }
     // A machine without the file has no people there.
     let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
     match at_home(&users, data, owner) {
@@ -206,6 +213,14 @@ pub(super) fn asked_id(user: &str, flag: &str) -> Result<Option<String>, Fault> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// S3: what is root's own is given to nobody.
+    #[test]
+    fn s3_roots_home_is_nobody_elses_data_folder() {
+        let said = see_home(Path::new("/root/"), Some(1000)).unwrap_err();
+        assert!(said.exit() == 2 && said.what().contains("root's home folder"), "{said}");
+        assert_eq!(see_home(Path::new("/root"), Some(0)), Ok(()));
+    }
 
     #[test]
     fn a_persons_home_is_nobody_elses_data_folder() {

@@ -304,7 +304,11 @@ pub(super) fn mounts(job: &Job) -> io::Result<()> {
     for folder in hidden.iter().copied() {
         // What lies below one that is covered already is gone.
         if !folder.is_dir() {
-            fs::create_dir_all(folder)?;
+            match fs::create_dir_all(folder) {
+                // A stranger's, which has gone meanwhile.
+                Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => continue,
+                made => made?,
+            }
         }
         // Folders alone come into it, and then nobody writes to it.
         mount("tmpfs", folder, "tmpfs", OWN, Some(c"size=1m,mode=0700"))?;
@@ -335,7 +339,7 @@ pub(super) fn mounts(job: &Job) -> io::Result<()> {
             read_only(&folder, true)?;
         }
     }
-    for folder in hidden {
+    for folder in hidden.into_iter().filter(|folder| folder.is_dir()) {
         read_only(folder, false)?;
     }
     if let Some(file) = resolver {

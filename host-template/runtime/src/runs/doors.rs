@@ -55,11 +55,13 @@ const NAMED: &[&str] = &[
 
 /// The sockets of this machine, as the network of this process has them, whatever folders they are in. Below the root folder.
 const LISTED: &str = "proc/self/net/unix";
-/// What answers to names, and to nothing else: of servers (nscd, systemd-resolved, Avahi) and of users (sssd, systemd-userdb). Below the
-/// root folder.
+/// What answers to names, and to nothing else: of servers (nscd, systemd-resolved, Avahi) and of users (sssd, nslcd, winbind,
+/// systemd-userdb). Below the root folder.
 const NAMES: &[&str] = &[
     "run/avahi-daemon/socket",
     "run/nscd/socket",
+    "run/nslcd/socket",
+    "run/samba/winbindd",
     "run/systemd/resolve",
     "run/systemd/userdb",
     "var/lib/sss/pipes/nss",
