@@ -338,12 +338,10 @@ fn installation(
     Ok(None)
 }
 
-/// Sees that a command means the installation that it lies in: neither another one's data folder, which a variable left over in a shell
-/// names, nor its own as root where another user's service works in it. A flag is typed with the command, and always meant; a host
-/// and whoever only looks are told.
+/// Says so where a variable, which may be left over in a shell, names another data folder than that of the installation that a command
+/// lies in: it goes first, as always. As root no command works in the installation's own where that is another user's service's.
 fn as_settled(data: &Path, why: Why, install: Option<Install>, touch: Touch) -> Result<(), Fault> {
     let Some(install) = install.or_else(locate::own_install) else { return Ok(()) };
-    let changes = matches!(touch, Touch::Begins | Touch::Adds | Touch::Works);
     let warn = |text: &str| {
         // A reader that is gone wants nothing.
         let _ = writeln!(io::stderr(), "warning: {text}");
@@ -359,11 +357,7 @@ fn as_settled(data: &Path, why: Why, install: Option<Install>, touch: Touch) -> 
     if why == Why::Variable
         && let Some(other) = settled.other_than(data)
     {
-        let fault = locate::stray(data, other, &install);
-        if changes {
-            return Err(fault);
-        }
-        warn(fault.what());
+        warn(&locate::stray(data, other, &install));
     }
     match settled.user_of(data) {
         Some(user) if touch != Touch::Looks => privilege::see_settled(data, user, touch == Touch::Serves),

@@ -317,14 +317,12 @@ fn is_new(database: &Database) -> bool {
 }
 
 /// That a variable which may have been left over from another installation names another data folder than the one that was settled.
-pub(crate) fn stray(data: &Path, settled: &Path, install: &Install) -> Fault {
+pub(crate) fn stray(data: &Path, settled: &Path, install: &Install) -> String {
     let (data, settled) = (data.display(), settled.display());
-    Fault::usage(
-        format!(
-            "two data folders could be meant: {data} of DATA_DIR, and {settled}, which setup settled for the install folder {}",
-            install.root().display()
-        ),
-        format!("unset DATA_DIR to work with {settled}; where {data} is meant, say so: --data-dir {data}"),
+    format!(
+        "DATA_DIR names {data}, and setup settled {settled} for the install folder {}: going on with {data}; unset DATA_DIR to work \
+         with {settled}",
+        install.root().display()
     )
 }
 
