@@ -103,7 +103,8 @@ pub(super) fn of_machine(root: &Path) -> impl Iterator<Item = PathBuf> {
 
 /// Sockets in folders that somebody listens on, whatever they are: hidden where that can be done, for a run needs none of them. Where
 /// only seccomp is there to keep a run from sockets, they are no reason to take all of them from it: a machine always has some.
-pub(super) fn everywhere(env: Env<'_>, data: &Path, root: &Path) -> Vec<PathBuf> {
+#[cfg(test)]
+fn everywhere(env: Env<'_>, data: &Path, root: &Path) -> Vec<PathBuf> {
     listed(env, data, root).into_iter().map(with_its_folder).collect()
 }
 

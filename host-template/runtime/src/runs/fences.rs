@@ -180,7 +180,6 @@ fn of_root(root: &Path) -> Vec<PathBuf> {
 pub(crate) fn hidden(data: &Path) -> Vec<PathBuf> {
     let mut hidden = hidden_by(&process_env, data);
     hidden.extend(doors::of_machine(Path::new("/")));
-    hidden.extend(doors::everywhere(&process_env, data, Path::new("/")));
     if rustix::process::geteuid().is_root() {
         hidden.extend(of_root(Path::new("/")));
     }
